@@ -1,0 +1,125 @@
+"""Exceptions, and the argument checks shared by every public entry point.
+
+Every message is one sentence that names the thing, the rule it broke, the value that was got and
+the remedy.  All exceptions derive from :class:`WordgradError`, so that a caller (the command line
+above all) can tell an expected failure from a defect.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from numbers import Integral, Real
+
+
+class WordgradError(Exception):
+    """Base of every error that wordgrad raises on purpose."""
+
+
+class ParameterError(WordgradError, ValueError):
+    """A hyper-parameter or an argument is outside its range."""
+
+
+class InputError(WordgradError, ValueError):
+    """The text, or a file, cannot be used as it is."""
+
+
+class FormatError(InputError):
+    """A file does not hold what its format promises."""
+
+
+class OutputError(WordgradError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class UnknownWordError(WordgradError, KeyError):
+    """A word is not in the vocabulary."""
+
+    def __str__(self) -> str:
+        # KeyError shows repr(args[0]); a sentence should be read as a sentence.
+        return str(self.args[0]) if self.args else ""
+
+
+class TrainingError(WordgradError, RuntimeError):
+    """Training cannot go on (divergence, an engine that failed)."""
+
+
+def check_int(
+    name: str, value: object, *, minimum: int | None = None, maximum: int | None = None
+) -> int:
+    """Return ``value`` as ``int``, or raise :class:`ParameterError` naming the allowed range.
+
+    >>> check_int("window", 5, minimum=1)
+    5
+    >>> check_int("window", 0, minimum=1)
+    Traceback (most recent call last):
+        ...
+    wordgrad.errors.ParameterError: window must be an integer >= 1, got 0.
+    """
+    rule = "an integer" + _range(minimum, maximum)
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ParameterError(f"{name} must be {rule}, got {value!r}.")
+    number = int(value)
+    if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+        raise ParameterError(f"{name} must be {rule}, got {number}.")
+    return number
+
+
+def check_real(
+    name: str,
+    value: object,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+) -> float:
+    """Return ``value`` as a finite ``float``, or raise :class:`ParameterError`.
+
+    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive.
+
+    >>> check_real("sample", 1e-4, minimum=0.0)
+    0.0001
+    >>> check_real("learning_rate", float("nan"), above=0.0)
+    Traceback (most recent call last):
+        ...
+    wordgrad.errors.ParameterError: learning_rate must be a finite number > 0, got nan.
+    """
+    rule = "a finite number" + _range(minimum, maximum)
+    if above is not None:
+        rule += f" > {above:g}" if minimum is None and maximum is None else f" and > {above:g}"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ParameterError(f"{name} must be {rule}, got {value!r}.")
+    number = float(value)
+    outside = (
+        not math.isfinite(number)
+        or (minimum is not None and number < minimum)
+        or (maximum is not None and number > maximum)
+        or (above is not None and number <= above)
+    )
+    if outside:
+        raise ParameterError(f"{name} must be {rule}, got {number:g}.")
+    return number
+
+
+def check_choice(name: str, value: object, choices: Collection[str]) -> str:
+    """Return ``value`` if it is one of ``choices``, or raise :class:`ParameterError`.
+
+    >>> check_choice("architecture", "glove", ("skipgram", "cbow"))
+    Traceback (most recent call last):
+        ...
+    wordgrad.errors.ParameterError: architecture must be one of 'skipgram', 'cbow', got 'glove'.
+    """
+    if not isinstance(value, str) or value not in choices:
+        allowed = ", ".join(repr(choice) for choice in choices)
+        raise ParameterError(f"{name} must be one of {allowed}, got {value!r}.")
+    return value
+
+
+def _range(minimum: float | None, maximum: float | None) -> str:
+    if minimum is not None and maximum is not None:
+        return f" in [{minimum:g}, {maximum:g}]"
+    if minimum is not None:
+        return f" >= {minimum:g}"
+    if maximum is not None:
+        return f" <= {maximum:g}"
+    return ""

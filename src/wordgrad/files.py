@@ -1,0 +1,78 @@
+"""Writing files so that nothing is ever lost or half written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wordgrad.errors import OutputError
+
+
+def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Raise :class:`OutputError` unless ``path`` can be written; nothing is left behind.
+
+    Called before long work starts, so that hours of training never end in "permission denied".
+    The folder must exist and take a new file; the file itself must not exist, unless ``overwrite``.
+    """
+    target = Path(path)
+    folder = target.parent
+    if target.is_dir():
+        raise OutputError(f"The output {target} is a directory; name a file in it.")
+    if not folder.is_dir():
+        raise OutputError(f"The output folder {folder} does not exist; create it first.")
+    if target.exists() and not overwrite:
+        raise OutputError(
+            f"The output {target} exists already; choose another name, or allow it to be "
+            "replaced with overwrite (--overwrite)."
+        )
+    probe = _beside(target)
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"The output folder {folder} cannot be written ({error.strerror}); choose another "
+            "folder or change its permissions."
+        ) from error
+    return target
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
+
+    The temporary file is flushed to the disk before the rename, so that a reader sees the old file
+    or the whole new one and never a part, even across a crash.  If the block fails, the temporary
+    file is removed and the old file stays as it was.
+
+    Raises
+    ------
+    OutputError
+        For every operating-system error on the way (a full disk among them), with a remedy.
+    """
+    target = Path(path)
+    temporary = _beside(target)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space" if full else "check the folder and its permissions"
+        raise OutputError(
+            f"{target} could not be written ({error.strerror or error}); {remedy} and try again; "
+            "a file that was there before is unchanged."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")

@@ -1,0 +1,1 @@
+"""From text to an encoded corpus: reading, vocabulary, ids on disk, sampling tables."""

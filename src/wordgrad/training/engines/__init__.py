@@ -1,0 +1,1 @@
+"""Engines: what turns windows into parameter updates."""

@@ -1,0 +1,1 @@
+"""Trained word vectors: asking, evaluating, storing."""
