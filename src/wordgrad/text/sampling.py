@@ -1,0 +1,209 @@
+"""What is drawn at random in training, as tables: noise words, and which tokens are kept.
+
+Only the probabilities live here.  The engines draw from them, each in its own way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wordgrad.errors import ParameterError, check_real
+
+_FULL = 1 << 32  # a bucket of the alias table holds 2^32 equal parts
+
+
+def noise_distribution(counts: ArrayLike, exponent: float = 0.75) -> NDArray[np.float64]:
+    """Probability of each word as a negative sample.
+
+    ``P(w) = count(w)^exponent / sum_v count(v)^exponent``.
+
+    Source: Mikolov et al. 2013, "Distributed Representations of Words and Phrases and their
+    Compositionality", section 2.2, with exponent 3/4.  0 is the uniform distribution, 1 that of
+    the text; a negative exponent prefers rare words (Caselles-Dupré et al. 2018).
+
+    Parameters
+    ----------
+    counts : array_like, shape (V,)
+        How often each word occurs, all positive.
+    exponent : float
+        Any finite number.
+
+    Returns
+    -------
+    float64 array, shape (V,)
+        Positive probabilities with sum 1.
+
+    Raises
+    ------
+    ParameterError
+        If a count is not a positive number, or the exponent is not finite.
+
+    Examples
+    --------
+    >>> noise_distribution([16, 1]).tolist()
+    [0.8888888888888888, 0.1111111111111111]
+    """
+    numbers = _check_counts(counts)
+    power = check_real("ns_exponent", exponent)
+    # Subtracting the largest logarithm keeps every term in (0, 1], whatever the exponent.
+    logarithms = power * np.log(numbers)
+    weights: NDArray[np.float64] = np.exp(logarithms - logarithms.max())
+    return weights / weights.sum()
+
+
+def keep_probabilities(counts: ArrayLike, sample: float) -> NDArray[np.float64]:
+    """Probability that an occurrence of each word is kept when frequent words are thinned out.
+
+    ``keep(w) = min(1, sqrt(t / f) + t / f)``, with ``t = sample`` and ``f = count(w) / T`` the
+    word's share of the T tokens.  ``sample = 0`` keeps everything.
+
+    Source: word2vec.c (Mikolov et al. 2013), whose code differs from the paper's equation 5
+    (discard with ``1 - sqrt(t / f)``) by the second term; gensim and fastText do as the code.
+
+    Parameters
+    ----------
+    counts : array_like, shape (V,)
+    sample : float
+        The threshold t, >= 0; usual values are 1e-3 to 1e-5.
+
+    Returns
+    -------
+    float64 array, shape (V,), in (0, 1]
+
+    Raises
+    ------
+    ParameterError
+        If a count is not a positive number, or ``sample`` is negative or not finite.
+
+    Examples
+    --------
+    >>> keep_probabilities([9900, 100], sample=1e-2).round(4).tolist()
+    [0.1106, 1.0]
+    """
+    numbers = _check_counts(counts)
+    threshold = check_real("sample", sample, minimum=0.0)
+    if threshold == 0.0:
+        return np.ones_like(numbers)
+    ratio = threshold / (numbers / numbers.sum())
+    return np.minimum(1.0, np.sqrt(ratio) + ratio)
+
+
+@dataclass(frozen=True)
+class AliasTable:
+    """Draws from any distribution over V words with one comparison and two look-ups.
+
+    To draw: choose a bucket ``j`` uniformly from ``0 .. V - 1`` and ``u`` uniformly from the 32-bit
+    integers; the word is ``j`` if ``u < threshold[j]``, else ``alias[j]``.
+
+    Attributes
+    ----------
+    threshold : uint32 array, shape (V,)
+    alias : int32 array, shape (V,)
+
+    Notes
+    -----
+    Walker's method (1977) with Vose's construction in O(V) (1991), in the sweeping order of
+    Hübschle-Schneider and Sanders (2019, section 3): light and heavy words each in the order of
+    their ids, so that prefix sums replace the two work lists and NumPy builds the whole table.
+
+    All arithmetic is in integers.  Each probability is first rounded to ``w_i`` parts of
+    ``V 2^32`` (the heaviest word takes up the rounding of all the others), then the table divides
+    those parts without a further error.  So the chance of word ``i`` is exactly
+    ``w_i / (V 2^32)``, within ``2^-33 / V`` of what was asked for, and within ``2^-33`` for the
+    heaviest.  A full bucket has ``alias[j] = j``, which needs no threshold of ``2^32``.
+    """
+
+    threshold: NDArray[np.uint32]
+    alias: NDArray[np.int32]
+
+    @classmethod
+    def from_probabilities(cls, probabilities: ArrayLike) -> AliasTable:
+        """Build the table.
+
+        Parameters
+        ----------
+        probabilities : array_like, shape (V,)
+            Non-negative and finite, with sum 1 (to 1e-9).
+
+        Raises
+        ------
+        ParameterError
+            If the probabilities are not a distribution.
+
+        Examples
+        --------
+        >>> table = AliasTable.from_probabilities([0.75, 0.25])
+        >>> (table.threshold / 2**32).tolist(), table.alias.tolist()
+        ([0.0, 0.5], [0, 0])
+        """
+        parts = _parts(_check_distribution(probabilities))
+        size = len(parts)
+        threshold = np.zeros(size, dtype=np.uint32)
+        alias = np.arange(size, dtype=np.int32)
+        light = np.flatnonzero(parts < _FULL)
+        if len(light) == 0:
+            return cls(threshold, alias)
+        heavy = np.flatnonzero(parts >= _FULL)
+        lacking = np.cumsum(_FULL - parts[light])
+        spare = np.cumsum(parts[heavy] - _FULL)
+        # Light word i keeps its own parts; the rest of its bucket comes from the first heavy
+        # word whose surplus is not used up by the light words before it.
+        before = lacking - (_FULL - parts[light])
+        threshold[light] = parts[light]
+        alias[light] = heavy[np.searchsorted(spare, before, side="right")]
+        # A heavy word gives until its surplus is used up; the last gift may take it below a full
+        # bucket, and the next heavy word then fills what is missing.
+        left = _FULL + spare - lacking[np.searchsorted(lacking, spare, side="left")]
+        short = np.flatnonzero(left < _FULL)
+        threshold[heavy[short]] = left[short]
+        alias[heavy[short]] = heavy[short + 1]
+        return cls(threshold, alias)
+
+    def probabilities(self) -> NDArray[np.float64]:
+        """Exact probability of each word under this table, shape (V,).
+
+        >>> AliasTable.from_probabilities([0.5, 0.3, 0.2]).probabilities().round(9).tolist()
+        [0.5, 0.3, 0.2]
+        """
+        size = len(self.alias)
+        own = np.where(self.alias == np.arange(size), _FULL, self.threshold.astype(np.int64))
+        parts = own.copy()
+        np.add.at(parts, self.alias, _FULL - own)
+        return parts / (size * float(_FULL))
+
+
+def _parts(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Round to integers with sum V 2^32; the heaviest word takes up the difference."""
+    whole = len(probabilities) * _FULL
+    parts = np.rint(probabilities * float(whole)).astype(np.int64)
+    parts[np.argmax(parts)] += whole - int(parts.sum())
+    return parts
+
+
+def _check_counts(counts: ArrayLike) -> NDArray[np.float64]:
+    numbers = np.asarray(counts, dtype=np.float64)
+    if numbers.ndim != 1 or len(numbers) == 0:
+        raise ParameterError(
+            f"counts must be one row of at least one number, got shape {numbers.shape}."
+        )
+    if not np.all(np.isfinite(numbers)) or np.any(numbers <= 0):
+        worst = numbers[~(numbers > 0) | ~np.isfinite(numbers)][0]
+        raise ParameterError(f"counts must be finite numbers > 0, got {worst:g}.")
+    return numbers
+
+
+def _check_distribution(probabilities: ArrayLike) -> NDArray[np.float64]:
+    numbers = np.asarray(probabilities, dtype=np.float64)
+    if numbers.ndim != 1 or len(numbers) == 0:
+        raise ParameterError(
+            f"probabilities must be one row of at least one number, got shape {numbers.shape}."
+        )
+    if not np.all(np.isfinite(numbers)) or np.any(numbers < 0):
+        worst = numbers[~(numbers >= 0) | ~np.isfinite(numbers)][0]
+        raise ParameterError(f"probabilities must be finite numbers >= 0, got {worst:g}.")
+    if abs(numbers.sum() - 1.0) > 1e-9:
+        raise ParameterError(f"probabilities must have sum 1, got {numbers.sum():.12g}.")
+    return numbers / numbers.sum()
