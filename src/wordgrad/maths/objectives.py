@@ -1,0 +1,213 @@
+"""Skip-gram and CBOW: the loss of one window, and its gradient for both parameter matrices.
+
+Derived in ``docs/derivations/skip-gram.md`` and ``docs/derivations/cbow.md``.  ``W_in`` ``(V, D)``
+has rows ``v_w`` (input vectors), ``W_out`` ``(V, D)`` rows ``u_w`` (output vectors).  The gradients
+are dense, so that they can be compared entry by entry; nothing larger than ``(V, D)`` is allocated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from wordgrad.errors import ParameterError, check_choice
+from wordgrad.maths.functions import log_softmax, softmax
+from wordgrad.maths.losses import negative_sampling_loss, softmax_loss
+from wordgrad.maths.validation import (
+    FloatArray,
+    IdArray,
+    as_finite,
+    as_ids,
+    finite_scores,
+)
+
+LOSSES = ("softmax", "negative-sampling")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowGradients:
+    """Loss of one window and its gradients.
+
+    Attributes
+    ----------
+    loss : float
+    d_W_in : array (V, D)
+        Gradient of the input vectors.
+    d_W_out : array (V, D)
+        Gradient of the output vectors.
+    """
+
+    loss: float
+    d_W_in: FloatArray
+    d_W_out: FloatArray
+
+
+def skipgram(
+    center: int,
+    outside: npt.ArrayLike,
+    W_in: npt.ArrayLike,
+    W_out: npt.ArrayLike,
+    *,
+    loss: str = "softmax",
+    negatives: npt.ArrayLike | None = None,
+) -> WindowGradients:
+    r"""Skip-gram: the centre word predicts each word around it.
+
+    .. math:: J = \sum_{o \in outside} J_{pair}(v_c, o, W_{out})
+
+    Parameters
+    ----------
+    center : integer
+        Id of the centre word c.
+    outside : integers (M,), M >= 1
+        Ids of the words around it; repeats count as often as they occur.
+    W_in, W_out : arrays (V, D)
+    loss : {"softmax", "negative-sampling"}
+        The loss of a pair: :func:`softmax_loss` or :func:`negative_sampling_loss`.
+    negatives : integers (M, K)
+        K negatives for each outside word; with negative sampling only.
+
+    Returns
+    -------
+    WindowGradients
+        ``d_W_in`` is 0 in every row but that of ``center``.
+
+    Raises
+    ------
+    ParameterError
+        For wrong shapes, an id outside 0 .. V-1, an empty ``outside``, a number that is not
+        finite, negatives missing or not wanted, or a negative equal to its outside word.
+
+    Notes
+    -----
+    Mikolov et al., *Efficient estimation of word representations in vector space*, 2013. With the
+    softmax all pairs share one product W_out v_c, and the error is M y_hat - counts: O(V D) for
+    the window, not for each pair.
+
+    Examples
+    --------
+    >>> W = [[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    >>> window = skipgram(0, [1, 2], W, W, loss="negative-sampling", negatives=[[2], [1]])
+    >>> float(round(window.loss / np.log(2), 8))
+    4.0
+    >>> window.d_W_out
+    array([[0., 0.],
+           [0., 0.],
+           [0., 0.]])
+    """
+    c, context, V_in, V_out = _window(center, outside, W_in, W_out)
+    v_c = V_in[c]
+    drawn = _drawn(loss, negatives)
+    if drawn is not None:
+        repeated = np.broadcast_to(v_c, (len(context), len(v_c)))
+        value, d_v, d_W_out = negative_sampling_loss(repeated, context, drawn, V_out)
+        d_v_c = d_v.sum(axis=0)
+    else:
+        logits = finite_scores("vd,d->v", V_out, v_c)
+        counts = np.bincount(context, minlength=len(V_out))
+        value = -float(log_softmax(logits)[context].sum())
+        delta = (len(context) * softmax(logits) - counts).astype(logits.dtype, copy=False)
+        d_v_c, d_W_out = delta @ V_out, np.outer(delta, v_c)
+    d_W_in = np.zeros_like(V_in)
+    d_W_in[c] = d_v_c
+    return WindowGradients(value, d_W_in, d_W_out)
+
+
+def cbow(
+    center: int,
+    outside: npt.ArrayLike,
+    W_in: npt.ArrayLike,
+    W_out: npt.ArrayLike,
+    *,
+    loss: str = "softmax",
+    negatives: npt.ArrayLike | None = None,
+    combine: str = "mean",
+) -> WindowGradients:
+    r"""Continuous bag of words: the words around it, combined, predict the centre word.
+
+    .. math:: J = J_{pair}(\hat v, c, W_{out}), \qquad
+              \hat v = a \sum_{o \in outside} v_o, \qquad
+              \frac{\partial J}{\partial v_w} = a\, n_w \frac{\partial J}{\partial \hat v}
+
+    with a = 1/M for the mean and 1 for the sum, and n_w how often w occurs in ``outside``.
+
+    Parameters
+    ----------
+    center : integer
+        Id of the centre word c.
+    outside : integers (M,), M >= 1
+        Ids of the words around it; repeats count as often as they occur.
+    W_in, W_out : arrays (V, D)
+    loss : {"softmax", "negative-sampling"}
+        :func:`softmax_loss` or :func:`negative_sampling_loss`.
+    negatives : integers (K,)
+        Negatives for ``center``; with negative sampling only.
+    combine : {"mean", "sum"}
+
+    Returns
+    -------
+    WindowGradients
+        ``d_W_in`` is 0 in every row but those of ``outside``.
+
+    Raises
+    ------
+    ParameterError
+        As in :func:`skipgram`; a negative must differ from ``center``.
+
+    Notes
+    -----
+    Mikolov et al., *Efficient estimation of word representations in vector space*, 2013. This is
+    the gradient of the loss: with the mean, a word of the context receives 1/M of the gradient of
+    v_hat. word2vec.c gives it all (Irsoy, Benton and Stratos, *Corrected CBOW performs as well as
+    skip-gram*, 2020, arXiv 2012.15332).
+
+    Examples
+    --------
+    >>> W_in = [[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    >>> W_out = [[2.0, 0.0], [0.0, 0.0], [0.0, 0.0]]
+    >>> cbow(0, [1, 2], W_in, W_out, loss="negative-sampling", negatives=[1]).d_W_in
+    array([[ 0. ,  0. ],
+           [-0.5,  0. ],
+           [-0.5,  0. ]])
+    """
+    check_choice("combine", combine, ("mean", "sum"))
+    c, context, V_in, V_out = _window(center, outside, W_in, W_out)
+    share = 1 / len(context) if combine == "mean" else 1
+    v_hat = V_in[context].sum(axis=0) * share
+    drawn = _drawn(loss, negatives)
+    if drawn is not None:
+        value, d_v_hat, d_W_out = negative_sampling_loss(v_hat, c, drawn, V_out)
+    else:
+        value, d_v_hat, d_W_out = softmax_loss(v_hat, c, V_out)
+    d_W_in = np.zeros_like(V_in)
+    np.add.at(d_W_in, context, share * d_v_hat)
+    return WindowGradients(value, d_W_in, d_W_out)
+
+
+def _window(
+    center: int, outside: npt.ArrayLike, W_in: npt.ArrayLike, W_out: npt.ArrayLike
+) -> tuple[IdArray, IdArray, FloatArray, FloatArray]:
+    inputs = as_finite("W_in", W_in, shape=("V", "D"))
+    outputs = as_finite("W_out", W_out, shape=inputs.shape)
+    c = as_ids("center", center, len(inputs))
+    if c.ndim != 0:
+        raise ParameterError(f"center must be one integer, got shape {c.shape}.")
+    context = as_ids("outside", outside, len(inputs))
+    if context.ndim != 1:
+        raise ParameterError(f"outside must have shape (M,), got {context.shape}.")
+    return c, context, inputs, outputs
+
+
+def _drawn(loss: str, negatives: npt.ArrayLike | None) -> npt.ArrayLike | None:
+    """``negatives`` if ``loss`` is negative sampling, else None; refused where the two disagree."""
+    check_choice("loss", loss, LOSSES)
+    if loss == "negative-sampling" and negatives is None:
+        raise ParameterError("negatives must be given with loss 'negative-sampling', got None.")
+    if loss == "softmax" and negatives is not None:
+        raise ParameterError(
+            "negatives must be None with loss 'softmax' (or choose loss 'negative-sampling'), "
+            f"got shape {np.shape(negatives)}."
+        )
+    return negatives
