@@ -1,0 +1,242 @@
+"""How good vectors are: agreement with people's similarity scores, and analogies solved."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.errors import check_choice, check_int
+from wordgrad.vectors.search import unit
+from wordgrad.vectors.testsets import Question, read_pairs, read_questions
+from wordgrad.vectors.word_vectors import WordVectors
+
+METHODS = ("3cosadd",)
+NORMAL_97_5 = 1.959963984540054  # the 97.5% point of the standard normal distribution
+
+
+@dataclass(frozen=True)
+class SimilarityResult:
+    """Agreement with one similarity set.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending.
+    correlation : float
+        Spearman's rank correlation of cosines and scores, ties at their mean rank; NaN if fewer
+        than two pairs are covered, or if all cosines or all scores are equal.
+    low, high : float
+        A 95% confidence interval of the correlation (see :func:`spearman_interval`).
+    pairs, total : int
+        Pairs with both words in the vocabulary, and pairs in the file.
+    """
+
+    name: str
+    correlation: float
+    low: float
+    high: float
+    pairs: int
+    total: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, by name, for JSON; NaN becomes ``None``."""
+        fields = asdict(self).items()
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in fields
+        }
+
+
+@dataclass(frozen=True)
+class SectionResult:
+    """Analogies of one section: ``correct`` of the ``questions`` covered, ``total`` in the file."""
+
+    name: str
+    correct: int
+    questions: int
+    total: int
+
+    @property
+    def accuracy(self) -> float:
+        """Correct among covered questions, in [0, 1]; NaN if none is covered."""
+        return self.correct / self.questions if self.questions else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields and the accuracy, by name, for JSON; NaN becomes ``None``."""
+        accuracy = self.accuracy if self.questions else None
+        return {**asdict(self), "accuracy": accuracy}
+
+
+@dataclass(frozen=True)
+class AnalogyResult:
+    """Analogies solved, by section and in all."""
+
+    name: str
+    method: str
+    restrict_vocab: int
+    sections: tuple[SectionResult, ...]
+
+    @property
+    def overall(self) -> SectionResult:
+        """All sections together, every question weighing the same."""
+        return SectionResult(
+            "all",
+            sum(section.correct for section in self.sections),
+            sum(section.questions for section in self.sections),
+            sum(section.total for section in self.sections),
+        )
+
+    @property
+    def accuracy(self) -> float:
+        """Correct among all covered questions, in [0, 1]; NaN if none is covered."""
+        return self.overall.accuracy
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, by name, for JSON."""
+        return {
+            "name": self.name,
+            "method": self.method,
+            "restrict_vocab": self.restrict_vocab,
+            "overall": self.overall.to_dict(),
+            "sections": [section.to_dict() for section in self.sections],
+        }
+
+
+def evaluate_similarity(vectors: WordVectors, path: str | os.PathLike[str]) -> SimilarityResult:
+    """Compare cosines with the scores people gave to word pairs.
+
+    A word is looked up as it is written, and if that fails in lower case.  Pairs with a word
+    outside the vocabulary are left out, and counted: compare correlations only at equal ``pairs``.
+
+    Parameters
+    ----------
+    vectors : WordVectors
+    path : path
+        See :func:`wordgrad.vectors.testsets.read_pairs` for the format.
+
+    Raises
+    ------
+    InputError
+        If the file is not such a set, naming file and line.
+    """
+    rows = vectors.table().index
+    pairs, ranks, scores = read_pairs(path), [], []
+    for pair in pairs:
+        first, second = _look_up(rows, pair.first), _look_up(rows, pair.second)
+        if first is not None and second is not None:
+            ranks.append((first, second))
+            scores.append(pair.score)
+    correlation = _spearman(vectors.similarities(ranks), np.array(scores))
+    low, high = spearman_interval(correlation, len(scores))
+    return SimilarityResult(Path(path).stem, correlation, low, high, len(scores), len(pairs))
+
+
+def evaluate_analogies(
+    vectors: WordVectors,
+    path: str | os.PathLike[str],
+    *,
+    restrict_vocab: int = 30_000,
+    method: str = "3cosadd",
+) -> AnalogyResult:
+    """Count the analogies whose fourth word is the first answer.
+
+    Only the ``restrict_vocab`` most frequent words take part, in questions and in answers.  A
+    question with another word is left out, and counted: compare accuracies only at an equal
+    number of ``questions``.  A word is looked up as it is written, then in lower case.  The
+    question's own words are no answers (see :meth:`WordVectors.analogy`).
+
+    Parameters
+    ----------
+    vectors : WordVectors
+    path : path
+        See :func:`wordgrad.vectors.testsets.read_questions` for the format.
+    restrict_vocab : int
+    method : {"3cosadd"}
+
+    Raises
+    ------
+    InputError
+        If the file is not such a set, naming file and line.
+    """
+    check_choice("method", method, METHODS)
+    check_int("restrict_vocab", restrict_vocab, minimum=1)
+    sections = read_questions(path)
+    rows = {
+        word: row for word, row in vectors.table().index.items() if row < restrict_vocab
+    }  # lower case must be tried, too, where the word as written is too rare
+    ranks = {name: _covered(rows, questions) for name, questions in sections.items()}
+    asked = np.array([row for part in ranks.values() for row in part], dtype=np.int64)
+    solved = _solved(vectors, asked.reshape(-1, 4), restrict_vocab)
+    results, start = [], 0
+    for name, part in ranks.items():
+        correct = int(solved[start : start + len(part)].sum())
+        results.append(SectionResult(name, correct, len(part), len(sections[name])))
+        start += len(part)
+    return AnalogyResult(Path(path).stem, method, restrict_vocab, tuple(results))
+
+
+def spearman_interval(correlation: float, pairs: int) -> tuple[float, float]:
+    r"""95% confidence interval of a Spearman correlation.
+
+    Fisher's :math:`z = \operatorname{artanh} r` with the standard error
+    :math:`\sqrt{(1 + r^2 / 2) / (n - 3)}` (Bonett and Wright 2000, "Sample size requirements for
+    estimating Pearson, Kendall and Spearman correlations", Psychometrika 65, p. 23-28).  Fewer than
+    four pairs say nothing: (-1, 1).
+
+    >>> low, high = spearman_interval(0.7, 353)
+    >>> round(low, 4), round(high, 4)
+    (0.6354, 0.7549)
+    """
+    if math.isnan(correlation):
+        return math.nan, math.nan
+    if pairs < 4:
+        return -1.0, 1.0
+    if abs(correlation) >= 1.0:
+        return correlation, correlation
+    z = math.atanh(correlation)
+    half = NORMAL_97_5 * math.sqrt((1 + correlation**2 / 2) / (pairs - 3))
+    return math.tanh(z - half), math.tanh(z + half)
+
+
+def _spearman(cosines: NDArray[np.float64], scores: NDArray[np.float64]) -> float:
+    if cosines.size < 2 or np.ptp(cosines) == 0 or np.ptp(scores) == 0:
+        return math.nan  # ranks that do not vary correlate with nothing
+    from scipy.stats import spearmanr  # half a second to import
+
+    return float(spearmanr(cosines, scores).statistic)
+
+
+def _look_up(rows: Mapping[str, int], word: str) -> int | None:
+    row = rows.get(word)
+    return rows.get(word.lower()) if row is None else row
+
+
+def _covered(rows: Mapping[str, int], questions: list[Question]) -> list[tuple[int, ...]]:
+    """Rows of the four words of every question that is covered."""
+    found = []
+    for question in questions:
+        ranks = [_look_up(rows, word) for word in (question.a, question.b, question.c, question.d)]
+        if None not in ranks:
+            found.append(tuple(rank for rank in ranks if rank is not None))
+    return found
+
+
+def _solved(vectors: WordVectors, asked: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
+    """Whether the first answer is the right one; ``asked`` of shape (n, 4)."""
+    a, b, c, d = asked.T
+    rows, places = np.unique(asked[:, :3], return_inverse=True)
+    units = unit(vectors.matrix[rows])  # each word once: it comes in hundreds of questions
+    a_place, b_place, c_place = places.reshape(-1, 3).T
+    queries = unit(units[b_place] - units[a_place] + units[c_place])
+    found = vectors.search_index().search(
+        queries, 1, excluded=np.stack([a, b, c], axis=1), limit=limit
+    )
+    solved: NDArray[np.bool_] = (found.rows == d[:, None]).any(axis=1)
+    return solved

@@ -1,0 +1,164 @@
+"""The words of a set of vectors: row to word and word to row, decoded only when asked for.
+
+A million words take a third of a second to decode and to index, which is many times what opening
+their file takes.  So a table made from a file keeps the bytes it was given, and pays for the
+decoding when the first word is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.errors import FormatError, OutputError, ParameterError
+
+
+class WordTable:
+    """Words by row, and rows by word.
+
+    Make one with :meth:`from_words` or :meth:`from_bytes`.
+
+    >>> table = WordTable.from_words(["the", "of", "café"])
+    >>> table.row("of"), table.row("Of"), table.word(2)
+    (1, None, 'café')
+    """
+
+    def __init__(self, data: bytes, offsets: NDArray[np.int64], origin: str | None) -> None:
+        self._data = data
+        self._offsets = offsets
+        self._origin = origin
+
+    @classmethod
+    def from_words(cls, words: Iterable[str]) -> WordTable:
+        """Table of words that are already decoded.
+
+        Raises
+        ------
+        ParameterError
+            If a word is not a string, or comes twice.
+        """
+        decoded = tuple(words)
+        for row, word in enumerate(decoded):
+            if not isinstance(word, str):
+                raise ParameterError(
+                    f"words must be strings, got {word!r} in position {row}; decode it first."
+                )
+        table = cls(b"", np.zeros(len(decoded) + 1, dtype=np.int64), None)
+        table.__dict__["words"] = decoded  # fills the cached property
+        _ = table.index  # a word that comes twice is an error now, not at the first query
+        return table
+
+    @classmethod
+    def from_bytes(
+        cls, data: NDArray[np.uint8], offsets: NDArray[np.int64], origin: str
+    ) -> WordTable:
+        """Table of words packed as UTF-8, one after another.
+
+        Everything that can be checked without decoding single words is checked here; that no word
+        comes twice is checked when the first word is looked up.
+
+        Parameters
+        ----------
+        data : ndarray of uint8, shape (bytes,)
+            The UTF-8 bytes of all words.
+        offsets : ndarray of int64, shape (V + 1,)
+            Word ``i`` is ``data[offsets[i] : offsets[i + 1]]``.
+        origin : str
+            The file's name, for messages.
+
+        Raises
+        ------
+        FormatError
+            If the offsets do not cut the bytes into words, or the bytes are not UTF-8.
+        """
+        if offsets[0] != 0 or offsets[-1] != data.size or bool((np.diff(offsets) < 0).any()):
+            raise FormatError(
+                f"{origin} is damaged: its word offsets do not rise from 0 to {data.size}, the "
+                "number of bytes its words take; save or download it again."
+            )
+        packed = data.tobytes()
+        try:
+            packed.decode("utf-8")
+        except UnicodeDecodeError as error:
+            row = int(np.searchsorted(offsets, error.start, side="right")) - 1
+            raise FormatError(
+                f"{origin} is damaged: word {row} is not valid UTF-8; save or download it again."
+            ) from error
+        starts = offsets[:-1][offsets[:-1] < data.size]
+        # A byte 10xxxxxx continues a character: no word may begin with one.
+        split = np.flatnonzero((data[starts] & 0xC0) == 0x80)
+        if split.size:
+            raise FormatError(
+                f"{origin} is damaged: word {int(split[0])} begins inside a character; save or "
+                "download it again."
+            )
+        return cls(packed, offsets, origin)
+
+    def __len__(self) -> int:
+        return int(self._offsets.size) - 1
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """All words, by row."""
+        data, bounds = self._data, self._offsets.tolist()
+        return tuple(data[start:stop].decode() for start, stop in pairwise(bounds))
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Row of every word.
+
+        Raises
+        ------
+        ParameterError, FormatError
+            If a word comes twice; the second kind if the words were read from a file.
+        """
+        rows = {word: row for row, word in enumerate(self.words)}
+        if len(rows) < len(self):
+            second = next(row for row, word in enumerate(self.words) if rows[word] != row)
+            word = self.words[second]
+            place = f"rows {second} and {rows[word]}"
+            if self._origin is None:
+                raise ParameterError(
+                    f"words must not repeat, got {word!r} in {place}; keep one of them."
+                )
+            raise FormatError(
+                f"{self._origin} holds the word {word!r} twice, in {place}; write it again with "
+                "every word once."
+            )
+        return rows
+
+    def word(self, row: int) -> str:
+        """Word of one row, without decoding the others."""
+        if "words" in self.__dict__:
+            return self.words[row]
+        start, stop = int(self._offsets[row]), int(self._offsets[row + 1])
+        return self._data[start:stop].decode()
+
+    def row(self, word: str) -> int | None:
+        """Row of a word, or ``None``."""
+        return self.index.get(word)
+
+    def packed(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Bytes and offsets, as :meth:`from_bytes` takes them.
+
+        Raises
+        ------
+        OutputError
+            If a word holds half of a surrogate pair, which UTF-8 cannot express.
+        """
+        encoded = []
+        for row, word in enumerate(self.words):
+            try:
+                encoded.append(word.encode())
+            except UnicodeEncodeError as error:
+                raise OutputError(
+                    f"The word {word!r} in row {row} cannot be written as UTF-8 "
+                    f"({error.reason}); remove or repair it."
+                ) from error
+        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(word) for word in encoded], out=offsets[1:])
+        return np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets
