@@ -1,0 +1,153 @@
+"""Bytes of any length, cut into blocks of a few megabytes at white space, never in a token."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from wordgrad.errors import InputError
+
+BLOCK_BYTES = 2 << 20
+"""Usual size of a block.  Larger ones fall out of the processor's caches and take more memory,
+smaller ones pay more for each call (measured in docs/performance.md)."""
+
+LONGEST_WHOLE_LINE = 8 << 20
+"""Where lines matter (``pattern``), longer ones are cut at white space too, to bound the memory."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def text_blocks(
+    read: Callable[[int], bytes], *, whole_lines: bool = False, size: int = BLOCK_BYTES
+) -> Iterator[bytes]:
+    r"""Cut what ``read`` returns into blocks that end at white space.
+
+    A UTF-8 byte-order mark at the start is taken off, and a last line without its line feed gets
+    one.  White space between blocks begins the later one.  A token longer than a block is kept
+    whole, so memory grows with the longest token and with nothing else.
+
+    Parameters
+    ----------
+    read : callable
+        ``read(n)`` returns at most n bytes, and none at the end.
+    whole_lines : bool
+        End blocks at line feeds; only lines over :data:`LONGEST_WHOLE_LINE` are cut within.
+    size : int
+        Bytes to read at a time.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> list(text_blocks(BytesIO(b"to be or\nnot to be").read, size=7))
+    [b'to be', b' or\nnot', b' to', b' be\n']
+    """
+    held: list[bytes] = []
+    held_bytes = 0
+    last = b"\n"
+    start = True
+    while chunk := read(size):
+        if start:
+            # A read may return fewer bytes than the mark has.
+            while len(chunk) < len(_BYTE_ORDER_MARK) and (more := read(size)):
+                chunk += more
+            chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
+            start = False
+        last = chunk[-1:] or last
+        wait = whole_lines and held_bytes + len(chunk) < LONGEST_WHOLE_LINE
+        cut = _cut_after_line(chunk) if whole_lines else -1
+        if cut < 0 and not wait:
+            cut = _cut_before_space(chunk)
+        if cut >= 0:
+            block = b"".join((*held, chunk[:cut]))
+            if block:
+                yield block
+            held, held_bytes, chunk = [], 0, chunk[cut:]
+        held.append(chunk)
+        held_bytes += len(chunk)
+    rest = b"".join(held)
+    if last != b"\n":
+        rest += b"\n"
+    if rest:
+        yield rest
+
+
+def _cut_after_line(chunk: bytes) -> int:
+    position = chunk.rfind(b"\n")
+    return position + 1 if position >= 0 else -1
+
+
+def _cut_before_space(chunk: bytes) -> int:
+    """Start of the last run of white space, or -1; a CR LF pair is never parted."""
+    stripped = chunk.rstrip()
+    if len(stripped) < len(chunk):
+        return len(stripped)
+    last_token = chunk.rsplit(None, 1)[-1] if chunk else b""
+    before = chunk[: len(chunk) - len(last_token)]
+    return len(before.rstrip()) if before else -1
+
+
+def decompressed(handle: BinaryIO, compression: str | None, name: str) -> Callable[[int], bytes]:
+    """``read`` of an open file, with its compression undone on the way.
+
+    Raises
+    ------
+    InputError
+        By the returned function, if the compressed data are cut short or damaged.
+    """
+    if compression is None:
+        return handle.read
+    if compression == "gzip":
+        return _guarded(gzip.GzipFile(fileobj=handle).read, name)
+    chunks = _zstd_chunks(handle, name)
+    return lambda _size: next(chunks, b"")
+
+
+def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:
+    def checked(size: int) -> bytes:
+        try:
+            return read(size)
+        except EOFError:
+            raise _cut_short(name) from None
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise _damaged(name, error) from error
+
+    return checked
+
+
+def _zstd_chunks(handle: BinaryIO, name: str) -> Iterator[bytes]:
+    import zstandard
+
+    decoder = zstandard.ZstdDecompressor().decompressobj()
+    inside = False
+    compressed = handle.read(BLOCK_BYTES // 8)
+    while compressed:
+        inside = True
+        try:
+            data = decoder.decompress(compressed)
+        except zstandard.ZstdError as error:
+            raise _damaged(name, error) from error
+        if data:
+            yield data
+        compressed = b""
+        if decoder.eof:  # the next frame, if any, begins here
+            compressed = decoder.unused_data
+            decoder = zstandard.ZstdDecompressor().decompressobj()
+            inside = False
+        compressed = compressed or handle.read(BLOCK_BYTES // 8)
+    if inside:
+        raise _cut_short(name)
+
+
+def _cut_short(name: str) -> InputError:
+    return InputError(
+        f"{name} is cut short: its compressed data end too early; copy or download it again."
+    )
+
+
+def _damaged(name: str, error: Exception) -> InputError:
+    return InputError(
+        f"{name} is damaged or not compressed as its suffix says ({error}); copy it again or "
+        "correct the suffix."
+    )

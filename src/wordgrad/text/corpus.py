@@ -1,0 +1,246 @@
+"""Text in, ids out: the corpus as training sees it, on disk and mapped into memory."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.errors import InputError, check_choice, check_int
+from wordgrad.text.encoding import FirstPass, ProgressCallback, ReadingProgress
+from wordgrad.text.reading import Reading
+from wordgrad.text.remapping import Types, choose_words, final_ids
+from wordgrad.text.sources import TextSource
+from wordgrad.text.storage import CorpusFolder
+from wordgrad.text.tokens import END, Tokenizer
+from wordgrad.text.vocabulary import Vocabulary
+
+__all__ = ["CorpusReport", "EncodedCorpus", "ReadingProgress", "encode_corpus"]
+
+_MOST_WORKERS = 8  # beyond, the one thread that reads is the limit
+
+
+@dataclass(frozen=True)
+class CorpusReport:
+    """What was read, and what of it was kept.
+
+    Attributes
+    ----------
+    files : int
+        Files read, standard input among them; 0 for sentences in memory.
+    bytes_read : int
+        Their size on disk, compressed where they are.
+    sentences_read, sentences_kept : int
+        Lines, cells or items; those left with at least one token of the vocabulary.
+    tokens_read, tokens_kept : int
+        Words of the text; those in the vocabulary, which are the corpus.
+    types_read : int
+        Distinct words of the text.  The vocabulary holds those that were kept.
+    bytes_replaced : int
+        Bytes that were not UTF-8 and became U+FFFD (``errors="replace"``).
+    seconds : float
+        Wall-clock time of it all.
+    """
+
+    files: int
+    bytes_read: int
+    sentences_read: int
+    sentences_kept: int
+    tokens_read: int
+    tokens_kept: int
+    types_read: int
+    bytes_replaced: int
+    seconds: float
+
+
+class EncodedCorpus:
+    """A text as ids: sentence ``s`` is ``ids[offsets[s]:offsets[s + 1]]``.
+
+    Made by :func:`encode_corpus`.  The arrays are files in a temporary folder, mapped into memory,
+    so a corpus may be larger than the memory.  The folder is removed by :meth:`close`, at the end
+    of a ``with`` block, or together with the object.
+
+    Attributes
+    ----------
+    ids : int32 array, shape (T,), read-only, memory-mapped
+    offsets : int64 array, shape (S + 1,), read-only, memory-mapped
+        From 0 to T, rising: no sentence is empty.
+    vocabulary : Vocabulary
+    report : CorpusReport
+    """
+
+    def __init__(self, folder: CorpusFolder, vocabulary: Vocabulary, report: CorpusReport) -> None:
+        self.vocabulary = vocabulary
+        self.report = report
+        self._folder = folder
+        self.ids: NDArray[np.int32] = np.memmap(_ids_path(folder), np.int32, "r")
+        self.offsets: NDArray[np.int64] = np.memmap(_offsets_path(folder), np.int64, "r")
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return len(self.offsets) - 1
+
+    def release_pages(self) -> None:
+        """Give the memory of the mapped files back; it is read from disk again when used.
+
+        The operating system counts mapped pages to the process once they were touched, and takes
+        them back only under pressure.  This keeps the count honest between passes.
+        """
+        for array in (self.ids, self.offsets):
+            mapped = getattr(array, "_mmap", None)
+            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+    def close(self) -> None:
+        """Remove the files; the arrays are empty afterwards."""
+        self.ids = np.empty(0, dtype=np.int32)
+        self.offsets = np.zeros(1, dtype=np.int64)
+        self._folder.remove()
+
+    def __enter__(self) -> EncodedCorpus:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"EncodedCorpus({len(self.ids)} tokens, {len(self)} sentences, "
+            f"{len(self.vocabulary)} words)"
+        )
+
+
+def encode_corpus(
+    source: TextSource,
+    *,
+    min_count: int = 5,
+    max_vocab: int | None = None,
+    column: str | None = None,
+    lowercase: bool = False,
+    pattern: str | None = None,
+    errors: str = "strict",
+    workers: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> EncodedCorpus:
+    """Read a text once and encode it as ids.
+
+    Parameters
+    ----------
+    source : path, glob, directory, "-", several of them, or iterable of sentences
+        See :func:`wordgrad.text.sources.resolve`.  A line, a row's cell or an item is a sentence;
+        its length is not limited.  An iterator is passed over once.
+    min_count : int
+        Words that occur less often are dropped, as if they were not in the text.
+    max_vocab : int, optional
+        Keep at most this many words, the most frequent ones.
+    column : str, optional
+        Which column of .jsonl, .csv, .tsv and .parquet files to read; by default "text", or the
+        only column of strings.
+    lowercase : bool
+        Lower-case the text.
+    pattern : str, optional
+        Regular expression in the syntax of Rust's ``regex``; each match is a token.  Without it
+        the text is split at white space exactly as ``str.split()`` does.
+    errors : {"strict", "replace"}
+        What to do with bytes that are not UTF-8: raise, or replace them by U+FFFD and count them.
+    workers : int, optional
+        Threads that encode; by default one for each processor, at most 8.
+    folder : path, optional
+        Where to make the temporary folder, which takes four bytes a token.
+    progress : callable, optional
+        Called with a :class:`ReadingProgress` after each block.
+
+    Returns
+    -------
+    EncodedCorpus
+
+    Raises
+    ------
+    InputError
+        If there is nothing to read, it cannot be read, or fewer than two words are left.
+    ParameterError
+        If a parameter is outside its range.
+    OutputError
+        If the temporary folder cannot be written.
+
+    Examples
+    --------
+    >>> with encode_corpus(["a rose is a rose", "is it"], min_count=2) as corpus:
+    ...     corpus.vocabulary.words, corpus.ids.tolist(), corpus.offsets.tolist()
+    (['a', 'is', 'rose'], [0, 2, 1, 0, 2, 1], [0, 5, 6])
+    """
+    begin = time.perf_counter()
+    check_int("min_count", min_count, minimum=1)
+    if max_vocab is not None:
+        check_int("max_vocab", max_vocab, minimum=2)
+    check_choice("errors", errors, ("strict", "replace"))
+    if workers is None:
+        workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    check_int("workers", workers, minimum=1)
+    tokenizer = Tokenizer(pattern, lowercase=lowercase)
+    reading = Reading.of(source, column=column, whole_lines=pattern is not None, errors=errors)
+    store = CorpusFolder(folder)
+    try:
+        first = FirstPass(tokenizer, errors=errors, bytes_total=reading.bytes_total)
+        with store.writing(), open(_ids_path(store), "wb", buffering=0) as out:
+            first.run(reading.pieces(), out, workers=workers, progress=progress)
+        types = Types.of(tokenizer.types(), first.counts, lowercase=lowercase)
+        vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
+        _check_words(vocabulary, types, min_count)
+        with store.writing():
+            final_ids(_ids_path(store), _offsets_path(store), table)
+            report = CorpusReport(
+                files=len(reading.files),
+                bytes_read=first.bytes_done,
+                sentences_read=int(first.counts[END]),
+                sentences_kept=_offsets_path(store).stat().st_size // 8 - 1,
+                tokens_read=int(types.counts.sum()),
+                tokens_kept=vocabulary.total,
+                types_read=len(types.words),
+                bytes_replaced=first.replaced,
+                seconds=time.perf_counter() - begin,
+            )
+            return EncodedCorpus(store, vocabulary, report)
+    except BaseException:
+        store.remove()
+        raise
+
+
+def _check_words(vocabulary: Vocabulary, types: Types, min_count: int) -> None:
+    if len(vocabulary) >= 2:
+        return
+    tokens, kinds = int(types.counts.sum()), len(types.words)
+    if tokens == 0:
+        raise InputError("The text holds no tokens; check that the input is not empty.")
+    found = f"{tokens} tokens of {kinds} types were read"
+    if kinds == 1:
+        raise InputError(
+            f"The text has a vocabulary of one word, {types.words[0]!r} ({found}); training needs "
+            "at least two words."
+        )
+    works = int(np.partition(types.counts, kinds - 2)[kinds - 2])
+    what = "no word reaches" if len(vocabulary) == 0 else "one word alone reaches"
+    raise InputError(
+        f"In the text {what} min_count={min_count} ({found}); a vocabulary needs at least two "
+        f"words: use min_count={works} or less."
+    )
+
+
+def _ids_path(folder: CorpusFolder) -> Path:
+    return folder.path / "ids.int32"
+
+
+def _offsets_path(folder: CorpusFolder) -> Path:
+    return folder.path / "offsets.int64"

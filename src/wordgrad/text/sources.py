@@ -1,0 +1,179 @@
+"""What the user gave as text: files, standard input, or sentences in memory."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from wordgrad.errors import InputError
+
+TextSource: TypeAlias = (
+    "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+    " | Iterable[str] | Iterable[Sequence[str]]"
+)
+"""A path, glob or directory, ``"-"``, several of them, or any iterable of sentences."""
+
+STANDARD_INPUT = "-"
+
+# A file's format by its suffix, once a suffix of COMPRESSIONS is taken off; others are text.
+FORMATS = {
+    ".txt": "text",
+    ".text": "text",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_KNOWN_SUFFIXES = (*FORMATS, *COMPRESSIONS)
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file to read, and how.
+
+    >>> TextFile.from_path(Path("news.jsonl.gz"))
+    TextFile(path=PosixPath('news.jsonl.gz'), format='jsonl', compression='gzip')
+    """
+
+    path: Path
+    format: str
+    compression: str | None
+
+    @classmethod
+    def from_path(cls, path: Path) -> TextFile:
+        """Tell format and compression from the suffixes, in any case of letters."""
+        compression = COMPRESSIONS.get(path.suffix.lower())
+        inner = path.with_suffix("") if compression else path
+        return cls(path, FORMATS.get(inner.suffix.lower(), "text"), compression)
+
+
+@dataclass(frozen=True)
+class StandardInput:
+    """Plain text that comes through standard input."""
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences in memory or made on the fly: each a string or a list of tokens."""
+
+    items: Iterable[Any]
+
+
+def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
+    """Decide what ``source`` is, and find its files.
+
+    ============================  =============================================================
+    given                         read as
+    ============================  =============================================================
+    ``"-"``                       standard input
+    a ``str`` or a path           a file, a directory (all files below it with a known suffix,
+                                  hidden ones apart), or a glob (``**`` for any depth)
+    a list or tuple of those      each of them, in this order
+    any other iterable            sentences: strings, or lists of tokens
+    ============================  =============================================================
+
+    A list of strings could be files or sentences.  If its first item names something that exists,
+    all are files and must exist.  If not, but a later item has a known suffix and exists, or all
+    items look like files (a known suffix, no white space), a file is missing, which is an error.
+    Otherwise they are sentences.  ``iter(sentences)`` is always sentences.
+
+    Raises
+    ------
+    InputError
+        If something does not exist, or a directory holds no text.
+
+    Examples
+    --------
+    >>> resolve(["a sentence", "another one"])
+    Sentences(items=['a sentence', 'another one'])
+    """
+    if isinstance(source, (bytes, bytearray)):
+        raise InputError("Text must be str, got bytes; decode it first, or give a file's path.")
+    if isinstance(source, (str, os.PathLike)):
+        return _find(source)
+    if not isinstance(source, Iterable):
+        raise InputError(
+            "Text must be a path, several paths, or an iterable of sentences, got "
+            f"{type(source).__name__}."
+        )
+    if isinstance(source, (list, tuple)) and _are_paths(source):
+        return [found for item in source for found in _find(item)]
+    return Sentences(source)
+
+
+def _are_paths(items: Sequence[Any]) -> bool:
+    if any(isinstance(item, os.PathLike) for item in items):
+        wrong = next((i for i in items if not isinstance(i, (str, os.PathLike))), None)
+        if wrong is not None:
+            raise InputError(f"A list of paths holds a {type(wrong).__name__}; give paths alone.")
+        return True
+    if not items or not all(isinstance(item, str) for item in items):
+        return False
+    if _exists(items[0]):
+        return True
+    looks_like_file = [item.lower().endswith(_KNOWN_SUFFIXES) for item in items]
+    found = any(map(_exists, (i for i, file in zip(items, looks_like_file, strict=True) if file)))
+    # Either way _find() will name the item that is missing.
+    return found or (all(looks_like_file) and not any(len(item.split()) > 1 for item in items))
+
+
+def _exists(name: str) -> bool:
+    try:
+        return name == STANDARD_INPUT or os.path.exists(name) or _is_glob_with_files(name)
+    except ValueError:  # a NUL character: no file has it in its name
+        return False
+
+
+def _is_glob_with_files(name: str) -> bool:
+    return glob.has_magic(name) and next(glob.iglob(name, recursive=True), None) is not None
+
+
+def _find(item: str | os.PathLike[str]) -> list[TextFile | StandardInput]:
+    """Files that one path, directory or glob stands for, in the order of their names."""
+    if item == STANDARD_INPUT:
+        return [StandardInput()]
+    name = os.fspath(item)
+    path = Path(name)
+    if name and os.path.isdir(name):
+        return _in_directory(path)
+    if name and _exists_as_file(name):
+        return [TextFile.from_path(path)]
+    if glob.has_magic(name):
+        matches = sorted(m for m in glob.glob(name, recursive=True) if not os.path.isdir(m))
+        if not matches:
+            raise InputError(f"No file matches {name!r}; check the pattern and the folder.")
+        return [TextFile.from_path(Path(match)) for match in matches]
+    shown = name if len(name) <= 200 else name[:200] + "..."
+    raise InputError(
+        f"There is no file or directory {shown!r}; check the path, or, to train on strings, give "
+        "a list of sentences."
+    )
+
+
+def _exists_as_file(name: str) -> bool:
+    try:
+        return os.path.exists(name)
+    except ValueError:
+        return False
+
+
+def _in_directory(folder: Path) -> list[TextFile | StandardInput]:
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.name.lower().endswith(_KNOWN_SUFFIXES)
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    if not files:
+        raise InputError(
+            f"The directory {folder} holds no text; files in it need one of the suffixes "
+            f"{', '.join(_KNOWN_SUFFIXES)}."
+        )
+    return [TextFile.from_path(path) for path in files]

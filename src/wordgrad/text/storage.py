@@ -1,0 +1,60 @@
+"""A temporary folder for a corpus, which goes away with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wordgrad.errors import OutputError
+
+
+class CorpusFolder:
+    """A new folder, removed by :meth:`remove`, by garbage collection or at exit.
+
+    Parameters
+    ----------
+    parent : path, optional
+        Where to make it; by default where the operating system keeps temporary files.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made.
+    """
+
+    def __init__(self, parent: str | os.PathLike[str] | None = None) -> None:
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix="wordgrad-", dir=parent))
+        except OSError as error:
+            raise OutputError(
+                f"No temporary folder could be made in {parent or tempfile.gettempdir()} "
+                f"({error.strerror or error}); name another place with folder."
+            ) from error
+        self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove the folder and all in it; doing so twice is no error."""
+        self._finalizer()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn operating-system errors of the block into one :class:`OutputError`."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = (
+                "free some space, or name a folder on another disk with folder"
+                if full
+                else "name another place with folder"
+            )
+            raise OutputError(
+                f"The encoded text could not be written to {self.path} "
+                f"({error.strerror or error}); {remedy}."
+            ) from error
