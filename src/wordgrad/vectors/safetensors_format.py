@@ -86,11 +86,16 @@ def read(path: Path, check: bool | None) -> WordVectors:
     _check_shapes(path, header)
     if _checksum(metadata, rest) != metadata["crc32.rest"]:
         raise FormatError(f"{path} is damaged: its words fail their checksum; {REMEDY}")
+    counts = rest.get("counts")
+    if counts is not None and int(counts.min()) < 0:
+        raise FormatError(
+            f"{path} is damaged: counts must not be negative, got {int(counts.min())}; {REMEDY}"
+        )
     matrix = _map_matrix(path, header)
     vectors = WordVectors.from_checked(
         WordTable.from_bytes(rest["words"], rest["offsets"], str(path)),
         matrix,
-        rest.get("counts"),
+        counts,
         _metadata(path, metadata),
         str(path),
     )

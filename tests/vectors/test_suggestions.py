@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from wordgrad.vectors import suggestions
+from wordgrad.vectors.suggestions import close_spellings
+
+WORDS = ["the", "king", "queen", "directory", "kings", "Paris", "naïve", "receive", "list"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [
+        ("King", "king"),
+        ("KING", "king"),
+        ("paris", "Paris"),
+        ("kign", "king"),
+        ("qeen", "queen"),
+        ("directroy", "directory"),
+        ("irectory", "directory"),
+        ("recieve", "receive"),
+        ("naive", "naïve"),
+        ("lists", "list"),
+    ],
+)
+def test_a_slip_finds_its_word(asked, first):
+    assert close_spellings(asked, WORDS)[0] == first
+
+
+def test_nothing_alike_gives_nothing():
+    assert close_spellings("zebra", WORDS) == []
+    assert close_spellings("", WORDS) == []
+    assert close_spellings("x", ["", "xyzw"]) == []
+
+
+def test_at_most_so_many_and_the_frequent_first_among_equals():
+    assert close_spellings("word", [f"word{i}" for i in range(9)]) == ["word0", "word1", "word2"]
+    assert close_spellings("word", ["words", "word"[::-1]], number=1) == ["words"]
+
+
+def test_only_frequent_words_are_scanned(monkeypatch):
+    monkeypatch.setattr(suggestions, "WORDS_SCANNED", 2)
+    assert close_spellings("king", ["a", "b", "kings"]) == []
