@@ -1,12 +1,22 @@
 """The mathematics, in plain NumPy: the oracle that every fast engine answers to."""
 
 from wordgrad.maths.functions import log_sigmoid, log_softmax, sigmoid, sigmoid_grad, softmax
+from wordgrad.maths.gradcheck import assert_gradients, check_gradients
+from wordgrad.maths.gradreport import GradientError, GradientReport
 from wordgrad.maths.losses import cross_entropy, negative_sampling_loss, softmax_loss
+from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
 from wordgrad.maths.objectives import WindowGradients, cbow, skipgram
 
 __all__ = [
+    "Activations",
+    "GradientError",
+    "GradientReport",
+    "NetworkGradients",
+    "OneHiddenLayer",
     "WindowGradients",
+    "assert_gradients",
     "cbow",
+    "check_gradients",
     "cross_entropy",
     "log_sigmoid",
     "log_softmax",

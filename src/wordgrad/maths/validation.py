@@ -16,9 +16,10 @@ from wordgrad.errors import ParameterError
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IdArray = npt.NDArray[np.int64]
+Shape = tuple[int | str, ...]
 
 
-def as_floats(name: str, value: npt.ArrayLike, *, shape: tuple[int | str, ...] = ()) -> FloatArray:
+def as_floats(name: str, value: npt.ArrayLike, *, shape: Shape | None = None) -> FloatArray:
     """Real numbers as float32 (if they are) or float64 (all else), without a copy where possible.
 
     ``shape``, where given, is the rule: an ``int`` is an exact length, a ``str`` names a free one.
@@ -33,13 +34,13 @@ def as_floats(name: str, value: npt.ArrayLike, *, shape: tuple[int | str, ...] =
     array = _as_array(name, value)
     if array.dtype.kind not in "biuf":
         raise ParameterError(f"{name} must hold real numbers, got dtype {array.dtype}.")
-    if shape and not _fits(array.shape, shape):
+    if shape is not None and not _fits(array.shape, shape):
         rule = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         raise ParameterError(f"{name} must have shape ({rule}), got {array.shape}.")
     return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
 
 
-def as_finite(name: str, value: npt.ArrayLike, *, shape: tuple[int | str, ...] = ()) -> FloatArray:
+def as_finite(name: str, value: npt.ArrayLike, *, shape: Shape | None = None) -> FloatArray:
     """:func:`as_floats`, and every number finite.
 
     >>> as_finite("v_c", [0.5, float("nan")])
@@ -125,7 +126,7 @@ def _as_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
         raise ParameterError(f"{name} must be a rectangular array, got {value!r}.") from error
 
 
-def _fits(shape: tuple[int, ...], rule: tuple[int | str, ...]) -> bool:
+def _fits(shape: tuple[int, ...], rule: Shape) -> bool:
     return len(shape) == len(rule) and all(
         isinstance(wanted, str) or length == wanted
         for length, wanted in zip(shape, rule, strict=True)
