@@ -20,20 +20,20 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def text_blocks(
-    read: Callable[[int], bytes], *, whole_lines: bool = False, size: int = BLOCK_BYTES
+    read: Callable[[int], bytes], *, longest_line: int | None = 0, size: int = BLOCK_BYTES
 ) -> Iterator[bytes]:
-    r"""Cut what ``read`` returns into blocks that end at white space.
+    r"""Cut what ``read`` returns into blocks that end before or after white space.
 
     A UTF-8 byte-order mark at the start is taken off, and a last line without its line feed gets
-    one.  White space between blocks begins the later one.  A token longer than a block is kept
+    one.  A token longer than a block is kept
     whole, so memory grows with the longest token and with nothing else.
 
     Parameters
     ----------
     read : callable
         ``read(n)`` returns at most n bytes, and none at the end.
-    whole_lines : bool
-        End blocks at line feeds; only lines over :data:`LONGEST_WHOLE_LINE` are cut within.
+    longest_line : int or None
+        Lines up to this many bytes are in one block each; None: all lines, of any length.
     size : int
         Bytes to read at a time.
 
@@ -46,19 +46,12 @@ def text_blocks(
     held: list[bytes] = []
     held_bytes = 0
     last = b"\n"
-    start = True
-    while chunk := read(size):
-        if start:
-            # A read may return fewer bytes than the mark has.
-            while len(chunk) < len(_BYTE_ORDER_MARK) and (more := read(size)):
-                chunk += more
-            chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
-            start = False
+    for chunk in _without_mark(read, size):
         last = chunk[-1:] or last
-        wait = whole_lines and held_bytes + len(chunk) < LONGEST_WHOLE_LINE
-        cut = _cut_after_line(chunk) if whole_lines else -1
-        if cut < 0 and not wait:
-            cut = _cut_before_space(chunk)
+        cut = chunk.rfind(b"\n") + 1 if longest_line != 0 else 0
+        if cut == 0:
+            longer = longest_line is not None and held_bytes + len(chunk) > longest_line
+            cut = _last_space(chunk) if longer else -1
         if cut >= 0:
             block = b"".join((*held, chunk[:cut]))
             if block:
@@ -73,18 +66,24 @@ def text_blocks(
         yield rest
 
 
-def _cut_after_line(chunk: bytes) -> int:
-    position = chunk.rfind(b"\n")
-    return position + 1 if position >= 0 else -1
+def _without_mark(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
+    first = b""
+    # A read may return fewer bytes than the mark has.
+    while len(first) < len(_BYTE_ORDER_MARK) and (more := read(size)):
+        first += more
+    yield first.removeprefix(_BYTE_ORDER_MARK)
+    while chunk := read(size):
+        yield chunk
 
 
-def _cut_before_space(chunk: bytes) -> int:
-    """Start of the last run of white space, or -1; a CR LF pair is never parted."""
+def _last_space(chunk: bytes) -> int:
+    """Start of the last run of white space, so that CR LF stays in one piece; -1 if none."""
     stripped = chunk.rstrip()
+    if not stripped:  # white space alone, of which there may be gigabytes
+        return len(chunk) - chunk.endswith(b"\r")
     if len(stripped) < len(chunk):
         return len(stripped)
-    last_token = chunk.rsplit(None, 1)[-1] if chunk else b""
-    before = chunk[: len(chunk) - len(last_token)]
+    before = chunk[: len(chunk) - len(chunk.rsplit(None, 1)[-1])]
     return len(before.rstrip()) if before else -1
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import InputError, check_choice, check_int
+from wordgrad.text.blocks import LONGEST_WHOLE_LINE
 from wordgrad.text.encoding import FirstPass, ProgressCallback, ReadingProgress
 from wordgrad.text.reading import Reading
 from wordgrad.text.remapping import Types, choose_words, final_ids
@@ -190,7 +191,8 @@ def encode_corpus(
         workers = min(os.cpu_count() or 1, _MOST_WORKERS)
     check_int("workers", workers, minimum=1)
     tokenizer = Tokenizer(pattern, lowercase=lowercase)
-    reading = Reading.of(source, column=column, whole_lines=pattern is not None, errors=errors)
+    longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
+    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
     store = CorpusFolder(folder)
     try:
         first = FirstPass(tokenizer, errors=errors, bytes_total=reading.bytes_total)

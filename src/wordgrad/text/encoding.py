@@ -11,9 +11,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.errors import InputError
 from wordgrad.text.reading import Piece
 from wordgrad.text.tokens import END, TextBlock, TokenBlock, Tokenizer
+from wordgrad.text.utf8 import not_utf8, replace_invalid
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class FirstPass:
         try:
             encoded = future.result()
         except UnicodeDecodeError as error:
-            raise self._not_utf8(piece, error) from None
+            raise not_utf8(piece.name, self._lines, error) from None
         out.write(encoded.ids.data)
         self._count(encoded.counts)
         self.replaced += encoded.replaced
@@ -137,25 +137,3 @@ class FirstPass:
         self.counts[: len(counts)] += counts
         self._lines += int(counts[END])
         self._tokens += int(counts.sum() - counts[END])
-
-    def _not_utf8(self, piece: Piece, error: UnicodeDecodeError) -> InputError:
-        line = self._lines + error.object.count(b"\n", 0, error.start) + 1
-        byte = error.object[error.start]
-        return InputError(
-            f"{piece.name}, line {line} is not valid UTF-8 (byte 0x{byte:02x}); convert the file "
-            'to UTF-8, or go on with errors="replace" (--errors replace), which counts what it '
-            "replaces."
-        )
-
-
-def replace_invalid(data: bytes) -> tuple[bytes, int]:
-    r"""Put U+FFFD where ``data`` is not UTF-8; return the text and the bytes replaced.
-
-    >>> replace_invalid(b"na\xefve \xff\xfe")
-    (b'na\xef\xbf\xbdve \xef\xbf\xbd\xef\xbf\xbd', 3)
-    """
-    mark = "\ufffd".encode()
-    clean = data.decode("utf-8", "replace").encode()
-    # A U+FFFD that was in the text stays, so only the new ones stand for lost bytes.
-    marks = clean.count(mark) - data.count(mark)
-    return clean, len(data) - (len(clean) - marks * len(mark))

@@ -36,18 +36,20 @@ class Reading:
         Empty for sentences in memory.
     bytes_total : int or None
         Size of the files on disk; None where it is not known beforehand.
+    longest_line : int
+        Lines up to this many bytes are not cut.
     """
 
     files: tuple[TextFile | StandardInput, ...]
     sentences: Sentences | None
     bytes_total: int | None
     column: str | None
-    whole_lines: bool
+    longest_line: int
     errors: str
 
     @classmethod
     def of(
-        cls, source: TextSource, *, column: str | None, whole_lines: bool, errors: str
+        cls, source: TextSource, *, column: str | None, longest_line: int, errors: str
     ) -> Reading:
         """Find the files of ``source`` and check that each can be read, before any work.
 
@@ -70,7 +72,7 @@ class Reading:
             sentences=found if isinstance(found, Sentences) else None,
             bytes_total=_total_size(files),
             column=column,
-            whole_lines=whole_lines,
+            longest_line=longest_line,
             errors=errors,
         )
 
@@ -93,13 +95,14 @@ class Reading:
             with open_file(file.path) as handle:
                 yield from self._text_pieces(handle, file.compression, str(file.path))
         else:
-            for data, done, replaced in table_blocks(file, self.column, self.errors):
-                yield Piece(TextBlock(data), str(file.path), done, replaced)
+            with open_file(file.path) as handle:
+                for data, done, replaced in table_blocks(file, self.column, self.errors, handle):
+                    yield Piece(TextBlock(data), str(file.path), done, replaced)
 
     def _text_pieces(self, handle: BinaryIO, compression: str | None, name: str) -> Iterator[Piece]:
         read = decompressed(handle, compression, name)
         done = 0
-        for data in text_blocks(read, whole_lines=self.whole_lines):
+        for data in text_blocks(read, longest_line=self.longest_line):
             done = handle.tell() if handle.seekable() else done + len(data)
             yield Piece(TextBlock(data), name, done)
 
