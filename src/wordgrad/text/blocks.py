@@ -93,13 +93,13 @@ def decompressed(handle: BinaryIO, compression: str | None, name: str) -> Callab
     Raises
     ------
     InputError
-        By the returned function, if the compressed data are cut short or damaged.
+        By the returned function, if reading fails, or compressed data are cut short or damaged.
     """
     if compression is None:
-        return handle.read
+        return _guarded(handle.read, name)
     if compression == "gzip":
         return _guarded(gzip.GzipFile(fileobj=handle).read, name)
-    chunks = _zstd_chunks(handle, name)
+    chunks = _zstd_chunks(_guarded(handle.read, name), name)
     return lambda _size: next(chunks, b"")
 
 
@@ -111,16 +111,21 @@ def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:
             raise _cut_short(name) from None
         except (gzip.BadGzipFile, zlib.error) as error:
             raise _damaged(name, error) from error
+        except OSError as error:
+            raise InputError(
+                f"{name} cannot be read to its end ({error.strerror or error}); check the disk, or "
+                "copy the file."
+            ) from error
 
     return checked
 
 
-def _zstd_chunks(handle: BinaryIO, name: str) -> Iterator[bytes]:
+def _zstd_chunks(read: Callable[[int], bytes], name: str) -> Iterator[bytes]:
     import zstandard
 
     decoder = zstandard.ZstdDecompressor().decompressobj()
     inside = False
-    compressed = handle.read(BLOCK_BYTES // 8)
+    compressed = read(BLOCK_BYTES // 8)
     while compressed:
         inside = True
         try:
@@ -134,7 +139,7 @@ def _zstd_chunks(handle: BinaryIO, name: str) -> Iterator[bytes]:
             compressed = decoder.unused_data
             decoder = zstandard.ZstdDecompressor().decompressobj()
             inside = False
-        compressed = compressed or handle.read(BLOCK_BYTES // 8)
+        compressed = compressed or read(BLOCK_BYTES // 8)
     if inside:
         raise _cut_short(name)
 

@@ -6,7 +6,6 @@ import mmap
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -24,6 +23,8 @@ from wordgrad.text.vocabulary import Vocabulary
 
 __all__ = ["CorpusReport", "EncodedCorpus", "ReadingProgress", "encode_corpus"]
 
+_IDS = "ids.int32"
+_OFFSETS = "offsets.int64"
 _MOST_WORKERS = 8  # beyond, the one thread that reads is the limit
 
 
@@ -80,8 +81,8 @@ class EncodedCorpus:
         self.vocabulary = vocabulary
         self.report = report
         self._folder = folder
-        self.ids: NDArray[np.int32] = np.memmap(_ids_path(folder), np.int32, "r")
-        self.offsets: NDArray[np.int64] = np.memmap(_offsets_path(folder), np.int64, "r")
+        self.ids: NDArray[np.int32] = np.memmap(folder.path / _IDS, np.int32, "r")
+        self.offsets: NDArray[np.int64] = np.memmap(folder.path / _OFFSETS, np.int64, "r")
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -196,18 +197,18 @@ def encode_corpus(
     store = CorpusFolder(folder)
     try:
         first = FirstPass(tokenizer, errors=errors, bytes_total=reading.bytes_total)
-        with store.writing(), open(_ids_path(store), "wb", buffering=0) as out:
-            first.run(reading.pieces(), out, workers=workers, progress=progress)
+        with store.new_file(_IDS) as write:
+            first.run(reading.pieces(), write, workers=workers, progress=progress)
         types = Types.of(tokenizer.types(), first.counts, lowercase=lowercase)
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
-        _check_words(vocabulary, types, min_count)
+        _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
-            final_ids(_ids_path(store), _offsets_path(store), table)
+            sentences = final_ids(store.path / _IDS, store.path / _OFFSETS, table)
             report = CorpusReport(
                 files=len(reading.files),
                 bytes_read=first.bytes_done,
                 sentences_read=int(first.counts[END]),
-                sentences_kept=_offsets_path(store).stat().st_size // 8 - 1,
+                sentences_kept=sentences,
                 tokens_read=int(types.counts.sum()),
                 tokens_kept=vocabulary.total,
                 types_read=len(types.words),
@@ -220,29 +221,25 @@ def encode_corpus(
         raise
 
 
-def _check_words(vocabulary: Vocabulary, types: Types, min_count: int) -> None:
+def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str) -> None:
     if len(vocabulary) >= 2:
         return
     tokens, kinds = int(types.counts.sum()), len(types.words)
     if tokens == 0:
-        raise InputError("The text holds no tokens; check that the input is not empty.")
+        raise InputError(f"There are no tokens in {name}; check that it is not empty.")
     found = f"{tokens} tokens of {kinds} types were read"
     if kinds == 1:
         raise InputError(
-            f"The text has a vocabulary of one word, {types.words[0]!r} ({found}); training needs "
-            "at least two words."
+            f"The vocabulary of {name} is one word, {_shown(types.words[0])} ({found}); training "
+            "needs at least two words."
         )
     works = int(np.partition(types.counts, kinds - 2)[kinds - 2])
-    what = "no word reaches" if len(vocabulary) == 0 else "one word alone reaches"
+    what = "no word reaches" if len(vocabulary) == 0 else "only one word reaches"
     raise InputError(
-        f"In the text {what} min_count={min_count} ({found}); a vocabulary needs at least two "
+        f"In {name} {what} min_count={min_count} ({found}); a vocabulary needs at least two "
         f"words: use min_count={works} or less."
     )
 
 
-def _ids_path(folder: CorpusFolder) -> Path:
-    return folder.path / "ids.int32"
-
-
-def _offsets_path(folder: CorpusFolder) -> Path:
-    return folder.path / "offsets.int64"
+def _shown(word: str) -> str:
+    return repr(word if len(word) <= 40 else word[:40] + "...")

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +39,7 @@ class ReadingProgress:
 
 
 ProgressCallback = Callable[[ReadingProgress], object]
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    ids: NDArray[np.uint32]
-    counts: NDArray[np.int64]  # of every provisional id up to the largest in ids
-    replaced: int
+_Encoded: TypeAlias = tuple[NDArray[np.uint32], int]  # ids, bytes replaced
 
 
 class FirstPass:
@@ -66,19 +60,19 @@ class FirstPass:
         self._tokenizer = tokenizer
         self._errors = errors
         self._bytes_total = bytes_total
-        self._tokens = 0
-        self._file: str | None = None
-        self._lines = 0  # of that file, before the piece in hand
+        self._ids = 0
+        self._input_number = -1
+        self._lines_before = 0  # of all inputs before that one
 
     def run(
         self,
         pieces: Iterator[Piece],
-        out: BinaryIO,
+        write: Callable[[NDArray[np.uint32]], object],
         *,
         workers: int,
         progress: ProgressCallback | None,
     ) -> None:
-        """Encode all ``pieces`` into ``out`` as uint32.
+        """Encode all ``pieces`` and hand the ids to ``write``, in the order of the text.
 
         At most ``workers + 1`` pieces are held at a time, whatever the length of the text.
         """
@@ -87,53 +81,52 @@ class FirstPass:
         try:
             for piece in pieces:
                 if len(waiting) > workers:
-                    self._finish(*waiting.popleft(), out, progress)
+                    self._finish(*waiting.popleft(), write, progress)
                 waiting.append((piece, pool.submit(self._encode, piece)))
             while waiting:
-                self._finish(*waiting.popleft(), out, progress)
+                self._finish(*waiting.popleft(), write, progress)
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _encode(self, piece: Piece) -> _Encoded:
         """Runs in a thread: Polars and NumPy let the others go on meanwhile."""
-        replaced = 0
         try:
-            ids = self._tokenizer.encode(piece.block)
+            return self._tokenizer.encode(piece.block), piece.replaced
         except UnicodeDecodeError:
             if self._errors == "strict" or isinstance(piece.block, TokenBlock):
                 raise
-            data, replaced = replace_invalid(piece.block.data)
-            ids = self._tokenizer.encode(TextBlock(data))
-        return _Encoded(ids, np.bincount(ids), replaced + piece.replaced)
+        data, replaced = replace_invalid(piece.block.data)
+        return self._tokenizer.encode(TextBlock(data)), replaced
 
     def _finish(
         self,
         piece: Piece,
         future: Future[_Encoded],
-        out: BinaryIO,
+        write: Callable[[NDArray[np.uint32]], object],
         progress: ProgressCallback | None,
     ) -> None:
-        if piece.name != self._file:
-            self._file, self._lines = piece.name, 0
+        if piece.input_number != self._input_number:
+            self._input_number = piece.input_number
+            self._lines_before = int(self.counts[END])
         try:
-            encoded = future.result()
+            ids, replaced = future.result()
         except UnicodeDecodeError as error:
-            raise not_utf8(piece.name, self._lines, error) from None
-        out.write(encoded.ids.data)
-        self._count(encoded.counts)
-        self.replaced += encoded.replaced
+            lines = int(self.counts[END]) - self._lines_before
+            raise not_utf8(piece.name, lines, error) from None
+        write(ids)
+        self._count(ids)
+        self.replaced += replaced
         self.bytes_done = piece.bytes_done
         if progress is not None:
-            state = ReadingProgress(piece.bytes_done, self._bytes_total, self._tokens, piece.name)
-            progress(state)
+            tokens = self._ids - int(self.counts[END])
+            progress(ReadingProgress(piece.bytes_done, self._bytes_total, tokens, piece.name))
 
-    def _count(self, counts: NDArray[np.int64]) -> None:
-        if len(counts) == 0:
-            return
-        if len(counts) > len(self.counts):  # doubling keeps the copying linear
-            grown = np.zeros(max(len(counts), 2 * len(self.counts)), dtype=np.int64)
+    def _count(self, ids: NDArray[np.uint32]) -> None:
+        size = int(ids.max(initial=0)) + 1
+        if size > len(self.counts):  # doubling keeps the copying linear
+            grown = np.zeros(max(size, 2 * len(self.counts)), dtype=np.int64)
             grown[: len(self.counts)] = self.counts
             self.counts = grown
-        self.counts[: len(counts)] += counts
-        self._lines += int(counts[END])
-        self._tokens += int(counts.sum() - counts[END])
+        # Unlike bincount, its cost does not depend on the number of types.
+        np.add.at(self.counts, ids.astype(np.intp), 1)
+        self._ids += len(ids)

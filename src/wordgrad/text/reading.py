@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Piece:
 
     block: TextBlock | TokenBlock
     name: str  # of the file; "" for sentences in memory
+    input_number: int  # which of the files
     bytes_done: int  # of all files so far, as they lie on disk
     replaced: int = 0  # bytes that were not UTF-8 and are U+FFFD now
 
@@ -76,35 +78,46 @@ class Reading:
             errors=errors,
         )
 
+    @property
+    def name(self) -> str:
+        """What is read, for messages."""
+        if self.sentences is not None:
+            return "the sentences given"
+        names = [_name(file) for file in self.files]
+        return names[0] if len(names) == 1 else f"the {len(names)} files from {names[0]} on"
+
     def pieces(self) -> Iterator[Piece]:
         """Read everything once, block by block, in order."""
         if self.sentences is not None:
             for block, replaced in sentence_blocks(self.sentences.items, errors=self.errors):
-                yield Piece(block, "", 0, replaced)
+                yield Piece(block, "", 0, 0, replaced)
         before = 0
-        for file in self.files:
-            for piece in self._file_pieces(file):
-                done = before + piece.bytes_done
-                yield Piece(piece.block, piece.name, done, piece.replaced)
-            before += _size(file) if isinstance(file, TextFile) else 0
+        for number, file in enumerate(self.files):
+            done = 0
+            for data, done, replaced in self._file_blocks(file):
+                yield Piece(TextBlock(data), _name(file), number, before + done, replaced)
+            before += done
 
-    def _file_pieces(self, file: TextFile | StandardInput) -> Iterator[Piece]:
+    def _file_blocks(self, file: TextFile | StandardInput) -> Iterator[tuple[bytes, int, int]]:
+        """Text, bytes read for it as they lie on disk, bytes replaced."""
         if isinstance(file, StandardInput):
-            yield from self._text_pieces(sys.stdin.buffer, None, "standard input")
-        elif file.format == "text":
-            with open_file(file.path) as handle:
-                yield from self._text_pieces(handle, file.compression, str(file.path))
-        else:
-            with open_file(file.path) as handle:
-                for data, done, replaced in table_blocks(file, self.column, self.errors, handle):
-                    yield Piece(TextBlock(data), str(file.path), done, replaced)
+            yield from self._text_blocks(sys.stdin.buffer, None, _name(file))
+            return
+        with open_file(file.path) as handle:
+            if file.format == "text":
+                yield from self._text_blocks(handle, file.compression, _name(file))
+            else:
+                yield from table_blocks(file, self.column, self.errors, handle)
 
-    def _text_pieces(self, handle: BinaryIO, compression: str | None, name: str) -> Iterator[Piece]:
+    def _text_blocks(
+        self, handle: BinaryIO, compression: str | None, name: str
+    ) -> Iterator[tuple[bytes, int, int]]:
         read = decompressed(handle, compression, name)
+        seekable = handle.seekable()
         done = 0
         for data in text_blocks(read, longest_line=self.longest_line):
-            done = handle.tell() if handle.seekable() else done + len(data)
-            yield Piece(TextBlock(data), name, done)
+            done = handle.tell() if seekable else done + len(data)
+            yield data, done, 0
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -119,17 +132,25 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def _total_size(files: tuple[TextFile | StandardInput, ...]) -> int | None:
+    """Size of all files, once each is known to be readable; None if one has no size."""
     total = 0
+    known = True
     for file in files:
         if isinstance(file, StandardInput):
-            return None
-        with open_file(file.path):
-            total += _size(file)
-    return total if files else None
+            known = False
+            continue
+        # Asked, not tried: a named pipe must not be opened twice.
+        if not os.access(file.path, os.R_OK):
+            raise InputError(
+                f"{file.path} cannot be read (permission denied); change its permissions."
+            )
+        known &= file.path.is_file()
+        total += file.path.stat().st_size
+    return total if files and known else None
 
 
-def _size(file: TextFile) -> int:
-    return file.path.stat().st_size
+def _name(file: TextFile | StandardInput) -> str:
+    return str(file.path) if isinstance(file, TextFile) else "standard input"
 
 
 def _is_text(file: TextFile | StandardInput) -> bool:

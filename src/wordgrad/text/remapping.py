@@ -82,7 +82,7 @@ def choose_words(
     return vocabulary, final_of_group[types.groups]  # group -1 is the last entry: dropped
 
 
-def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> None:
+def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> int:
     """Rewrite ``ids_path`` in place from uint32 provisional to int32 final ids; write offsets.
 
     Dropped tokens close up, and sentences without tokens vanish.  What is written is never longer
@@ -96,7 +96,13 @@ def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> N
         New file of int64: where each sentence begins, and the end of the last.
     table : int32 array
         Final id of each provisional one, negative for those to drop.
+
+    Returns
+    -------
+    int
+        Number of sentences that are left.
     """
+    sentences = 0
     written = 0  # ids
     start = 0  # of the sentence in hand
     with open(ids_path, "rb+") as ids_file, open(offsets_path, "wb") as offsets_file:
@@ -113,14 +119,14 @@ def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> N
             ends = _sentence_ends(provisional, kept, written)
             ends = ends[np.diff(ends, prepend=start) > 0]
             offsets_file.write(ends.data)
+            sentences += len(ends)
             start = int(ends[-1]) if len(ends) else start
             final = mapped[kept]
             ids_file.seek(4 * written)
             ids_file.write(final.data)
             written += len(final)
-        if start < written:  # a source that ended without an end of sentence
-            offsets_file.write(np.array([written], dtype=np.int64).data)
         ids_file.truncate(4 * written)
+    return sentences
 
 
 def _sentence_ends(

@@ -7,9 +7,12 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from wordgrad.errors import OutputError
 
@@ -41,6 +44,22 @@ class CorpusFolder:
     def remove(self) -> None:
         """Remove the folder and all in it; doing so twice is no error."""
         self._finalizer()
+
+    @contextmanager
+    def new_file(self, name: str) -> Iterator[Callable[[NDArray[Any]], None]]:
+        """Create a file; yield a function that appends an array's bytes to it."""
+        with self.writing():
+            handle = open(self.path / name, "wb")  # noqa: SIM115 (closed below, under writing())
+
+        def write(array: NDArray[Any]) -> None:
+            with self.writing():
+                handle.write(array.data)
+
+        try:
+            yield write
+        finally:
+            with self.writing():
+                handle.close()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
