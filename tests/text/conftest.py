@@ -1,0 +1,14 @@
+import pytest
+
+from wordgrad.text import memory, remapping
+from wordgrad.text.blocks import text_blocks
+
+
+@pytest.fixture(params=[1, 7, 64])
+def small_blocks(request, monkeypatch):
+    """Cut everything so small that boundaries fall everywhere."""
+    monkeypatch.setitem(text_blocks.__kwdefaults__, "size", request.param)
+    monkeypatch.setattr(memory, "BLOCK_BYTES", request.param)
+    monkeypatch.setattr(memory, "_BLOCK_TOKENS", request.param)
+    monkeypatch.setattr(remapping, "_CHUNK", 1 + request.param)
+    return request.param
