@@ -1,0 +1,135 @@
+"""Every hyper-parameter of training: its default and its range, in one place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+
+from wordgrad.errors import check_choice, check_int, check_real
+
+ARCHITECTURES = ("skipgram", "cbow")
+LOSSES = ("negative-sampling",)
+COMBINATIONS = ("mean", "sum")
+
+DEFAULT_LEARNING_RATES = {
+    ("skipgram", "mean"): 0.04,
+    ("skipgram", "sum"): 0.04,
+    ("cbow", "mean"): 0.1,
+    ("cbow", "sum"): 0.025,
+}
+"""Chosen by measurement: see docs/performance.md.  Skip-gram combines nothing."""
+
+FINAL_LEARNING_RATE = 1e-4
+"""Share of the learning rate that is left at the end, as in word2vec.c."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Settings of one training, checked.
+
+    Attributes
+    ----------
+    vector_size : int
+        D, the length of a word vector, >= 1.
+    window : int
+        m, the largest distance of a context word from the centre, >= 1.  Each window's reach is
+        drawn uniformly from 1..m.
+    architecture : {"skipgram", "cbow"}
+    loss : {"negative-sampling"}
+    negative : int
+        K, noise words a window, >= 1.
+    ns_exponent : float
+        Noise words are drawn with probability ~ count ** ns_exponent; any finite number.
+    sample : float
+        Threshold t of subsampling, >= 0: an occurrence of a word with share f of the tokens is
+        kept with probability min(1, sqrt(t / f) + t / f).  0 keeps all.
+    epochs : int
+        Passes over the corpus, >= 1.
+    learning_rate : float, optional
+        At the start, > 0; it falls linearly to 1/10,000 of this.  The default depends on the
+        architecture: :data:`DEFAULT_LEARNING_RATES`.
+    combine : {"mean", "sum"}
+        How CBOW combines its context vectors.
+    workers : int, optional
+        Threads, >= 1; by default one for each core that this process may use.
+    seed : int
+        >= 0.  With ``workers=1`` the same seed gives the same bytes.
+
+    Raises
+    ------
+    ParameterError
+        Naming the parameter, its range and the value got.
+
+    Examples
+    --------
+    >>> TrainingConfig(architecture="cbow").learning_rate
+    0.1
+    >>> TrainingConfig(window=0)
+    Traceback (most recent call last):
+        ...
+    wordgrad.errors.ParameterError: window must be an integer >= 1, got 0.
+    """
+
+    vector_size: int = 100
+    window: int = 5
+    architecture: str = "skipgram"
+    loss: str = "negative-sampling"
+    negative: int = 5
+    ns_exponent: float = 0.75
+    sample: float = 1e-4
+    epochs: int = 5
+    learning_rate: float | None = None
+    combine: str = "mean"
+    workers: int | None = None
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check every value; fill in the defaults that depend on others."""
+        check_choice("architecture", self.architecture, ARCHITECTURES)
+        check_choice("loss", self.loss, LOSSES)
+        check_choice("combine", self.combine, COMBINATIONS)
+        rate = self.learning_rate
+        if rate is None:
+            rate = DEFAULT_LEARNING_RATES[self.architecture, self.combine]
+        checked = {
+            "vector_size": check_int("vector_size", self.vector_size, minimum=1, maximum=65536),
+            "window": check_int("window", self.window, minimum=1, maximum=10_000),
+            "negative": check_int("negative", self.negative, minimum=1, maximum=10_000),
+            "ns_exponent": check_real("ns_exponent", self.ns_exponent),
+            "sample": check_real("sample", self.sample, minimum=0.0),
+            "epochs": check_int("epochs", self.epochs, minimum=1),
+            "learning_rate": check_real("learning_rate", rate, above=0.0),
+            "workers": _workers(self.workers),
+            "seed": check_int("seed", self.seed, minimum=0),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def initial_rate(self) -> float:
+        """The learning rate at the start, never None."""
+        return float(self.learning_rate or 0.0)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads, never None."""
+        return int(self.workers or 1)
+
+    def learning_rate_at(self, progress: float) -> float:
+        """Return the learning rate after a share ``progress`` of all tokens: linear, with a floor.
+
+        ``lr = lr_0 * max(1 - progress, 1/10,000)``
+        """
+        return self.initial_rate * max(1.0 - progress, FINAL_LEARNING_RATE)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the settings as plain values, for a file's metadata."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _workers(workers: int | None) -> int:
+    if workers is not None:
+        return check_int("workers", workers, minimum=1, maximum=1024)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

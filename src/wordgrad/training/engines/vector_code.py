@@ -1,0 +1,199 @@
+"""Vector code for Numba: a small emitter of LLVM instructions, the width of this machine's registers.
+
+Only what the tiles need: aligned loads and stores by address, fused multiply-adds, counted loops
+whose carried values live in registers, horizontal sums by a tree, and an exponential.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+
+def _host_lanes() -> int:
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 16
+    return 8 if features.get("avx") else 4
+
+
+LANES = _host_lanes()
+"""Floats in a vector register of this machine: 16 (AVX-512), 8 (AVX) or 4 (SSE, NEON)."""
+
+I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
+
+
+class Emitter:
+    """Emits vector code at a builder's position; every method is one idea."""
+
+    def __init__(self, builder: Any, lanes: int = LANES) -> None:
+        self.b = builder
+        self.lanes = lanes
+        self.vector = ir.VectorType(F32, lanes)
+        self.integers = ir.VectorType(I32, lanes)
+        self.module = builder.module
+
+    def constant(self, value: float) -> Any:
+        return ir.Constant(self.vector, [value] * self.lanes)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        kinds = [argument.type for argument in arguments]
+        function_type = ir.FunctionType(kinds[0], kinds)
+        function = self.module.globals.get(f"llvm.{name}.v{self.lanes}f32")
+        if function is None:
+            function = ir.Function(self.module, function_type, f"llvm.{name}.v{self.lanes}f32")
+        return self.b.call(function, arguments)
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        return self.call("fma", a, b, c)
+
+    def pointer(self, address: Any, kind: Any) -> Any:
+        return self.b.inttoptr(address, ir.PointerType(kind))
+
+    def load(self, address: Any, align: int = 4) -> Any:
+        return self.b.load(self.pointer(address, self.vector), align=align)
+
+    def store(self, value: Any, address: Any, align: int = 4) -> None:
+        self.b.store(value, self.pointer(address, self.vector), align=align)
+
+    def load_row(self, row: Any, i: Any) -> Any:
+        """Load floats ``i : i + lanes`` of the row at an address; rows are aligned."""
+        return self.load(self.offset(row, i, 4), 4 * self.lanes)
+
+    def store_row(self, value: Any, row: Any, i: Any) -> None:
+        self.store(value, self.offset(row, i, 4), 4 * self.lanes)
+
+    def address(self, table: Any, index: Any) -> Any:
+        """Return ``table[index]``, ``table`` being the address of int64 addresses."""
+        return self.b.load(self.pointer(self.offset(table, index, 8), I64), align=8)
+
+    def offset(self, base: Any, index: Any, size: int) -> Any:
+        return self.b.add(base, self.b.mul(index, ir.Constant(I64, size)))
+
+    def broadcast(self, address: Any) -> Any:
+        return self.splat(self.b.load(self.pointer(address, F32), align=4))
+
+    def splat(self, scalar: Any) -> Any:
+        start = self.b.insert_element(
+            ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(I32, 0)
+        )
+        zeros = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        return self.b.shuffle_vector(start, ir.Constant(self.vector, ir.Undefined), zeros)
+
+    def shuffle(self, a: Any, b: Any, lanes: list[int]) -> Any:
+        mask = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
+        return self.b.shuffle_vector(a, b, mask)
+
+    def prefetch(self, address: Any) -> None:
+        """Ask for the cache line at ``address``, to be written soon; a hint that never faults."""
+        byte = ir.PointerType(ir.IntType(8))
+        hint = self.module.globals.get("llvm.prefetch.p0")
+        if hint is None:
+            kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
+            hint = ir.Function(self.module, kind, "llvm.prefetch.p0")
+        write, near, data = (ir.Constant(I32, k) for k in (1, 3, 1))
+        self.b.call(hint, [self.b.inttoptr(address, byte), write, near, data])
+
+    def loop(
+        self, name: str, start: Any, stop: Any, step: int, carried: list[Any], body: Any
+    ) -> Any:
+        """Emit ``for i in range(start, stop, step)`` with carried values in phi nodes.
+
+        ``body(i, carried) -> new carried``.  The loop runs at least once (``start < stop``).
+        """
+        entry = self.b.block
+        block = self.b.append_basic_block(name)
+        after = self.b.append_basic_block(f"{name}.end")
+        self.b.branch(block)
+        self.b.position_at_end(block)
+        i = self.b.phi(I64)
+        i.add_incoming(start, entry)
+        phis = []
+        for value in carried:
+            phi = self.b.phi(value.type)
+            phi.add_incoming(value, entry)
+            phis.append(phi)
+        results = body(i, phis)
+        following = self.b.add(i, ir.Constant(I64, step))
+        last = self.b.block
+        i.add_incoming(following, last)
+        for phi, value in zip(phis, results, strict=True):
+            phi.add_incoming(value, last)
+        self.b.cbranch(self.b.icmp_signed("<", following, stop), block, after)
+        self.b.position_at_end(after)
+        return results
+
+    def sums(self, vectors: list[Any]) -> list[Any]:
+        """Return the horizontal sums of ``vectors``, in order, ``lanes`` to a vector.
+
+        A tree of pairwise "halve and add" steps: n vectors cost about three instructions a sum,
+        where n separate horizontal sums would cost twice log2(lanes) each.
+        """
+        groups = []
+        for first in range(0, len(vectors), self.lanes):
+            group = vectors[first : first + self.lanes]
+            groups.append(self._tree(group))
+        return groups
+
+    def _tree(self, vectors: list[Any]) -> Any:
+        n = self.lanes
+        # owner[v][lane] = which input this lane of working vector v belongs to (None: padding).
+        work = [(value, [index] * n) for index, value in enumerate(vectors)]
+        block = n // 2
+        while block:
+            paired = []
+            for k in range(0, len(work), 2):
+                a, owner_a = work[k]
+                b, owner_b = work[k + 1] if k + 1 < len(work) else (a, [None] * n)
+                low, high = self._halves(block)
+                total = self.b.fadd(self.shuffle(a, b, low), self.shuffle(a, b, high))
+                owners = owner_a + owner_b
+                paired.append((total, [owners[lane] for lane in low]))
+            work = paired
+            block //= 2
+        value, owner = work[0]
+        if len(work) != 1:
+            raise AssertionError("a tree reduces at most as many vectors as there are lanes")
+        order = [owner.index(k) if k in owner else 0 for k in range(n)]
+        return self.shuffle(value, value, order) if order != list(range(n)) else value
+
+    def _halves(self, block: int) -> tuple[list[int], list[int]]:
+        """Return lanes of the even and of the odd blocks of two vectors, block lanes each.
+
+        Blocks stay in their 128-bit lane where they are smaller than one, which is what a single
+        shuffle instruction can do.
+        """
+        n = self.lanes
+        lane = max(min(n, 4), 2 * block) if block < 4 else n
+        low, high = [], []
+        for base in range(0, n, lane):
+            for source in (0, n):
+                for start in range(base, base + lane, 2 * block):
+                    low += range(source + start, source + start + block)
+                    high += range(source + start + block, source + start + 2 * block)
+        return low, high
+
+    def exp_of_negative(self, a: Any) -> Any:
+        """Return exp(a) for a <= 0, to within 2 units in the last place of float32.
+
+        exp(a) = 2^n exp(r), n = round(a / log 2), |r| <= log(2) / 2, with exp(r) by its Taylor
+        polynomial of degree 7 (remainder 5e-9 relative).  Below -87.33 the result would leave the
+        normal numbers: it is 1.2e-38 there, which adds nothing to a number of float32's size.
+        """
+        a = self.call("maxnum", a, self.constant(-87.33))
+        n = self.call("rint", self.b.fmul(a, self.constant(1.0 / math.log(2.0))))
+        # log 2 in two parts, the first with few bits, so that n * part is exact.
+        high = 0.693359375
+        r = self.fma(n, self.constant(-high), a)
+        r = self.fma(n, self.constant(high - math.log(2.0)), r)
+        p = self.constant(1.0 / math.factorial(7))
+        for k in range(6, -1, -1):
+            p = self.fma(p, r, self.constant(1.0 / math.factorial(k)))
+        exponent = self.b.fptosi(n, self.integers)
+        shift = ir.Constant(self.integers, [23] * self.lanes)
+        bias = ir.Constant(self.integers, [127] * self.lanes)
+        scale = self.b.bitcast(self.b.shl(self.b.add(exponent, bias), shift), self.vector)
+        return self.b.fmul(p, scale)

@@ -1,0 +1,40 @@
+"""What training tells about itself while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """A moment of training.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        The epoch at work, from 0, and their number.
+    words_done, words_total : int
+        Tokens of the corpus, over all epochs.
+    words_per_second : float
+        Mean since training began.
+    loss : float
+        Mean loss a pair, in nats, so far in this epoch.
+    learning_rate : float
+        Of the last span of tokens.
+    seconds_left : float
+        Estimated from the mean speed.
+    """
+
+    epoch: int
+    epochs: int
+    words_done: int
+    words_total: int
+    words_per_second: float
+    loss: float
+    learning_rate: float
+    seconds_left: float
+
+
+ProgressCallback = Callable[[TrainingProgress], None]
+"""Called from the thread that called ``fit``, a few times a second and at the end of an epoch."""
