@@ -6,6 +6,7 @@ Long, and so made to be stopped and continued: every run that is finished is one
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -74,6 +75,24 @@ def evaluate(vectors: Path, sets: Path) -> Record:
     return scores
 
 
+def _train(program: str, settings: Settings, text: Path, vectors: Path, again: bool) -> Record:
+    """Vectors and, beside them, the record of their training; both are kept for the next call.
+
+    No times are kept: these runs are long, share the machine and answer another question.
+    """
+    beside = vectors.with_suffix(".json")
+    if beside.exists() and vectors.exists() and not again:
+        return dict(json.loads(beside.read_text()))
+    partial = vectors.with_suffix(".part.npz")
+    run = children.run(program, text, settings, vectors=partial)
+    kept = ("program", "version", "words", "returncode", "error")
+    trained = {name: run[name] for name in kept if name in run}
+    if "error" not in trained:
+        partial.rename(vectors)
+        beside.write_text(json.dumps(trained))
+    return trained
+
+
 def run_one(
     program: str,
     settings: Settings,
@@ -92,19 +111,13 @@ def run_one(
         report(f"{key}: on record")
         return
     vectors = work / f"{key}-{text_hash[:8]}.npz"
-    trained: Record = {"program": program, "vectors": "kept from an earlier run"}
-    if again or not vectors.exists():
-        partial = vectors.with_suffix(".part.npz")
-        trained = children.run(program, text, settings, vectors=partial)
-        if "error" not in trained:
-            partial.rename(vectors)
+    trained = _train(program, settings, text, vectors, again)
     head = circumstances()
     record: Record = {
         "key": key,
         "text_sha256": text_hash,
         "date": head["date"],
         "commit": head["commit"] if program == "wordgrad" else None,
-        "version": head["versions"].get(program) or head["versions"]["fasttext-numpy2-wheel"],
         "settings": settings.__dict__,
         **trained,
     }
