@@ -1,1 +1,19 @@
-"""The command line."""
+"""The command line: ``wordgrad train | similar | analogy | evaluate | demo``."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command that the arguments name, and exit with its code.
+
+    0: done.  1: the work failed.  2: the command was wrong.  130: interrupted by Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A word that the terminal's encoding lacks is shown escaped, and ends nothing.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    from wordgrad.cli.app import app
+
+    app(prog_name="wordgrad")

@@ -125,10 +125,7 @@ class WordVectors:
     def __getitem__(self, word: str) -> NDArray[np.float32]:
         """Vector of ``word``, float32 of shape (D,), read-only.
 
-        Raises
-        ------
-        UnknownWordError
-            If ``word`` is not in the vocabulary; the message names words spelt alike.
+        Raises UnknownWordError, whose message names words spelt alike, if it is not there.
         """
         row = self.rank(word)
         vector: NDArray[np.float32] = self._matrix[row]
@@ -264,6 +261,13 @@ class WordVectors:
         return cosines
 
     # ---------------------------------------------------------------- storing
+
+    def with_metadata(self, entries: Mapping[str, Any]) -> WordVectors:
+        """Return the same vectors, their memory shared, with more metadata."""
+        twin = WordVectors.__new__(WordVectors)
+        twin.__dict__.update(self.__dict__)
+        twin._metadata = {**self._metadata, **plain_metadata(entries)}
+        return twin
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write to a file; the name's ending tells the format (``.safetensors``).

@@ -1,0 +1,68 @@
+"""Showing words with their cosines, and the options that asking commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from wordgrad.cli.console import results_console, write_lines
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+VECTORS = typer.Argument(
+    metavar="FILE", help="A file of word vectors, as 'wordgrad train' writes it."
+)
+TOPN = typer.Option("--topn", "-n", help="How many answers to show.")
+RESTRICT = typer.Option(
+    "--restrict-vocab", help="Only the most frequent so many words may be answers."
+)
+AS_JSON = typer.Option("--json", help="Print JSON instead.")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to one question: words and cosines, best first."""
+
+    question: str
+    found: list[tuple[str, float]]
+
+
+def show_answers(answers: list[Answers], *, as_json: bool) -> None:
+    """Print answers: as tables to a terminal, as tab-separated lines to anything else."""
+    if as_json:
+        entries = [
+            {
+                "question": answer.question,
+                "answers": [{"word": word, "cosine": cosine} for word, cosine in answer.found],
+            }
+            for answer in answers
+        ]
+        sys.stdout.write(json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
+        return
+    console = results_console()
+    if not console.is_terminal:
+        write_lines(
+            (answer.question, word, cosine) for answer in answers for word, cosine in answer.found
+        )
+        return
+    from rich.columns import Columns
+
+    console.print(Columns([_table(answer) for answer in answers], padding=(0, 3)))
+
+
+def _table(answers: Answers) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(Text(answers.question, style="bold cyan"), overflow="fold")
+    table.add_column("cosine", justify="right", no_wrap=True)
+    for word, cosine in answers.found:
+        table.add_row(Text(word), f"{cosine:.4f}")
+    return table

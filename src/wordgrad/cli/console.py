@@ -1,0 +1,53 @@
+"""Where output goes: tables for people, tab-separated lines for programs, messages on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def results_console() -> Console:
+    """Standard output, for tables."""
+    return _console(stderr=False)
+
+
+def errors_console() -> Console:
+    """Standard error, for progress and messages."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    class QuietPipe(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would exit with 1; wordgrad.cli.outcomes decides what a closed pipe means.
+            self.quiet = True
+            raise BrokenPipeError
+
+    # Words are data: nothing in them is markup, an emoji code or a number to colour.
+    return QuietPipe(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def write_lines(rows: Iterable[Sequence[object]]) -> None:
+    r"""Write tab-separated lines to standard output; floats with six digits.
+
+    Tabs, line ends and backslashes inside a field are escaped as ``\t``, ``\n``, ``\r`` and
+    ``\\``.
+    """
+    for row in rows:
+        sys.stdout.write("\t".join(map(_field, row)) + "\n")
+
+
+def _field(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return str(value).translate(_ESCAPES)

@@ -1,0 +1,96 @@
+"""``wordgrad demo``: vectors in under a minute, from the English every installation carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wordgrad.cli.console import errors_console, results_console, write_lines
+from wordgrad.cli.train import train_to_file
+from wordgrad.errors import WordgradError
+
+if TYPE_CHECKING:
+    from wordgrad.vectors.word_vectors import WordVectors
+
+PROBES = ("list", "server", "directory", "matrix", "string", "thread", "day", "probability")
+NEIGHBOURS = 5
+SETTINGS = {"vector_size": 100, "lowercase": True, "epochs": 5}
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write the vectors to.")
+    ] = Path("demo.safetensors"),
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace the output, even if no demo wrote it."),
+    ] = False,
+) -> None:
+    """Train on the documentation of Python and of the installed libraries, and show the result.
+
+    Needs no text and no network. Writes demo.safetensors, to go on with; a file of an earlier demo
+    is replaced.
+    """
+    from wordgrad.text.builtin import builtin_sentences
+
+    errors_console().print(
+        "Training on the documentation of Python, NumPy, SciPy, scikit-learn and Polars.",
+        soft_wrap=True,
+    )
+    vectors = train_to_file(
+        builtin_sentences(),
+        SETTINGS,
+        output,
+        overwrite=overwrite or _is_demo(output),
+        note={"source": "demo"},
+    )
+    _show(vectors)
+    _say_what_next(vectors, output)
+
+
+def _is_demo(output: Path) -> bool:
+    """Whether an earlier demo wrote the file, so that replacing it loses nothing."""
+    if not output.exists():
+        return False
+    from wordgrad.vectors.formats import load
+
+    try:
+        return load(output).metadata.get("source") == "demo"
+    except WordgradError:
+        return False
+
+
+def _probes(vectors: WordVectors) -> list[str]:
+    return [word for word in PROBES if word in vectors]
+
+
+def _show(vectors: WordVectors) -> None:
+    answers = [(word, vectors.most_similar(word, NEIGHBOURS)) for word in _probes(vectors)]
+    console = results_console()
+    if not console.is_terminal:
+        write_lines((word, near, cosine) for word, found in answers for near, cosine in found)
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("word", no_wrap=True, style="bold cyan")
+    table.add_column("nearest words, with cosines", overflow="fold")
+    for word, found in answers:
+        near = "  ".join(f"{other}\u00a0{cosine:.2f}" for other, cosine in found)
+        table.add_row(Text(word), Text(near))
+    console.print(table)
+
+
+def _say_what_next(vectors: WordVectors, output: Path) -> None:
+    word = next(iter(_probes(vectors)), vectors.words[0])
+    console = errors_console()
+    for line in (
+        "What next:",
+        f"  wordgrad similar {output} {word}",
+        "  wordgrad train YOUR-TEXT.txt -o vectors.safetensors",
+    ):
+        console.print(line, soft_wrap=True)

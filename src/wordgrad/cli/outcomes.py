@@ -1,0 +1,102 @@
+"""From what happened to an exit code and one sentence.
+
+===== ======================================================================================
+code  meaning
+===== ======================================================================================
+0     done (also if the reader of the output went away, as ``head`` does)
+1     the work failed: a file is missing, damaged, in the way; a word is unknown; a defect
+2     the command was wrong: an unknown option, a value out of its range
+130   interrupted by Ctrl-C (128 + SIGINT, as shells expect)
+===== ======================================================================================
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import NoReturn, ParamSpec
+
+import typer
+
+from wordgrad.cli.console import errors_console
+from wordgrad.errors import ParameterError, WordgradError
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+P = ParamSpec("P")
+
+debugging: ContextVar[bool] = ContextVar("debugging", default=False)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with a sentence that says what was kept."""
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """Wrap a command so that every end of it is a code and at most one sentence."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except BrokenPipeError:
+            _forget_stdout()
+        except (Exception, KeyboardInterrupt) as error:
+            if debugging.get() and not isinstance(error, KeyboardInterrupt):
+                raise
+            end(error)
+
+    return run
+
+
+def end(error: BaseException) -> NoReturn:
+    """Say what went wrong on standard error, and exit with the code for it."""
+    console = errors_console()
+    if isinstance(error, Interrupted):
+        message, code = str(error), INTERRUPTED
+    elif isinstance(error, KeyboardInterrupt):
+        message, code = "Interrupted; nothing was changed.", INTERRUPTED
+    elif isinstance(error, ParameterError):
+        message, code = f"Error: {error}", WRONG_USAGE
+    elif isinstance(error, WordgradError):
+        message, code = f"Error: {error}", FAILED
+    elif isinstance(error, MemoryError):
+        message, code = (
+            "Error: the memory is not enough; use a smaller vector size, or keep fewer words with "
+            "a larger minimum count or a maximum vocabulary.",
+            FAILED,
+        )
+    elif isinstance(error, OSError):
+        message, code = f"Error: the operating system refused: {error}.", FAILED
+    else:
+        kind = type(error).__name__
+        message, code = (
+            f"Error: an unexpected {kind} ({_one_line(error)}); this is a defect of wordgrad: "
+            "please run it again with 'wordgrad --debug' and report what it prints.",
+            FAILED,
+        )
+    console.print(message, style="red" if code != INTERRUPTED else "yellow", soft_wrap=True)
+    raise typer.Exit(code) from error
+
+
+def start_debugging(wanted: bool) -> None:
+    """Show tracebacks from here on if ``wanted``, or if WORDGRAD_DEBUG is 1."""
+    debugging.set(wanted or os.environ.get("WORDGRAD_DEBUG", "0") not in ("", "0"))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or "no message"
+
+
+def _forget_stdout() -> None:
+    """Let nothing more be written: the interpreter would complain when it flushes at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # replaced by an object without a descriptor
+        sys.stdout = None
