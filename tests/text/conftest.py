@@ -1,7 +1,12 @@
 import pytest
+from hypothesis import settings
 
 from wordgrad.text import memory, remapping
 from wordgrad.text.blocks import text_blocks
+
+# The first example of a run also loads Polars.
+settings.register_profile("text", deadline=None)
+settings.load_profile("text")
 
 
 @pytest.fixture(params=[1, 7, 64])

@@ -22,7 +22,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def text_blocks(
     read: Callable[[int], bytes], *, longest_line: int | None = 0, size: int = BLOCK_BYTES
 ) -> Iterator[bytes]:
-    r"""Cut what ``read`` returns into blocks that end before or after white space.
+    r"""Cut what ``read`` returns into blocks that end after white space.
 
     A UTF-8 byte-order mark at the start is taken off, and a last line without its line feed gets
     one.  A token longer than a block is kept
@@ -41,7 +41,7 @@ def text_blocks(
     --------
     >>> from io import BytesIO
     >>> list(text_blocks(BytesIO(b"to be or\nnot to be").read, size=7))
-    [b'to be', b' or\nnot', b' to', b' be\n']
+    [b'to be ', b'or\nnot ', b'to ', b'be\n']
     """
     held: list[bytes] = []
     held_bytes = 0
@@ -77,14 +77,12 @@ def _without_mark(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
 
 
 def _last_space(chunk: bytes) -> int:
-    """Start of the last run of white space, so that CR LF stays in one piece; -1 if none."""
-    stripped = chunk.rstrip()
-    if not stripped:  # white space alone, of which there may be gigabytes
+    """End of the last white space, or -1; a CR that may have its LF in the next chunk is left."""
+    if not chunk:
+        return -1
+    if chunk[-1:].isspace():
         return len(chunk) - chunk.endswith(b"\r")
-    if len(stripped) < len(chunk):
-        return len(stripped)
-    before = chunk[: len(chunk) - len(chunk.rsplit(None, 1)[-1])]
-    return len(before.rstrip()) if before else -1
+    return len(chunk) - len(chunk.rsplit(None, 1)[-1]) or -1
 
 
 def decompressed(handle: BinaryIO, compression: str | None, name: str) -> Callable[[int], bytes]:

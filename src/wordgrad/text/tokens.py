@@ -176,7 +176,7 @@ def _narrow_spaces(data: bytes) -> bytes:
 
     try:
         text = pl.Series([data]).cast(pl.String)
-    except pl.exceptions.InvalidOperationError:
+    except pl.exceptions.ComputeError:
         data.decode()
         raise
     narrow: str = text.str.replace_all(f"[{_WIDE_SPACE}]", " ").item()
