@@ -106,7 +106,7 @@ def _step(
     """Score and update ``n_rows`` read rows against all output tiles, from the old values.
 
     The new value of a read row is its ``before`` plus the tiles' changes, written to ``after``;
-    all of these are tables of row addresses.  Meanwhile the rows of the table ``soon`` are asked for.
+    all of these are tables of row addresses.  The rows of the table ``soon`` are asked for.
     """
     steps = ws.steps
     done = 0
@@ -135,7 +135,7 @@ def _step(
 
 @part
 def _copy_repeats(table: Any, n: Any, n_copies: Any, n_floats: Any, ws: Any) -> Any:
-    """Let every row that occurs earlier in the table be a copy; return how many copies there are."""
+    """Let every row that occurs earlier in the table be a copy; return the number of copies."""
     row_bytes = FLOAT * n_floats
     for k in range(repeats(table, n, ws.found)):
         place = load_int64(ws.found, k)

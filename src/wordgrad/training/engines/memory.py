@@ -27,7 +27,8 @@ def _loader(stored: Any, returned: Any, size: int) -> Any:
 
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             kind = context.get_value_type(stored)
-            value = builder.load(_place(builder, *arguments, kind, size))
+            address_, index_ = arguments
+            value = builder.load(_place(builder, address_, index_, kind, size))
             return context.cast(builder, value, stored, returned)
 
         return returned(types.int64, types.int64), codegen

@@ -181,7 +181,7 @@ def context_of(
 
 @jit
 def repeats(rows: Any, n: Any, found: Any) -> Any:
-    """Write to ``found`` (int64) each i < n whose row occurs before it in the table; return how many.
+    """Write to ``found`` each i < n whose row occurs before it in the table; return how many.
 
     A 64-bit filter answers the usual case, no repetition, without comparing all pairs.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +17,7 @@ from wordgrad.training.parameters import Parameters
 class ReferenceEngine:
     """The oracle behind the engine protocol.
 
-    It keeps float64 copies of nothing: parameters are read as float64, and rounded to float32 once
-    a window, when the step is added.
+    Parameters are read as float64, and rounded to float32 once a window, when the step is added.
     """
 
     def __init__(self, config: TrainingConfig, tables: SamplingTables | None = None) -> None:
@@ -44,7 +45,7 @@ class ReferenceEngine:
 
     def _gradients(
         self, parameters: Parameters, context: NDArray[np.int32], targets: NDArray[np.int32]
-    ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[float, NDArray[Any], NDArray[Any]]:
         W_in = parameters.W_in.astype(np.float64)
         W_out = parameters.W_out.astype(np.float64)
         target, negatives = int(targets[0]), targets[1:]
@@ -59,9 +60,11 @@ class ReferenceEngine:
                 combine=self.config.combine,
             )
             return window.loss, window.d_W_in, window.d_W_out
-        # The context word is read and the centre is its target: see facts on the direction in
-        # docs/derivations.  A window is a sum of one-pair skip-gram windows at one snapshot.
-        loss, d_W_in, d_W_out = 0.0, np.zeros_like(W_in), np.zeros_like(W_out)
+        # A context word is read and the centre is its target, so a window is a sum of skip-gram
+        # windows of one pair each, all at one snapshot of the parameters.
+        loss = 0.0
+        d_W_in: NDArray[Any] = np.zeros_like(W_in)
+        d_W_out: NDArray[Any] = np.zeros_like(W_out)
         for word in context:
             pair = skipgram(
                 int(word),

@@ -36,7 +36,7 @@ from numba.extending import intrinsic
 from wordgrad.training.engines.vector_code import I64, Emitter
 
 FACTORS_PER_LOGARITHM = 96
-"""Factors 1 + e <= 2 multiplied before a logarithm is taken: 2**96 is far below float32's 2**127."""
+"""Factors 1 + e <= 2 in a product before its logarithm is taken: float32 holds up to 2**127."""
 
 
 def _literal(*arguments: Any) -> bool:
@@ -203,7 +203,7 @@ def combine_rows(
 def add_to_rows(
     typingctx: Any, rows: Any, n_rows: Any, change: Any, n_floats: Any, scale: Any
 ) -> Any:
-    """Add ``scale`` times the row at ``change`` to each row; a row named twice receives it twice."""
+    """Add ``scale`` times the row at ``change`` to each row; one named twice receives it twice."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows_, n_rows_, change_, n_floats_, scale_ = arguments

@@ -1,4 +1,4 @@
-"""Vector code for Numba: a small emitter of LLVM instructions, the width of this machine's registers.
+"""Vector code for Numba: a small emitter of LLVM instructions, as wide as this machine's registers.
 
 Only what the tiles need: aligned loads and stores by address, fused multiply-adds, counted loops
 whose carried values live in registers, horizontal sums by a tree, and an exponential.
@@ -37,9 +37,11 @@ class Emitter:
         self.module = builder.module
 
     def constant(self, value: float) -> Any:
+        """Return a vector with ``value`` in every lane."""
         return ir.Constant(self.vector, [value] * self.lanes)
 
     def call(self, name: str, *arguments: Any) -> Any:
+        """Call an LLVM intrinsic that maps vectors to a vector."""
         kinds = [argument.type for argument in arguments]
         function_type = ir.FunctionType(kinds[0], kinds)
         function = self.module.globals.get(f"llvm.{name}.v{self.lanes}f32")
@@ -48,15 +50,19 @@ class Emitter:
         return self.b.call(function, arguments)
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
+        """Return ``a * b + c``, rounded once."""
         return self.call("fma", a, b, c)
 
     def pointer(self, address: Any, kind: Any) -> Any:
+        """Return an int64 address as a pointer to ``kind``."""
         return self.b.inttoptr(address, ir.PointerType(kind))
 
     def load(self, address: Any, align: int = 4) -> Any:
+        """Load a vector."""
         return self.b.load(self.pointer(address, self.vector), align=align)
 
     def store(self, value: Any, address: Any, align: int = 4) -> None:
+        """Store a vector."""
         self.b.store(value, self.pointer(address, self.vector), align=align)
 
     def load_row(self, row: Any, i: Any) -> Any:
@@ -64,6 +70,7 @@ class Emitter:
         return self.load(self.offset(row, i, 4), 4 * self.lanes)
 
     def store_row(self, value: Any, row: Any, i: Any) -> None:
+        """Store floats ``i : i + lanes`` of the row at an address."""
         self.store(value, self.offset(row, i, 4), 4 * self.lanes)
 
     def address(self, table: Any, index: Any) -> Any:
@@ -71,12 +78,15 @@ class Emitter:
         return self.b.load(self.pointer(self.offset(table, index, 8), I64), align=8)
 
     def offset(self, base: Any, index: Any, size: int) -> Any:
+        """Return the address of element ``index`` of ``size`` bytes."""
         return self.b.add(base, self.b.mul(index, ir.Constant(I64, size)))
 
     def broadcast(self, address: Any) -> Any:
+        """Return a vector with the float at ``address`` in every lane."""
         return self.splat(self.b.load(self.pointer(address, F32), align=4))
 
     def splat(self, scalar: Any) -> Any:
+        """Return a vector with a scalar in every lane."""
         start = self.b.insert_element(
             ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(I32, 0)
         )
@@ -84,6 +94,7 @@ class Emitter:
         return self.b.shuffle_vector(start, ir.Constant(self.vector, ir.Undefined), zeros)
 
     def shuffle(self, a: Any, b: Any, lanes: list[int]) -> Any:
+        """Return the given lanes of ``a`` followed by ``b``."""
         mask = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
         return self.b.shuffle_vector(a, b, mask)
 
@@ -141,7 +152,9 @@ class Emitter:
     def _tree(self, vectors: list[Any]) -> Any:
         n = self.lanes
         # owner[v][lane] = which input this lane of working vector v belongs to (None: padding).
-        work = [(value, [index] * n) for index, value in enumerate(vectors)]
+        work: list[tuple[Any, list[int | None]]] = [
+            (value, [index] * n) for index, value in enumerate(vectors)
+        ]
         block = n // 2
         while block:
             paired = []
@@ -168,7 +181,8 @@ class Emitter:
         """
         n = self.lanes
         lane = max(min(n, 4), 2 * block) if block < 4 else n
-        low, high = [], []
+        low: list[int] = []
+        high: list[int] = []
         for base in range(0, n, lane):
             for source in (0, n):
                 for start in range(base, base + lane, 2 * block):
