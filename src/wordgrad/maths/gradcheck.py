@@ -6,8 +6,8 @@ are combined so that their errors of order h^2 cancel (Richardson, 1911)::
     D(h) = (f(x + h) - f(x - h)) / 2h          R = (4 D(h/2) - D(h)) / 3 = f'(x) + O(h^4)
 
 The relative error of an entry is ``|analytic - numeric| / max(|analytic|, |numeric|, floor)``.
-The floor is set by the rounding of f alone, ``32 eps |f| / h`` over the tolerance, and not by 1 as
-is customary: a small gradient that is wrong shall fail too.
+The floor is the rounding to expect of f, ``32 eps max(1, |f|) / h``, over the tolerance, and not 1
+as is customary: a small gradient that is wrong shall fail too.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def _derivative(
         losses.append(point.loss_here())
     array[part] = centre
     far, near = (losses[0] - losses[1]) / (2 * h), (losses[2] - losses[3]) / h
-    return (4 * near - far) / 3, ROUNDING * max(map(abs, losses)) / h
+    return (4 * near - far) / 3, ROUNDING * max(1.0, *map(abs, losses)) / h
 
 
 def _loss(result: Any) -> tuple[float, Any]:
