@@ -25,8 +25,8 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(wordgrad.__path
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def _blocks(language: str, document: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -57,13 +57,13 @@ def test_first_screen_shows_the_two_commands_that_the_checks_run() -> None:
         assert f"({command})" in checks.splitlines()
 
 
-def test_readme_python_runs(folder: Path) -> None:
-    blocks = _blocks("python")
+@pytest.mark.parametrize("name", ["README.md", "docs/guide.md"])
+def test_python_examples_run(name: str, folder: Path) -> None:
+    blocks = _blocks("python", (ROOT / name).read_text(encoding="utf-8"))
     assert blocks
-    for block in blocks:
-        done = _run([sys.executable, "-W", "error", "-c", block], folder)
-        assert done.returncode == 0, done.stderr
-    assert (folder / "vectors.safetensors").exists()
+    done = _run([sys.executable, "-W", "error", "-c", "\n".join(blocks)], folder)
+    assert done.returncode == 0, done.stderr
+    assert list(folder.glob("*.safetensors"))
 
 
 def test_readme_commands_run(folder: Path) -> None:
