@@ -50,10 +50,13 @@ from wordgrad.training.engines.tiles import (
     update_tile,
 )
 from wordgrad.training.engines.vector_code import LANES
-from wordgrad.training.engines.workspace import DEPTH
+from wordgrad.training.engines.workspace import DEPTH, TILE_SIZES
 
 FLOAT = 4
 ADDRESS = 8
+
+CALLS_PER_LOGARITHM = FACTORS_PER_LOGARITHM // -(-2 * max(TILE_SIZES) // LANES)
+"""A call of score_tile multiplies one factor into a lane for each vector that its scores fill."""
 
 
 @jit
@@ -72,7 +75,7 @@ def _take_logarithm(ws: Any) -> None:
 def _count_call(ws: Any) -> None:
     factors = load_int64(ws.factors, 0) + 1
     store_int64(ws.factors, 0, factors)
-    if factors >= FACTORS_PER_LOGARITHM:
+    if factors >= CALLS_PER_LOGARITHM:
         _take_logarithm(ws)
 
 

@@ -90,7 +90,7 @@ class Workspace:
         self._pattern = self._pattern.reshape(len(sizes), 2, groups, 3, LANES)
         _fill_pattern(self._pattern, sizes, n_outputs)
         self._sums = aligned_rows(2, LANES)
-        self._sums[0] = 1.0
+        self.clear_loss()
         scratch = aligned_rows(FIRST_TOTAL + window_rows + 2 * n_copies, n_floats)
         rows = scratch.ctypes.data + 4 * n_floats * np.arange(len(scratch), dtype=np.int64)
         self._kept: list[NDArray[Any]] = [scratch]
@@ -124,6 +124,10 @@ class Workspace:
     def _table(self, array: NDArray[Any]) -> int:
         self._kept.append(array)
         return int(array.ctypes.data)
+
+    def clear_loss(self) -> None:
+        """Forget the loss that is still in its product form."""
+        self._sums[0], self._sums[1] = 1.0, 0.0
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Write the steps ``-learning_rate * sign`` of every lane."""
