@@ -67,7 +67,8 @@ def test_draws_pass_a_chi_squared_test():
 
 
 @pytest.mark.parametrize(
-    "probabilities", [[1.0], [0.5, 0.5], [0.0, 1.0], [1.0, 0.0, 0.0], [0.25] * 4, [1e-12, 1 - 1e-12]]
+    "probabilities",
+    [[1.0], [0.5, 0.5], [0.0, 1.0], [1.0, 0.0, 0.0], [0.25] * 4, [1e-12, 1 - 1e-12]],
 )
 def test_alias_table_extremes(probabilities):
     table = AliasTable.from_probabilities(probabilities)

@@ -78,7 +78,9 @@ class TestPaths:
     def test_several_in_the_order_given(self):
         assert names(resolve(["sub", "a.txt", "b*"])) == ["sub/c.JSONL.zst", "a.txt", "b.txt.gz"]
 
-    @pytest.mark.parametrize("source", ["missing.txt", "the cat sat", "", Path("missing"), "a\x00b"])
+    @pytest.mark.parametrize(
+        "source", ["missing.txt", "the cat sat", "", Path("missing"), "a\x00b"]
+    )
     def test_no_such_file(self, source):
         with pytest.raises(InputError, match=r"There is no file or directory .*list of sentences"):
             resolve(source)

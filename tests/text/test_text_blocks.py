@@ -64,9 +64,10 @@ def test_white_space_alone_does_not_pile_up(filler):
 @pytest.mark.parametrize("step", [1, 2, 3, 100])
 def test_a_byte_order_mark_is_taken_off_once(step):
     data = b"\xef\xbb\xbfone \xef\xbb\xbftwo"
-    blocks = text_blocks(BytesIO(data).read, size=step)
+    blocks = text_blocks(decompressed(BytesIO(data), None, "text.txt"), size=step)
     assert b"".join(blocks) == b"one \xef\xbb\xbftwo\n"
-    assert list(text_blocks(BytesIO(b"\xef\xbb\xbf").read, size=step)) == []
+    mark_alone = decompressed(BytesIO(b"\xef\xbb\xbf"), None, "text.txt")
+    assert list(text_blocks(mark_alone, size=step)) == []
 
 
 def test_short_reads_are_no_end():

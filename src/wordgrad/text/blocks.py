@@ -24,9 +24,8 @@ def text_blocks(
 ) -> Iterator[bytes]:
     r"""Cut what ``read`` returns into blocks that end after white space.
 
-    A UTF-8 byte-order mark at the start is taken off, and a last line without its line feed gets
-    one.  A token longer than a block is kept
-    whole, so memory grows with the longest token and with nothing else.
+    A last line without its line feed gets one.  A token longer than a block is kept whole, so
+    memory grows with the longest token and with nothing else.
 
     Parameters
     ----------
@@ -46,8 +45,8 @@ def text_blocks(
     held: list[bytes] = []
     held_bytes = 0
     last = b"\n"
-    for chunk in _without_mark(read, size):
-        last = chunk[-1:] or last
+    while chunk := read(size):
+        last = chunk[-1:]
         cut = chunk.rfind(b"\n") + 1 if longest_line != 0 else 0
         if cut == 0:
             longer = longest_line is not None and held_bytes + len(chunk) > longest_line
@@ -66,39 +65,49 @@ def text_blocks(
         yield rest
 
 
-def _without_mark(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
-    first = b""
-    # A read may return fewer bytes than the mark has.
-    while len(first) < len(_BYTE_ORDER_MARK) and (more := read(size)):
-        first += more
-    yield first.removeprefix(_BYTE_ORDER_MARK)
-    while chunk := read(size):
-        yield chunk
-
-
 def _last_space(chunk: bytes) -> int:
     """End of the last white space, or -1; a CR that may have its LF in the next chunk is left."""
-    if not chunk:
-        return -1
     if chunk[-1:].isspace():
         return len(chunk) - chunk.endswith(b"\r")
     return len(chunk) - len(chunk.rsplit(None, 1)[-1]) or -1
 
 
 def decompressed(handle: BinaryIO, compression: str | None, name: str) -> Callable[[int], bytes]:
-    """``read`` of an open file, with its compression undone on the way.
+    """``read`` of an open file, its compression undone, a UTF-8 byte-order mark taken off.
 
     Raises
     ------
     InputError
         By the returned function, if reading fails, or compressed data are cut short or damaged.
     """
-    if compression is None:
-        return _guarded(handle.read, name)
+    read = _guarded(handle.read, name)
     if compression == "gzip":
-        return _guarded(gzip.GzipFile(fileobj=handle).read, name)
-    chunks = _zstd_chunks(_guarded(handle.read, name), name)
-    return lambda _size: next(chunks, b"")
+        read = _guarded(gzip.GzipFile(fileobj=handle).read, name)
+    elif compression == "zstd":
+        frames = _zstd_chunks(read, name)
+
+        def read(_size: int) -> bytes:
+            return next(frames, b"")
+
+    return _without_mark(read)
+
+
+def _without_mark(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    started = False
+
+    def read_on(size: int) -> bytes:
+        nonlocal started
+        if started:
+            return read(size)
+        started = True
+        first = read(size)
+        # A read may return fewer bytes than the mark has.
+        while 0 < len(first) < len(_BYTE_ORDER_MARK) and (more := read(size)):
+            first += more
+        # Nothing would mean the end.
+        return first.removeprefix(_BYTE_ORDER_MARK) or read(size)
+
+    return read_on
 
 
 def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:

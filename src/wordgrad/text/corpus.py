@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.errors import InputError, check_choice, check_int
+from wordgrad.errors import InputError, ParameterError, check_choice, check_int
 from wordgrad.text.blocks import LONGEST_WHOLE_LINE
 from wordgrad.text.encoding import FirstPass, ProgressCallback, ReadingProgress
 from wordgrad.text.reading import Reading
@@ -188,6 +188,8 @@ def encode_corpus(
     if max_vocab is not None:
         check_int("max_vocab", max_vocab, minimum=2)
     check_choice("errors", errors, ("strict", "replace"))
+    if not isinstance(lowercase, bool):
+        raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
     if workers is None:
         workers = min(os.cpu_count() or 1, _MOST_WORKERS)
     check_int("workers", workers, minimum=1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.text.reading import Piece
-from wordgrad.text.tokens import END, TextBlock, TokenBlock, Tokenizer
+from wordgrad.text.tokens import EMPTY, END, TextBlock, TokenBlock, Tokenizer
 from wordgrad.text.utf8 import not_utf8, replace_invalid
 
 
@@ -54,7 +54,7 @@ class FirstPass:
     """
 
     def __init__(self, tokenizer: Tokenizer, *, errors: str, bytes_total: int | None) -> None:
-        self.counts = np.zeros(1, dtype=np.int64)
+        self.counts = np.zeros(EMPTY + 1, dtype=np.int64)
         self.bytes_done = 0
         self.replaced = 0
         self._tokenizer = tokenizer
@@ -118,7 +118,7 @@ class FirstPass:
         self.replaced += replaced
         self.bytes_done = piece.bytes_done
         if progress is not None:
-            tokens = self._ids - int(self.counts[END])
+            tokens = self._ids - int(self.counts[END] + self.counts[EMPTY])
             progress(ReadingProgress(piece.bytes_done, self._bytes_total, tokens, piece.name))
 
     def _count(self, ids: NDArray[np.uint32]) -> None:

@@ -15,7 +15,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def sentence_blocks(
-    items: Iterable[Any], *, errors: str = "strict"
+    items: Iterable[Any], *, errors: str = "strict", longest_line: int = 0
 ) -> Iterator[tuple[TextBlock | TokenBlock, int]]:
     r"""Gather sentences into blocks; pass over ``items`` once.
 
@@ -26,6 +26,8 @@ def sentence_blocks(
         tokens, which may hold any characters.  The first item decides; a mixture is an error.
     errors : {"strict", "replace"}
         What to do with lone surrogates, which no text encoding has: raise, or put U+FFFD.
+    longest_line : int
+        Strings up to this many bytes are in one block each.
 
     Yields
     ------
@@ -43,11 +45,15 @@ def sentence_blocks(
     iterator = iter(items)
     for first in iterator:
         if isinstance(first, str):
-            return (yield from _strings(first, iterator, errors))
-        return (yield from _token_lists(first, iterator, errors))
+            for data, replaced in _strings(first, iterator, errors):
+                for piece in _cut(data, longest_line):
+                    yield TextBlock(piece), replaced
+                    replaced = 0
+            return
+        yield from _token_lists(first, iterator, errors)
 
 
-def _strings(first: str, others: Iterator[Any], errors: str) -> Iterator[tuple[TextBlock, int]]:
+def _strings(first: str, others: Iterator[Any], errors: str) -> Iterator[tuple[bytes, int]]:
     lines = [first]
     characters = len(first)
     number = 1
@@ -58,14 +64,15 @@ def _strings(first: str, others: Iterator[Any], errors: str) -> Iterator[tuple[T
                 "alone, or lists of tokens alone."
             )
         if characters >= BLOCK_BYTES:
-            yield from _joined(lines, number - len(lines), errors)
+            yield _joined(lines, number - len(lines), errors)
             lines, characters = [], 0
         lines.append(item)
         characters += len(item) + 1
-    yield from _joined(lines, number - len(lines) + 1, errors)
+    yield _joined(lines, number - len(lines) + 1, errors)
 
 
-def _joined(lines: list[str], first: int, errors: str) -> Iterator[tuple[TextBlock, int]]:
+def _joined(lines: list[str], first: int, errors: str) -> tuple[bytes, int]:
+    """Sentences as bytes, a line each; ``first`` is the number of the first, for messages."""
     text = "\n".join(lines)
     if text.count("\n") >= len(lines):
         text = "\n".join(line.replace("\n", " ") for line in lines)
@@ -75,21 +82,22 @@ def _joined(lines: list[str], first: int, errors: str) -> Iterator[tuple[TextBlo
     except UnicodeEncodeError:
         text, replaced = _without_surrogates(text, first, errors)
         data = text.encode() + b"\n"
+    return data, replaced
+
+
+def _cut(data: bytes, longest_line: int) -> Iterator[bytes]:
+    """One string may be of any length, so it is cut like a file."""
     if len(data) <= 2 * BLOCK_BYTES:
-        yield TextBlock(data), replaced
-        return
-    view = memoryview(data)  # one string of any length is cut like a file
+        return iter((data,))
+    view = memoryview(data)
     position = 0
 
     def read(size: int) -> bytes:
         nonlocal position
-        chunk = bytes(view[position : position + size])
         position += size
-        return chunk
+        return bytes(view[position - size : position])
 
-    for piece in text_blocks(read):
-        yield TextBlock(piece), replaced
-        replaced = 0
+    return text_blocks(read, longest_line=longest_line)
 
 
 def _token_lists(

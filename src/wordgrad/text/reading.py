@@ -89,7 +89,10 @@ class Reading:
     def pieces(self) -> Iterator[Piece]:
         """Read everything once, block by block, in order."""
         if self.sentences is not None:
-            for block, replaced in sentence_blocks(self.sentences.items, errors=self.errors):
+            blocks = sentence_blocks(
+                self.sentences.items, errors=self.errors, longest_line=self.longest_line
+            )
+            for block, replaced in blocks:
                 yield Piece(block, "", 0, 0, replaced)
         before = 0
         for number, file in enumerate(self.files):

@@ -6,7 +6,7 @@ them into final ids once all counts are known.  Number 0 (:data:`END`) marks the
 and travels among the tokens, so sentences cost nothing to keep track of.
 
 Nothing here touches single tokens in Python: a block becomes one token a line by ``bytes``
-operations, Polars reads those lines as views into the block, and a cast looks each one up.
+operations, Polars splits it into views of the block, and a cast looks each one up.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 END = 0
 """Provisional id that ends a sentence."""
+
+EMPTY = 1
+"""Provisional id of the empty string, which comes from white space after white space."""
 
 # Stands for the end of a sentence in the table of tokens.  It is white space, so that no token
 # of a text that is split at white space can be equal to it.
@@ -83,8 +86,8 @@ class Tokenizer:
     --------
     >>> tokenizer = Tokenizer()
     >>> tokenizer.encode(TextBlock(b"one two\tone\nthree"))
-    array([1, 2, 1, 0, 3], dtype=uint32)
-    >>> tokenizer.types().to_list()[1:]
+    array([2, 3, 2, 0, 4], dtype=uint32)
+    >>> tokenizer.types().to_list()[2:]
     ['one', 'two', 'three']
     """
 
@@ -96,8 +99,9 @@ class Tokenizer:
         if pattern is not None:
             _check_pattern(pattern)
         self._categories = pl.Categories.random()
-        # Categories live as long as a series that uses them; this one also takes number 0.
-        self._keep = pl.Series([_END_TOKEN], dtype=pl.String).cast(self._dtype)
+        # Categories live as long as a series that uses them; this one also
+        # gives END and EMPTY their numbers.
+        self._keep = pl.Series([_END_TOKEN, ""], dtype=pl.String).cast(self._dtype)
 
     @cached_property
     def _dtype(self) -> pl.Categorical:
@@ -110,10 +114,17 @@ class Tokenizer:
 
         Raises
         ------
+        ParameterError
+            If there is a pattern, but the block holds tokens.
         UnicodeDecodeError
             If the bytes are not UTF-8; its ``start`` is the position in the block.
         """
         if isinstance(block, TokenBlock):
+            if self._pattern is not None:
+                raise ParameterError(
+                    "pattern splits text into tokens, but the sentences given are lists of tokens; "
+                    "give strings, or leave pattern out."
+                )
             return self._encode_tokens(block)
         if self._pattern is not None:
             return self._encode_matches(block.data, self._pattern)
@@ -124,22 +135,21 @@ class Tokenizer:
         return self._categories.to_series()
 
     def _encode_words(self, data: bytes) -> NDArray[np.uint32]:
-        if not data.isascii():
-            data = _narrow_spaces(data)
         if b"\n" in data:
             data = data.replace(b"\n", b" \n ")
-        return self._numbers(_lines(data.translate(_ONE_TOKEN_A_LINE)))
+        text = _text(data.translate(_ONE_TOKEN_A_LINE))
+        if not data.isascii():
+            text = text.str.replace_all(f"[{_WIDE_SPACE}]", "\n")
+        return self._numbers(_split_lines(text))
 
     def _encode_matches(self, data: bytes, pattern: str) -> NDArray[np.uint32]:
-        lines = _lines(data.replace(b"\r\n", b"\n"))
+        lines = _split_lines(_text(data.replace(b"\r\n", b"\n")))
         if self._lowercase:
             lines = lines.str.to_lowercase()
         matches = lines.str.extract_all(pattern)
-        lengths = matches.list.len().to_numpy()
         tokens = matches.explode(empty_as_null=False)
-        ids = self._with_ends(tokens, lengths)
-        # The last line goes on in the next block unless its line feed was there.
-        return ids if data.endswith(b"\n") else ids[:-1]
+        # What follows the last line feed goes on in the next block, or is nothing.
+        return self._with_ends(tokens, matches.list.len().to_numpy())[:-1]
 
     def _encode_tokens(self, block: TokenBlock) -> NDArray[np.uint32]:
         import polars as pl
@@ -160,32 +170,26 @@ class Tokenizer:
         return ids
 
 
-def _lines(data: bytes) -> pl.Series:
+def _text(data: bytes) -> pl.Series:
+    """One string, of the whole block."""
     import polars as pl
 
     try:
-        return pl.read_lines(data).to_series()
+        return pl.Series([data], dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.ComputeError:
         data.decode()  # says where, which Polars does not
         raise
 
 
-def _narrow_spaces(data: bytes) -> bytes:
-    """Replace white space outside ASCII by a blank."""
-    import polars as pl
-
-    try:
-        text = pl.Series([data]).cast(pl.String)
-    except pl.exceptions.ComputeError:
-        data.decode()
-        raise
-    narrow: str = text.str.replace_all(f"[{_WIDE_SPACE}]", " ").item()
-    return narrow.encode()
+def _split_lines(text: pl.Series) -> pl.Series:
+    return text.str.split("\n").explode()
 
 
 def _check_pattern(pattern: str) -> None:
     import polars as pl
 
+    if not isinstance(pattern, str):
+        raise ParameterError(f"pattern must be a string, got {pattern!r}.")
     try:
         pl.Series([""]).str.extract_all(pattern)
     except pl.exceptions.ComputeError as error:
