@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import getdoc
+from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -9,14 +12,17 @@ import typer
 from wordgrad.cli.analogy import analogy
 from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
+from wordgrad.cli.lists import ListOptions
 from wordgrad.cli.outcomes import guarded, start_debugging
 from wordgrad.cli.similar import similar
 from wordgrad.cli.train import train
 
+LEAST_COLUMNS = 60  # below, Rich's panels cut the names of options short
+
 app = typer.Typer(
     name="wordgrad",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="rich" if get_terminal_size().columns >= LEAST_COLUMNS else None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.",
@@ -45,10 +51,19 @@ def options(
 ) -> None:
     """Train word vectors on text, and ask them questions.
 
-    New here? Run [bold]wordgrad demo[/bold]: it needs no text and takes less than a minute.
+    New here? Run 'wordgrad demo': it needs no text and takes less than a minute.
     """
     start_debugging(debug)
 
 
-for command in (train, similar, analogy, evaluate, demo):
-    app.command(command.__name__)(guarded(command))
+def _help(command: Callable[..., None]) -> str:
+    """The docstring with each paragraph on one line: the terminal's width breaks it."""
+    paragraphs = (getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+app.command("train", help=_help(train))(guarded(train))
+app.command("similar", help=_help(similar))(guarded(similar))
+app.command("analogy", help=_help(analogy))(guarded(analogy))
+app.command("evaluate", cls=ListOptions, help=_help(evaluate))(guarded(evaluate))
+app.command("demo", help=_help(demo))(guarded(demo))

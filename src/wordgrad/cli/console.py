@@ -35,6 +35,19 @@ def _console(*, stderr: bool) -> Console:
     return QuietPipe(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
+def say(message: str, style: str = "") -> None:
+    """Print a message for people on standard error, broken between words on a terminal alone."""
+    from rich.text import Text
+
+    console = errors_console()
+    console.print(Text(message, style=style), soft_wrap=not console.is_terminal)
+
+
+def say_command(command: str) -> None:
+    """Print a command to copy: on one line, however narrow the terminal."""
+    errors_console().print(f"  {command}", style="bold", soft_wrap=True)
+
+
 def write_lines(rows: Iterable[Sequence[object]]) -> None:
     r"""Write tab-separated lines to standard output; floats with six digits.
 

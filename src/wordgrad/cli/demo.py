@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli.console import errors_console, results_console, write_lines
+from wordgrad.cli.console import results_console, say, say_command, write_lines
 from wordgrad.cli.train import train_to_file
 from wordgrad.errors import WordgradError
 
@@ -35,10 +35,7 @@ def demo(
     """
     from wordgrad.text.builtin import builtin_sentences
 
-    errors_console().print(
-        "Training on the documentation of Python, NumPy, SciPy, scikit-learn and Polars.",
-        soft_wrap=True,
-    )
+    say("Training on the documentation of Python, NumPy, SciPy, scikit-learn and Polars.")
     vectors = train_to_file(
         builtin_sentences(),
         SETTINGS,
@@ -87,10 +84,6 @@ def _show(vectors: WordVectors) -> None:
 
 def _say_what_next(vectors: WordVectors, output: Path) -> None:
     word = next(iter(_probes(vectors)), vectors.words[0])
-    console = errors_console()
-    for line in (
-        "What next:",
-        f"  wordgrad similar {output} {word}",
-        "  wordgrad train YOUR-TEXT.txt -o vectors.safetensors",
-    ):
-        console.print(line, soft_wrap=True)
+    say("What next: ask for other words, or train on a text of yours.")
+    say_command(f"wordgrad similar {output} {word}")
+    say_command("wordgrad train YOUR-TEXT.txt -o vectors.safetensors")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordgrad.cli.answers import VECTORS
-from wordgrad.cli.console import errors_console, results_console, write_lines
+from wordgrad.cli.console import results_console, say, write_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,16 +25,17 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             "--similarity",
-            metavar="SET...",
-            help="Word pairs with scores: two words and a number a line.",
+            metavar="SET",
+            help="Word pairs with scores, one file or several: two words and a number a line.",
         ),
     ] = None,
     analogies: Annotated[
         list[Path] | None,
         typer.Option(
             "--analogies",
-            metavar="SET...",
-            help="Analogy questions: four words a line, ': name' before each section.",
+            metavar="SET",
+            help="Analogy questions, one file or several: four words a line, ': name' before "
+            "each section.",
         ),
     ] = None,
     restrict_vocab: Annotated[
@@ -94,7 +95,7 @@ def _write_json(
         return
     with atomic_write(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    errors_console().print(f"Wrote {output}.", soft_wrap=True)
+    say(f"Wrote {output}.")
 
 
 def _show(pairs: list[SimilarityResult], questions: list[AnalogyResult]) -> None:
@@ -103,9 +104,9 @@ def _show(pairs: list[SimilarityResult], questions: list[AnalogyResult]) -> None
         _write_plain(pairs, questions)
         return
     if pairs:
-        console.print(_similarity_table(pairs))
+        console.print(_similarity_table(pairs, narrow=console.width < 60), end="\n\n")
     for result in questions:
-        console.print(_analogy_table(result))
+        console.print(_analogy_table(result), end="\n\n")
 
 
 def _write_plain(pairs: list[SimilarityResult], questions: list[AnalogyResult]) -> None:
@@ -132,17 +133,16 @@ def _known(*values: float) -> list[float | None]:
     return [None if math.isnan(value) else value for value in values]
 
 
-def _similarity_table(pairs: list[SimilarityResult]) -> Table:
-    table = _table("Similarity", "set", "Spearman", "95% interval", "pairs")
+def _similarity_table(pairs: list[SimilarityResult], *, narrow: bool) -> Table:
+    """Table of correlations; a narrow one has the intervals below them."""
+    measures = ["Spearman\n95% interval"] if narrow else ["Spearman", "95% interval"]
+    table = _table("Similarity", "set", *measures, "pairs")
     for result in pairs:
-        interval = f"{result.low:.3f} to {result.high:.3f}"
-        known = not math.isnan(result.correlation)
-        table.add_row(
-            result.name,
-            f"{result.correlation:.3f}" if known else "none",
-            interval if known else "",
-            f"{result.pairs:,} of {result.total:,}",
-        )
+        cells = ["none", ""]
+        if not math.isnan(result.correlation):
+            cells = [f"{result.correlation:.3f}", f"{result.low:.3f} to {result.high:.3f}"]
+        covered = f"{result.pairs:,} of {result.total:,}"
+        table.add_row(result.name, *(["\n".join(cells)] if narrow else cells), covered)
     return table
 
 
@@ -166,9 +166,14 @@ def _table(title: str, first: str, *others: str) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
     )
     table.add_column(first, overflow="fold")
     for name in others:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table

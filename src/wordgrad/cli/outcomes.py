@@ -21,7 +21,7 @@ from typing import NoReturn, ParamSpec
 
 import typer
 
-from wordgrad.cli.console import errors_console
+from wordgrad.cli.console import say
 from wordgrad.errors import ParameterError, WordgradError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -57,11 +57,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 def end(error: BaseException) -> NoReturn:
     """Say what went wrong on standard error, and exit with the code for it."""
-    console = errors_console()
     if isinstance(error, Interrupted):
         message, code = str(error), INTERRUPTED
     elif isinstance(error, KeyboardInterrupt):
-        message, code = "Interrupted; nothing was changed.", INTERRUPTED
+        message, code = "Interrupted; nothing was written.", INTERRUPTED
     elif isinstance(error, ParameterError):
         message, code = f"Error: {error}", WRONG_USAGE
     elif isinstance(error, WordgradError):
@@ -81,7 +80,7 @@ def end(error: BaseException) -> NoReturn:
             "please run it again with 'wordgrad --debug' and report what it prints.",
             FAILED,
         )
-    console.print(message, style="red" if code != INTERRUPTED else "yellow", soft_wrap=True)
+    say(message, style="yellow" if code == INTERRUPTED else "red")
     raise typer.Exit(code) from error
 
 

@@ -44,7 +44,7 @@ class ProgressDisplay:
         self._clock = clock
         self._reading: ReadingProgress | None = None
         self._training: TrainingProgress | None = None
-        self._last_line = self._last_event = self._began = clock()
+        self._last_line = self._last_event = clock()
         self._live: Live | None = None
 
     @property
@@ -91,7 +91,7 @@ class ProgressDisplay:
         before, self._training = self._training, event
         if before is None:
             if self._reading is not None:
-                self._say(self._read_line(self._reading))
+                self._say(f"Read {wording.count(self._reading.tokens)} words.")
         elif before.epoch != event.epoch:
             self._say(_epoch_line(before))
         self._say_now_and_then(lambda: training_line(event))
@@ -104,10 +104,6 @@ class ProgressDisplay:
         self._last_line = self._clock()
         self._console.print(Text(line), soft_wrap=self._live is None)
 
-    def _read_line(self, event: ReadingProgress) -> str:
-        took = wording.duration(self._clock() - self._began)
-        return f"Read {wording.count(event.tokens)} words in {took}."
-
     def _has_read(self, event: ReadingProgress) -> bool:
         if event.file or event.bytes_total:
             return _share_read(event) == 1.0
@@ -115,14 +111,19 @@ class ProgressDisplay:
         return self._clock() - self._last_event > 1.0
 
     def _render(self) -> RenderableType:
+        width = self._console.width
         if self._training is not None:
-            event = self._training
-            share = event.words_done / event.words_total if event.words_total else 0.0
-            return _bar("Training", share, _training_details(event))
+            return _bar(
+                "Training",
+                _share_trained(self._training),
+                _training_details(self._training),
+                width,
+            )
         if self._reading is not None and self._has_read(self._reading):
             return Text("Preparing to train; the first time, compiling takes some seconds ...")
         if self._reading is not None:
-            return _bar("Reading", _share_read(self._reading), _reading_details(self._reading))
+            event = self._reading
+            return _bar("Reading", _share_read(event), _reading_details(event), width)
         return Text("Starting ...")
 
 
@@ -136,8 +137,11 @@ def reading_line(event: ReadingProgress) -> str:
 
 def training_line(event: TrainingProgress) -> str:
     """One line for a log about training."""
-    share = event.words_done / event.words_total if event.words_total else 0.0
-    return " | ".join([f"Training {share:.0%}", *_training_details(event)])
+    return " | ".join([f"Training {_share_trained(event):.0%}", *_training_details(event)])
+
+
+def _share_trained(event: TrainingProgress) -> float:
+    return event.words_done / event.words_total if event.words_total else 0.0
 
 
 def _share_read(event: ReadingProgress) -> float | None:
@@ -171,7 +175,7 @@ def _epoch_line(event: TrainingProgress) -> str:
     )
 
 
-def _bar(label: str, share: float | None, details: list[str]) -> RenderableType:
+def _bar(label: str, share: float | None, details: list[str], width: int) -> RenderableType:
     """A bar on one line and the details below, wrapped between them on a narrow terminal."""
     line = Table.grid(padding=(0, 1), expand=True)
     line.add_column(no_wrap=True)
@@ -181,5 +185,15 @@ def _bar(label: str, share: float | None, details: list[str]) -> RenderableType:
         line.add_row(LABEL.format(label), ProgressBar(total=None, pulse=True), "")
     else:
         line.add_row(LABEL.format(label), ProgressBar(total=1.0, completed=share), f"{share:.0%}")
-    unbroken = [detail.replace(" ", "\u00a0") for detail in details]
-    return Group(line, Text(" · ".join(unbroken).replace(" · ", "\u00a0· "), style="dim"))
+    return Group(line, Text("\n".join(_wrapped(details, width)), style="dim", no_wrap=True))
+
+
+def _wrapped(details: list[str], width: int) -> list[str]:
+    """Lines of at most ``width`` characters, broken only between details where that can be."""
+    lines = details[:1]
+    for detail in details[1:]:
+        if len(lines[-1]) + 3 + len(detail) <= width:
+            lines[-1] += f" · {detail}"
+        else:
+            lines.append(detail)
+    return lines

@@ -13,7 +13,7 @@ from wordgrad.cli.answers import AS_JSON, RESTRICT, TOPN, VECTORS, Answers, show
 def similar(
     file: Annotated[Path, VECTORS],
     words: Annotated[
-        list[str], typer.Argument(metavar="WORD...", help="Words to find neighbours of.")
+        list[str], typer.Argument(metavar="WORD", help="Words to find neighbours of.")
     ],
     topn: Annotated[int, TOPN] = 10,
     together: Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wordgrad.cli import wording
-from wordgrad.cli.console import errors_console
+from wordgrad.cli.console import errors_console, say, say_command
 from wordgrad.cli.outcomes import Interrupted
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def train(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), folders, quoted "
             "globs, or '-' for standard input. A line is a sentence.",
         ),
@@ -179,7 +179,8 @@ def train(
         "errors": errors.value,
     }
     train_to_file(_source(inputs), settings, output, overwrite=overwrite)
-    errors_console().print(f"Try: wordgrad similar {output} WORD", soft_wrap=True)
+    say("Now ask for the neighbours of a word:")
+    say_command(f"wordgrad similar {output} WORD")
 
 
 def train_to_file(
@@ -214,15 +215,16 @@ def train_to_file(
 
     format_of_name(output)
     check_output(output, overwrite=overwrite)
-    from wordgrad.estimators.word2vec import Word2Vec
-
     display = ProgressDisplay(errors_console())
-    model = Word2Vec(**settings, progress=display)
+    model = None
     try:
-        with display:
+        with display:  # the import takes a second or more: not without a sign of life
+            from wordgrad.estimators.word2vec import Word2Vec
+
+            model = Word2Vec(**settings, progress=display)
             model.fit(source)
     except KeyboardInterrupt as interrupt:
-        kept = _keep_partial(model, output) if display.training_began else None
+        kept = _keep_partial(model, output) if model and display.training_began else None
         raise Interrupted(_interruption(kept)) from interrupt
     vectors: WordVectors = model.vectors_
     if note:
@@ -259,19 +261,19 @@ def _keep_partial(model: Word2Vec, output: Path) -> Path | None:
 
 
 def _summarise(model: Word2Vec, output: Path) -> None:
-    vectors, report = model.vectors_, model.report_
-    words = sum(epoch["words"] for epoch in model.history_)
-    seconds = sum(epoch["seconds"] for epoch in model.history_)
-    speed = f" at {wording.count(words / seconds)} words/s" if seconds > 0 else ""
-    lines = [
+    vectors, report, history = model.vectors_, model.report_, model.history_
+    say(
         f"Wrote {output}: {len(vectors):,} words, {vectors.vector_size} dimensions, "
-        f"{wording.size(output.stat().st_size)}.",
-        f"Trained on {wording.count(report.tokens_kept)} of {wording.count(report.tokens_read)} "
-        f"words in {wording.duration(seconds)}{speed}; loss by epoch: "
-        + ", ".join(f"{epoch['loss']:.4f}" for epoch in model.history_)
-        + ".",
-    ]
+        f"{wording.size(output.stat().st_size)}."
+    )
+    seconds = sum(epoch["seconds"] for epoch in history)
+    speed = sum(epoch["words"] for epoch in history) / max(seconds, 1e-9)
+    dropped = report.tokens_read - report.tokens_kept
+    say(
+        f"Read in {wording.duration(report.seconds)}, trained in {wording.duration(seconds)} at "
+        f"{wording.count(speed)} words/s; the loss went from {history[0]['loss']:.4f} in the first "
+        f"epoch to {history[-1]['loss']:.4f} in the last. {wording.count(dropped)} of "
+        f"{wording.count(report.tokens_read)} words were too rare to be kept."
+    )
     if report.bytes_replaced:
-        lines.append(f"{report.bytes_replaced:,} bytes were not UTF-8 and were replaced.")
-    for line in lines:
-        errors_console().print(line, soft_wrap=True)
+        say(f"{report.bytes_replaced:,} bytes were not UTF-8 and were replaced.")

@@ -80,7 +80,10 @@ def read(path: Path, check: bool | None) -> WordVectors:
             header = _header(path)
             rest = {name: file.get_tensor(name) for name in sorted(names - {"matrix"})}
     except SafetensorError as error:
-        raise FormatError(f"{path} is not a whole safetensors file ({error}); {REMEDY}") from error
+        raise FormatError(
+            f"{path} is not a whole safetensors file ({error}); name a file of word vectors that "
+            "wordgrad wrote, or fetch an undamaged copy."
+        ) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error}); check the file.") from error
     _check_shapes(path, header)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from wordgrad.vectors import evaluate_analogies, evaluate_similarity
+
+
+@pytest.fixture
+def sets(tmp_path):
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text(
+        "man\tking\t5\nwoman\tqueen\t5\nman\tapple\t1\nking\tqueen\t4\nthe\tking\t2\nx\ty\t1\n"
+    )
+    more = tmp_path / "more.tsv"
+    more.write_text("man\twoman\t5\nx\ty\t3\n")
+    questions = tmp_path / "questions.txt"
+    questions.write_text(": royal\nman king woman queen\nMan King Woman x\n: none\na b c d\n")
+    return pairs, more, questions
+
+
+def test_results_go_through_a_pipe_as_lines(wordgrad, vector_file, vectors, sets):
+    pairs, more, questions = sets
+    outcome = wordgrad(
+        "evaluate", vector_file, "--similarity", pairs, more, "--analogies", questions
+    )
+    assert (outcome.code, outcome.err) == (0, "")
+    result = evaluate_similarity(vectors, pairs)
+    measured = [f"{value:.6f}" for value in (result.correlation, result.low, result.high)]
+    assert [line.split("\t") for line in outcome.out.splitlines()] == [
+        ["similarity", "pairs", *measured, "5", "6"],
+        ["similarity", "more", "", "", "", "1", "2"],
+        ["analogies", "questions", "royal", "1.000000", "1", "1", "2"],
+        ["analogies", "questions", "none", "", "0", "0", "1"],
+        ["analogies", "questions", "all", "1.000000", "1", "1", "3"],
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_tables_fit_the_terminal(wordgrad, vector_file, terminal, sets, columns):
+    terminal(columns)
+    pairs, more, questions = sets
+    outcome = wordgrad(
+        "evaluate", "--similarity", pairs, more, vector_file, "--analogies", questions
+    )
+    assert outcome.code == 0
+    assert max(map(len, outcome.out.splitlines())) <= columns
+    assert "5 of 6" in outcome.out
+    assert "100.0%" in outcome.out
+    assert "95% interval" in outcome.out
+
+
+def test_json_file(wordgrad, vector_file, vectors, sets, tmp_path):
+    pairs, more, questions = sets
+    output = tmp_path / "results.json"
+    command = ["evaluate", vector_file, "--similarity", pairs, "--similarity", more]
+    command += ["--analogies", questions, "--json", output, "--restrict-vocab", 5]
+    outcome = wordgrad(*command)
+    assert outcome.code == 0
+    assert "Wrote" in outcome.err
+    assert outcome.out.startswith("similarity\t")
+    results = json.loads(output.read_text())
+    assert results["similarity"][0] == evaluate_similarity(vectors, pairs).to_dict()
+    assert results["similarity"][1]["correlation"] is None
+    expected = evaluate_analogies(vectors, questions, restrict_vocab=5).to_dict()
+    assert results["analogies"] == [expected]
+    again = wordgrad(*command)
+    assert again.code == 1
+    assert "results.json exists already" in again.message
+    assert wordgrad(*command, "--overwrite").code == 0
+
+
+def test_json_to_standard_output_is_json_alone(wordgrad, vector_file, sets):
+    outcome = wordgrad("evaluate", vector_file, "--similarity", sets[0], "--json", "-")
+    assert json.loads(outcome.out)["vectors"] == str(vector_file)
+    assert outcome.err == ""
+
+
+def test_wrong_usage(wordgrad, vector_file, sets):
+    nothing = wordgrad("evaluate", vector_file)
+    assert nothing.code == 2
+    assert "Name a test set with --similarity or --analogies" in nothing.message
+    assert wordgrad("evaluate", "--similarity", sets[0]).code == 2
+
+
+def test_a_bad_set_is_named_by_line(wordgrad, vector_file, sets):
+    sets[0].write_text("man\tking\t5\nman\tking\n")
+    outcome = wordgrad("evaluate", vector_file, "--similarity", sets[0])
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "pairs.tsv, line 2: expected two words and a score" in outcome.message
