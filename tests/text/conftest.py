@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import settings
 
-from wordgrad.text import memory, remapping
+from wordgrad.text import memory, reading, remapping, tables
 from wordgrad.text.blocks import text_blocks
 
 # The first example of a run also loads Polars.
@@ -13,7 +13,9 @@ settings.load_profile("text")
 def small_blocks(request, monkeypatch):
     """Cut everything so small that boundaries fall everywhere."""
     monkeypatch.setitem(text_blocks.__kwdefaults__, "size", request.param)
-    monkeypatch.setattr(memory, "BLOCK_BYTES", request.param)
+    for module in (memory, reading, tables):
+        monkeypatch.setattr(module, "BLOCK_BYTES", request.param)
+    monkeypatch.setattr(tables, "_PARQUET_ROWS", request.param)
     monkeypatch.setattr(memory, "_BLOCK_TOKENS", request.param)
     monkeypatch.setattr(remapping, "_CHUNK", 1 + request.param)
     return request.param

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.errors import InputError
 from wordgrad.text.reading import Piece
 from wordgrad.text.tokens import EMPTY, END, TextBlock, TokenBlock, Tokenizer
 from wordgrad.text.utf8 import not_utf8, replace_invalid
@@ -61,8 +62,8 @@ class FirstPass:
         self._errors = errors
         self._bytes_total = bytes_total
         self._ids = 0
-        self._input_number = -1
-        self._lines_before = 0  # of all inputs before that one
+        self._file = ""
+        self._file_line = 0  # lines of all files before that one
 
     def run(
         self,
@@ -105,21 +106,32 @@ class FirstPass:
         write: Callable[[NDArray[np.uint32]], object],
         progress: ProgressCallback | None,
     ) -> None:
-        if piece.input_number != self._input_number:
-            self._input_number = piece.input_number
-            self._lines_before = int(self.counts[END])
+        lines = int(self.counts[END])
         try:
             ids, replaced = future.result()
         except UnicodeDecodeError as error:
-            lines = int(self.counts[END]) - self._lines_before
-            raise not_utf8(piece.name, lines, error) from None
+            raise self._not_utf8(piece, lines, error) from None
         write(ids)
         self._count(ids)
         self.replaced += replaced
         self.bytes_done = piece.bytes_done
+        if piece.starts and isinstance(piece.block, TextBlock):
+            last = piece.starts[-1]
+            self._file = last.name
+            self._file_line = lines + piece.block.data.count(b"\n", 0, last.offset)
         if progress is not None:
             tokens = self._ids - int(self.counts[END] + self.counts[EMPTY])
-            progress(ReadingProgress(piece.bytes_done, self._bytes_total, tokens, piece.name))
+            progress(ReadingProgress(piece.bytes_done, self._bytes_total, tokens, self._file))
+
+    def _not_utf8(self, piece: Piece, lines: int, error: UnicodeDecodeError) -> InputError:
+        """Name file and line; ``lines`` is the number of lines before the piece."""
+        inside = [start for start in piece.starts if start.offset <= error.start]
+        if inside:
+            name, begin, before = inside[-1].name, inside[-1].offset, 0
+        else:
+            name, begin, before = self._file, 0, lines - self._file_line
+        line = before + error.object.count(b"\n", begin, error.start) + 1
+        return not_utf8(name, line, error)
 
     def _count(self, ids: NDArray[np.uint32]) -> None:
         size = int(ids.max(initial=0)) + 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wordgrad.errors import InputError, ParameterError
-from wordgrad.text.blocks import decompressed, text_blocks
+from wordgrad.text.blocks import BLOCK_BYTES, decompressed, text_blocks
 from wordgrad.text.memory import sentence_blocks
 from wordgrad.text.sources import Sentences, StandardInput, TextFile, TextSource, resolve
 from wordgrad.text.tables import table_blocks
@@ -18,14 +18,32 @@ from wordgrad.text.tokens import TextBlock, TokenBlock
 
 
 @dataclass(frozen=True)
+class FileStart:
+    """Where in a block a file begins."""
+
+    offset: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Piece:
-    """A block and where it came from."""
+    """A block and where it came from.
+
+    Attributes
+    ----------
+    block : TextBlock or TokenBlock
+    bytes_done : int
+        Of all files so far, as they lie on disk; 0 for sentences in memory.
+    replaced : int
+        Bytes that were not UTF-8 and are U+FFFD now.
+    starts : tuple of FileStart
+        Files that begin in this block.  It goes on with an earlier file up to the first of them.
+    """
 
     block: TextBlock | TokenBlock
-    name: str  # of the file; "" for sentences in memory
-    input_number: int  # which of the files
-    bytes_done: int  # of all files so far, as they lie on disk
-    replaced: int = 0  # bytes that were not UTF-8 and are U+FFFD now
+    bytes_done: int = 0
+    replaced: int = 0
+    starts: tuple[FileStart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,13 +111,28 @@ class Reading:
                 self.sentences.items, errors=self.errors, longest_line=self.longest_line
             )
             for block, replaced in blocks:
-                yield Piece(block, "", 0, 0, replaced)
-        before = 0
-        for number, file in enumerate(self.files):
+                yield Piece(block, replaced=replaced)
+            return
+        yield from self._gathered()
+
+    def _gathered(self) -> Iterator[Piece]:
+        """Blocks of files, small ones put together: each has a price, whatever its size."""
+        held: list[bytes] = []
+        held_bytes = before = done = lost = 0
+        starts: list[FileStart] = []
+        for file in self.files:
+            starts.append(FileStart(held_bytes, _name(file)))
             done = 0
             for data, done, replaced in self._file_blocks(file):
-                yield Piece(TextBlock(data), _name(file), number, before + done, replaced)
+                held.append(data)
+                held_bytes += len(data)
+                lost += replaced
+                if held_bytes >= BLOCK_BYTES // 2:
+                    yield Piece(TextBlock(b"".join(held)), before + done, lost, tuple(starts))
+                    held, held_bytes, lost, starts = [], 0, 0, []
             before += done
+        if held:
+            yield Piece(TextBlock(b"".join(held)), before, lost, tuple(starts))
 
     def _file_blocks(self, file: TextFile | StandardInput) -> Iterator[tuple[bytes, int, int]]:
         """Text, bytes read for it as they lie on disk, bytes replaced."""

@@ -57,6 +57,11 @@ def table_blocks(
         If the file is not what its suffix says, or has no such column.
     """
     if file.format == "parquet":
+        if file.compression is not None:
+            raise InputError(
+                f"{file.path} is a compressed Parquet file; decompress it first (Parquet "
+                "compresses by itself)."
+            )
         cells = _parquet_cells(file, column)
     else:
         cells = _Rows(file, column, errors, handle).cells()
@@ -140,7 +145,8 @@ class _Rows:
         except UnicodeDecodeError as error:
             if self._errors == "replace":
                 return replace_invalid(data)
-            raise not_utf8(str(self._file.path), self._lines, error) from None
+            line = self._lines + data.count(b"\n", 0, error.start) + 1
+            raise not_utf8(str(self._file.path), line, error) from None
         return data, 0
 
     def _parse_json(self, data: bytes, first: bool) -> pl.Series:

@@ -126,9 +126,15 @@ class Tokenizer:
                     "give strings, or leave pattern out."
                 )
             return self._encode_tokens(block)
-        if self._pattern is not None:
-            return self._encode_matches(block.data, self._pattern)
-        return self._encode_words(block.data)
+        import polars as pl
+
+        try:
+            if self._pattern is not None:
+                return self._encode_matches(block.data, self._pattern)
+            return self._encode_words(block.data)
+        except pl.exceptions.ComputeError:
+            block.data.decode()  # says where, which Polars does not
+            raise
 
     def types(self) -> pl.Series:
         """Every distinct token so far, at the position that is its provisional id."""
@@ -174,11 +180,7 @@ def _text(data: bytes) -> pl.Series:
     """One string, of the whole block."""
     import polars as pl
 
-    try:
-        return pl.Series([data], dtype=pl.Binary).cast(pl.String)
-    except pl.exceptions.ComputeError:
-        data.decode()  # says where, which Polars does not
-        raise
+    return pl.Series([data], dtype=pl.Binary).cast(pl.String)
 
 
 def _split_lines(text: pl.Series) -> pl.Series:

@@ -18,12 +18,8 @@ def replace_invalid(data: bytes) -> tuple[bytes, int]:
     return clean, len(data) - (len(clean) - marks * len(mark))
 
 
-def not_utf8(name: str, lines_before: int, error: UnicodeDecodeError) -> InputError:
-    """Build the error that names file, line and remedy.
-
-    ``lines_before`` is the number of lines before the block in which ``error`` was found.
-    """
-    line = lines_before + error.object.count(b"\n", 0, error.start) + 1
+def not_utf8(name: str, line: int, error: UnicodeDecodeError) -> InputError:
+    """Build the error that names file, line and remedy."""
     byte = error.object[error.start]
     return InputError(
         f"{name}, line {line}, is not valid UTF-8 (byte 0x{byte:02x}); convert the file to UTF-8, "
