@@ -27,6 +27,7 @@ CONFIGURATIONS = {
     "skipgram-d300": "skip-gram, D = 300",
     "cbow-d100": "CBOW, D = 100",
 }
+ARCHITECTURES = {"skipgram": "skip-gram", "cbow": "CBOW"}
 _MARKED = re.compile(
     r"(?P<start><!-- figures:(?P<name>[\w-]+):start -->\n)"
     r".*?"
@@ -56,7 +57,8 @@ def _speed_cells(result: Record, figure: str) -> list[str]:
         seconds = result["summary"].get(program, {}).get(figure, {}).get("median")
         ratio = result["ratios_to_wordgrad"][figure].get(program, {}).get("median")
         if seconds is None:
-            cells.append("not measured")
+            failures = result["summary"].get(program, {}).get("failures", 0)
+            cells.append(f"failed {failures} times" if failures else "not measured")
         elif ratio is None:
             cells.append(f"{seconds:.2f} s")
         else:
@@ -140,7 +142,7 @@ def quality() -> str:
     """Mean scores of every program and architecture, each at its own best rate."""
     result = load("quality.json")
     rows = []
-    for architecture, title in (("skipgram", "skip-gram"), ("cbow", "CBOW")):
+    for architecture, title in ARCHITECTURES.items():
         for program, found in result["tables"][architecture].items():
             scores = [f"{100 * found['sets'][name]['mean']:.1f}" for name in result["judged"]]
             rows.append(
@@ -162,8 +164,59 @@ def sweep() -> str:
         for program, found in tables.items():
             ordered = sorted(found["sweep"].items(), key=lambda pair: float(pair[0]))
             shown = ", ".join(f"{rate}: {100 * value:.1f}" for rate, value in ordered)
-            rows.append([f"{architecture}, {NAMES[program]}", shown])
+            rows.append([f"{ARCHITECTURES[architecture]}, {NAMES[program]}", shown])
     return table(["average of the judged sets at seed 1", "rate: score"], rows)
+
+
+def _passed(found: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not measured"}[found]
+
+
+def goals() -> str:
+    """What was aimed at, what was measured, and whether it is enough."""
+    rows = []
+    for name, title in CONFIGURATIONS.items():
+        found = load(f"speed-{name}.json")["goals"]
+        for figure, what in (("training_seconds", "training"), ("vocabulary_seconds", "encoding")):
+            one = found[figure]
+            measured = "" if one["measured"] is None else f"{one['measured']:.1f} x"
+            aim = f"at least {one['goal']:g} x as fast as gensim"
+            rows.append([f"{title}: {what}", aim, measured, _passed(one["passed"])])
+    for architecture, found in load("quality.json")["goals"].items():
+        judged = load("quality.json")["judged"]
+        least = min(judged, key=lambda name: found["difference_to_gensim"][name])
+        lowest = 100 * found["difference_to_gensim"][least]
+        mean = 100 * found["average_difference"]
+        title = ARCHITECTURES[architecture]
+        below = _passed(found["no_set_below"])
+        rows += [
+            [f"{title}: every set", "at most 1.0 below gensim", f"{lowest:+.1f} ({least})", below],
+            [f"{title}: average", "above gensim", f"{mean:+.1f}", _passed(found["average_above"])],
+        ]
+    return table(["", "goal", "measured", "reached"], [*rows, *_resource_goals()])
+
+
+def _resource_goals() -> list[list[str]]:
+    memory_goals, memory_runs = load("memory.json")["goals"], load("memory.json")["runs"]
+    peak = memory_runs["once"]["peak_memory_bytes"]
+    rows = [
+        [
+            "peak memory",
+            f"at most {memory_goals['limit_bytes'] / 1e6:.0f} MB",
+            f"{peak / 1e6:.0f} MB",
+            _passed(memory_goals["within_limit"]),
+        ],
+        [
+            "peak memory on ten times the text",
+            f"at most {memory_goals['growth_allowed']:.0%} more",
+            f"{memory_goals['growth']:+.1%}",
+            _passed(memory_goals["within_growth"]),
+        ],
+    ]
+    for name, found in load("startup.json")["goals"].items():
+        aim, measured = f"under {found['goal']:g} s", f"{found['measured']:.2f} s"
+        rows.append([f"`{name}`", aim, measured, _passed(found["passed"])])
+    return rows
 
 
 def machine() -> str:
@@ -179,7 +232,7 @@ def machine() -> str:
         )
     )
     return (
-        f"{found['date'][:10]}; {where['cpu']}, {where['cores']} cores, "
+        f"Measured on {found['date'][:10]}: {where['cpu']}, {where['cores']} cores, "
         f"{found['settings']['threads']} threads; Python {where['python']}; {programs}.\n"
     )
 
@@ -195,6 +248,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         startup,
         quality,
         sweep,
+        goals,
         machine,
     )
 }
