@@ -6,10 +6,9 @@ import threading
 
 import numpy as np
 
-from wordgrad.errors import ParameterError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu_kernels import run_batch, run_span
-from wordgrad.training.engines.protocol import Loss, SamplingTables, Span, Windows
+from wordgrad.training.engines.protocol import Loss, SamplingTables, Span, Windows, check_windows
 from wordgrad.training.engines.windows import first_sentence
 from wordgrad.training.engines.workspace import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
@@ -40,7 +39,7 @@ class CpuEngine:
 
     def apply_batch(self, parameters: Parameters, windows: Windows, learning_rate: float) -> Loss:
         """Take one gradient step a window, one after another; see the protocol."""
-        _check_windows(windows, parameters.n_words, self.config.negative)
+        check_windows(windows, parameters.n_words, self.config.negative)
         sizes = np.diff(windows.offsets)
         workspace = self._workspace(int(sizes.max(initial=2 * self.config.window)))
         workspace.set_learning_rate(learning_rate)
@@ -83,30 +82,3 @@ class CpuEngine:
             )
             self._local.workspace = workspace
         return workspace
-
-
-def _check_windows(windows: Windows, n_words: int, negative: int) -> None:
-    """Raise unless every id and offset is in range: kernels trust what they are given."""
-    if windows.targets.ndim != 2 or windows.targets.shape[1] != 1 + negative:
-        raise ParameterError(
-            f"targets must have shape (B, {1 + negative}) for negative={negative}, "
-            f"got {windows.targets.shape}."
-        )
-    sizes = np.diff(windows.offsets)
-    if (
-        len(sizes) != len(windows)
-        or windows.offsets[0] != 0
-        or windows.offsets[-1] != len(windows.contexts)
-        or (len(sizes) and sizes.min() < 1)
-    ):
-        raise ParameterError(
-            "offsets must rise from 0 to the number of context words, one window after another."
-        )
-    for name, ids in (("contexts", windows.contexts), ("targets", windows.targets)):
-        if ids.size and (ids.min() < 0 or ids.max() >= n_words):
-            raise ParameterError(
-                f"{name} must be word ids in [0, {n_words - 1}], "
-                f"got {int(ids.min())} to {int(ids.max())}."
-            )
-    if (windows.targets[:, 1:] == windows.targets[:, :1]).any():
-        raise ParameterError("a negative must differ from its window's target; draw it again.")

@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.errors import ParameterError
 from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.text.sampling import AliasTable, keep_probabilities, noise_distribution
 from wordgrad.training.config import TrainingConfig
@@ -93,6 +94,36 @@ class SamplingTables:
     def key(self, epoch: int) -> int:
         """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
         return int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0])
+
+
+def check_windows(windows: Windows, n_words: int, negative: int) -> None:
+    """Raise :class:`ParameterError` unless every id and offset is in range.
+
+    Engines call it before a step: what kernels are given, they trust.
+    """
+    if windows.targets.ndim != 2 or windows.targets.shape[1] != 1 + negative:
+        raise ParameterError(
+            f"targets must have shape (B, {1 + negative}) for negative={negative}, "
+            f"got {windows.targets.shape}."
+        )
+    sizes = np.diff(windows.offsets)
+    if (
+        len(windows.offsets) != len(windows) + 1
+        or windows.offsets[0] != 0
+        or windows.offsets[-1] != len(windows.contexts)
+        or (len(sizes) and sizes.min() < 1)
+    ):
+        raise ParameterError(
+            "offsets must rise from 0 to the number of context words, one window after another."
+        )
+    for name, ids in (("contexts", windows.contexts), ("targets", windows.targets)):
+        if ids.size and (ids.min() < 0 or ids.max() >= n_words):
+            raise ParameterError(
+                f"{name} must be word ids in [0, {n_words - 1}], "
+                f"got {int(ids.min())} to {int(ids.max())}."
+            )
+    if (windows.targets[:, 1:] == windows.targets[:, :1]).any():
+        raise ParameterError("a negative must differ from its window's target; draw it again.")
 
 
 class Engine(Protocol):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wordgrad.maths import cbow, skipgram
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.protocol import Loss, SamplingTables, Span, Windows
+from wordgrad.training.engines.protocol import Loss, SamplingTables, Span, Windows, check_windows
 from wordgrad.training.engines.windows import draw_windows
 from wordgrad.training.parameters import Parameters
 
@@ -26,6 +26,7 @@ class ReferenceEngine:
 
     def apply_batch(self, parameters: Parameters, windows: Windows, learning_rate: float) -> Loss:
         """Take one exact gradient step a window, one after another; see the protocol."""
+        check_windows(windows, parameters.n_words, self.config.negative)
         total, pairs = 0.0, 0
         for b in range(len(windows)):
             context = windows.contexts[windows.offsets[b] : windows.offsets[b + 1]]

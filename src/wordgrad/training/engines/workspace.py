@@ -94,6 +94,7 @@ class Workspace:
         scratch = aligned_rows(FIRST_TOTAL + window_rows + 2 * n_copies, n_floats)
         rows = scratch.ctypes.data + 4 * n_floats * np.arange(len(scratch), dtype=np.int64)
         self._kept: list[NDArray[Any]] = [scratch]
+        self._spare = scratch[SPARE]
         self.addresses = Addresses(
             n_outputs=n_outputs,
             n_padded=padded,
@@ -130,7 +131,11 @@ class Workspace:
         self._sums[0], self._sums[1] = 1.0, 0.0
 
     def set_learning_rate(self, learning_rate: float) -> None:
-        """Write the steps ``-learning_rate * sign`` of every lane."""
+        """Write the steps ``-learning_rate * sign`` of every lane; clear the row of zeros.
+
+        That row stays zero by itself unless a parameter was not finite.
+        """
+        self._spare[:] = 0.0
         rate = np.float32(-learning_rate)
         self._pattern[:, :, :, STEP] = rate * self._pattern[:, :, :, SIGN]
 
