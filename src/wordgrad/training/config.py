@@ -14,8 +14,8 @@ COMBINATIONS = ("mean", "sum")
 DEFAULT_LEARNING_RATES = {
     ("skipgram", "mean"): 0.04,
     ("skipgram", "sum"): 0.04,
-    ("cbow", "mean"): 0.1,
-    ("cbow", "sum"): 0.025,
+    ("cbow", "mean"): 0.15,
+    ("cbow", "sum"): 0.02,
 }
 """Chosen by measurement: see docs/performance.md.  Skip-gram combines nothing."""
 
@@ -63,7 +63,7 @@ class TrainingConfig:
     Examples
     --------
     >>> TrainingConfig(architecture="cbow").learning_rate
-    0.1
+    0.15
     >>> TrainingConfig(window=0)
     Traceback (most recent call last):
         ...

@@ -9,18 +9,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
+from numba.core import config
+from numba.core.codegen import get_host_cpu_features
 
 
-def _host_lanes() -> int:
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
+def _lanes() -> int:
+    # Numba's own view of the processor (NUMBA_CPU_FEATURES included), which is what it compiles for
+    # and what it keeps compiled code apart by.
+    features = config.CPU_FEATURES
+    enabled = (get_host_cpu_features() if features is None else features).split(",")
+    if "+avx512f" in enabled:
         return 16
-    return 8 if features.get("avx") else 4
+    return 8 if "+avx" in enabled else 4
 
 
-LANES = _host_lanes()
+LANES = _lanes()
 """Floats in a vector register of this machine: 16 (AVX-512), 8 (AVX) or 4 (SSE, NEON)."""
 
 I32, I64, F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
