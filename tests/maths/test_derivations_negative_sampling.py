@@ -17,8 +17,8 @@ def score(w):
 
 
 J = -sp.log(sigma(score(TARGET))) - sum(sp.log(sigma(-score(k))) for k in DRAWS)
-dJ_dv = sp.Matrix([sp.diff(J, symbol) for symbol in v_c])
-dJ_dW = sp.Matrix(V, D, [sp.diff(J, symbol) for symbol in W_out])
+d_input = sp.Matrix([sp.diff(J, symbol) for symbol in v_c])
+d_output = sp.Matrix(V, D, [sp.diff(J, symbol) for symbol in W_out])
 
 
 def same(left, right):
@@ -44,22 +44,22 @@ def test_gradient_of_the_input_vector():
     formula = (sigma(score(TARGET)) - 1) * W_out[TARGET, :].T
     for k in DRAWS:
         formula += sigma(score(k)) * W_out[k, :].T
-    assert same(dJ_dv, formula)
+    assert same(d_input, formula)
 
 
 def test_gradients_of_the_output_vectors():
     """negative-sampling.md, "Gradients of the output vectors"."""
-    assert same(dJ_dW[TARGET, :], (sigma(score(TARGET)) - 1) * v_c.T)
-    assert same(dJ_dW[2, :], sigma(score(2)) * v_c.T)
-    assert dJ_dW[3, :] == sp.zeros(1, D)  # neither target nor drawn
+    assert same(d_output[TARGET, :], (sigma(score(TARGET)) - 1) * v_c.T)
+    assert same(d_output[2, :], sigma(score(2)) * v_c.T)
+    assert d_output[3, :] == sp.zeros(1, D)  # neither target nor drawn
 
 
 def test_repeated_draws_add_up():
     """negative-sampling.md, "Gradients of the output vectors": word 1 is drawn twice."""
-    assert same(dJ_dW[1, :], 2 * sigma(score(1)) * v_c.T)
+    assert same(d_output[1, :], 2 * sigma(score(1)) * v_c.T)
 
 
 def test_the_usual_slips_are_wrong():
     """negative-sampling.md, second note."""
-    assert not same(dJ_dW[TARGET, :], sigma(score(TARGET)) * v_c.T)
-    assert not same(dJ_dW[2, :], sum(sigma(score(k)) for k in DRAWS) * v_c.T)
+    assert not same(d_output[TARGET, :], sigma(score(TARGET)) * v_c.T)
+    assert not same(d_output[2, :], sum(sigma(score(k)) for k in DRAWS) * v_c.T)

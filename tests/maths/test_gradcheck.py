@@ -155,17 +155,19 @@ def test_the_report_of_a_pass():
     ("wrong", "hint"),
     [
         (lambda g: -g, "The sign is wrong there."),
-        (lambda g: -1.009 * g, "The sign is wrong there."),
+        (lambda g: -1.004 * g, "The sign is wrong there."),
         (lambda g: 0 * g, "The analytic gradient is 0 there: a term is missing."),
         (lambda g: 4 * g, "The analytic one is 4 times the numeric: a sum for a mean?"),
         (lambda g: 2 * g, "The analytic one is 2 times the numeric: a sum for a mean?"),
-        (lambda g: 3.992 * g, "The analytic one is 4 times the numeric: a sum for a mean?"),
+        (lambda g: 3.996 * g, "The analytic one is 4 times the numeric: a sum for a mean?"),
         (lambda g: g / 4, "The numeric one is 4 times the analytic: a mean for a sum?"),
         (lambda g: g / 2, "The numeric one is 2 times the analytic: a mean for a sum?"),
         (lambda g: 1.4 * g, "If f has a kink near x, move x; if it bends sharply, try a smaller "
          "step."),
         (lambda g: 2.4 * g, "If f has a kink near x"),
-        (lambda g: 1.005 * g, "If f has a kink near x"),
+        (lambda g: 1.0005 * g, "If f has a kink near x"),
+        (lambda g: 2.006 * g, "If f has a kink near x"),
+        (lambda g: 0.9995 * g, "If f has a kink near x"),
         (lambda g: 0.995 * g, "If f has a kink near x"),
         (lambda g: 0.4 * g, "If f has a kink near x"),
         (lambda g: -2.0 * g, "If f has a kink near x"),
@@ -205,6 +207,21 @@ def test_a_direction_that_sees_little_by_chance_is_no_failure():
     x = np.array([0.3, 0.7])
     report = check_gradients(lambda x: (np.sin(x).sum(), np.cos(x)), x, directions=50)
     assert report.passed
+
+
+def test_directions_are_unit_vectors_of_signs():
+    report = check_gradients(lambda x: (3 * x.sum(), np.array([3.3])), np.zeros(1), directions=9)
+    assert abs(report.numeric) == pytest.approx(3, rel=1e-9)
+    report = check_gradients(lambda x: (3 * x[0], np.array([3.3, 0])), np.zeros(2), directions=9)
+    assert abs(report.numeric) == pytest.approx(3 / np.sqrt(2), rel=1e-9)
+
+
+def test_rounding_of_a_large_loss_is_no_failure():
+    for directions in (None, 5):
+        report = check_gradients(
+            lambda x: (1e6 + 1e-12 * x.sum(), np.full(2, 1e-12)), np.ones(2), directions=directions
+        )
+        assert report.passed
 
 
 def test_many_coordinates_are_checked_by_directions():

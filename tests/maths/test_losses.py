@@ -205,6 +205,12 @@ def test_a_saturated_pair_keeps_its_gradient():
     np.testing.assert_allclose(d_W_out[:2, 0], [-np.exp(-100), np.exp(-100)], rtol=1e-14)
 
 
+def test_tiny_vectors_raise_nothing():
+    with np.errstate(all="raise"):
+        assert softmax_loss([1e-200], 0, [[3e-200], [0]])[0] == LOG2
+        assert negative_sampling_loss([1e-200], 0, [1], [[3e-200], [0]])[0] == 2 * LOG2
+
+
 def test_only_repeated_draws_of_one_word_add_up():
     v_c, W_out = random_vectors(5)
     one, _, d_one = negative_sampling_loss(v_c, 0, [2], W_out)

@@ -109,6 +109,11 @@ CASES = {
         "labels must have shape (3,) (classes) or (3, 2) (distributions) to match logits, "
         "got (2,).",
     ),
+    "labels of another shape than three dimensions": (
+        lambda: cross_entropy(np.zeros((2, 3, 4)), [0, 1]),
+        "labels must have shape (2, 3) (classes) or (2, 3, 4) (distributions) to match logits, "
+        "got (2,).",
+    ),
     "class too large": (lambda: cross_entropy([0, 0, 0], 3), f"{LABEL_RULE}, got 3."),
     "class below 0": (
         lambda: cross_entropy([[0, 0, 0]], [-1]),
@@ -311,8 +316,15 @@ def test_bad_input_is_refused_by_a_sentence(name):
 
 
 def test_infinities_that_cancel_are_refused_without_a_warning():
-    with pytest.raises(ParameterError, match="the dot products of v_c and W_out must be finite"):
-        negative_sampling_loss([1e200, 1e200], 0, [1], [[1e200, -1e200], [0, 0]])
+    rule = "the dot products of v_c and W_out must be finite"
+    with np.errstate(all="raise"):
+        for W_out in ([[1e200, -1e200], [0, 0]], [[1e200, 0], [0, 0]]):
+            with pytest.raises(ParameterError, match=rule):
+                negative_sampling_loss([1e200, 1e200], 0, [1], W_out)
+            with pytest.raises(ParameterError, match=rule):
+                softmax_loss([1e200, 1e200], 0, W_out)
+            with pytest.raises(ParameterError, match=rule):
+                skipgram(0, [1], [[1e200, 1e200], [0, 0]], W_out)
 
 
 def test_the_errors_are_value_errors():

@@ -137,7 +137,7 @@ def sigmoid(x: npt.ArrayLike) -> FloatArray:
     array([[0.73105858, 0.88079708],
            [0.26894142, 0.11920292]])
     """
-    values = _without_nan("x", x)
+    values = _without_nan(x)
     with np.errstate(under="ignore"):
         power = np.exp(-np.abs(values))
         result: FloatArray = np.where(values >= 0, values.dtype.type(1), power) / (1 + power)
@@ -180,8 +180,7 @@ def sigmoid_grad(s: npt.ArrayLike) -> FloatArray:
         values,
         "s must hold values of the sigmoid, in [0, 1] (take sigmoid(x) first)",
     )
-    with np.errstate(under="ignore"):
-        result: FloatArray = values * (1 - values)
+    result: FloatArray = values * (1 - values)
     return result
 
 
@@ -214,7 +213,7 @@ def log_sigmoid(x: npt.ArrayLike) -> FloatArray:
     >>> log_sigmoid([0.0, -1000.0, -1e308]).tolist()
     [-0.6931471805599453, -1000.0, -1e+308]
     """
-    values = _without_nan("x", x)
+    values = _without_nan(x)
     with np.errstate(under="ignore"):
         result: FloatArray = np.minimum(values, 0) - np.log1p(np.exp(-np.abs(values)))
     return result
@@ -241,7 +240,7 @@ def _maxima(logits: FloatArray, axis: int) -> FloatArray:
     return maxima
 
 
-def _without_nan(name: str, x: npt.ArrayLike) -> FloatArray:
-    values = as_floats(name, x)
-    refuse_where(np.isnan(values), values, f"{name} must not hold NaN")
+def _without_nan(x: npt.ArrayLike) -> FloatArray:
+    values = as_floats("x", x)
+    refuse_where(np.isnan(values), values, "x must not hold NaN")
     return values

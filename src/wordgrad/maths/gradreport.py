@@ -99,10 +99,16 @@ def _hint(worst: Comparison) -> str:
     if worst.numeric == 0:
         return "The loss does not depend on x there, or f works on a copy of x."
     ratio = worst.analytic / worst.numeric
-    if abs(ratio + 1) < 0.01:
+    if round(ratio, 2) == -1:
         return "The sign is wrong there."
-    if ratio > 1.5 and abs(ratio - round(ratio)) < 0.01:
-        return f"The analytic one is {round(ratio)} times the numeric: a sum for a mean?"
-    if 0 < ratio < 0.75 and abs(1 / ratio - round(1 / ratio)) < 0.01:
-        return f"The numeric one is {round(1 / ratio)} times the analytic: a mean for a sum?"
+    if times := _multiple(ratio):
+        return f"The analytic one is {times} times the numeric: a sum for a mean?"
+    if times := _multiple(1 / ratio):
+        return f"The numeric one is {times} times the analytic: a mean for a sum?"
     return "If f has a kink near x, move x; if it bends sharply, try a smaller step."
+
+
+def _multiple(ratio: float) -> int | None:
+    """The integer > 1 that ``ratio`` is, to two decimals; None if it is none."""
+    nearest = round(ratio)
+    return nearest if nearest > 1 and round(ratio, 2) == nearest else None

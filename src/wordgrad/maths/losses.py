@@ -130,7 +130,7 @@ def softmax_loss(
            [ 0.5,  0. ]])
     """
     v, targets, W = _pairs(v_c, o, W_out)
-    loss, delta = cross_entropy(finite_scores("bd,vd->bv", v, W), targets, reduction="sum")
+    loss, delta = cross_entropy(finite_scores(v, W.T), targets, reduction="sum")
     return loss, (delta @ W).reshape(np.shape(v_c)), delta.T @ v
 
 
@@ -187,18 +187,18 @@ def negative_sampling_loss(
            [ 1. ,  0. ]])
     """
     v, targets, W = _pairs(v_c, o, W_out)
-    drawn = as_negatives(negatives, np.asarray(o), len(W)).reshape(len(v), -1)
+    drawn = np.atleast_2d(as_negatives(negatives, np.asarray(o), len(W)))
     ids = np.concatenate([targets[:, None], drawn], axis=1)  # (B, 1 + K)
     sign = np.full(ids.shape[1], -1, dtype=v.dtype)
     sign[0] = 1  # the target, then its negatives
     rows = W[ids]  # (B, 1 + K, D)
-    signed = sign * finite_scores("bkd,bd->bk", rows, v)
+    signed = sign * finite_scores(rows, v[:, :, None])[:, :, 0]
     loss = -float(log_sigmoid(signed).sum())
     # sigma(s) - 1 is written -sigma(-s), which keeps its digits where s is large.
     delta = -sign * sigmoid(-signed)
     d_W_out = np.zeros_like(W)
     np.add.at(d_W_out, ids, delta[:, :, None] * v[:, None, :])
-    return loss, np.einsum("bk,bkd->bd", delta, rows).reshape(np.shape(v_c)), d_W_out
+    return loss, (delta[:, None, :] @ rows).reshape(np.shape(v_c)), d_W_out
 
 
 def _distribution(labels: npt.ArrayLike, scores: FloatArray) -> FloatArray:
@@ -220,7 +220,7 @@ def _distribution(labels: npt.ArrayLike, scores: FloatArray) -> FloatArray:
     # Half of the digits: sums of float32 labels over many classes carry that much rounding.
     wrong = np.abs(total - 1) > np.sqrt(np.finfo(y.dtype).eps)
     refuse_where(wrong, total, "labels must be distributions whose rows sum to 1")
-    return y.astype(scores.dtype, copy=False)
+    return np.asarray(y, dtype=scores.dtype)
 
 
 def _pairs(

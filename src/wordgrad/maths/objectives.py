@@ -105,10 +105,10 @@ def skipgram(
         value, d_v, d_W_out = negative_sampling_loss(repeated, context, drawn, V_out)
         d_v_c = d_v.sum(axis=0)
     else:
-        logits = finite_scores("vd,d->v", V_out, v_c)
-        counts = np.bincount(context, minlength=len(V_out))
+        logits = finite_scores(V_out, v_c)
         value = -float(log_softmax(logits)[context].sum())
-        delta = (len(context) * softmax(logits) - counts).astype(logits.dtype, copy=False)
+        delta = len(context) * softmax(logits)
+        np.subtract.at(delta, context, 1)  # minus the counts of the outside words
         d_v_c, d_W_out = delta @ V_out, np.outer(delta, v_c)
     d_W_in = np.zeros_like(V_in)
     d_W_in[c] = d_v_c

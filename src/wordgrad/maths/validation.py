@@ -37,7 +37,7 @@ def as_floats(name: str, value: npt.ArrayLike, *, shape: Shape | None = None) ->
     if shape is not None and not _fits(array.shape, shape):
         rule = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         raise ParameterError(f"{name} must have shape ({rule}), got {array.shape}.")
-    return array if array.dtype == np.float32 else array.astype(np.float64, copy=False)
+    return array if array.dtype == np.float32 else np.asarray(array, dtype=np.float64)
 
 
 def as_finite(name: str, value: npt.ArrayLike, *, shape: Shape | None = None) -> FloatArray:
@@ -68,7 +68,7 @@ def as_ids(name: str, value: npt.ArrayLike, size: int) -> IdArray:
     if array.dtype.kind not in "iu":
         raise ParameterError(f"{rule}, got dtype {array.dtype}.")
     refuse_where((array < 0) | (array >= size), array, rule)
-    return array.astype(np.int64, copy=False)
+    return np.asarray(array, dtype=np.int64)
 
 
 def as_negatives(value: npt.ArrayLike, targets: npt.NDArray[Any], size: int) -> IdArray:
@@ -92,17 +92,17 @@ def as_negatives(value: npt.ArrayLike, targets: npt.NDArray[Any], size: int) -> 
     return ids
 
 
-def finite_scores(subscripts: str, left: FloatArray, right: FloatArray) -> FloatArray:
-    """Dot products ``einsum(subscripts, left, right)`` of finite vectors, refused if they overflow.
+def finite_scores(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Dot products ``left @ right`` of finite vectors, refused if they overflow.
 
-    >>> finite_scores("d,d->", np.array([1e200]), np.array([1e200]))
+    >>> finite_scores(np.array([1e200]), np.array([1e200]))
     Traceback (most recent call last):
         ...
     wordgrad.errors.ParameterError: the dot products of v_c and W_out must be finite \
 (scale the vectors down), got inf.
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        scores: FloatArray = np.asarray(np.einsum(subscripts, left, right, optimize=True))
+        scores: FloatArray = np.asarray(left @ right)
     refuse_where(
         ~np.isfinite(scores),
         scores,
