@@ -24,6 +24,9 @@ SPANS_AN_EPOCH = 200
 
 SECONDS_BETWEEN_REPORTS = 0.1
 
+TOKENS_BETWEEN_RELEASES = 1 << 22
+"""After so many tokens (16 MiB of ids) the mapped pages are given back: memory stays level."""
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -81,6 +84,7 @@ class Trainer:
         )
         self.history: list[EpochRecord] = []
         self._progress = progress
+        self._corpus = corpus
         self._tables = SamplingTables(corpus, config)
         self._n_tokens = len(self._tables.ids)
         self._span_tokens = min(
@@ -113,7 +117,7 @@ class Trainer:
     def _run_epoch(self, epoch: int, started: float) -> None:
         began = time.perf_counter()
         total = Loss(0.0, 0)
-        words = 0
+        words = released = 0
         reported = 0.0
         rate = self.config.initial_rate
         with _Threads(
@@ -124,6 +128,9 @@ class Trainer:
                 total = Loss(total.total + loss.total, total.pairs + loss.pairs)
                 words += span.stop - span.start
                 rate = span.learning_rate
+                if words - released >= TOKENS_BETWEEN_RELEASES:
+                    self._corpus.release_pages()
+                    released = words
                 now = time.perf_counter()
                 if now - reported > SECONDS_BETWEEN_REPORTS:
                     self._report(epoch, words, total, rate, started)
