@@ -93,7 +93,9 @@ class SamplingTables:
 
     def key(self, epoch: int) -> int:
         """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
-        return int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0])
+        # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
+        return int(sequence.generate_state(1, np.uint64)[0])
 
 
 def check_windows(windows: Windows, n_words: int, negative: int) -> None:
