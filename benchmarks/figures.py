@@ -219,6 +219,23 @@ def _resource_goals() -> list[list[str]]:
     return rows
 
 
+def kernels() -> str:
+    """Nanoseconds of a window's parts, rows in cache, and of a window in training."""
+    sizes = load("kernels.json")["sizes"]
+    rows = [
+        ["multiply-adds", *[f"{size['multiply_adds_a_window']:,}" for size in sizes.values()]],
+        ["bytes of new rows", *[f"{size['bytes_new_a_window']:,}" for size in sizes.values()]],
+    ]
+    for group, title in (
+        ("nanoseconds_in_cache", "{}, rows in cache"),
+        ("nanoseconds_in_training", "{}"),
+    ):
+        for name in next(iter(sizes.values()))[group]:
+            cells = [f"{size[group][name]:.0f} ns" for size in sizes.values()]
+            rows.append([title.format(name), *cells])
+    return table(["a window of 6 words", *[f"D = {name}" for name in sizes]], rows)
+
+
 def machine() -> str:
     """Where and when the speed was measured."""
     found = load("speed-skipgram-d100.json")
@@ -249,6 +266,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         quality,
         sweep,
         goals,
+        kernels,
         machine,
     )
 }
