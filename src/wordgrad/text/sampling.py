@@ -34,7 +34,7 @@ def noise_distribution(counts: ArrayLike, exponent: float = 0.75) -> NDArray[np.
     Returns
     -------
     float64 array, shape (V,)
-        Positive probabilities with sum 1.
+        Probabilities with sum 1; 0 only where an extreme exponent leaves less than float64 holds.
 
     Raises
     ------
@@ -48,9 +48,11 @@ def noise_distribution(counts: ArrayLike, exponent: float = 0.75) -> NDArray[np.
     """
     numbers = _check_counts(counts)
     power = check_real("ns_exponent", exponent)
-    # Subtracting the largest logarithm keeps every term in (0, 1], whatever the exponent.
-    logarithms = power * np.log(numbers)
-    weights: NDArray[np.float64] = np.exp(logarithms - logarithms.max())
+    # Measured from the word that weighs most, every term is in [0, 1], whatever the exponent.
+    logarithms = np.log(numbers)
+    logarithms -= logarithms.max() if power >= 0 else logarithms.min()
+    with np.errstate(over="ignore"):  # to -inf, a weight of 0
+        weights: NDArray[np.float64] = np.exp(power * logarithms)
     probabilities: NDArray[np.float64] = weights / weights.sum()
     return probabilities
 
@@ -88,7 +90,8 @@ def keep_probabilities(counts: ArrayLike, sample: float) -> NDArray[np.float64]:
     threshold = check_real("sample", sample, minimum=0.0)
     if threshold == 0.0:
         return np.ones_like(numbers)
-    ratio = threshold / (numbers / numbers.sum())
+    with np.errstate(over="ignore"):  # to inf: all are kept
+        ratio = threshold / (numbers / numbers.sum())
     kept: NDArray[np.float64] = np.minimum(1.0, np.sqrt(ratio) + ratio)
     return kept
 

@@ -46,8 +46,8 @@ class TrainingConfig:
     epochs : int
         Passes over the corpus, >= 1.
     learning_rate : float, optional
-        At the start, > 0; it falls linearly to 1/10,000 of this.  The default depends on the
-        architecture: :data:`DEFAULT_LEARNING_RATES`.
+        At the start, > 0 and at most 1e30 (steps are float32); it falls linearly to 1/10,000 of
+        this.  The default depends on the architecture: :data:`DEFAULT_LEARNING_RATES`.
     combine : {"mean", "sum"}
         How CBOW combines its context vectors.
     workers : int, optional
@@ -98,7 +98,7 @@ class TrainingConfig:
             "ns_exponent": check_real("ns_exponent", self.ns_exponent),
             "sample": check_real("sample", self.sample, minimum=0.0),
             "epochs": check_int("epochs", self.epochs, minimum=1),
-            "learning_rate": check_real("learning_rate", rate, above=0.0),
+            "learning_rate": check_real("learning_rate", rate, maximum=1e30, above=0.0),
             "workers": _workers(self.workers),
             "seed": check_int("seed", self.seed, minimum=0),
         }

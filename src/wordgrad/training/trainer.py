@@ -138,7 +138,7 @@ class Trainer:
         if total.pairs == 0:
             raise InputError(
                 "No sentence holds two words that were kept, so there is nothing to learn from; "
-                "give longer sentences, lower min_count or raise sample."
+                "give longer sentences, lower min_count, or raise sample (0 keeps every word)."
             )
         self.history.append(
             EpochRecord(
@@ -150,7 +150,19 @@ class Trainer:
                 learning_rate=rate,
             )
         )
+        self._check_parameters()
         self._report(epoch, words, total, rate, started)
+
+    def _check_parameters(self) -> None:
+        """Raise if the last steps, whose effect no loss has shown yet, went out of bounds."""
+        for rows in (self.parameters.W_in_rows, self.parameters.W_out_rows):
+            # Least and greatest, which NaN passes through: no array of the matrix's size.
+            if not (math.isfinite(rows.min()) and math.isfinite(rows.max())):
+                raise TrainingError(
+                    f"Training diverged at the end of epoch {len(self.history)} with "
+                    f"learning_rate {self.config.initial_rate:g} at its start: a vector is no "
+                    "longer finite; start again with a lower learning_rate."
+                )
 
     def _spans(self, epoch: int) -> Iterator[Span]:
         for start in range(0, self._n_tokens, self._span_tokens):

@@ -6,12 +6,13 @@ import threading
 
 import numpy as np
 
+from wordgrad.errors import ParameterError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu_kernels import run_batch, run_span
 from wordgrad.training.engines.protocol import Loss, SamplingTables, Span, Windows, check_windows
 from wordgrad.training.engines.windows import first_sentence
 from wordgrad.training.engines.workspace import Workspace
-from wordgrad.training.parameters import Parameters, row_floats
+from wordgrad.training.parameters import ROW_FLOATS, Parameters, row_floats
 
 
 class CpuEngine:
@@ -57,6 +58,11 @@ class CpuEngine:
         tables = self._tables
         if tables is None or span.stop - span.start > self._span_tokens:
             raise TypeError("run_span needs sampling tables and a span of at most span_tokens.")
+        if len(tables.keep) != parameters.n_words:
+            raise ParameterError(
+                f"parameters must have a row for each of the corpus's {len(tables.keep)} words, "
+                f"got {parameters.n_words}."
+            )
         workspace = self._workspace(2 * self.config.window)
         workspace.set_learning_rate(span.learning_rate)
         pairs = run_span(
@@ -68,6 +74,18 @@ class CpuEngine:
         return Loss(float(workspace.loss[0]), int(pairs))
 
     def _addresses(self, parameters: Parameters) -> tuple[int, int]:
+        """Return where the rows lie, once they are known to be what kernels may write to."""
+        shape = (parameters.n_words, self._n_floats)
+        for rows in (parameters.W_in_rows, parameters.W_out_rows):
+            aligned = rows.ctypes.data % (4 * ROW_FLOATS) == 0
+            fits = rows.shape == shape and rows.dtype == np.float32 and rows.flags.carray
+            if not (aligned and fits) or parameters.vector_size != self.config.vector_size:
+                raise ParameterError(
+                    "parameters must be aligned float32 rows for "
+                    f"vector_size={self.config.vector_size}, got {rows.dtype} {rows.shape} for "
+                    f"vector_size={parameters.vector_size}; make them with Parameters.zeros or "
+                    "Parameters.initial."
+                )
         return parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data
 
     def _workspace(self, window_rows: int) -> Workspace:
