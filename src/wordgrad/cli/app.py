@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from wordgrad.cli.analogy import analogy
+from wordgrad.cli.check_gradients import check_gradients
 from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.lists import ListOptions
@@ -67,3 +68,4 @@ app.command("similar", help=_help(similar))(guarded(similar))
 app.command("analogy", help=_help(analogy))(guarded(analogy))
 app.command("evaluate", cls=ListOptions, help=_help(evaluate))(guarded(evaluate))
 app.command("demo", help=_help(demo))(guarded(demo))
+app.command("check-gradients", help=_help(check_gradients))(guarded(check_gradients))
