@@ -171,6 +171,11 @@ def test_the_number_of_a_bad_sentence_is_right_in_any_block():
     fails([*[["some", "words"]] * 50, ["b\ud800"], ["c"]], "Sentence 51 holds")
 
 
+def test_standard_input_that_is_closed(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    fails("-", "Standard input is closed; give a file's path")
+
+
 def test_an_error_in_the_users_iterator_is_theirs():
     def sentences():
         yield "a b"

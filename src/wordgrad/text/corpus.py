@@ -154,7 +154,9 @@ def encode_corpus(
         Lower-case the text.
     pattern : str, optional
         Regular expression in the syntax of Rust's ``regex``; each match is a token.  Without it
-        the text is split at white space exactly as ``str.split()`` does.
+        the text is split at white space exactly as ``str.split()`` does.  A line over 8 MiB is
+        matched in parts, cut at white space: only there can a match with white space be missed,
+        and can ``^`` and ``$`` match within a line.
     errors : {"strict", "replace"}
         What to do with bytes that are not UTF-8: raise, or replace them by U+FFFD and count them.
     workers : int, optional
@@ -191,17 +193,18 @@ def encode_corpus(
     if not isinstance(lowercase, bool):
         raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
     if workers is None:
-        workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+        workers = min(_processors(), _MOST_WORKERS)
     check_int("workers", workers, minimum=1)
     tokenizer = Tokenizer(pattern, lowercase=lowercase)
     longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
     reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
     store = CorpusFolder(folder)
     try:
-        first = FirstPass(tokenizer, errors=errors, bytes_total=reading.bytes_total)
+        first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
         with store.new_file(_IDS) as write:
-            first.run(reading.pieces(), write, workers=workers, progress=progress)
+            first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
         types = Types.of(tokenizer.types(), first.counts, lowercase=lowercase)
+        del tokenizer  # millions of types take room twice otherwise
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
         _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
@@ -221,6 +224,13 @@ def encode_corpus(
     except BaseException:
         store.remove()
         raise
+
+
+def _processors() -> int:
+    """Processors that this process may use, which in a container may be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str) -> None:

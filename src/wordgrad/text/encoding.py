@@ -54,11 +54,10 @@ class FirstPass:
         Bytes read, and how many of them were not UTF-8 and replaced.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, errors: str, bytes_total: int | None) -> None:
+    def __init__(self, *, errors: str, bytes_total: int | None) -> None:
         self.counts = np.zeros(EMPTY + 1, dtype=np.int64)
         self.bytes_done = 0
         self.replaced = 0
-        self._tokenizer = tokenizer
         self._errors = errors
         self._bytes_total = bytes_total
         self._ids = 0
@@ -68,6 +67,7 @@ class FirstPass:
     def run(
         self,
         pieces: Iterator[Piece],
+        tokenizer: Tokenizer,
         write: Callable[[NDArray[np.uint32]], object],
         *,
         workers: int,
@@ -83,21 +83,21 @@ class FirstPass:
             for piece in pieces:
                 if len(waiting) > workers:
                     self._finish(*waiting.popleft(), write, progress)
-                waiting.append((piece, pool.submit(self._encode, piece)))
+                waiting.append((piece, pool.submit(self._encode, tokenizer, piece)))
             while waiting:
                 self._finish(*waiting.popleft(), write, progress)
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _encode(self, piece: Piece) -> _Encoded:
+    def _encode(self, tokenizer: Tokenizer, piece: Piece) -> _Encoded:
         """Runs in a thread: Polars and NumPy let the others go on meanwhile."""
         try:
-            return self._tokenizer.encode(piece.block), piece.replaced
+            return tokenizer.encode(piece.block), piece.replaced
         except UnicodeDecodeError:
             if self._errors == "strict" or isinstance(piece.block, TokenBlock):
                 raise
         data, replaced = replace_invalid(piece.block.data)
-        return self._tokenizer.encode(TextBlock(data)), replaced
+        return tokenizer.encode(TextBlock(data)), replaced
 
     def _finish(
         self,

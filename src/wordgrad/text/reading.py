@@ -137,6 +137,8 @@ class Reading:
     def _file_blocks(self, file: TextFile | StandardInput) -> Iterator[tuple[bytes, int, int]]:
         """Text, bytes read for it as they lie on disk, bytes replaced."""
         if isinstance(file, StandardInput):
+            if sys.stdin is None:  # a program without a console
+                raise InputError("Standard input is closed; give a file's path.")
             yield from self._text_blocks(sys.stdin.buffer, None, _name(file))
             return
         with open_file(file.path) as handle:

@@ -29,13 +29,13 @@ class Types:
         Distinct, in no particular order.
     counts : int64 array
         How often each occurs.
-    groups : int64 array
+    groups : int32 array
         Position in ``words`` of each provisional id, -1 for what is not a word.
     """
 
     words: pl.Series
     counts: NDArray[np.int64]
-    groups: NDArray[np.int64]
+    groups: NDArray[np.int32]
 
     @classmethod
     def of(cls, tokens: pl.Series, counts: NDArray[np.int64], *, lowercase: bool) -> Types:
@@ -55,11 +55,13 @@ class Types:
         frame = pl.DataFrame({"word": tokens, "count": padded}).with_row_index("id")
         # Empty matches and tokens of white space alone (END is one) are not words.
         frame = frame.filter(pl.col("count") > 0, pl.col("word").str.strip_chars(WHITE_SPACE) != "")
-        if lowercase:
-            frame = frame.with_columns(pl.col("word").str.to_lowercase())
-        joined = frame.group_by("word", maintain_order=True).agg(pl.col("count").sum(), "id")
-        groups = np.full(len(tokens), _DROPPED, dtype=np.int64)
-        members = joined.with_row_index("group").explode("id")
+        groups = np.full(len(tokens), _DROPPED, dtype=np.int32)
+        if not lowercase:  # every token is a group by itself
+            groups[frame["id"].to_numpy()] = np.arange(len(frame), dtype=np.int32)
+            return cls(frame["word"], frame["count"].to_numpy(), groups)
+        frame = frame.with_columns(pl.col("word").str.to_lowercase())
+        joined = frame.group_by("word").agg(pl.col("count").sum(), "id")
+        members = joined.select("id").with_row_index("group").explode("id")
         groups[members["id"].to_numpy()] = members["group"].to_numpy()
         return cls(joined["word"], joined["count"].to_numpy(), groups)
 
