@@ -8,7 +8,7 @@ Numerical Algorithms", 2002, section 3.1).
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -286,6 +286,52 @@ def test_loss_of_hundreds_of_pairs_a_window(engine, scale):
     exact = np.logaddexp(0, scores).sum()
     assert loss.pairs == 300
     assert loss.total == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize(("architecture", "combine"), KINDS)
+def test_windows_may_grow_within_a_batch(architecture, combine):
+    """The first window fits a small workspace, the last one does not."""
+    rng = np.random.default_rng(8)
+    contexts = [rng.integers(0, 40, size) for size in (1, 12, 700)]
+    windows = windows_of(contexts, [[0, *rng.integers(1, 40, 9)] for _ in contexts])
+    config = TrainingConfig(
+        vector_size=20, window=1, negative=9, architecture=architecture, combine=combine
+    )
+    W_in, W_out = (0.1 * rng.normal(size=(2, 40, 20))).astype(np.float32)
+    found = Case(config, W_in, W_out, windows, 0.01).parameters()
+    wanted = Case(config, W_in, W_out, windows, 0.01).parameters()
+    loss = CpuEngine(config).apply_batch(found, windows, 0.01)
+    exact = ReferenceEngine(config).apply_batch(wanted, windows, 0.01)
+    assert loss.pairs == exact.pairs
+    assert loss.total == pytest.approx(exact.total, rel=1e-5)
+    np.testing.assert_allclose(found.W_in, wanted.W_in, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found.W_out, wanted.W_out, rtol=1e-4, atol=1e-4)
+
+
+def misaligned(parameters):
+    memory = np.zeros(parameters.W_in_rows.size + 1, np.float32)
+    rows = memory[1:] if memory.ctypes.data % 64 == 0 else memory[:-1]
+    rows = rows.reshape(parameters.W_in_rows.shape)
+    return replace(parameters, W_in_rows=rows if rows.ctypes.data % 64 else rows[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        misaligned,
+        lambda p: replace(p, W_out_rows=p.W_out_rows.astype(np.float64)),
+        lambda p: replace(p, W_out_rows=p.W_out_rows[:, ::-1]),
+        lambda p: replace(p, W_in_rows=p.W_in_rows[:-1]),
+        lambda p: Parameters.zeros(4, 5),
+        lambda p: Parameters.zeros(4, 40),
+    ],
+)
+def test_rows_that_kernels_cannot_use_are_refused(spoil):
+    parameters = spoil(Parameters.zeros(4, 3))
+    windows = windows_of([[1, 2]], [[0, 1, 2]])
+    engine = CpuEngine(TrainingConfig(vector_size=3, negative=2))
+    with pytest.raises(ParameterError, match="parameters must be aligned float32 rows"):
+        engine.apply_batch(parameters, windows, 0.1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

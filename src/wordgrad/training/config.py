@@ -30,14 +30,14 @@ class TrainingConfig:
     Attributes
     ----------
     vector_size : int
-        D, the length of a word vector, >= 1.
+        D, the length of a word vector, 1 to 65,536.
     window : int
-        m, the largest distance of a context word from the centre, >= 1.  Each window's reach is
-        drawn uniformly from 1..m.
+        m, the largest distance of a context word from the centre, 1 to 10,000.  Each window's
+        reach is drawn uniformly from 1..m.
     architecture : {"skipgram", "cbow"}
     loss : {"negative-sampling"}
     negative : int
-        K, noise words a window, >= 1.
+        K, noise words a window, 1 to 10,000.
     ns_exponent : float
         Noise words are drawn with probability ~ count ** ns_exponent; any finite number.
     sample : float
@@ -51,7 +51,7 @@ class TrainingConfig:
     combine : {"mean", "sum"}
         How CBOW combines its context vectors.
     workers : int, optional
-        Threads, >= 1; by default one for each core that this process may use.
+        Threads, 1 to 1024; by default one for each core that this process may use.
     seed : int
         >= 0.  With ``workers=1`` the same seed gives the same bytes.
 
@@ -67,7 +67,7 @@ class TrainingConfig:
     >>> TrainingConfig(window=0)
     Traceback (most recent call last):
         ...
-    wordgrad.errors.ParameterError: window must be an integer >= 1, got 0.
+    wordgrad.errors.ParameterError: window must be an integer in [1, 10000], got 0.
     """
 
     vector_size: int = 100
