@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +58,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = _beside(target)
     try:
+        temporary.touch(exist_ok=False)
+        # A library may make its file anew, readable by its owner alone: give the result the
+        # permissions of the file that it replaces, or those that any new file has here.
+        mode = (target if target.exists() else temporary).stat().st_mode
         yield temporary
+        os.chmod(temporary, stat.S_IMODE(mode))
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, target)
