@@ -5,6 +5,7 @@ import stat
 import sys
 
 import pytest
+
 from wordgrad.errors import OutputError
 from wordgrad.files import atomic_write, check_output
 
@@ -23,9 +24,14 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
     target = tmp_path / "a"
     target.write_bytes(b"old")
-    with pytest.raises(RuntimeError, match="halfway"), atomic_write(target) as temporary:
-        temporary.write_bytes(b"ne")
-        raise RuntimeError("halfway")
+
+    def fail_halfway():
+        with atomic_write(target) as temporary:
+            temporary.write_bytes(b"ne")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        fail_halfway()
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a"]
 
@@ -62,7 +68,7 @@ def test_outputs_are_checked_before_the_work(tmp_path):
     assert check_output(existing, overwrite=True) == existing
     with pytest.raises(OutputError, match=f"{re.escape(str(existing))} exists already.*overwrite"):
         check_output(existing)
-    with pytest.raises(OutputError, match="folder .*missing does not exist; create it"):
+    with pytest.raises(OutputError, match=r"folder .*missing does not exist; create it"):
         check_output(tmp_path / "missing" / "file")
     with pytest.raises(OutputError, match="is a directory; name a file in it"):
         check_output(tmp_path)
