@@ -1,0 +1,145 @@
+"""Every hyper-parameter: its default, its range, and the message when it is outside."""
+
+import dataclasses
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordgrad.errors import ParameterError
+from wordgrad.training.config import (
+    ARCHITECTURES,
+    COMBINATIONS,
+    DEFAULT_LEARNING_RATES,
+    FINAL_LEARNING_RATE,
+    TrainingConfig,
+)
+
+
+def test_defaults():
+    config = TrainingConfig()
+    assert (config.vector_size, config.window, config.negative, config.epochs) == (100, 5, 5, 5)
+    assert (config.ns_exponent, config.sample, config.seed) == (0.75, 1e-4, 1)
+    assert (config.architecture, config.loss) == ("skipgram", "negative-sampling")
+    assert config.combine == "mean"
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("combine", COMBINATIONS)
+def test_default_learning_rate_is_the_architectures(architecture, combine):
+    config = TrainingConfig(architecture=architecture, combine=combine)
+    assert config.learning_rate == DEFAULT_LEARNING_RATES[architecture, combine] > 0
+    assert config.initial_rate == config.learning_rate
+    assert TrainingConfig(architecture=architecture, learning_rate=0.5).initial_rate == 0.5
+
+
+def test_default_workers_are_the_cores_of_this_process():
+    allowed = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    assert TrainingConfig().threads == TrainingConfig().workers == len(allowed)
+    assert TrainingConfig(workers=3).threads == 3
+
+
+INTEGERS = [
+    ("vector_size", 1, 65536),
+    ("window", 1, 10_000),
+    ("negative", 1, 10_000),
+    ("workers", 1, 1024),
+]
+
+
+@pytest.mark.parametrize(("name", "least", "most"), INTEGERS)
+def test_integers_with_two_ends(name, least, most):
+    for value in (least, most):
+        assert getattr(TrainingConfig(**{name: value}), name) == value
+    for value in (least - 1, most + 1, -5):
+        with pytest.raises(
+            ParameterError,
+            match=rf"^{name} must be an integer in \[{least}, {most}\], got {value}\.$",
+        ):
+            TrainingConfig(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "least"), [("epochs", 1), ("seed", 0)])
+def test_integers_with_one_end(name, least):
+    for value in (least, 10**12):
+        assert getattr(TrainingConfig(**{name: value}), name) == value
+    with pytest.raises(ParameterError, match=f"^{name} must be an integer >= {least}, got "):
+        TrainingConfig(**{name: least - 1})
+
+
+@pytest.mark.parametrize("name", [*(name for name, _, _ in INTEGERS), "epochs", "seed"])
+@pytest.mark.parametrize("value", [2.0, "2", True, math.nan, [2], np.float64(2)])
+def test_integers_are_integers(name, value):
+    with pytest.raises(ParameterError, match=f"^{name} must be an integer .*got "):
+        TrainingConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "good", "bad"),
+    [
+        ("ns_exponent", "a finite number", [-2, 0, 0.75, 1e308], []),
+        ("sample", "a finite number >= 0", [0, 1e-5, 1, 1e308], [-1e-9]),
+        ("learning_rate", "a finite number <= 1e+30 and > 0", [1e-9, 5, 1e30], [0, -0.1, 1.1e30]),
+    ],
+)
+def test_numbers(name, rule, good, bad):
+    for value in good:
+        kept = getattr(TrainingConfig(**{name: value}), name)
+        assert kept == value
+        assert type(kept) is float
+    for value in [*bad, math.nan, math.inf, -math.inf, "0.1", True]:
+        with pytest.raises(ParameterError) as caught:
+            TrainingConfig(**{name: value})
+        assert str(caught.value).startswith(f"{name} must be {rule}, got ")
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("architecture", "'skipgram', 'cbow'"),
+        ("loss", "'negative-sampling'"),
+        ("combine", "'mean', 'sum'"),
+    ],
+)
+@pytest.mark.parametrize("value", ["glove", "", None, 3, ["cbow"]])
+def test_choices(name, choices, value):
+    with pytest.raises(ParameterError) as caught:
+        TrainingConfig(**{name: value})
+    assert str(caught.value) == f"{name} must be one of {choices}, got {value!r}."
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    config = TrainingConfig(
+        vector_size=np.int64(8), seed=np.uint8(3), sample=np.float32(0.5), learning_rate=1
+    )
+    assert {type(value) for value in config.as_dict().values()} == {int, float, str}
+
+
+def test_as_dict_makes_the_same_config_again():
+    config = TrainingConfig(architecture="cbow", window=3, learning_rate=0.2, workers=2)
+    assert TrainingConfig(**config.as_dict()) == config
+    assert set(config.as_dict()) == {field.name for field in dataclasses.fields(config)}
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'window'"):
+        TrainingConfig().window = 0
+
+
+@given(st.floats(0, 1), st.floats(1e-6, 10))
+def test_learning_rate_falls_linearly_to_its_floor(progress, rate):
+    config = TrainingConfig(learning_rate=rate)
+    found = config.learning_rate_at(progress)
+    assert found == pytest.approx(max(rate * (1 - progress), rate * FINAL_LEARNING_RATE), rel=1e-9)
+    assert found > 0
+
+
+def test_learning_rate_at_both_ends():
+    config = TrainingConfig(learning_rate=0.05)
+    assert config.learning_rate_at(0.0) == 0.05
+    assert config.learning_rate_at(0.25) == pytest.approx(0.0375)
+    assert config.learning_rate_at(1.0) == pytest.approx(5e-6)
+    assert config.learning_rate_at(0.99995) == pytest.approx(5e-6)
