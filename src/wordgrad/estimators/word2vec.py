@@ -78,7 +78,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     >>> text = ["the cat sat on the mat", "the dog sat on the rug"] * 50
     >>> model = Word2Vec(vector_size=16, min_count=1, sample=0, workers=1).fit(text)
     >>> model.vectors_.words[:3]
-    ['the', 'on', 'sat']
+    ('the', 'on', 'sat')
     >>> model.vectors_["cat"].shape, len(model.history_)
     ((16,), 5)
     """
