@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 PROBES = ("list", "server", "directory", "matrix", "string", "thread", "day", "probability")
 NEIGHBOURS = 5
-SETTINGS = {"vector_size": 100, "lowercase": True, "epochs": 5}
+SETTINGS = {"lowercase": True, "min_count": 20, "sample": 1e-3, "epochs": 15}
+"""A small text wants more passes, and less of its frequent words thinned out."""
 
 
 def demo(
