@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -221,6 +222,7 @@ def train_to_file(
         with display:  # the import takes a second or more: not without a sign of life
             from wordgrad.estimators.word2vec import Word2Vec
 
+            _let_ctrl_c_end_reads()
             model = Word2Vec(**settings, progress=display)
             model.fit(source)
     except KeyboardInterrupt as interrupt:
@@ -239,6 +241,18 @@ def _source(inputs: Sequence[str]) -> Any:
     if len(inputs) == 1:
         return inputs[0]
     return [item if item == "-" else Path(item) for item in inputs]
+
+
+def _let_ctrl_c_end_reads() -> None:
+    """Make Ctrl-C interrupt a read that waits for more text, on standard input above all.
+
+    Polars, when it is imported, puts its own handler before Python's, and with it (SA_RESTART) the
+    system goes on with an interrupted read as if nothing had happened.
+    """
+    if hasattr(signal, "siginterrupt"):  # not on Windows
+        import polars  # noqa: F401  # now, so that its handler is there to be changed
+
+        signal.siginterrupt(signal.SIGINT, True)
 
 
 def _interruption(kept: Path | None) -> str:
