@@ -13,6 +13,7 @@ from wordgrad.errors import InputError, ParameterError, TrainingError
 from wordgrad.text.corpus import CorpusReport, ReadingProgress
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.progress import TrainingProgress
 
 
@@ -207,6 +208,7 @@ def test_text_that_cannot_be_used(source, match):
         ("lowercase", "yes"),
         ("pattern", "("),
         ("errors", "ignore"),
+        ("progress", True),
     ],
 )
 def test_bad_settings_are_named_before_anything_is_read(name, value, tmp_path):
@@ -333,6 +335,17 @@ def test_an_interruption_while_reading_leaves_nothing():
         raise KeyboardInterrupt
 
     model = small(progress=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(TEXT)
+    assert not hasattr(model, "vectors_")
+
+
+def test_an_interruption_while_compiling_leaves_nothing(monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CpuEngine, "run_span", interrupt)
+    model = small()
     with pytest.raises(KeyboardInterrupt):
         model.fit(TEXT)
     assert not hasattr(model, "vectors_")

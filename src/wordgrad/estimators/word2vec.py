@@ -8,6 +8,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from wordgrad.errors import ParameterError
 from wordgrad.text.corpus import EncodedCorpus, encode_corpus
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.trainer import Trainer
@@ -43,7 +44,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     workers : int, optional
         Threads; by default one a core.
     seed : int, default 1
-        With ``workers=1`` the same seed gives the same bytes.
+        With ``workers=1`` the same seed gives the same bytes on the same kind of processor (the
+        order of a sum depends on the width of its vector registers).
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
     column : str, optional
@@ -158,12 +160,16 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             try:
                 trainer.run()
             except KeyboardInterrupt:
-                self._keep(trainer, corpus)
+                # W_out is zero until the first step: before, there is nothing to keep.
+                if trainer.parameters.W_out_rows.any():
+                    self._keep(trainer, corpus)
                 raise
             self._keep(trainer, corpus)
         return self
 
     def _config(self) -> TrainingConfig:
+        if self.progress is not None and not callable(self.progress):
+            raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
         return TrainingConfig(
             vector_size=self.vector_size,
             window=self.window,

@@ -53,7 +53,8 @@ class TrainingConfig:
     workers : int, optional
         Threads, 1 to 1024; by default one for each core that this process may use.
     seed : int
-        >= 0.  With ``workers=1`` the same seed gives the same bytes.
+        >= 0.  With ``workers=1`` the same seed gives the same bytes on the same kind of processor
+        (the order of a sum depends on the width of its vector registers).
 
     Raises
     ------

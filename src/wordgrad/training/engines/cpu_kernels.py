@@ -4,7 +4,7 @@ Design
 (a) A window is a small matrix product.  Its negatives are shared by its context words, so that
     (context rows) x (1 + K) output rows are scored and updated in register tiles (tiles.py).
 (b) The step is exactly ``-lr`` times the gradient of the window's loss at the parameters before the
-    window (see docs/derivations/skipgram.md and cbow.md).  A row that occurs twice in a window is
+    window (see docs/derivations/skip-gram.md and cbow.md).  A row that occurs twice in a window is
     worked on as a copy whose change is added afterwards.
 (c) Memory latency hides behind arithmetic: windows are drawn a few ahead, and their rows asked for
     then.
