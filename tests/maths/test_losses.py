@@ -73,7 +73,7 @@ def test_cross_entropy_of_a_distribution_is_its_entropy_plus_divergence():
 
 
 @given(st.integers(0, 10_000), st.sampled_from(["mean", "sum"]), st.sampled_from([0.01, 1, 30]))
-@settings(max_examples=25)  # each is a whole gradient check
+@settings(max_examples=settings.default.max_examples // 4)  # each is a whole gradient check
 def test_cross_entropy_by_differences(seed, reduction, scale):
     rng = np.random.default_rng(seed)
     logits, y = scale * rng.normal(size=(2, 3)), rng.dirichlet(np.ones(3), size=2)
@@ -118,7 +118,7 @@ def test_softmax_loss_by_hand():
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.1, 1, 3]))
-@settings(max_examples=25)  # each is a whole gradient check
+@settings(max_examples=settings.default.max_examples // 4)  # each is a whole gradient check
 def test_softmax_loss_by_differences(seed, scale):
     v_c, W_out = random_vectors(seed, scale=scale)
     o = seed % len(W_out)
@@ -164,7 +164,7 @@ def test_negative_sampling_loss_by_hand():
     st.lists(st.integers(1, 4), min_size=1, max_size=6),
     st.sampled_from([0.1, 1, 3]),
 )
-@settings(max_examples=25)  # each is a whole gradient check
+@settings(max_examples=settings.default.max_examples // 4)  # each is a whole gradient check
 def test_negative_sampling_loss_by_differences(seed, negatives, scale):
     v_c, W_out = random_vectors(seed, scale=scale)
 

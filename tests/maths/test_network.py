@@ -41,7 +41,7 @@ def test_by_hand():
 
 
 @given(sizes, sizes, sizes, st.integers(1, 4), st.integers(0, 1000), st.sampled_from([0.3, 1, 3]))
-@settings(max_examples=25)  # each is a whole gradient check
+@settings(max_examples=settings.default.max_examples // 4)  # each is a whole gradient check
 def test_every_gradient_by_differences(Dx, H, Dy, B, seed, scale):
     network = random_network(Dx, H, Dy, seed, scale)
     rng = np.random.default_rng(seed + 1)

@@ -15,7 +15,9 @@ from wordgrad.maths import (
     softmax_loss,
 )
 
-few_examples = settings(max_examples=25)  # each is a whole gradient check
+few_examples = settings(
+    max_examples=settings.default.max_examples // 4
+)  # each is a whole gradient check
 
 
 def published_vectors():

@@ -88,9 +88,8 @@ def check_gradients(
     if directions is not None:
         directions = check_int("directions", directions, minimum=1)
     leaves = leaves_of(x)
-    saved = [leaf.array.copy() for leaf in leaves]
     try:
-        point = _Point(f, x, leaves, saved)
+        point = _Point(f, x, leaves)
         if directions is None and sum(leaf.array.size for leaf in leaves) > EVERY_COORDINATE_UP_TO:
             directions = DEFAULT_DIRECTIONS
         if directions is None:
@@ -99,8 +98,8 @@ def check_gradients(
             found = list(_directions(point, step, tolerance, directions))
         point.evaluate_again()
     finally:
-        for leaf, values in zip(leaves, saved, strict=True):
-            leaf.array[...] = values
+        for leaf in leaves:
+            leaf.restore()
     return report_of(found, tolerance, "coordinates" if directions is None else "directions")
 
 
@@ -133,17 +132,15 @@ def assert_gradients(
 class _Point:
     """f at x: its loss and gradient there, refused unless they are usable and repeatable."""
 
-    def __init__(
-        self, f: Function, x: Any, leaves: list[Leaf], saved: list[npt.NDArray[np.float64]]
-    ) -> None:
-        self.f, self.x, self.leaves, self.saved = f, x, leaves, saved
+    def __init__(self, f: Function, x: Any, leaves: list[Leaf]) -> None:
+        self.f, self.x, self.leaves = f, x, leaves
         self.loss, self.gradients = self._evaluate()
         self.evaluate_again()
 
     def evaluate_again(self) -> None:
         """Refuse a function that changes x, or that gives another result at the same x."""
-        for leaf, values in zip(self.leaves, self.saved, strict=True):
-            if not np.array_equal(leaf.array, values):
+        for leaf in self.leaves:
+            if not np.array_equal(leaf.array, leaf.saved):
                 raise ParameterError(f"f must not change its argument, but it changed {leaf.name}.")
         loss, gradients = self._evaluate()
         same = _same(loss, self.loss) and all(map(_same, gradients, self.gradients))
@@ -153,6 +150,10 @@ class _Point:
                 f"{self.loss!r} and then {loss!r} (fix the seed inside f if it draws random "
                 "numbers, and keep no state between calls)."
             )
+
+    def parts(self) -> Iterator[tuple[Leaf, npt.NDArray[np.float64]]]:
+        """Each array of x with its analytic gradient."""
+        return zip(self.leaves, self.gradients)  # noqa: B905  (gradient_of made them alike)
 
     def loss_here(self) -> float:
         """Loss at the current, perturbed, values of x."""
@@ -164,7 +165,7 @@ class _Point:
 
 
 def _coordinates(point: _Point, step: float, tolerance: float) -> Iterator[Comparison]:
-    for leaf, gradient in zip(point.leaves, point.gradients, strict=True):
+    for leaf, gradient in point.parts():
         for index in np.ndindex(leaf.array.shape):
             numeric, noise = _derivative(point, leaf.array, index, 1.0, step)
             where = leaf.name + (f"[{', '.join(map(str, index))}]" if index else "")
@@ -173,7 +174,7 @@ def _coordinates(point: _Point, step: float, tolerance: float) -> Iterator[Compa
 
 def _directions(point: _Point, step: float, tolerance: float, count: int) -> Iterator[Comparison]:
     rng = np.random.default_rng(0)  # the same directions in every run
-    for leaf, gradient in zip(point.leaves, point.gradients, strict=True):
+    for leaf, gradient in point.parts():
         root = math.sqrt(max(1, gradient.size))
         # What a random direction sees of the gradient; much less is chance, no small derivative.
         typical = float(np.linalg.norm(gradient)) / root

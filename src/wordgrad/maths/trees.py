@@ -16,10 +16,15 @@ from wordgrad.maths.validation import as_finite
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """One array of the point that is checked, with its name, such as ``x['W1']``."""
+    """One array of the point that is checked: its name (``x['W1']``) and its values at first."""
 
     name: str
     array: npt.NDArray[np.float64]
+    saved: npt.NDArray[np.float64]
+
+    def restore(self) -> None:
+        """Put the array back to the last bit."""
+        self.array[...] = self.saved
 
 
 def leaves_of(x: Any) -> list[Leaf]:
@@ -28,7 +33,8 @@ def leaves_of(x: Any) -> list[Leaf]:
     >>> [leaf.name for leaf in leaves_of({"W": np.zeros(2), "b": [np.zeros(1)]})]
     ["x['W']", "x['b'][0]"]
     """
-    leaves = [Leaf(name, _checked(name, array)) for name, array in _walk("x", x)]
+    arrays = [(name, _checked(name, array)) for name, array in _walk("x", x)]
+    leaves = [Leaf(name, array, array.copy()) for name, array in arrays]
     if not any(leaf.array.size for leaf in leaves):
         raise ParameterError("x must hold at least one number, got none.")
     for one, other in combinations(leaves, 2):

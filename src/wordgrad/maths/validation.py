@@ -127,7 +127,7 @@ def _as_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def _fits(shape: tuple[int, ...], rule: Shape) -> bool:
-    return len(shape) == len(rule) and all(
-        isinstance(wanted, str) or length == wanted
-        for length, wanted in zip(shape, rule, strict=True)
-    )
+    def agrees(length: int, wanted: int | str) -> bool:
+        return isinstance(wanted, str) or length == wanted
+
+    return len(shape) == len(rule) and all(map(agrees, shape, rule))
