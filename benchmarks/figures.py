@@ -9,45 +9,20 @@ A document marks each place with ``<!-- figures:NAME:start -->`` and ``<!-- figu
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-Record = dict[str, Any]
+from goals import goals
+from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "performance.md")
-NAMES = {"wordgrad": "wordgrad", "gensim": "gensim", "fasttext": "fastText"}
-CONFIGURATIONS = {
-    "skipgram-d100": "skip-gram, D = 100",
-    "skipgram-d300": "skip-gram, D = 300",
-    "cbow-d100": "CBOW, D = 100",
-}
-ARCHITECTURES = {"skipgram": "skip-gram", "cbow": "CBOW"}
 _MARKED = re.compile(
     r"(?P<start><!-- figures:(?P<name>[\w-]+):start -->\n)"
     r".*?"
     r"(?P<end><!-- figures:(?P=name):end -->)",
     re.DOTALL,
 )
-
-
-def load(name: str) -> Record:
-    """One result, or a sentence about what to run if there is none."""
-    path = RESULTS / name
-    if not path.exists():
-        raise SystemExit(f"{path} is missing; measure it with benchmarks/training.py first.")
-    return dict(json.loads(path.read_text()))
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table, all columns but the first aligned right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def _speed_cells(result: Record, figure: str) -> list[str]:
@@ -166,57 +141,6 @@ def sweep() -> str:
             shown = ", ".join(f"{rate}: {100 * value:.1f}" for rate, value in ordered)
             rows.append([f"{ARCHITECTURES[architecture]}, {NAMES[program]}", shown])
     return table(["average of the judged sets at seed 1", "rate: score"], rows)
-
-
-def _passed(found: bool | None) -> str:
-    return {True: "yes", False: "no", None: "not measured"}[found]
-
-
-def goals() -> str:
-    """What was aimed at, what was measured, and whether it is enough."""
-    rows = []
-    for name, title in CONFIGURATIONS.items():
-        found = load(f"speed-{name}.json")["goals"]
-        for figure, what in (("training_seconds", "training"), ("vocabulary_seconds", "encoding")):
-            one = found[figure]
-            measured = "" if one["measured"] is None else f"{one['measured']:.1f} x"
-            aim = f"at least {one['goal']:g} x as fast as gensim"
-            rows.append([f"{title}: {what}", aim, measured, _passed(one["passed"])])
-    for architecture, found in load("quality.json")["goals"].items():
-        judged = load("quality.json")["judged"]
-        least = min(judged, key=lambda name: found["difference_to_gensim"][name])
-        lowest = 100 * found["difference_to_gensim"][least]
-        mean = 100 * found["average_difference"]
-        title = ARCHITECTURES[architecture]
-        below = _passed(found["no_set_below"])
-        rows += [
-            [f"{title}: every set", "at most 1.0 below gensim", f"{lowest:+.1f} ({least})", below],
-            [f"{title}: average", "above gensim", f"{mean:+.1f}", _passed(found["average_above"])],
-        ]
-    return table(["", "goal", "measured", "reached"], [*rows, *_resource_goals()])
-
-
-def _resource_goals() -> list[list[str]]:
-    memory_goals, memory_runs = load("memory.json")["goals"], load("memory.json")["runs"]
-    peak = memory_runs["once"]["peak_memory_bytes"]
-    rows = [
-        [
-            "peak memory",
-            f"at most {memory_goals['limit_bytes'] / 1e6:.0f} MB",
-            f"{peak / 1e6:.0f} MB",
-            _passed(memory_goals["within_limit"]),
-        ],
-        [
-            "peak memory on ten times the text",
-            f"at most {memory_goals['growth_allowed']:.0%} more",
-            f"{memory_goals['growth']:+.1%}",
-            _passed(memory_goals["within_growth"]),
-        ],
-    ]
-    for name, found in load("startup.json")["goals"].items():
-        aim, measured = f"under {found['goal']:g} s", f"{found['measured']:.2f} s"
-        rows.append([f"`{name}`", aim, measured, _passed(found["passed"])])
-    return rows
 
 
 def kernels() -> str:
