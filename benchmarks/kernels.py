@@ -1,4 +1,4 @@
-"""Where the time of a window goes: the floor of multiply-adds, each tile, the drawing, all together.
+"""Where the time of a window goes: the multiply-adds, each tile, the drawing, all together.
 
     python benchmarks/kernels.py wiki8.txt
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -120,7 +121,7 @@ def _in_training(text: Path, vector_size: int) -> dict[str, float]:
             chosen = TrainingConfig(vector_size=vector_size, architecture=name)
             engine = CpuEngine(chosen, tables, span.stop)
             parameters = Parameters.initial(len(corpus.vocabulary), vector_size, seed=1)
-            parts[f"{name} training"] = lambda e=engine, p=parameters: e.run_span(p, span)
+            parts[f"{name} training"] = partial(engine.run_span, parameters, span)
         parts["drawing, as arrays"] = lambda: draw_windows(
             tables, span, config.window, config.negative
         )
