@@ -14,7 +14,7 @@ from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.engines.pairs import GOLDEN, MAX_REDRAWS, mix
 from wordgrad.training.engines.protocol import Span
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.engines.windows import draw_windows
+from wordgrad.training.engines.windows import draw_windows, first_sentence
 from wordgrad.training.parameters import Parameters
 
 M64 = 2**64 - 1
@@ -128,6 +128,12 @@ def test_windows_stay_in_their_sentence(tables_of):
     for context, target in windows:
         assert {sentence_of[word] for word in context} == {sentence_of[target[0]]}
         assert target[0] not in context
+
+
+def test_a_span_begins_in_the_sentence_that_holds_its_first_token(tables_of):
+    tables = tables_of([[0, 1, 2], [3], [4, 5]])
+    found = [first_sentence(tables, Span(start, 6, 0, 0.1)) for start in range(6)]
+    assert found == [(0, 0), (0, 1), (0, 2), (1, 3), (2, 4), (2, 5)]
 
 
 def test_sentences_of_one_word_have_no_window(tables_of):
