@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wordgrad.cli import wording
 from wordgrad.cli.console import results_console, say, say_command, write_lines
 from wordgrad.cli.train import train_to_file
 from wordgrad.errors import WordgradError
@@ -74,13 +75,15 @@ def _show(vectors: WordVectors) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    room = console.width - max(map(len, PROBES)) - 3  # what the first column and its gap leave
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("word", no_wrap=True, style="bold cyan")
     table.add_column("nearest words, with cosines", overflow="fold")
     for word, found in answers:
-        near = "  ".join(f"{other}\u00a0{cosine:.2f}" for other, cosine in found)
-        table.add_row(Text(word), Text(near))
+        near = [f"{other} {cosine:.2f}" for other, cosine in found]
+        table.add_row(Text(word), Text("\n".join(wording.wrapped(near, room, "  "))))
     console.print(table)
+    console.print()
 
 
 def _say_what_next(vectors: WordVectors, output: Path) -> None:

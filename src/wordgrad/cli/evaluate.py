@@ -104,9 +104,11 @@ def _show(pairs: list[SimilarityResult], questions: list[AnalogyResult]) -> None
         _write_plain(pairs, questions)
         return
     if pairs:
-        console.print(_similarity_table(pairs, narrow=console.width < 60), end="\n\n")
+        console.print(_similarity_table(pairs, narrow=console.width < 60))
+        console.print()
     for result in questions:
-        console.print(_analogy_table(result), end="\n\n")
+        console.print(_analogy_table(result))
+        console.print()
 
 
 def _write_plain(pairs: list[SimilarityResult], questions: list[AnalogyResult]) -> None:

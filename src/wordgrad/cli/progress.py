@@ -185,15 +185,6 @@ def _bar(label: str, share: float | None, details: list[str], width: int) -> Ren
         line.add_row(LABEL.format(label), ProgressBar(total=None, pulse=True), "")
     else:
         line.add_row(LABEL.format(label), ProgressBar(total=1.0, completed=share), f"{share:.0%}")
-    return Group(line, Text("\n".join(_wrapped(details, width)), style="dim", no_wrap=True))
-
-
-def _wrapped(details: list[str], width: int) -> list[str]:
-    """Lines of at most ``width`` characters, broken only between details where that can be."""
-    lines = details[:1]
-    for detail in details[1:]:
-        if len(lines[-1]) + 3 + len(detail) <= width:
-            lines[-1] += f" · {detail}"
-        else:
-            lines.append(detail)
-    return lines
+    return Group(
+        line, Text("\n".join(wording.wrapped(details, width, " · ")), style="dim", no_wrap=True)
+    )

@@ -285,9 +285,9 @@ def _summarise(model: Word2Vec, output: Path) -> None:
     dropped = report.tokens_read - report.tokens_kept
     say(
         f"Read in {wording.duration(report.seconds)}, trained in {wording.duration(seconds)} at "
-        f"{wording.count(speed)} words/s; the loss went from {history[0]['loss']:.4f} in the first "
-        f"epoch to {history[-1]['loss']:.4f} in the last. {wording.count(dropped)} of "
-        f"{wording.count(report.tokens_read)} words were too rare to be kept."
+        f"{wording.count(speed)} words/s, to a loss of {history[-1]['loss']:.4f} a pair. "
+        f"{wording.count(dropped)} of {wording.count(report.tokens_read)} words were too rare to "
+        "be kept."
     )
     if report.bytes_replaced:
         say(f"{report.bytes_replaced:,} bytes were not UTF-8 and were replaced.")
