@@ -216,6 +216,17 @@ def test_directions_are_unit_vectors_of_signs():
     assert abs(report.numeric) == pytest.approx(3 / np.sqrt(2), rel=1e-9)
 
 
+def test_directions_move_every_coordinate_by_the_same_either_way():
+    seen = set()
+
+    def f(x):
+        seen.update(np.round(x * 2, 9))  # n = 4: the root is 2
+        return x.sum(), np.ones(4)
+
+    assert check_gradients(f, np.zeros(4), directions=9).passed
+    assert seen == {0, 1e-3, -1e-3, 5e-4, -5e-4}
+
+
 def test_rounding_of_a_large_loss_is_no_failure():
     for directions in (None, 5):
         report = check_gradients(

@@ -1,0 +1,126 @@
+"""How well do the tests guard the mathematics?  Break it in a thousand ways and count what is seen.
+
+    python -m pip install ".[test,dev]"
+    python benchmarks/mutation.py             # about half an hour on one core
+    python benchmarks/mutation.py --report    # the JSON and docs/mutation.md again, from mutants/
+
+mutmut changes one thing at a time in ``src/wordgrad/maths`` and runs the tests that reach it.  The
+script ends with code 1 if fewer than 98% of the mutants are killed, or if one survives for which no
+reason is written below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from machine import RESULTS, circumstances, write_json
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "mutation.md"
+GOAL = 0.98
+KILLED = {"killed", "timeout", "segfault"}  # a mutant that never ends is seen, too
+
+# What a surviving line holds, and why no test can tell it from the original.
+REASONS: dict[str, str] = {}
+NO_REASON = "**No reason is known: a test is missing.**"
+
+_MARKED = re.compile(r"(<!-- figures:(\w+):start -->\n).*?(<!-- figures:\2:end -->)", re.DOTALL)
+
+
+def _mutmut(*arguments: str) -> str:
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def _statuses() -> dict[str, str]:
+    lines = re.findall(r"^\s*(\S+): (.+)$", _mutmut("results", "--all", "true"), re.MULTILINE)
+    return {name: status.strip() for name, status in lines}
+
+
+def _module(name: str) -> str:
+    return name.removeprefix("wordgrad.maths.").split(".")[0]
+
+
+def _survivor(name: str) -> dict[str, str]:
+    """The changed lines of a mutant, and why it is equivalent."""
+    lines = [
+        line
+        for line in _mutmut("show", name).splitlines()
+        if line.startswith(("-", "+")) and not line.startswith(("---", "+++"))
+    ]
+    diff = "\n".join(line[0] + " " + line[1:].strip() for line in lines)
+    reason = next((why for part, why in REASONS.items() if part in diff), NO_REASON)
+    function = re.sub(r"__mutmut_\d+$", "", name.split(".")[-1])
+    function = re.sub(r"^x_", "", function).replace("xǁ", "").replace("ǁ", ".")
+    return {"where": f"{_module(name)}.{function}", "diff": diff, "reason": reason}
+
+
+def collect() -> dict[str, Any]:
+    """Counts by module, and every survivor, of the run in ``mutants/``."""
+    statuses = _statuses()
+    unfinished = Counter(statuses.values())["not checked"]
+    if unfinished or not statuses:
+        raise SystemExit(f"{unfinished} mutants are not checked yet; run without --report.")
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, status in statuses.items():
+        counts[_module(name)]["killed" if status in KILLED else "survived"] += 1
+    modules = {name: dict(count) for name, count in sorted(counts.items())}
+    killed = sum(count["killed"] for count in counts.values())
+    survivors = [_survivor(name) for name, status in statuses.items() if status not in KILLED]
+    return circumstances() | {
+        "mutants": len(statuses),
+        "killed": killed,
+        "score": killed / len(statuses),
+        "modules": modules,
+        "survivors": sorted(survivors, key=lambda survivor: survivor["where"]),
+    }
+
+
+def report(record: dict[str, Any]) -> None:
+    """Write the table and the survivors into ``docs/mutation.md``."""
+    rows = [
+        f"| `{name}.py` | {sum(count.values())} | {count.get('killed', 0)} "
+        f"| {count.get('survived', 0)} |\n"
+        for name, count in record["modules"].items()
+    ]
+    alive = record["mutants"] - record["killed"]
+    total = f"| all | {record['mutants']} | {record['killed']} | {alive} |\n"
+    table = "| module | mutants | killed | survived |\n|---|---:|---:|---:|\n" + "".join(rows)
+    parts = {
+        "mutants": f"{table}{total}\n**{record['score']:.1%}** of the mutants are killed.\n",
+        "survivors": "\n".join(
+            f"`{s['where']}`: {s['reason']}\n\n```diff\n{s['diff']}\n```\n"
+            for s in record["survivors"]
+        ),
+    }
+    text = PAGE.read_text("utf-8")
+    PAGE.write_text(_MARKED.sub(lambda m: m[1] + parts[m[2]] + m[3], text), "utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--report", action="store_true", help="run nothing; use mutants/")
+    if not parser.parse_args().report:
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
+        subprocess.run(command, cwd=ROOT, check=True)
+    write_json("mutation.json", collect())
+    record = json.loads((RESULTS / "mutation.json").read_text("utf-8"))
+    report(record)
+    unexplained = [s["where"] for s in record["survivors"] if s["reason"] == NO_REASON]
+    print(f"{record['score']:.1%} of {record['mutants']} mutants killed.")
+    for where in unexplained:
+        print(f"A survivor without a reason: {where}")
+    return int(record["score"] < GOAL or bool(unexplained))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
