@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError, ParameterError
-from wordgrad.vectors import search
+from wordgrad.vectors import search, selection
 from wordgrad.vectors.search import ExactIndex, row_norms, unit
 
 
@@ -33,7 +33,7 @@ def check(matrix, queries, topn, excluded=None, limit=None):
         queries, topn, excluded=excluded, limit=limit
     )
     expected = brute_force(matrix, queries, topn, excluded, limit or len(matrix))
-    for rows, cosines, answer in zip(found.rows, found.cosines, expected, strict=True):
+    for rows, cosines, answer in zip(found.rows, found.scores, expected, strict=True):
         kept = rows >= 0
         assert kept.sum() == len(answer)
         assert np.isnan(cosines[~kept]).all()
@@ -51,23 +51,26 @@ def check(matrix, queries, topn, excluded=None, limit=None):
     topn=st.integers(1, 12),
     limit=st.one_of(st.none(), st.integers(1, 400)),
     block=st.integers(1, 500),
+    set_size=st.integers(1, 16),
 )
-def test_search_equals_sorting_everything(seed, shape, queries, topn, limit, block):
+def test_search_equals_sorting_everything(seed, shape, queries, topn, limit, block, set_size):
     rng = np.random.default_rng(seed)
     matrix = rng.normal(size=shape).astype(np.float32)
     matrix[rng.random(shape[0]) < 0.1] = 0.0
     asked = unit(rng.normal(size=(queries, shape[1])))
     excluded = rng.integers(-1, shape[0], size=(queries, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "SCORES_HELD", block)
-        patch.setattr(search, "QUERIES_AT_ONCE", 4)
+        patch.setattr(selection, "SCORES_HELD", block)
+        patch.setattr(selection, "QUERIES_AT_ONCE", 4)
+        patch.setattr(selection, "FEWEST_SETS", 2)
+        patch.setattr(selection, "SET_SIZE", set_size)
         patch.setattr(search, "PAIRS_AT_ONCE", 7)
         check(matrix, asked, topn, excluded, limit)
 
 
 @pytest.mark.parametrize("held", [1 << 22, 1000])
 def test_equal_rows_are_ranked_by_frequency(monkeypatch, held):
-    monkeypatch.setattr(search, "SCORES_HELD", held)
+    monkeypatch.setattr(selection, "SCORES_HELD", held)
     rng = np.random.default_rng(1)
     distinct = rng.normal(size=(7, 33)).astype(np.float32)
     matrix = distinct[rng.integers(0, 7, size=3000)]
@@ -91,7 +94,7 @@ def test_a_zero_query_has_cosine_zero_with_everything():
     matrix = np.random.default_rng(3).normal(size=(50, 4)).astype(np.float32)
     found = ExactIndex(matrix, row_norms(matrix)).search(np.zeros((1, 4)), 5)
     assert found.rows.tolist() == [[0, 1, 2, 3, 4]]
-    assert found.cosines.tolist() == [[0.0] * 5]
+    assert found.scores.tolist() == [[0.0] * 5]
 
 
 def test_everything_excluded_gives_no_row():
@@ -103,12 +106,16 @@ def test_everything_excluded_gives_no_row():
 
 
 def test_only_a_bounded_number_of_scores_exists_at_once(monkeypatch):
-    monkeypatch.setattr(search, "SCORES_HELD", 4096)
+    monkeypatch.setattr(selection, "SCORES_HELD", 4096)
     seen = []
-    real = search._reached_by
-    monkeypatch.setattr(
-        search, "_reached_by", lambda scores, topn: seen.append(scores.size) or real(scores, topn)
-    )
+    real = ExactIndex.products
+
+    def products(index, queries, rows):
+        scores = real(index, queries, rows)
+        seen.append(scores.size)
+        return scores
+
+    monkeypatch.setattr(ExactIndex, "products", products)
     matrix = np.random.default_rng(4).normal(size=(3000, 5)).astype(np.float32)
     ExactIndex(matrix, row_norms(matrix)).search(unit(matrix[:700]), 3)
     assert max(seen) <= 4096

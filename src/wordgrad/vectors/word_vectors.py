@@ -212,7 +212,7 @@ class WordVectors:
         found = self._index.search(query[None], topn, excluded=excluded, limit=restrict_vocab)
         return [
             (self._table.word(int(row)), float(cosine))
-            for row, cosine in zip(found.rows[0], found.cosines[0], strict=True)
+            for row, cosine in zip(found.rows[0], found.scores[0], strict=True)
             if row >= 0
         ]
 
