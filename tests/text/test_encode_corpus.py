@@ -230,6 +230,17 @@ def test_invalid_bytes_are_replaced_and_counted(tmp_path):
         assert corpus.report.bytes_replaced == 4
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("suffix", [".txt", ".csv"])
+def test_invalid_bytes_are_counted_once_over_many_blocks(tmp_path, suffix):
+    path = tmp_path / f"text{suffix}"
+    path.write_bytes(b"text\n" + b"one tw\xff\nthree \xc3\n" * 20 + b"four\n" * 20)
+    with encode_corpus([path, path], min_count=1, errors="replace") as corpus:
+        assert corpus.report.bytes_replaced == 80
+        assert "tw\ufffd" in corpus.vocabulary
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_lone_surrogates_are_replaced_and_counted():
     for source in (["a \ud800b", "c"], [["a", "\ud800b"], ["c"]]):
         with encode_corpus(source, min_count=1, errors="replace") as corpus:

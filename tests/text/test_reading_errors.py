@@ -60,6 +60,13 @@ def test_invalid_utf8_in_the_file_after_a_large_one(tmp_path):
     fails(tmp_path, r"b\.txt, line 2, ")
 
 
+def test_invalid_utf8_in_a_large_file_after_small_ones(tmp_path):
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    (tmp_path / "b.txt").write_text("three")
+    (tmp_path / "c.txt").write_bytes(b"one two three four five\n" * 300_000 + b"\xff")
+    fails(tmp_path, r"c\.txt, line 300001, ")
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
 def test_a_truncated_compressed_file(tmp_path, compress):
     path = tmp_path / ("t.txt.gz" if compress is gzip.compress else "t.txt.zst")

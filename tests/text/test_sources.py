@@ -53,6 +53,11 @@ class TestPaths:
     def test_a_file_of_unknown_suffix_is_text(self):
         assert resolve("notes.md") == [TextFile(Path("notes.md"), "text", None)]
 
+    def test_a_list_of_what_exists_is_files_whatever_the_suffix(self):
+        assert names(resolve(["notes.md"])) == ["notes.md"]
+        assert names(resolve(["sub", "notes.md"])) == ["sub/c.JSONL.zst", "notes.md"]
+        assert names(resolve(["n*.md"])) == ["notes.md"]
+
     def test_standard_input(self):
         assert resolve("-") == [StandardInput()]
         assert resolve(["-", "a.txt"]) == [StandardInput(), TextFile(Path("a.txt"), "text", None)]

@@ -99,6 +99,7 @@ def test_pattern_gives_matches_line_by_line():
     assert tokens_of("New York is\r\nnew", pattern=r"New York|\w+") == [
         "New York", "is", "<end>", "new",
     ]  # fmt: skip
+    assert tokens_of("a b\r\nc\r\n", pattern=".+") == ["a b", "<end>", "c", "<end>"]
     assert tokens_of("a b\nb a\n", pattern=r"^\w") == ["a", "<end>", "b", "<end>"]
     assert tokens_of("ÄÖ Straße 中文", pattern=r"\p{L}+") == ["ÄÖ", "Straße", "中文"]
     assert tokens_of("x\x1fy\n", pattern=".") == ["x", " ", "y", "<end>"]
