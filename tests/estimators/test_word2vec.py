@@ -14,6 +14,7 @@ from wordgrad.text.corpus import CorpusReport, ReadingProgress
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu import CpuEngine
+from wordgrad.training.parameters import Parameters
 from wordgrad.training.progress import TrainingProgress
 
 
@@ -268,6 +269,13 @@ def test_vectors_are_most_frequent_first_with_counts():
     assert model.vectors_.matrix.dtype == np.float32
     assert isinstance(model.report_, CorpusReport)
     assert model.report_.tokens_kept == 24
+
+
+def test_vectors_are_the_input_vectors():
+    """With steps too small for float32 they are what training started from; W_out starts at 0."""
+    model = small(learning_rate=1e-20, seed=4).fit(TEXT)
+    start = Parameters.initial(len(model.vectors_), 8, seed=4)
+    np.testing.assert_array_equal(model.vectors_.matrix, start.W_in)
 
 
 def test_fit_again_starts_afresh():
