@@ -11,7 +11,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from wordgrad.errors import FormatError
-from wordgrad.vectors import WordVectors, load, safetensors_format
+from wordgrad.vectors import WordVectors, load
+from wordgrad.vectors.formats import safetensors_format
 
 
 def parts():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wordgrad.errors import InputError, OutputError
 from wordgrad.files import atomic_write, check_output
-from wordgrad.vectors import safetensors_format
+from wordgrad.vectors.formats import safetensors_format
 from wordgrad.vectors.word_vectors import WordVectors
 
 
