@@ -8,7 +8,7 @@ above all) can tell an expected failure from a defect.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 
 
@@ -38,6 +38,33 @@ class UnknownWordError(WordgradError, KeyError):
     def __str__(self) -> str:
         # KeyError shows repr(args[0]); a sentence should be read as a sentence.
         return str(self.args[0]) if self.args else ""
+
+
+class SkippedWordsWarning(UserWarning):
+    """Words were left out because they are not in the vocabulary.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The words left out; the attribute ``words`` keeps them.
+    total : int
+        How many words there were.
+
+    >>> str(SkippedWordsWarning(["xyzzy"], 3))
+    "1 of 3 words was left out, not being in the vocabulary: 'xyzzy'."
+    """
+
+    SHOWN = 5
+
+    def __init__(self, words: Sequence[str], total: int) -> None:
+        self.words = tuple(words)
+        shown = ", ".join(map(repr, self.words[: self.SHOWN]))
+        more = ", ..." if len(self.words) > self.SHOWN else ""
+        verb = "was" if len(self.words) == 1 else "were"
+        super().__init__(
+            f"{len(self.words)} of {total} words {verb} left out, not being in the vocabulary: "
+            f"{shown}{more}."
+        )
 
 
 class TrainingError(WordgradError, RuntimeError):

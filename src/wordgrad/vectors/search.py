@@ -84,9 +84,27 @@ class ExactIndex:
             return queries @ self.unit_rows(rows).astype(np.float32).T
         # One query is a product of matrix and vector, which BLAS does at the speed of memory.
         block = self._matrix[rows]
-        scores = (block @ queries[0])[None] if len(queries) == 1 else queries @ block.T
+        scores: NDArray[np.float32]
+        if len(queries) == 1:
+            scores = np.matmul(block, queries[0])[None]
+        else:
+            scores = np.matmul(queries, block.T)
         scores *= self._inverse[rows].astype(np.float32)
         return scores
+
+    def pair_cosines(
+        self,
+        queries: NDArray[np.float64],
+        query: NDArray[np.int64],
+        row: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """Cosines of pairs of a unit query and a row in float64, each summed in the same order."""
+        cosines = np.empty(row.size)
+        for start in range(0, row.size, PAIRS_AT_ONCE):
+            pairs = slice(start, start + PAIRS_AT_ONCE)
+            cosines[pairs] = (self.unit_rows(row[pairs]) * queries[query[pairs]]).sum(axis=1)
+        np.clip(cosines, -1.0, 1.0, out=cosines)  # rounding may leave the interval by an ulp
+        return cosines
 
     def block_rows(self, queries: int) -> int:
         """How many rows to score at once for so many queries."""
@@ -136,13 +154,7 @@ class _CosineScorer:
             yield start, self._index.products(rounded, slice(start, min(start + step, limit)))
 
     def exact(self, query: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.float64]:
-        cosines = np.empty(row.size)
-        for start in range(0, row.size, PAIRS_AT_ONCE):
-            pairs = slice(start, start + PAIRS_AT_ONCE)
-            unit_rows = self._index.unit_rows(row[pairs])
-            cosines[pairs] = (unit_rows * self._queries[query[pairs]]).sum(axis=1)
-        np.clip(cosines, -1.0, 1.0, out=cosines)  # rounding may leave the interval by an ulp
-        return cosines
+        return self._index.pair_cosines(self._queries, query, row)
 
 
 def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:

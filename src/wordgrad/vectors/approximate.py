@@ -1,0 +1,104 @@
+"""Approximate search through a graph of neighbours (HNSW), by the library usearch.
+
+An exact search looks at every row; a walk through the graph at some hundreds.  It may miss a
+neighbour: ``benchmarks/queries.py`` measures how many it finds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.errors import ParameterError
+from wordgrad.vectors.search import ROWS_AT_ONCE, ExactIndex
+from wordgrad.vectors.selection import Neighbours
+
+INSTALL = "python -m pip install 'wordgrad[ann]'"
+
+
+class ApproximateIndex:
+    """Approximate nearest neighbours by cosine; their cosines are exact.
+
+    Parameters
+    ----------
+    exact : ExactIndex
+    rows : int
+        Only the first so many rows (the most frequent words) are searched.
+    connectivity : int
+        Neighbours that each node of the graph keeps (M in the paper of HNSW: Malkov and Yashunin
+        2018, arXiv 1603.09320); more find more, and take more memory.
+    expansion_add, expansion_search : int
+        Candidates kept while building (efConstruction) and while searching (ef); more find more,
+        and take longer.
+
+    Raises
+    ------
+    ParameterError
+        If usearch is not installed.
+    """
+
+    def __init__(
+        self,
+        exact: ExactIndex,
+        *,
+        rows: int,
+        connectivity: int,
+        expansion_add: int,
+        expansion_search: int,
+    ) -> None:
+        try:
+            from usearch.index import Index
+        except ImportError as error:
+            raise ParameterError(
+                f"An approximate index needs usearch, which is not installed; run: {INSTALL}."
+            ) from error
+        self._exact = exact
+        self.rows = rows
+        # The inner product of unit vectors is their cosine, and 0 for a zero row, where a cosine
+        # would be 0 / 0.
+        self._graph = Index(
+            ndim=exact.shape[1],
+            metric="ip",
+            dtype="f32",
+            connectivity=connectivity,
+            expansion_add=expansion_add,
+            expansion_search=expansion_search,
+        )
+        for start in range(0, rows, ROWS_AT_ONCE):
+            keys = np.arange(start, min(start + ROWS_AT_ONCE, rows))
+            self._graph.add(keys, exact.unit_rows(keys).astype(np.float32))
+
+    def search(
+        self,
+        queries: NDArray[np.float64],
+        topn: int,
+        *,
+        excluded: NDArray[np.int64] | None = None,
+    ) -> Neighbours:
+        """Rows near each query; parameters as in :meth:`ExactIndex.search`."""
+        spare = 0 if excluded is None else excluded.shape[1]
+        wanted = min(topn + spare, self.rows)
+        keys, counts = self._walk(queries.astype(np.float32), wanted)
+        missing = np.arange(wanted) >= counts[:, None]
+        if excluded is not None:
+            missing |= (keys[:, :, None] == excluded[:, None, :]).any(axis=2)
+        keys[missing] = 0
+        scores = self._exact.pair_cosines(
+            queries, np.repeat(np.arange(len(queries)), wanted), keys.ravel()
+        ).reshape(keys.shape)
+        scores[missing], keys[missing] = -np.inf, -1
+        order = np.lexsort((keys, -scores), axis=1)[:, : min(topn, self.rows)]
+        rows = np.take_along_axis(keys, order, axis=1)
+        best = np.take_along_axis(scores, order, axis=1)
+        return Neighbours(rows, np.where(rows < 0, np.nan, best))
+
+    def _walk(
+        self, queries: NDArray[np.float32], wanted: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows, of shape (B, wanted), and how many of each line were found."""
+        found = self._graph.search(queries, wanted)
+        if queries.shape[0] == 1:
+            keys = np.zeros((1, wanted), dtype=np.int64)
+            keys[0, : len(found)] = np.asarray(found.keys).ravel()
+            return keys, np.array([len(found)])
+        return np.asarray(found.keys).astype(np.int64), np.asarray(found.counts).astype(np.int64)
