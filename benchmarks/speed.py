@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -96,6 +97,7 @@ def compare(
     """Run one configuration in alternating rounds and write ``results/speed-NAME.json``."""
     settings = replace(CONFIGURATIONS[name], threads=threads)
     results: list[dict[str, Record]] = []
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with tempfile.TemporaryDirectory(prefix="wordgrad-kernels-") as cache:
         compilation = measure_compilation(settings, Path(cache))
         report(f"{name}: compilation {compilation}")
@@ -111,6 +113,7 @@ def compare(
         "question": "How fast is training, and how fast the pass from text to ids?",
         "method": "alternating runs, each in a fresh process; ratios are taken in each round",
         **circumstances(),
+        "load_average_before": load,
         "settings": settings.__dict__,
         "texts": {one.label: describe_text(one.text) for one in contestants},
         "lines": f"{WORDS_A_LINE} words a line for all, except where a label says one line",
