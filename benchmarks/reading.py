@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from machine import circumstances, describe_text, spread, write_json
@@ -29,11 +29,19 @@ from texts import break_lines, repeat
 
 GOALS = {"times as fast as gensim": 3.0, "memory over the interpreter, bytes": 250e6}
 _LINE_LENGTHS = {"lines of 1000 words": 1000, "lines of 10 words": 10}
-_PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
+    """Peak resident memory of this process.
+
+    On Linux from the process's own memory map: a child's ``ru_maxrss`` begins with its parent's.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _fingerprint(words: Sequence[str], counts: Sequence[int]) -> str:
@@ -48,9 +56,9 @@ def _read_wordgrad(text: str, threads: int, min_count: int) -> dict[str, Any]:
     from wordgrad.text.corpus import encode_corpus
 
     base = _peak_bytes()
-    start = perf_counter()
+    start, processor = perf_counter(), process_time()
     with encode_corpus(text, min_count=min_count, workers=threads) as corpus:
-        seconds = perf_counter() - start
+        seconds, cpu = perf_counter() - start, process_time() - processor
         peak = _peak_bytes()
         counts = corpus.vocabulary.counts
         # Counting the ids again shows that the corpus, not only the vocabulary, is right.
@@ -60,7 +68,7 @@ def _read_wordgrad(text: str, threads: int, min_count: int) -> dict[str, Any]:
         found = _fingerprint(corpus.vocabulary.words, counts.tolist())
         tokens = corpus.report.tokens_read
     del polars
-    return _record(seconds, base, peak, tokens, found)
+    return _record(seconds, cpu, base, peak, tokens, found)
 
 
 def _read_gensim(text: str, threads: int, min_count: int) -> dict[str, Any]:
@@ -68,20 +76,23 @@ def _read_gensim(text: str, threads: int, min_count: int) -> dict[str, Any]:
 
     model = Word2Vec(min_count=min_count, workers=threads, sample=0)
     base = _peak_bytes()
-    start = perf_counter()
+    start, processor = perf_counter(), process_time()
     tokens, model.corpus_count = model.scan_vocab(corpus_file=text)
     model.corpus_total_words = tokens
     model.prepare_vocab(update=False, keep_raw_vocab=False, trim_rule=None, min_count=min_count)
-    seconds = perf_counter() - start
+    seconds, cpu = perf_counter() - start, process_time() - processor
     peak = _peak_bytes()
     words = model.wv.index_to_key
     counts = [int(model.wv.get_vecattr(word, "count")) for word in words]
-    return _record(seconds, base, peak, tokens, _fingerprint(words, counts))
+    return _record(seconds, cpu, base, peak, tokens, _fingerprint(words, counts))
 
 
-def _record(seconds: float, base: int, peak: int, tokens: int, found: str) -> dict[str, Any]:
+def _record(
+    seconds: float, cpu: float, base: int, peak: int, tokens: int, found: str
+) -> dict[str, Any]:
     return {
         "seconds": seconds,
+        "processor_seconds": cpu,
         "interpreter_bytes": base,
         "peak_bytes": peak,
         "memory_over_interpreter_bytes": peak - base,
@@ -114,7 +125,7 @@ def _compare(text: Path, threads: int, min_count: int, rounds: int) -> dict[str,
         for name in _PROGRAMS:
             runs[name].append(_run(name, text, threads, min_count))
     pairs = zip(runs["gensim"], runs["wordgrad"], strict=True)
-    keys = ("seconds", "peak_bytes", "memory_over_interpreter_bytes")
+    keys = ("seconds", "processor_seconds", "peak_bytes", "memory_over_interpreter_bytes")
     return {
         "counts_sha256": first["wordgrad"]["counts_sha256"],
         "tokens": first["wordgrad"]["tokens"],
@@ -128,6 +139,7 @@ def _compare(text: Path, threads: int, min_count: int, rounds: int) -> dict[str,
 
 def measure(text: Path, threads: int, min_count: int, rounds: int) -> Path:
     """Measure every shape of ``text`` and write ``results/reading.json``."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
         shapes = {"as it is": text}
         for label, words in _LINE_LENGTHS.items():
@@ -151,6 +163,7 @@ def measure(text: Path, threads: int, min_count: int, rounds: int) -> Path:
         **circumstances(),
         "text": describe_text(text),
         "threads": threads,
+        "load_average_before": load,
         "min_count": min_count,
         "shapes": compared,
         "ten_times_the_text": ten_times,

@@ -118,7 +118,7 @@ def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> i
             position += provisional.nbytes
             mapped = table[provisional]
             kept = mapped >= 0
-            ends = _sentence_ends(provisional, kept, written)
+            ends = written + _sentence_ends(provisional, kept)
             ends = ends[np.diff(ends, prepend=start) > 0]
             offsets_file.write(ends.data)
             sentences += len(ends)
@@ -131,10 +131,10 @@ def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> i
     return sentences
 
 
-def _sentence_ends(
-    provisional: NDArray[np.uint32], kept: NDArray[np.bool_], written: int
-) -> NDArray[np.int64]:
-    positions = np.flatnonzero(provisional == END)
-    if len(positions) == 0:
-        return positions
-    return written + np.cumsum(kept, dtype=np.int64)[positions]
+def _sentence_ends(provisional: NDArray[np.uint32], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number of kept ids before each end of a sentence, which is itself not kept."""
+    dropped = np.flatnonzero(~kept)
+    rank = np.flatnonzero(provisional[dropped] == END)
+    # The k-th dropped position has k dropped ones before it; the others are kept.
+    ends: NDArray[np.int64] = dropped[rank] - rank
+    return ends
