@@ -75,8 +75,7 @@ class ExactIndex:
 
     def unit_rows(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float64]:
         """Some rows, scaled to length 1 in float64; a zero row stays zero."""
-        scaled: NDArray[np.float64] = self._matrix[rows] * self._inverse[rows, None]
-        return scaled
+        return np.multiply(self._matrix[rows], self._inverse[rows, None], dtype=np.float64)
 
     def products(self, queries: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
         """Cosines, float32 of shape (B, rows), of unit ``queries`` and a block of rows."""
