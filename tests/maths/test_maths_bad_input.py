@@ -74,6 +74,11 @@ CASES = {
         lambda: softmax([[1], [1, 2]]),
         "x must be a rectangular array, got [[1], [1, 2]].",
     ),
+    "sigmoid of strings": (lambda: sigmoid("a"), "x must hold real numbers, got dtype <U1."),
+    "log_sigmoid of strings": (
+        lambda: log_sigmoid(["a"]),
+        "x must hold real numbers, got dtype <U1.",
+    ),
     "sigmoid of NaN": (lambda: sigmoid(NAN), "x must not hold NaN, got nan."),
     "log_sigmoid of NaN": (
         lambda: log_sigmoid([0, NAN]),
@@ -327,6 +332,16 @@ def test_infinities_that_cancel_are_refused_without_a_warning():
                 skipgram(0, [1], [[1e200, 1e200], [0, 0]], W_out)
 
 
+def test_infinities_of_partial_sums_are_refused_without_a_warning():
+    # Long enough for sums kept side by side, of which one is inf and another -inf.
+    v = np.full(64, 1e200)
+    W_out = np.stack([np.repeat([1e200, -1e200], 32), np.tile([1e200, -1e200], 32)])
+    with np.errstate(all="raise"), pytest.raises(ParameterError, match="must be finite"):
+        softmax_loss(v, 0, W_out)
+    with np.errstate(all="raise"), pytest.raises(ParameterError, match="must be finite"):
+        negative_sampling_loss(v, 0, [1], W_out)
+
+
 def test_the_errors_are_value_errors():
     with pytest.raises(ValueError, match="must not hold NaN"):
         sigmoid(NAN)
@@ -341,6 +356,7 @@ def test_the_last_id_and_the_first_are_in_range():
 def test_half_of_the_digits_of_a_sum_are_checked():
     # 1.5e-8 is the root of float64's epsilon.
     assert cross_entropy([0, 0], [1, 1e-8])[0] > 0
+    assert cross_entropy([0, 0], [1, 2.0**-26])[0] > 0  # the bound itself
     assert cross_entropy([0, 0], [1 - 1e-8, 0])[0] > 0
     with pytest.raises(ParameterError, match="rows sum to 1"):
         cross_entropy([0, 0], [1 - 2e-8, 0])
