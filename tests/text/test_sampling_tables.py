@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -27,6 +27,7 @@ def exact_probabilities(table):
 
 
 @given(count_lists, st.floats(-2, 2))
+@example([6, 111, 123], 1e-9)  # equal parts, unequal probabilities
 def test_alias_table_is_exact_to_its_promise(counts, exponent):
     wanted = noise_distribution(counts, exponent)
     table = AliasTable.from_probabilities(wanted)

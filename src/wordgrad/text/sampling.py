@@ -185,7 +185,7 @@ def _parts(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:
     """Round to integers with sum V 2^32; the heaviest word takes up the difference."""
     whole = len(probabilities) * _FULL
     parts = np.rint(probabilities * float(whole)).astype(np.int64)
-    parts[np.argmax(parts)] += whole - int(parts.sum())
+    parts[np.argmax(probabilities)] += whole - int(parts.sum())
     return parts
 
 
