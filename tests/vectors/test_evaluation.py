@@ -87,6 +87,29 @@ def test_analogies_agree_with_gensim(vectors, tmp_path, limit, first, second):
     assert result.overall.total == 24
 
 
+@pytest.mark.parametrize(
+    ("method", "topn", "correct"),
+    [
+        ("3cosadd", 1, (8, 7)),
+        ("3cosadd", 2, (12, 10)),
+        ("3cosmul", 1, (3, 5)),
+        ("3cosmul", 2, (5, 8)),
+        ("3cosmul", 3, (7, 9)),
+        ("3cosmul", 5, (9, 10)),
+    ],
+)
+def test_analogies_by_each_method_and_depth(vectors, tmp_path, method, topn, correct):
+    """gensim 4.4.0: most_similar and most_similar_cosmul asked one question after another.
+
+    (Its evaluate_word_analogies takes similarity_function and does not use it.)
+    """
+    path = write(tmp_path / "questions.txt", QUESTIONS)
+    result = evaluate_analogies(vectors, path, method=method, topn=topn)
+    assert tuple(section.correct for section in result.sections) == correct
+    assert (result.method, result.topn) == (method, topn)
+    assert result.to_dict()["topn"] == topn
+
+
 def test_a_word_as_written_goes_before_lower_case(tmp_path):
     matrix = [[1, 0], [0, 1], [0.2, 1], [-1, 1]]
     path = write(tmp_path / "s.tsv", "Polish\tverb\t1\npolish\tverb\t2\nVerb\tnoun\t3\n")
@@ -155,10 +178,12 @@ def test_many_questions_are_answered_in_blocks(tmp_path):
 
 def test_wrong_arguments(vectors, tmp_path):
     path = write(tmp_path / "q.txt", QUESTIONS)
-    with pytest.raises(ParameterError, match="method must be one of '3cosadd', got 'x'"):
+    with pytest.raises(ParameterError, match="method must be one of '3cosadd', '3cosmul', got 'x'"):
         evaluate_analogies(vectors, path, method="x")
     with pytest.raises(ParameterError, match="restrict_vocab must be an integer >= 1, got 0"):
         evaluate_analogies(vectors, path, restrict_vocab=0)
+    with pytest.raises(ParameterError, match="topn must be an integer >= 1, got 0"):
+        evaluate_analogies(vectors, path, topn=0)
 
 
 def test_interval_covers_what_it_promises():

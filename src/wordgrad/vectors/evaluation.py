@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import check_choice, check_int
+from wordgrad.vectors.asking import METHODS
+from wordgrad.vectors.multiplicative import search_products
 from wordgrad.vectors.search import unit
 from wordgrad.vectors.testsets import Question, read_pairs, read_questions
 from wordgrad.vectors.word_vectors import WordVectors
 
-METHODS = ("3cosadd",)
 NORMAL_97_5 = 1.959963984540054  # the 97.5% point of the standard normal distribution
 
 
@@ -76,10 +77,24 @@ class SectionResult:
 
 @dataclass(frozen=True)
 class AnalogyResult:
-    """Analogies solved, by section and in all."""
+    """Analogies solved, by section and in all.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending.
+    method : str
+        ``"3cosadd"`` or ``"3cosmul"``.
+    topn : int
+        A question is solved if its fourth word is among so many answers.
+    restrict_vocab : int
+        Only so many of the most frequent words took part.
+    sections : tuple of SectionResult
+    """
 
     name: str
     method: str
+    topn: int
     restrict_vocab: int
     sections: tuple[SectionResult, ...]
 
@@ -103,6 +118,7 @@ class AnalogyResult:
         return {
             "name": self.name,
             "method": self.method,
+            "topn": self.topn,
             "restrict_vocab": self.restrict_vocab,
             "overall": self.overall.to_dict(),
             "sections": [section.to_dict() for section in self.sections],
@@ -144,8 +160,9 @@ def evaluate_analogies(
     *,
     restrict_vocab: int = 30_000,
     method: str = "3cosadd",
+    topn: int = 1,
 ) -> AnalogyResult:
-    """Count the analogies whose fourth word is the first answer.
+    """Count the analogies whose fourth word is the first answer, or among the first ``topn``.
 
     Only the ``restrict_vocab`` most frequent words take part, in questions and in answers.  A
     question with another word is left out, and counted: compare accuracies only at an equal
@@ -158,7 +175,9 @@ def evaluate_analogies(
     path : path
         See :func:`wordgrad.vectors.testsets.read_questions` for the format.
     restrict_vocab : int
-    method : {"3cosadd"}
+    method : {"3cosadd", "3cosmul"}
+        See :meth:`WordVectors.analogy`.
+    topn : int
 
     Raises
     ------
@@ -167,19 +186,20 @@ def evaluate_analogies(
     """
     check_choice("method", method, METHODS)
     check_int("restrict_vocab", restrict_vocab, minimum=1)
+    topn = check_int("topn", topn, minimum=1)
     sections = read_questions(path)
     rows = {
         word: row for word, row in vectors.table().index.items() if row < restrict_vocab
     }  # lower case must be tried, too, where the word as written is too rare
     ranks = {name: _covered(rows, questions) for name, questions in sections.items()}
     asked = np.array([row for part in ranks.values() for row in part], dtype=np.int64)
-    solved = _solved(vectors, asked.reshape(-1, 4), restrict_vocab)
+    solved = _solved(vectors, asked.reshape(-1, 4), method, topn, restrict_vocab)
     results, start = [], 0
     for name, part in ranks.items():
         correct = int(solved[start : start + len(part)].sum())
         results.append(SectionResult(name, correct, len(part), len(sections[name])))
         start += len(part)
-    return AnalogyResult(Path(path).stem, method, restrict_vocab, tuple(results))
+    return AnalogyResult(Path(path).stem, method, topn, restrict_vocab, tuple(results))
 
 
 def spearman_interval(correlation: float, pairs: int) -> tuple[float, float]:
@@ -228,15 +248,22 @@ def _covered(rows: Mapping[str, int], questions: list[Question]) -> list[tuple[i
     return found
 
 
-def _solved(vectors: WordVectors, asked: NDArray[np.int64], limit: int) -> NDArray[np.bool_]:
-    """Whether the first answer is the right one; ``asked`` of shape (n, 4)."""
-    a, b, c, d = asked.T
+def _solved(
+    vectors: WordVectors, asked: NDArray[np.int64], method: str, topn: int, limit: int
+) -> NDArray[np.bool_]:
+    """Whether the right answer is among the first ``topn``; ``asked`` of shape (n, 4)."""
+    index = vectors.search_index()
     rows, places = np.unique(asked[:, :3], return_inverse=True)
-    units = unit(vectors.matrix[rows])  # each word once: it comes in hundreds of questions
-    a_place, b_place, c_place = places.reshape(-1, 3).T
-    queries = unit(units[b_place] - units[a_place] + units[c_place])
-    found = vectors.search_index().search(
-        queries, 1, excluded=np.stack([a, b, c], axis=1), limit=limit
-    )
-    solved: NDArray[np.bool_] = (found.rows == d[:, None]).any(axis=1)
+    units = index.unit_rows(rows)  # each word once: it comes in hundreds of questions
+    a, b, c = places.reshape(-1, 3).T
+    excluded = asked[:, :3]
+    if method == "3cosmul":
+        positive, negative = np.stack([b, c], axis=1), a[:, None]
+        found = search_products(
+            index, units, positive, negative, topn, excluded=excluded, limit=limit
+        )
+    else:
+        queries = unit(units[b] - units[a] + units[c])
+        found = index.search(queries, topn, excluded=excluded, limit=limit)
+    solved: NDArray[np.bool_] = (found.rows == asked[:, 3:]).any(axis=1)
     return solved
