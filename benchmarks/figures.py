@@ -35,7 +35,7 @@ def _speed_cells(result: Record, figure: str) -> list[str]:
             failures = result["summary"].get(program, {}).get("failures", 0)
             cells.append(f"failed {failures} times" if failures else "not measured")
         elif ratio is None:
-            cells.append(f"{seconds:.2f} s")
+            cells.append(f"{seconds:.1f} s")
         else:
             cells.append(f"{seconds:.1f} s ({ratio:.1f} x)")
     return cells
@@ -101,8 +101,9 @@ def memory() -> str:
         for label, run in runs.items()
     ]
     for program in ("gensim", "fasttext"):
-        peak = others[program]["peak_memory_bytes"]["median"]
-        rows.append([f"{NAMES[program]}, `wiki8` once", f"{peak / 1e6:.0f} MB"])
+        peak = others.get(program, {}).get("peak_memory_bytes", {}).get("median")
+        shown = "not measured" if peak is None else f"{peak / 1e6:.0f} MB"
+        rows.append([f"{NAMES[program]}, `wiki8` once", shown])
     return table(["skip-gram, D = 100", "peak memory"], rows)
 
 
@@ -174,7 +175,8 @@ def machine() -> str:
     )
     return (
         f"Measured on {found['date'][:10]}: {where['cpu']}, {where['cores']} cores, "
-        f"{found['settings']['threads']} threads; Python {where['python']}; {programs}.\n"
+        f"{found['settings']['threads']} threads; Python {where['python']}; {programs}; "
+        f"load average before the first run {found['load_average_before']:.1f}.\n"
     )
 
 
