@@ -27,6 +27,8 @@ def exact_probabilities(table):
 
 
 @given(count_lists, st.floats(-2, 2))
+@example([1, 2, 3], 1.0)  # a full bucket before all light ones
+@example([3, 2, 2, 2, 1], 1.0)
 @example([6, 111, 123], 1e-9)  # equal parts, unequal probabilities
 def test_alias_table_is_exact_to_its_promise(counts, exponent):
     wanted = noise_distribution(counts, exponent)

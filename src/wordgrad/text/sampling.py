@@ -161,7 +161,8 @@ class AliasTable:
         alias[light] = heavy[np.searchsorted(spare, before, side="right")]
         # A heavy word gives until its surplus is used up; the last gift may take it below a full
         # bucket, and the next heavy word then fills what is missing.
-        left = _FULL + spare - lacking[np.searchsorted(lacking, spare, side="left")]
+        given = np.concatenate(([0], lacking))  # 0: nothing yet, where the surplus is nil
+        left = _FULL + spare - given[np.searchsorted(given, spare, side="left")]
         short = np.flatnonzero(left < _FULL)
         threshold[heavy[short]] = left[short]
         alias[heavy[short]] = heavy[short + 1]
