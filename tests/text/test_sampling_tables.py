@@ -1,3 +1,4 @@
+import itertools
 import math
 import subprocess
 import sys
@@ -76,6 +77,16 @@ def test_draws_pass_a_chi_squared_test():
 def test_alias_table_extremes(probabilities):
     table = AliasTable.from_probabilities(probabilities)
     np.testing.assert_allclose(table.probabilities(), probabilities, atol=2.0**-33)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_every_small_table(size):
+    """Ties, zeros and exactly full buckets in every order."""
+    for weights in itertools.product(range(5), repeat=size):
+        if any(weights):
+            wanted = np.array(weights) / sum(weights)
+            table = AliasTable.from_probabilities(wanted)
+            assert np.abs(table.probabilities() - wanted).max() <= 2.0**-33
 
 
 def test_a_word_of_probability_zero_is_never_drawn():
