@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from wordgrad.vectors import evaluate_analogies, evaluate_similarity
+from wordgrad.vectors import WordVectors, evaluate_analogies, evaluate_similarity
 
 
 @pytest.fixture
@@ -28,7 +28,9 @@ def test_results_go_through_a_pipe_as_lines(wordgrad, vector_file, vectors, sets
     assert (outcome.code, outcome.err) == (0, "")
     result = evaluate_similarity(vectors, pairs)
     measured = [f"{value:.6f}" for value in (result.correlation, result.low, result.high)]
-    assert [line.split("\t") for line in outcome.out.splitlines()] == [
+    lines = [line.split("\t") for line in outcome.out.splitlines()]
+    assert {fields.pop(0) for fields in lines} == {str(vector_file)}
+    assert lines == [
         ["similarity", "pairs", *measured, "5", "6"],
         ["similarity", "more", "", "", "", "1", "2"],
         ["analogies", "questions", "royal", "1.000000", "1", "1", "2"],
@@ -59,7 +61,7 @@ def test_json_file(wordgrad, vector_file, vectors, sets, tmp_path):
     outcome = wordgrad(*command)
     assert outcome.code == 0
     assert "Wrote" in outcome.err
-    assert outcome.out.startswith("similarity\t")
+    assert outcome.out.startswith(f"{vector_file}\tsimilarity\t")
     results = json.loads(output.read_text())
     assert results["similarity"][0] == evaluate_similarity(vectors, pairs).to_dict()
     assert results["similarity"][1]["correlation"] is None
@@ -75,6 +77,68 @@ def test_json_to_standard_output_is_json_alone(wordgrad, vector_file, sets):
     outcome = wordgrad("evaluate", vector_file, "--similarity", sets[0], "--json", "-")
     assert json.loads(outcome.out)["vectors"] == str(vector_file)
     assert outcome.err == ""
+
+
+@pytest.fixture
+def other_file(tmp_path, vectors):
+    """Without "king", and with other vectors."""
+    kept = [row for row, word in enumerate(vectors.words) if word != "king"]
+    matrix = vectors.matrix[kept] + [[0, 0, 0, 0.5]]
+    path = tmp_path / "other.safetensors"
+    WordVectors([vectors.words[row] for row in kept], matrix).save(path)
+    return path
+
+
+def test_several_files_side_by_side(wordgrad, vector_file, other_file, terminal, sets):
+    terminal(100)
+    pairs, more, questions = sets
+    command = ["evaluate", vector_file, other_file, "--similarity", pairs, more]
+    outcome = wordgrad(*command, "--analogies", questions)
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[1].split() == ["set", "v", "other", "pairs"]
+    assert "5 of 6" in outcome.out
+    assert "2 of 6" in outcome.out  # where files differ, each says what it covers
+    assert "differ" in outcome.out
+    assert any(line.split()[:2] == ["more", "none"] for line in lines)
+    assert any(line.split() == ["section", "v", "other", "covered"] for line in lines)
+    assert any(line.split() == ["all", "100.0%", "none", "differ"] for line in lines)
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_several_files_in_a_narrow_terminal(
+    wordgrad, vector_file, other_file, terminal, sets, columns
+):
+    terminal(columns)
+    command = ["evaluate", vector_file, other_file, other_file, "--similarity", *sets[:2]]
+    outcome = wordgrad(*command, "--analogies", sets[2])
+    assert outcome.code == 0
+    assert max(map(len, outcome.out.splitlines())) <= columns
+    folded = "".join(line[:20].strip() for line in outcome.out.splitlines())
+    assert "other.safetensors" in folded.replace(" ", "") or columns == 60
+    assert "…" not in outcome.out
+    assert "95% interval" in outcome.out
+
+
+def test_several_files_as_lines_and_as_json(wordgrad, vector_file, other_file, sets):
+    command = ["evaluate", vector_file, other_file, "--similarity", sets[0]]
+    lines = wordgrad(*command).out.splitlines()
+    assert [line.split("\t")[0] for line in lines] == [str(vector_file), str(other_file)]
+    entries = json.loads(wordgrad(*command, "--json", "-").out)
+    assert [entry["vectors"] for entry in entries] == [str(vector_file), str(other_file)]
+    assert [entry["similarity"][0]["pairs"] for entry in entries] == [5, 2]
+
+
+def test_method_and_depth(wordgrad, vector_file, vectors, sets, terminal):
+    command = ["evaluate", vector_file, "--analogies", sets[2], "--method", "3cosmul", "-n", 2]
+    result = json.loads(wordgrad(*command, "--json", "-").out)["analogies"][0]
+    assert result == evaluate_analogies(vectors, sets[2], method="3cosmul", topn=2).to_dict()
+    terminal(80)
+    shown = wordgrad(*command).message + " ".join(wordgrad(*command).out.split())
+    assert "3CosMul, the 30,000 most frequent words, among the first 2 answers" in shown
+    wrong = wordgrad("evaluate", vector_file, "--analogies", sets[2], "--method", "cos")
+    assert wrong.code == 2
+    assert "method must be one of '3cosadd', '3cosmul', got 'cos'" in wrong.message
 
 
 def test_wrong_usage(wordgrad, vector_file, sets):

@@ -21,6 +21,7 @@ TOPN = typer.Option("--topn", "-n", help="How many answers to show.")
 RESTRICT = typer.Option(
     "--restrict-vocab", help="Only the most frequent so many words may be answers."
 )
+METHOD = typer.Option("--method", help="3cosadd sums cosines, 3cosmul multiplies them.")
 AS_JSON = typer.Option("--json", help="Print JSON instead.")
 
 

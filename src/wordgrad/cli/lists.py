@@ -17,8 +17,8 @@ def repeat_option_names(
 ) -> list[str]:
     """Put the option's name before each of its values.
 
-    A command has one argument (its FILE).  If all bare words follow such an option, the last of
-    them is the argument.
+    A command's arguments (its FILEs) come before such options.  If all bare words follow one, the
+    last of them is the argument.
 
     Parameters
     ----------
