@@ -106,6 +106,13 @@ def test_several_inputs_are_files_even_if_they_look_like_sentences(wordgrad, tex
     assert "'no such'" in missing.message
 
 
+def test_names_of_files_are_no_markup(wordgrad, text, tmp_path):
+    output = tmp_path / "[bold]:smile:.safetensors"
+    outcome = wordgrad("train", text, "-o", output, *SMALL)
+    assert outcome.code == 0
+    assert f"wordgrad similar {output} WORD" in outcome.err
+
+
 def refused(outcome, code, *parts):
     assert (outcome.code, outcome.out) == (code, "")
     for part in parts:

@@ -137,3 +137,31 @@ def test_values_that_are_not_finite_are_named(value):
         row_norms(matrix)
     with pytest.raises(FormatError, match=rf"v\.safetensors holds {place}"):
         row_norms(matrix, "v.safetensors")
+
+
+def test_rows_that_float32_cannot_tell_apart_are_ranked_in_float64():
+    rng = np.random.default_rng(6)
+    base = rng.normal(size=64)
+    matrix = (base * rng.uniform(0.1, 9, size=(3000, 1))).astype(np.float32)  # rounding differs
+    found, expected = check(matrix, unit(rng.normal(size=(2, 64))), 20)
+    assert [rows.tolist() for rows in found.rows] == [[row for row, _ in a] for a in expected]
+
+
+@pytest.mark.parametrize("topn", [65, 150, 2999, 10**15])
+def test_many_answers(topn):
+    rng = np.random.default_rng(7)
+    matrix = rng.normal(size=(3000, 6)).astype(np.float32)
+    found, expected = check(matrix, unit(rng.normal(size=(2, 6))), topn)
+    assert [rows.tolist() for rows in found.rows] == [[row for row, _ in a] for a in expected]
+
+
+def test_no_cosine_leaves_the_interval():
+    matrix = np.random.default_rng(8).normal(size=(500, 7)).astype(np.float32)
+    cosines = ExactIndex(matrix, row_norms(matrix)).search(unit(matrix), 500).scores
+    assert cosines.max() == 1.0
+    assert cosines.min() >= -1.0
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_unit_of_huge_and_tiny_vectors(size):
+    assert unit(np.array([3.0, -4.0]) * size) == pytest.approx([0.6, -0.8])

@@ -38,6 +38,10 @@ def test_at_most_so_many_and_the_frequent_first_among_equals():
     assert close_spellings("word", ["words", "word"[::-1]], number=1) == ["words"]
 
 
+def test_the_likest_comes_before_the_most_frequent():
+    assert close_spellings("kings", ["kin", "king"]) == ["king", "kin"]
+
+
 def test_only_frequent_words_are_scanned(monkeypatch):
     monkeypatch.setattr(suggestions, "WORDS_SCANNED", 2)
     assert close_spellings("king", ["a", "b", "kings"]) == []
