@@ -70,6 +70,37 @@ def test_analogy(wordgrad, vector_file, vectors):
     ]
 
 
+def test_analogy_by_products(wordgrad, vector_file, vectors, terminal):
+    command = ["analogy", vector_file, "man", "king", "woman", "-n", 2, "--method", "3cosmul"]
+    expected = vectors.analogy(["king", "woman"], ["man"], 2, method="3cosmul")
+    assert [fields[1:] for fields in lines_of(wordgrad(*command).out)] == [
+        [word, f"{score:.6f}"] for word, score in expected
+    ]
+    (entry,) = json.loads(wordgrad(*command, "--json").out)
+    assert entry["answers"][0] == {"word": expected[0][0], "score": expected[0][1]}
+    terminal(80)
+    assert wordgrad(*command).out.splitlines()[0].split()[-1] == "score"
+
+
+def test_similar_to_a_text_counts_the_words_left_out(wordgrad, vector_file, vectors):
+    outcome = wordgrad("similar", vector_file, "--text", "the king of", "apple pies of", "-n", 2)
+    expected = vectors.closest_to_text("the king of apple pies of", 2)
+    assert lines_of(outcome.out) == [
+        ["the king of apple pies of", word, f"{cosine:.6f}"] for word, cosine in expected
+    ]
+    assert outcome.err == ("3 of the text's words left out, not in the vocabulary: of, pies\n")
+    both = wordgrad("similar", vector_file, "--text", "--together", "king")
+    assert (both.code, "either --text or --together" in both.message) == (2, True)
+
+
+def test_doesnt_match(wordgrad, vector_file):
+    outcome = wordgrad("doesnt-match", vector_file, "man", "king", "the", "tab\there")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "tab\\there\n", "")
+    alone = wordgrad("doesnt-match", vector_file, "man")
+    assert alone.code == 2
+    assert "at least two words of the vocabulary, got 1" in alone.err
+
+
 @pytest.mark.parametrize("command", [("similar",), ("analogy", "man", "king")])
 def test_unknown_words_suggest_close_ones(wordgrad, vector_file, command):
     name, *before = command

@@ -27,10 +27,11 @@ AS_JSON = typer.Option("--json", help="Print JSON instead.")
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to one question: words and cosines, best first."""
+    """The answers to one question: words and what they score, best first."""
 
     question: str
     found: list[tuple[str, float]]
+    score: str = "cosine"
 
 
 def show_answers(answers: list[Answers], *, as_json: bool) -> None:
@@ -39,7 +40,7 @@ def show_answers(answers: list[Answers], *, as_json: bool) -> None:
         entries = [
             {
                 "question": answer.question,
-                "answers": [{"word": word, "cosine": cosine} for word, cosine in answer.found],
+                "answers": [{"word": word, answer.score: score} for word, score in answer.found],
             }
             for answer in answers
         ]
@@ -48,7 +49,7 @@ def show_answers(answers: list[Answers], *, as_json: bool) -> None:
     console = results_console()
     if not console.is_terminal:
         write_lines(
-            (answer.question, word, cosine) for answer in answers for word, cosine in answer.found
+            (answer.question, word, score) for answer in answers for word, score in answer.found
         )
         return
     from rich.columns import Columns
@@ -63,7 +64,7 @@ def _table(answers: Answers) -> RenderableType:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column(Text(answers.question, style="bold cyan"), overflow="fold")
-    table.add_column("cosine", justify="right", no_wrap=True)
-    for word, cosine in answers.found:
-        table.add_row(Text(word), f"{cosine:.4f}")
+    table.add_column(answers.score, justify="right", no_wrap=True)
+    for word, score in answers.found:
+        table.add_row(Text(word), f"{score:.4f}")
     return table
