@@ -12,6 +12,7 @@ import typer
 from wordgrad.cli.analogy import analogy
 from wordgrad.cli.check_gradients import check_gradients
 from wordgrad.cli.demo import demo
+from wordgrad.cli.doesnt_match import doesnt_match
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.lists import ListOptions
 from wordgrad.cli.outcomes import guarded, start_debugging
@@ -66,6 +67,7 @@ def _help(command: Callable[..., None]) -> str:
 app.command("train", help=_help(train))(guarded(train))
 app.command("similar", help=_help(similar))(guarded(similar))
 app.command("analogy", help=_help(analogy))(guarded(analogy))
+app.command("doesnt-match", help=_help(doesnt_match))(guarded(doesnt_match))
 app.command("evaluate", cls=ListOptions, help=_help(evaluate))(guarded(evaluate))
 app.command("demo", help=_help(demo))(guarded(demo))
 app.command("check-gradients", help=_help(check_gradients))(guarded(check_gradients))
