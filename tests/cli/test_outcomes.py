@@ -145,7 +145,11 @@ def table():
 """
     for kind in ("line", "lines", "table"):
         done = subprocess.run(
-            [sys.executable, "-c", code, kind], capture_output=True, text=True, check=False
+            [sys.executable, "-c", code, kind],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
         )
         assert (done.returncode, done.stderr) == (0, "")
 
