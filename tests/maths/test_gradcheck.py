@@ -308,6 +308,18 @@ def test_a_saturated_loss_near_zero_passes():
     assert_gradients(lambda v: softmax_loss(v, 0, W_out)[:2], np.array([5.0, 0.0]))
 
 
+def test_the_error_is_relative_to_the_larger_derivative_or_to_the_floor():
+    report = check_gradients(lambda x: (2 * x.sum(), np.ones(1)), np.zeros(1))
+    assert report.largest_error == pytest.approx(0.5)
+    report = check_gradients(lambda x: (2 * x.sum(), np.full(1, 4.0)), np.zeros(1))
+    assert report.largest_error == pytest.approx(0.5)
+    noise = 32 * np.finfo(float).eps / 1e-3
+    report = check_gradients(lambda x: (0.5, np.full(1, noise / 10)), np.zeros(1))
+    assert report.largest_error == pytest.approx(1e-6 / 10)
+    report = check_gradients(lambda x: (20.0, np.full(1, noise)), np.zeros(1))
+    assert report.largest_error == pytest.approx(1e-6 / 20)
+
+
 def test_the_difference_is_of_fourth_order():
     # For x^5 at 0 the plain difference is h^4; Richardson's is (4 (h/2)^4 - h^4) / 3 = -h^4 / 4.
     report = check_gradients(
@@ -419,6 +431,21 @@ def test_state_that_shows_only_later_is_refused():
 
     with pytest.raises(ParameterError, match="same loss and gradient at the same x"):
         check_gradients(f, np.zeros(2))
+
+
+@pytest.mark.parametrize(("noise", "repeatable"), [(0.9e-12, True), (1.1e-12, False)])
+def test_small_losses_may_differ_by_rounding_alone(noise, repeatable):
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return noise * (len(calls) % 2), np.zeros(1)
+
+    if repeatable:
+        check_gradients(f, np.zeros(1))  # not refused
+    else:
+        with pytest.raises(ParameterError, match="same loss and gradient at the same x"):
+            check_gradients(f, np.zeros(1))
 
 
 def test_rounding_of_a_threaded_sum_is_no_randomness():

@@ -104,6 +104,18 @@ def test_float32_labels_over_many_classes_may_sum_to_one_roughly():
     assert d_logits.dtype == np.float64
 
 
+def test_float64_labels_do_not_widen_float32_logits():
+    logits = np.zeros((2, 3), dtype=np.float32)
+    _, d_logits = cross_entropy(logits, np.eye(3)[:2])
+    assert d_logits.dtype == np.float32
+
+
+def test_a_single_class_is_certain():
+    loss, d_logits = cross_entropy([[5.0], [-3.0]], [0, 0])
+    assert loss == 0
+    np.testing.assert_array_equal(d_logits, [[0], [0]])
+
+
 # --- softmax loss of a pair ---
 
 

@@ -223,4 +223,4 @@ def _loss(result: Any) -> tuple[float, Any]:
 def _same(one: npt.ArrayLike, other: npt.ArrayLike) -> bool:
     """Equal but for the order of a threaded sum."""
     a, b = np.asarray(one), np.asarray(other)
-    return bool((np.abs(a - b) <= 1e-12 * np.maximum(1.0, np.abs(a).max(initial=0.0))).all())
+    return bool((np.abs(a - b) <= 1e-12 * np.abs(a).max(initial=1.0)).all())

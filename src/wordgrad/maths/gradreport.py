@@ -60,10 +60,9 @@ class Comparison:
 
     @classmethod
     def of(cls, where: str, analytic: float, numeric: float, floor: float) -> Comparison:
-        """Comparison with the error relative to the larger derivative, or to ``floor``."""
-        difference = abs(analytic - numeric)
+        """Comparison with the error relative to the larger derivative, or to ``floor`` > 0."""
         scale = max(abs(analytic), abs(numeric), floor)
-        return cls(where, analytic, numeric, difference / scale if difference else 0.0)
+        return cls(where, analytic, numeric, abs(analytic - numeric) / scale)
 
 
 def report_of(found: list[Comparison], tolerance: float, unit: str) -> GradientReport:
