@@ -15,7 +15,9 @@ from wordgrad.cli.demo import demo
 from wordgrad.cli.doesnt_match import doesnt_match
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.lists import ListOptions
+from wordgrad.cli.map import map_
 from wordgrad.cli.outcomes import guarded, start_debugging
+from wordgrad.cli.plot_loss import plot_loss
 from wordgrad.cli.similar import similar
 from wordgrad.cli.train import train
 
@@ -69,5 +71,7 @@ app.command("similar", help=_help(similar))(guarded(similar))
 app.command("analogy", help=_help(analogy))(guarded(analogy))
 app.command("doesnt-match", help=_help(doesnt_match))(guarded(doesnt_match))
 app.command("evaluate", cls=ListOptions, help=_help(evaluate))(guarded(evaluate))
+app.command("map", cls=ListOptions, help=_help(map_))(guarded(map_))
+app.command("plot-loss", help=_help(plot_loss))(guarded(plot_loss))
 app.command("demo", help=_help(demo))(guarded(demo))
 app.command("check-gradients", help=_help(check_gradients))(guarded(check_gradients))

@@ -1,0 +1,99 @@
+"""``wordgrad map``: words on a plane, to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wordgrad.cli import wording
+from wordgrad.cli.answers import VECTORS
+from wordgrad.cli.console import say
+
+if TYPE_CHECKING:
+    from wordgrad.plotting.word_map import WordMap
+
+
+def map_(
+    file: Annotated[Path, VECTORS],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The file to write: .html, .png or .svg."),
+    ] = Path("map.html"),
+    words: Annotated[
+        list[str] | None,
+        typer.Option("--words", metavar="WORD", help="Show these words."),
+    ] = None,
+    around: Annotated[
+        list[str] | None,
+        typer.Option("--around", metavar="WORD", help="Show these words and those near them."),
+    ] = None,
+    most_frequent: Annotated[
+        int | None,
+        typer.Option("--most-frequent", "-n", help="Show so many of the most frequent words."),
+    ] = None,
+    neighbours: Annotated[
+        int | None, typer.Option("--neighbours", help="With --around: words around each.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            help="pca, tsne or umap; by default pca for fewer than 30 words, otherwise tsne.",
+        ),
+    ] = None,
+    restrict_vocab: Annotated[
+        int | None,
+        typer.Option(
+            "--restrict-vocab", help="Only the most frequent so many words may be neighbours."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same map.")] = 1,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
+    ] = False,
+) -> None:
+    """Draw a map on which words with close vectors stand together.
+
+    Without --words and --around it shows the 1,500 most frequent words. A map in .html is one page
+    that needs no network: move, zoom, find a word, click it and see its nearest words light up.
+    """
+    chosen = [name for name, value in (("--words", words), ("--around", around)) if value]
+    chosen += ["--most-frequent"] if most_frequent is not None else []
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"{' and '.join(chosen)} cannot be given together; choose one.")
+    if neighbours is not None and not around:
+        raise typer.BadParameter("--neighbours needs --around.")
+    from wordgrad.files import check_output
+    from wordgrad.plotting.endings import checked_ending
+    from wordgrad.plotting.word_map import AROUND_EACH, MOST_FREQUENT, make_map
+    from wordgrad.vectors import load
+
+    checked_ending(output)
+    check_output(output, overwrite=overwrite)
+    drawn = make_map(
+        load(file),
+        words=words or None,
+        around_words=around or None,
+        most_frequent_words=MOST_FREQUENT if most_frequent is None else most_frequent,
+        neighbours=AROUND_EACH if neighbours is None else neighbours,
+        method=method,
+        restrict_vocab=restrict_vocab,
+        seed=seed,
+    )
+    write_map(drawn, output, overwrite=overwrite)
+
+
+def write_map(drawn: WordMap, output: Path, *, overwrite: bool) -> None:
+    """Write a map and say what it shows, and what it does not."""
+    labelled = drawn.save(output, overwrite=overwrite)
+    number = len(drawn.words)
+    say(f"Wrote {output}: {number:,} words, {wording.size(output.stat().st_size)}.")
+    if drawn.zero_vectors:
+        say(f"Left out {drawn.zero_vectors:,} words whose vector is zero.")
+    if labelled < number:
+        say(
+            f"{labelled:,} of the {number:,} words have a label; the others found no room. A map "
+            "in .html shows more labels as you zoom in."
+        )
