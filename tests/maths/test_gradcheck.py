@@ -137,6 +137,17 @@ def test_the_error_carries_report_and_message():
     assert isinstance(caught.value, WordgradError)
 
 
+def test_asserting_takes_the_same_options():
+    def kink(x):
+        return np.abs(x).sum(), np.sign(x)
+
+    with pytest.raises(GradientError):
+        assert_gradients(kink, np.array([5e-4]))
+    assert assert_gradients(kink, np.array([5e-4]), step=1e-4).passed
+    assert assert_gradients(kink, np.array([5e-4]), tolerance=10).passed
+    assert assert_gradients(kink, np.array([1.0, 2.0]), directions=3).compared == 3
+
+
 def test_the_report_of_a_pass():
     report = check_gradients(lambda x: (x.sum(), np.ones(2)), {"a": np.zeros(2)}["a"])
     assert re.fullmatch(

@@ -265,6 +265,10 @@ CASES = {
         lambda: cbow(0, [1, 3], W, W),
         "outside must be integers in [0, 2], got 3 at index (1,).",
     ),
+    "outside ragged": (
+        lambda: skipgram(0, [[1], [1, 2]], W, W),
+        "outside must be a rectangular array, got [[1], [1, 2]].",
+    ),
     "outside a scalar": (lambda: skipgram(0, 1, W, W), "outside must have shape (M,), got ()."),
     "skip-gram with the negatives of CBOW": (
         lambda: sampled(skipgram, 0, [1, 2], W, W, negatives=[0, 0]),

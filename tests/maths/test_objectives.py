@@ -185,6 +185,17 @@ def test_cbow_of_one_word_is_skipgram_from_it():
     np.testing.assert_allclose(one.d_W_out, other.d_W_out, rtol=1e-14, atol=1e-16)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64])
+def test_word_ids_of_any_integer_type(dtype):
+    options = {"loss": "negative-sampling"}
+    expected = skipgram(0, [1, 2], W_IN, W_OUT, negatives=[[0], [1]], **options)
+    negatives = np.array([[0], [1]], dtype=dtype)
+    window = skipgram(dtype(0), [1, 2], W_IN, W_OUT, negatives=negatives, **options)
+    np.testing.assert_array_equal(window.d_W_out, expected.d_W_out)
+    window = skipgram(0, np.array([1, 2], dtype=dtype), W_IN, W_OUT)
+    np.testing.assert_array_equal(window.d_W_out, skipgram(0, [1, 2], W_IN, W_OUT).d_W_out)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("loss", ["softmax", "negative-sampling"])
 def test_types_are_kept_and_parameters_unchanged(dtype, loss):
