@@ -11,6 +11,7 @@ import typer
 
 from wordgrad.cli.analogy import analogy
 from wordgrad.cli.check_gradients import check_gradients
+from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
 from wordgrad.cli.doesnt_match import doesnt_match
 from wordgrad.cli.evaluate import evaluate
@@ -71,6 +72,7 @@ app.command("similar", help=_help(similar))(guarded(similar))
 app.command("analogy", help=_help(analogy))(guarded(analogy))
 app.command("doesnt-match", help=_help(doesnt_match))(guarded(doesnt_match))
 app.command("evaluate", cls=ListOptions, help=_help(evaluate))(guarded(evaluate))
+app.command("convert", help=_help(convert))(guarded(convert))
 app.command("map", cls=ListOptions, help=_help(map_))(guarded(map_))
 app.command("plot-loss", help=_help(plot_loss))(guarded(plot_loss))
 app.command("demo", help=_help(demo))(guarded(demo))

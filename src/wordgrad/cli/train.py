@@ -214,7 +214,7 @@ def train_to_file(
     from wordgrad.files import check_output
     from wordgrad.vectors.formats import format_of_name
 
-    format_of_name(output)
+    format_of_name(output, complete=True)  # the end of a training is no time to refuse a word
     check_output(output, overwrite=overwrite)
     display = ProgressDisplay(errors_console())
     model = None

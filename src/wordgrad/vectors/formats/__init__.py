@@ -1,5 +1,10 @@
-"""Files of word vectors: reading, writing, telling one format from another."""
+"""Files of word vectors: reading, writing, telling one format from another.
 
-from wordgrad.vectors.formats.storing import FORMATS, Format, format_of_name, load, save
+Each format is documented, byte by byte, in its module.
+"""
 
-__all__ = ["FORMATS", "Format", "format_of_name", "load", "save"]
+from wordgrad.vectors.formats.guessing import format_of_file
+from wordgrad.vectors.formats.known import FORMATS, Format, format_of_name, named
+from wordgrad.vectors.formats.storing import load, save
+
+__all__ = ["FORMATS", "Format", "format_of_file", "format_of_name", "load", "named", "save"]

@@ -37,6 +37,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from wordgrad.errors import FormatError, InputError, ParameterError
+from wordgrad.vectors.formats.reading import Opening
 from wordgrad.vectors.word_vectors import WordVectors
 from wordgrad.vectors.words import WordTable
 
@@ -70,7 +71,7 @@ def write(vectors: WordVectors, path: Path) -> None:
         raise OSError(str(error)) from error
 
 
-def read(path: Path, check: bool | None) -> WordVectors:
+def read(path: Path, opening: Opening) -> WordVectors:
     """Open a file that :func:`write` made; see :func:`wordgrad.vectors.formats.load`."""
     try:
         with safe_open(path, framework="numpy") as file:
@@ -102,10 +103,11 @@ def read(path: Path, check: bool | None) -> WordVectors:
         _metadata(path, metadata),
         str(path),
     )
-    if check or (check is None and matrix.nbytes <= CHECKED_AT_ONCE):
+    if opening.check or (opening.check is None and matrix.nbytes <= CHECKED_AT_ONCE):
         if _hex(zlib.crc32(matrix.data)) != metadata["crc32.matrix"]:
             raise FormatError(f"{path} is damaged: its matrix fails its checksum; {REMEDY}")
-        vectors.search_index()  # measures every row, and so finds values that are not finite
+        if not opening.allow_nonfinite:
+            vectors.search_index()  # measures every row, and so finds values that are not finite
     return vectors
 
 

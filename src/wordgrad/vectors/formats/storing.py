@@ -1,55 +1,46 @@
-"""Reading and writing vectors: which format a file has, and who deals with it."""
+"""Opening and saving files of word vectors, whatever their format."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
-from wordgrad.errors import InputError, OutputError
+from wordgrad.errors import FormatError, InputError, OutputError
 from wordgrad.files import atomic_write, check_output
-from wordgrad.vectors.formats import safetensors_format
+from wordgrad.vectors.formats.guessing import format_of_file
+from wordgrad.vectors.formats.known import format_of_name, named
+from wordgrad.vectors.formats.reading import Opening
 from wordgrad.vectors.word_vectors import WordVectors
 
 
-@dataclass(frozen=True)
-class Format:
-    """One file format: its name, the endings that mean it, a reader and a writer.
-
-    The writer fills a new file at the path it gets; putting it in place is not its business.
-    """
-
-    name: str
-    endings: tuple[str, ...]
-    read: Callable[[Path, bool | None], WordVectors]
-    write: Callable[[WordVectors, Path], None]
-
-
-FORMATS = (
-    Format(
-        "safetensors",
-        (".safetensors",),
-        safetensors_format.read,
-        safetensors_format.write,
-    ),
-)
-
-
-def load(path: str | os.PathLike[str], *, check: bool | None = None) -> WordVectors:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    check: bool | None = None,
+    format: str | None = None,
+    allow_nonfinite: bool = False,
+) -> WordVectors:
     """Open a file of word vectors.
 
-    The matrix is mapped from the file, not read: a file of a gigabyte opens in milliseconds, and
-    processes that open the same file share its memory.  Do not alter the file while it is in use.
+    The matrix of a safetensors file is mapped, not read: a file of a gigabyte opens in
+    milliseconds, and processes that open the same file share its memory.  Do not alter the file
+    while it is in use.  All other formats are read into memory, and checked while they are.
+    Nothing is ever unpickled.
 
     Parameters
     ----------
     path : path
-        A file that :meth:`WordVectors.save` wrote.
     check : bool, optional
-        Whether to read all of the matrix now and compare its checksum.  By default only matrices
-        of up to 64 MiB are; in a larger one, a value that is not finite is found by the first
-        query.  The structure, the words and the counts are checked in any case.
+        Whether to read all of a mapped matrix now and compare its checksum.  By default only
+        matrices of up to 64 MiB are; in a larger one, a value that is not finite is found by the
+        first query.  The structure, the words and the counts are checked in any case.
+    format : str, optional
+        One of "safetensors", "word2vec-text", "word2vec-binary", "glove", "npz", "tsv", "parquet"
+        and "fasttext".  By default the file's first bytes tell, and its name must not contradict.
+    allow_nonfinite : bool
+        Whether NaN and infinite values may be in the file.  Such vectors can be looked at and
+        saved; a query still refuses them, for they have no cosine.
 
     Raises
     ------
@@ -70,46 +61,59 @@ def load(path: str | os.PathLike[str], *, check: bool | None = None) -> WordVect
     if file.is_dir():
         raise InputError(f"{file} is a directory; name a file of word vectors in it.")
     try:
-        with file.open("rb"):
-            pass
+        with file.open("rb") as opened:
+            if not opened.read(1):
+                raise FormatError(f"{file} is empty; fetch a whole copy, or write it again.")
+        chosen = format_of_file(file) if format is None else named(format)
+        return chosen.read(file, Opening(check, allow_nonfinite))
     except OSError as error:
         raise InputError(
             f"{file} cannot be opened ({error.strerror or error}); check the name and its "
             "permissions."
         ) from error
-    return FORMATS[0].read(file, check)
 
 
-def save(vectors: WordVectors, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write vectors to a file in the format that the name's ending tells.
+def save(
+    vectors: WordVectors,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    format: str | None = None,
+) -> None:
+    """Write vectors to a file in the format that the name's ending tells, or that ``format`` names.
+
+    ======================= ===================== =============================================
+    ending                  format                not kept
+    ======================= ===================== =============================================
+    ``.safetensors``        ``safetensors``
+    ``.parquet``            ``parquet``
+    ``.npz``                ``npz``
+    ``.tsv``                ``tsv``               metadata; a second file holds the words
+    ``.txt``, ``.vec``      ``word2vec-text``     counts, metadata
+    ``.bin``                ``word2vec-binary``   counts, metadata
+    ``.glove``,             ``glove``             counts, metadata
+    ``.glove.txt``
+    ======================= ===================== =============================================
 
     The file is whole or absent at any moment (see :func:`wordgrad.files.atomic_write`).
 
     Raises
     ------
     OutputError
-        If the ending is not known, the file exists and ``overwrite`` is false, or it cannot be
-        written.
+        If the ending is not known, the file exists and ``overwrite`` is false, the format cannot
+        hold one of the words, or the file cannot be written.
     """
-    chosen = format_of_name(path)
+    chosen = format_of_name(path) if format is None else named(format)
+    if not chosen.writable:
+        raise OutputError(
+            f"The output {path} cannot be {chosen.title}, which is only read; choose another "
+            "format."
+        )
     check_output(path, overwrite=overwrite)
-    with atomic_write(path) as temporary:
-        chosen.write(vectors, temporary)
-
-
-def format_of_name(path: str | os.PathLike[str]) -> Format:
-    """The format that the ending of ``path`` tells.
-
-    Raises
-    ------
-    OutputError
-        If no format has that ending.
-    """
-    name = Path(path).name.lower()
-    for known in FORMATS:
-        if name.endswith(known.endings):
-            return known
-    endings = ", ".join(ending for known in FORMATS for ending in known.endings)
-    raise OutputError(
-        f"The output {path} does not end like a file of word vectors; end it in {endings}."
-    )
+    with ExitStack() as files:
+        beside = chosen.companion(Path(path))
+        if beside is not None:
+            check_output(beside, overwrite=overwrite)
+            chosen.write_companion(vectors, files.enter_context(atomic_write(beside)))
+        with atomic_write(path) as temporary:
+            chosen.write(vectors, temporary)

@@ -156,4 +156,5 @@ def test_a_matrix_that_is_not_aligned_is_copied(path):
     path.write_bytes(moved)
     vectors = load(path)
     assert vectors.matrix.flags.aligned
+    assert not vectors.matrix.flags.writeable
     assert vectors["be"].tolist() == [3, 4, 5]
