@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 QUERIES_AT_ONCE = 512
 SCORES_HELD = 1 << 22
-SET_SIZE = 16  # columns whose maximum is taken together
+SET_SIZE = 32  # columns whose maximum is taken together
 FEWEST_SETS = 64  # below so many (and below 4 topn), looking at every score is as fast
 
 

@@ -1,0 +1,216 @@
+"""How fast vectors answer, beside gensim: one query, a batch, and an approximate index.
+
+::
+
+    python benchmarks/queries.py --rows 200000 --size 100 --vectors wiki8.safetensors
+
+Exact answers are timed on random vectors, whose values do not matter to the time.  How many
+neighbours an approximate index finds does depend on the values, so that part also takes trained
+vectors.  The answers of both programs are compared first; then they are timed in turns, warm, in
+one process with the same BLAS threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from machine import circumstances, spread, write_json
+from numpy.typing import NDArray
+from texts import sha256
+
+from wordgrad import WordVectors, load
+
+TOPN = 10
+GOALS = {"batch, times gensim's loop": 5.0, "one query, times gensim's": 1.0}
+EXPANSIONS = (64, 256)  # candidates kept while searching the approximate index
+
+Answers = list[list[tuple[str, float]]]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def _gensim(vectors: WordVectors) -> Any:
+    from gensim.models import KeyedVectors
+
+    keyed = KeyedVectors(vectors.vector_size)
+    keyed.add_vectors(list(vectors.words), np.array(vectors.matrix))
+    keyed.fill_norms()
+    return keyed
+
+
+def _verify(ours: Answers, theirs: Answers) -> None:
+    """The same words, but for the order of cosines that float32 cannot tell apart."""
+    for mine, other in zip(ours, theirs, strict=True):
+        cosines = np.array([cosine for _, cosine in mine])
+        expected = np.array([cosine for _, cosine in other])
+        np.testing.assert_allclose(cosines, expected, atol=1e-6)
+        for place, ((word, _), (their_word, _)) in enumerate(zip(mine, other, strict=True)):
+            gaps = np.abs(cosines - cosines[place])
+            tied = np.sort(gaps)[1] < 1e-6 if gaps.size > 1 else False
+            if word != their_word and not tied and place + 1 < len(mine):
+                raise SystemExit(f"answer {place} is {word}, gensim's is {their_word}")
+
+
+def _exact(vectors: WordVectors, queries: Sequence[str], rounds: int) -> dict[str, Any]:
+    """One query at a time, and all at once, against gensim's loop."""
+    keyed = _gensim(vectors)
+
+    def loop() -> Answers:
+        return [keyed.most_similar(word, topn=TOPN) for word in queries]
+
+    def batch() -> Answers:
+        return [list(ranking) for ranking in vectors.most_similar_batch(queries, TOPN)]
+
+    _verify(batch(), loop())
+    sample = queries[:100]
+    _verify(
+        [list(vectors.most_similar(word, TOPN)) for word in sample],
+        [keyed.most_similar(word, topn=TOPN) for word in sample],
+    )
+    product = vectors.matrix[:: max(len(vectors) // len(queries), 1)][: len(queries)]
+    times: dict[str, list[float]] = {
+        name: [] for name in ("wordgrad", "gensim", "batch", "loop", "matrix product alone")
+    }
+    for _ in range(rounds):
+        single = [
+            (
+                _seconds(lambda word=word: vectors.most_similar(word, TOPN)),  # type: ignore[misc]
+                _seconds(lambda word=word: keyed.most_similar(word, topn=TOPN)),  # type: ignore[misc]
+            )
+            for word in sample
+        ]
+        ours, theirs = np.median(single, axis=0).tolist()
+        times["wordgrad"].append(ours)
+        times["gensim"].append(theirs)
+        times["batch"].append(_seconds(batch))
+        times["loop"].append(_seconds(loop))
+        times["matrix product alone"].append(_seconds(lambda: _product(product, vectors.matrix)))
+    return {
+        "one query, seconds": {name: spread(times[name]) for name in ("wordgrad", "gensim")},
+        "batch, seconds": {
+            "wordgrad most_similar_batch": spread(times["batch"]),
+            "gensim loop of most_similar": spread(times["loop"]),
+            "its matrix product alone": spread(times["matrix product alone"]),
+        },
+        "one query, times gensim's": spread(_ratios(times["gensim"], times["wordgrad"])),
+        "batch, times gensim's loop": spread(_ratios(times["loop"], times["batch"])),
+    }
+
+
+def _product(queries: NDArray[np.float32], matrix: NDArray[np.float32]) -> None:
+    """All cosines and nothing else, block after block as the search computes them."""
+    for start in range(0, len(matrix), 8192):
+        for first in range(0, len(queries), 512):
+            np.matmul(queries[first : first + 512], matrix[start : start + 8192].T)
+
+
+def _ratios(slow: Sequence[float], fast: Sequence[float]) -> list[float]:
+    return [a / b for a, b in zip(slow, fast, strict=True)]
+
+
+def _approximate(
+    vectors: WordVectors, queries: Sequence[str], rounds: int, expansions: Sequence[int]
+) -> dict[str, Any]:
+    """What an index costs, finds and saves, at some depths of search."""
+    exact = vectors.most_similar_batch(queries, TOPN)
+    settings = []
+    for expansion in expansions:
+        build = _seconds(lambda e=expansion: vectors.build_index(expansion_search=e))  # type: ignore[misc]
+        found = vectors.most_similar_batch(queries, TOPN, approximate=True)
+        right = sum(len(set(a) & set(b)) for a, b in zip(exact, found, strict=True))
+        one = {
+            "exact": _medians(vectors, queries, rounds, approximate=False),
+            "approximate": _medians(vectors, queries, rounds, approximate=True),
+        }
+        settings.append(
+            {
+                "expansion_search": expansion,
+                "build, seconds": build,
+                "recall at 10": right / (TOPN * len(queries)),
+                "one query, seconds": one,
+            }
+        )
+    return {"rows": len(vectors), "size": vectors.vector_size, "settings": settings}
+
+
+def _medians(
+    vectors: WordVectors, queries: Sequence[str], rounds: int, *, approximate: bool
+) -> dict[str, Any]:
+    def once() -> float:
+        times = [
+            _seconds(lambda w=word: vectors.most_similar(w, TOPN, approximate=approximate))  # type: ignore[misc]
+            for word in queries[:100]
+        ]
+        return float(np.median(times))
+
+    return spread([once() for _ in range(rounds)])
+
+
+def measure(rows: int, size: int, asked: int, rounds: int, trained: Path | None) -> Path:
+    """Measure everything and write ``results/queries.json``."""
+    rng = np.random.default_rng(7)
+    matrix = rng.standard_normal((rows, size), dtype=np.float32)
+    matrix.flags.writeable = False
+    vectors = WordVectors([f"w{row}" for row in range(rows)], matrix)
+    queries = [f"w{row}" for row in rng.choice(rows, asked, replace=False)]
+    exact = _exact(vectors, queries, rounds)
+    print({goal: exact[goal]["median"] for goal in GOALS}, file=sys.stderr)
+    # Random vectors have no neighbourhoods to walk through: the worst case, slow to build.
+    approximate = {"random": _approximate(vectors, queries, rounds, EXPANSIONS[:1])}
+    if trained is not None:
+        learnt = load(trained)
+        words = [learnt.words[row] for row in rng.choice(len(learnt), asked, replace=False)]
+        approximate["trained"] = {
+            **_approximate(learnt, words, rounds, EXPANSIONS),
+            "file": {"name": trained.name, "sha256": sha256(trained)},
+        }
+    record = {
+        "question": "How fast do vectors answer, one query at a time and many at once?",
+        "method": (
+            f"answers verified equal to gensim's, then {rounds} rounds in turns in one process, "
+            "all calls warm; one query: the median of 100; recall: the share of the exact "
+            "neighbours that the approximate index finds"
+        ),
+        **circumstances(),
+        "threads": os.cpu_count(),
+        "vectors": {"rows": rows, "size": size, "values": "standard normal, seed 7"},
+        "queries": asked,
+        "topn": TOPN,
+        "exact": exact,
+        "approximate": approximate,
+        "goals": {
+            name: {
+                "goal": goal,
+                "measured": exact[name]["median"],
+                "passed": exact[name]["median"] >= goal,
+            }
+            for name, goal in GOALS.items()
+        },
+    }
+    return write_json("queries.json", record)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--size", type=int, default=100)
+    parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--vectors", type=Path, help="trained vectors, for the approximate index")
+    given = parser.parse_args()
+    print(measure(given.rows, given.size, given.queries, given.rounds, given.vectors))
+
+
+if __name__ == "__main__":
+    main()
