@@ -32,7 +32,7 @@ REASONS = {
     "np.where(values > 0,": "at 0 the two forms of the sigmoid are both 1/2.",
     "default_rng(1)": "any seed will do, as long as it is the same in every run.",
     '"XX': "no type of NumPy has the kind X.",
-    "            None": "NumPy's default type is float64.",
+    "+ None": "NumPy's default type is float64.",
     "< 1e-12 *": "two losses would have to differ by exactly 1e-12 of themselves.",
     "leaf.array, None,": "`array[None]` is the same memory as `array[...]`, with one axis more.",
 }

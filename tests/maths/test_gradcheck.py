@@ -349,6 +349,7 @@ def test_a_kink_fails_and_a_smaller_step_helps():
 
     assert not check_gradients(f, np.array([5e-4])).passed
     assert check_gradients(f, np.array([5e-4]), step=1e-4).passed
+    assert check_gradients(f, np.array([5e-8]), step=1e-8).passed
 
 
 def test_tolerance_is_inclusive_and_decides():
