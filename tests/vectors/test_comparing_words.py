@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wordgrad.errors import ParameterError, SkippedWordsWarning, UnknownWordError
-from wordgrad.vectors import WordVectors
+from wordgrad.errors import FormatError, ParameterError, SkippedWordsWarning, UnknownWordError
+from wordgrad.vectors import WordVectors, load
 from wordgrad.vectors.documents import document_words
 
 
@@ -221,3 +221,20 @@ def test_without_settings_a_text_is_cut_at_white_space(metadata):
 def test_words_in_a_list_stay_as_they_are():
     vectors = WordVectors(["New York", "York"], np.eye(2), metadata={"settings": {"pattern": "o"}})
     assert vectors.mean_vector(["New York"]).vector.tolist() == [1.0, 0.0]
+
+
+def test_values_that_are_not_finite_are_refused_not_passed_on(tmp_path):
+    path = tmp_path / "odd.txt"
+    path.write_text("3 2\na nan 1\nb 1 1\nc 0 1\n")
+    vectors = load(path, allow_nonfinite=True)
+    for ask in (
+        lambda: vectors.similarity("a", "b"),
+        lambda: vectors.mean_vector("a b"),
+        lambda: vectors.mean_vector("a b", normalise=False),
+        lambda: vectors.n_similarity("a", "b"),
+        lambda: vectors.doesnt_match(["b", "c"]),
+        lambda: vectors.distances("b"),
+    ):
+        with pytest.raises(FormatError, match=r"odd\.txt holds nan in row 0, column 0"):
+            ask()
+    assert vectors.similarity("b", "c") == pytest.approx(0.5**0.5)

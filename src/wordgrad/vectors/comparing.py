@@ -37,7 +37,7 @@ class Comparing(WordMatrix):
     def similarities(self, ranks: ArrayLike) -> NDArray[np.float64]:
         """Cosines of pairs of rows: ``ranks`` of shape (n, 2) to float64 of shape (n,)."""
         pairs = np.asarray(ranks, dtype=np.int64).reshape(-1, 2)
-        first, second = unit(self._matrix[pairs[:, 0]]), unit(self._matrix[pairs[:, 1]])
+        first, second = unit(self._rows(pairs[:, 0])), unit(self._rows(pairs[:, 1]))
         cosines: NDArray[np.float64] = np.clip((first * second).sum(axis=1), -1.0, 1.0)
         return cosines
 
@@ -186,11 +186,10 @@ class Comparing(WordMatrix):
                 continue
             rows.append(self.rank(word))
             kept.append(place)
-        chosen = np.array(rows, dtype=np.int64)
-        found = self._index.unit_rows(chosen) if normalise else self._matrix[chosen]
+        found = self._rows(np.array(rows, dtype=np.int64))
         used = given[kept]
         total = np.abs(used).sum()
-        vector = used @ found.astype(np.float64) / (total if total > 0 else 1.0)
+        vector = used @ (unit(found) if normalise else found) / (total if total > 0 else 1.0)
         return MeanVector(vector, len(rows), tuple(skipped))
 
     def closer_than(self, word: str, other: str) -> Ranking:

@@ -102,6 +102,19 @@ class WordMatrix:
             "like it; use a word of the text the vectors were trained on."
         )
 
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Some vectors, float64 of shape (n, D), without a pass over all of a mapped file.
+
+        Raises
+        ------
+        FormatError
+            If a value is not finite.
+        """
+        found = self._matrix[rows].astype(np.float64)
+        if not np.isfinite(found).all():
+            _ = self._norms  # measures every row, and names the place
+        return found
+
     @cached_property
     def _norms(self) -> NDArray[np.float64]:
         return row_norms(self._matrix, self._origin)
