@@ -7,6 +7,7 @@ from wordgrad.vectors.evaluation import (
     evaluate_analogies,
     evaluate_similarity,
 )
+from wordgrad.vectors.exchange import from_gensim, to_embedding, to_gensim, to_spacy
 from wordgrad.vectors.formats import load, save
 from wordgrad.vectors.word_vectors import WordVectors
 
@@ -17,6 +18,10 @@ __all__ = [
     "WordVectors",
     "evaluate_analogies",
     "evaluate_similarity",
+    "from_gensim",
     "load",
     "save",
+    "to_embedding",
+    "to_gensim",
+    "to_spacy",
 ]
