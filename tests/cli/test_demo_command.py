@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from wordgrad import WordVectors, load
+from wordgrad.plotting.html import is_page
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +58,20 @@ def test_a_file_that_is_no_vectors_is_not_replaced(wordgrad, small_text):
     (small_text / "demo.safetensors").write_text("my notes")
     assert wordgrad("demo").code == 1
     assert (small_text / "demo.safetensors").read_text() == "my notes"
+
+
+def test_the_demo_ends_with_a_map(wordgrad, small_text):
+    outcome = wordgrad("demo")
+    assert "Wrote demo.html: 8 words" in outcome.message
+    assert is_page(small_text / "demo.html")
+    assert wordgrad("demo").code == 0
+
+
+def test_a_page_that_is_no_map_is_not_replaced(wordgrad, small_text):
+    (small_text / "demo.html").write_text("my page")
+    outcome = wordgrad("demo")
+    assert outcome.code == 0
+    assert "demo.html is no map and was not replaced" in outcome.message
+    assert (small_text / "demo.html").read_text() == "my page"
+    assert wordgrad("demo", "--overwrite").code == 0
+    assert is_page(small_text / "demo.html")

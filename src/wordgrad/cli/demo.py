@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PROBES = ("list", "server", "directory", "matrix", "string", "thread", "day", "probability")
 NEIGHBOURS = 5
+MAP_WORDS = 1000
 SETTINGS = {"lowercase": True, "min_count": 20, "sample": 1e-3, "epochs": 15}
 """A small text wants more passes, and less of its frequent words thinned out."""
 
@@ -32,8 +33,8 @@ def demo(
 ) -> None:
     """Train on the documentation of Python and of the installed libraries, and show the result.
 
-    Needs no text and no network. Writes demo.safetensors, to go on with; a file of an earlier demo
-    is replaced.
+    Needs no text and no network. Writes demo.safetensors, to go on with, and demo.html, a map to
+    look at; files of an earlier demo are replaced.
     """
     from wordgrad.text.builtin import builtin_sentences
 
@@ -46,6 +47,7 @@ def demo(
         note={"source": "demo"},
     )
     _show(vectors)
+    _draw(vectors, output, overwrite=overwrite)
     _say_what_next(vectors, output)
 
 
@@ -84,6 +86,23 @@ def _show(vectors: WordVectors) -> None:
         table.add_row(Text(word), Text("\n".join(wording.wrapped(near, room, "  "))))
     console.print(table)
     console.print()
+
+
+def _draw(vectors: WordVectors, output: Path, *, overwrite: bool) -> None:
+    """Write a map beside the vectors, unless a file that is no map would be lost."""
+    from wordgrad.cli.map import drawing, write_map
+    from wordgrad.plotting import make_map
+    from wordgrad.plotting.html import is_page
+
+    page = output.with_suffix(".html")
+    if page.exists() and not overwrite and not is_page(page):
+        say(f"{page} is no map and was not replaced; draw one with another name:")
+        say_command(f"wordgrad map {output} -o map.html")
+        return
+    with drawing():
+        drawn = make_map(vectors, most_frequent_words=MAP_WORDS)
+    write_map(drawn, page, overwrite=True)
+    say("Open it in a browser: find a word, click it, and its neighbours light up.")
 
 
 def _say_what_next(vectors: WordVectors, output: Path) -> None:

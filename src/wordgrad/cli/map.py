@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from wordgrad.cli import wording
 from wordgrad.cli.answers import VECTORS
-from wordgrad.cli.console import say
+from wordgrad.cli.console import errors_console, say
 
 if TYPE_CHECKING:
     from wordgrad.plotting.word_map import WordMap
@@ -72,17 +73,23 @@ def map_(
 
     checked_ending(output)
     check_output(output, overwrite=overwrite)
-    drawn = make_map(
-        load(file),
-        words=words or None,
-        around_words=around or None,
-        most_frequent_words=MOST_FREQUENT if most_frequent is None else most_frequent,
-        neighbours=AROUND_EACH if neighbours is None else neighbours,
-        method=method,
-        restrict_vocab=restrict_vocab,
-        seed=seed,
-    )
+    with drawing():
+        drawn = make_map(
+            load(file),
+            words=words or None,
+            around_words=around or None,
+            most_frequent_words=MOST_FREQUENT if most_frequent is None else most_frequent,
+            neighbours=AROUND_EACH if neighbours is None else neighbours,
+            method=method,
+            restrict_vocab=restrict_vocab,
+            seed=seed,
+        )
     write_map(drawn, output, overwrite=overwrite)
+
+
+def drawing() -> AbstractContextManager[object]:
+    """Say on a terminal that work goes on, while it does."""
+    return errors_console().status("Placing words on the map ...")
 
 
 def write_map(drawn: WordMap, output: Path, *, overwrite: bool) -> None:

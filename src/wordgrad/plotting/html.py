@@ -6,11 +6,17 @@ import html
 import json
 import re
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure
 
+SCRIPTS = {
+    "map": ("theme.js", "view.js", "labels.js", "drawing.js", "search.js", "map.js"),
+    "loss": ("theme.js", "loss.js"),
+}
+GENERATOR = b'<meta name="generator" content="wordgrad">'
 _SLOT = re.compile(r"\{\{ (\w+) \}\}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -37,8 +43,7 @@ def assemble(name: str, *, title: str, subtitle: str, data: Any, figure: Any) ->
         "data": script_json(data),
         "figure": script_json(figure),
         "library": library,
-        "theme": _part("theme.js"),
-        "script": _part(f"{name}.js"),
+        "script": "".join(map(_part, SCRIPTS[name])),
     }
     # One pass: what a part holds is never taken for a slot.
     return _SLOT.sub(lambda slot: parts[slot[1]], _part(f"{name}.html"))
@@ -56,6 +61,15 @@ def script_json(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text = text.replace("<", "\\u003c")
     return _SURROGATES.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+def is_page(path: Path) -> bool:
+    """Whether the file is a page that this module made, as far as its head tells."""
+    try:
+        with path.open("rb") as file:
+            return GENERATOR in file.read(1000)
+    except OSError:
+        return False
 
 
 def _part(name: str) -> str:

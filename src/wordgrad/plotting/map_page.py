@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from wordgrad.plotting.html import assemble, figure_item
 from wordgrad.plotting.map_figure import map_figure
 from wordgrad.plotting.projection import METHOD_NAMES
+from wordgrad.plotting.text import visible
 from wordgrad.vectors.selection import Neighbours
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _data(drawn: WordMap) -> dict[str, Any]:
         "x": np.round(drawn.positions[:, 0], 5).tolist(),
         "y": np.round(drawn.positions[:, 1], 5).tolist(),
         "groups": drawn.groups.tolist(),
-        "groupNames": drawn.group_names,
+        "groupNames": [[visible(word) for word in names] for names in drawn.group_names],
         "vocabulary": drawn.vocabulary,
         "onMap": _near(drawn.on_map.rows, drawn.on_map),
         "inAll": None if same else _near(everywhere, drawn.in_all),
