@@ -16,6 +16,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -183,6 +184,7 @@ def measure(rows: int, size: int, asked: int, rounds: int, trained: Path | None)
             "neighbours that the approximate index finds"
         ),
         **circumstances(),
+        "usearch": version("usearch"),
         "threads": os.cpu_count(),
         "vectors": {"rows": rows, "size": size, "values": "standard normal, seed 7"},
         "queries": asked,

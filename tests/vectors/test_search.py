@@ -165,3 +165,16 @@ def test_no_cosine_leaves_the_interval():
 @pytest.mark.parametrize("size", [1e200, 1e-200])
 def test_unit_of_huge_and_tiny_vectors(size):
     assert unit(np.array([3.0, -4.0]) * size) == pytest.approx([0.6, -0.8])
+
+
+@pytest.mark.parametrize("held", [1 << 22, 701])
+def test_the_best_row_is_found_wherever_it_stands(monkeypatch, held):
+    monkeypatch.setattr(selection, "SCORES_HELD", held)
+    monkeypatch.setattr(selection, "SET_SIZE", 7)
+    monkeypatch.setattr(selection, "FEWEST_SETS", 4)
+    noise = np.random.default_rng(9).normal(size=(710, 12)).astype(np.float32)
+    for place in [0, 1, *range(690, 710)]:
+        matrix = noise.copy()
+        matrix[place] = 1.0
+        found = ExactIndex(matrix, row_norms(matrix)).search(unit(np.ones((1, 12))), 1)
+        assert found.rows.tolist() == [[place]]
