@@ -2,7 +2,7 @@
 
 A document marks each place with ``<!-- figures:NAME:start -->`` and ``<!-- figures:NAME:end -->``::
 
-    python benchmarks/figures.py            # rewrite README.md and docs/performance.md
+    python benchmarks/figures.py            # rewrite the documents
     python benchmarks/figures.py --check    # change nothing; exit 1 if a document is out of date
 """
 
@@ -14,9 +14,12 @@ import sys
 from collections.abc import Callable
 
 from goals import goals
+from query_figures import queries
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "performance.md")
+DOCUMENTS = tuple(
+    ROOT / name for name in ("README.md", "docs/performance.md", "docs/from-gensim.md")
+)
 _MARKED = re.compile(
     r"(?P<start><!-- figures:(?P<name>[\w-]+):start -->\n)"
     r".*?"
@@ -194,6 +197,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         goals,
         kernels,
         machine,
+        queries,
     )
 }
 
