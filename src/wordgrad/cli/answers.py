@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 VECTORS = typer.Argument(
-    metavar="FILE", help="A file of word vectors, as 'wordgrad train' writes it."
+    metavar="FILE", help="A file of word vectors, in any format that wordgrad reads."
 )
 TOPN = typer.Option("--topn", "-n", help="How many answers to show.")
 RESTRICT = typer.Option(
