@@ -229,6 +229,8 @@ def ngram_hashes(
     owners, hashes = [], []
     for length in range(1, maxn + 1):
         running = place < stop
+        if not running.any():  # whatever maxn a damaged file claims, words end
+            break
         place, stop, word = place[running], stop[running], word[running]
         state, lone_end = state[running], lone_end[running]
         inside = np.ones(len(place), dtype=bool)
