@@ -39,8 +39,44 @@ FACTORS_PER_LOGARITHM = 96
 """Factors 1 + e <= 2 in a product before its logarithm is taken: float32 holds up to 2**127."""
 
 
-def _literal(*arguments: Any) -> bool:
+def literal(*arguments: Any) -> bool:
+    """Whether all of an intrinsic's arguments are integers known when code is generated."""
     return all(isinstance(argument, types.IntegerLiteral) for argument in arguments)
+
+
+def finish_scores(e: Emitter, dots: list[Any], pattern: Any, steps: Any, sums: Any) -> None:
+    """Emit what follows the dot products: scores, steps G and the loss; see :func:`score_tile`."""
+    builder = e.b
+    zero, one = e.constant(0.0), e.constant(1.0)
+    size = 4 * e.lanes
+    product = e.load(sums, size)
+    hinge = e.load(builder.add(sums, ir.Constant(I64, size)), size)
+    for group, scores in enumerate(e.sums(dots)):
+        place = builder.add(pattern, ir.Constant(I64, 3 * group * size))
+        sign, bias, step = (
+            e.load(builder.add(place, ir.Constant(I64, k * size)), size) for k in range(3)
+        )
+        z = e.fma(scores, sign, bias)
+        small = e.exp_of_negative(builder.fneg(e.call("fabs", z)))
+        factor = builder.fadd(one, small)
+        product = builder.fmul(product, factor)
+        # Written so that a NaN passes through to the loss.
+        negative = builder.fcmp_ordered("<", z, zero)
+        hinge = builder.fadd(hinge, builder.select(negative, zero, z))
+        sigma = builder.fdiv(builder.select(negative, small, one), factor)
+        e.store(builder.fmul(step, sigma), builder.add(steps, ir.Constant(I64, group * size)))
+    e.store(product, sums, size)
+    e.store(hinge, builder.add(sums, ir.Constant(I64, size)), size)
+
+
+def ask_for(e: Emitter, table: Any, n_rows: Any, i: Any) -> None:
+    """Emit requests for the cache line at float ``i`` of each of a table's rows."""
+
+    def ask(k: Any, _: list[Any]) -> list[Any]:
+        e.prefetch(e.offset(e.address(table, k), i, 4))
+        return []
+
+    e.loop("soon", ir.Constant(I64, 0), n_rows, 1, [], ask)
 
 
 @intrinsic
@@ -61,18 +97,19 @@ def score_tile(
 
     rows, outputs : tables of R and S row addresses.
     n_floats : int64, padded row length, a multiple of 16.
-    pattern : three vectors a group of ``LANES`` scores: sign, bias, step (``-lr * sign``).
+    pattern : three vectors a group of ``LANES`` scores: sign, bias, step (``-lr * sign``).  Like
+        ``sums``, aligned to a whole vector.
     steps : where G goes, R * S floats row by row; up to ``LANES - 1`` floats after it are garbage.
     sums : two vectors: running product of factors 1 + e, running sum of max(z, 0).  Updated.
     """
-    if not _literal(R, S):
+    if not literal(R, S):
         return None
     n_rows, n_outputs = R.literal_value, S.literal_value
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, _, rows_, outputs_, n_floats_, pattern_, steps_, sums_ = arguments
         e = Emitter(builder)
-        zero, one = e.constant(0.0), e.constant(1.0)
+        zero = e.constant(0.0)
         x = [e.address(rows_, ir.Constant(I64, k)) for k in range(n_rows)]
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
 
@@ -85,25 +122,7 @@ def score_tile(
         dots = e.loop(
             "dots", ir.Constant(I64, 0), n_floats_, e.lanes, [zero] * (n_rows * n_outputs), body
         )
-        size = 4 * e.lanes
-        product = e.load(sums_, size)
-        hinge = e.load(builder.add(sums_, ir.Constant(I64, size)), size)
-        for group, scores in enumerate(e.sums(dots)):
-            place = builder.add(pattern_, ir.Constant(I64, 3 * group * size))
-            sign, bias, step = (
-                e.load(builder.add(place, ir.Constant(I64, k * size)), size) for k in range(3)
-            )
-            z = e.fma(scores, sign, bias)
-            small = e.exp_of_negative(builder.fneg(e.call("fabs", z)))
-            factor = builder.fadd(one, small)
-            product = builder.fmul(product, factor)
-            # Written so that a NaN passes through to the loss.
-            negative = builder.fcmp_ordered("<", z, zero)
-            hinge = builder.fadd(hinge, builder.select(negative, zero, z))
-            sigma = builder.fdiv(builder.select(negative, small, one), factor)
-            e.store(builder.fmul(step, sigma), builder.add(steps_, ir.Constant(I64, group * size)))
-        e.store(product, sums_, size)
-        e.store(hinge, builder.add(sums_, ir.Constant(I64, size)), size)
+        finish_scores(e, dots, pattern_, steps_, sums_)
         return context.get_dummy_value()
 
     return types.void(R, S, *([types.int64] * 6)), codegen
@@ -134,7 +153,7 @@ def update_tile(
     soon : table of ``n_soon`` (at least 1) row addresses.  Their cache lines are asked for, one
         line of each a turn of the outer loop: spread out, the requests find free fill buffers.
     """
-    if not _literal(S):
+    if not literal(S):
         return None
     n_outputs = S.literal_value
 
@@ -158,11 +177,7 @@ def update_tile(
                 e.store_row(total, e.address(after_, c), i)
                 return result
 
-            def ask(k: Any, _: list[Any]) -> list[Any]:
-                e.prefetch(e.offset(e.address(soon_, k), i, 4))
-                return []
-
-            e.loop("soon", ir.Constant(I64, 0), n_soon_, 1, [], ask)
+            ask_for(e, soon_, n_soon_, i)
             new = e.loop("rows", ir.Constant(I64, 0), n_rows_, 1, old, row)
             for value, place in zip(new, o, strict=True):
                 e.store_row(value, place, i)
@@ -178,7 +193,7 @@ def update_tile(
 def combine_rows(
     typingctx: Any, rows: Any, n_rows: Any, target: Any, n_floats: Any, scale: Any
 ) -> Any:
-    """Write ``scale * sum of rows`` to the row at ``target`` (CBOW's hidden vector)."""
+    """Write ``scale * sum of rows`` to the row at ``target``; one row and 1.0 copy it."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows_, n_rows_, target_, n_floats_, scale_ = arguments
