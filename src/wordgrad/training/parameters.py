@@ -62,6 +62,9 @@ class Parameters:
         for start in range(0, n_words, block):
             rows = parameters.W_in[start : start + block]
             rows[:] = (generator.random(rows.shape, np.float32) - 0.5) / vector_size
+        # Zeros come as pages that do not exist yet: have them now, in order, and not one by one
+        # wherever the first windows happen to write.
+        parameters.W_out_rows.fill(0.0)
         return parameters
 
     @property
