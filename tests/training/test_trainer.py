@@ -170,7 +170,7 @@ def test_compiling_leaves_no_trace(corpus):
     """The first call of a kernel works on throw-away parameters."""
     trainer = Trainer(corpus, config())
     before = trainer.parameters.W_in_rows.copy()
-    trainer._compile()
+    trainer.runner.compile(trainer.parameters)
     np.testing.assert_array_equal(trainer.parameters.W_in_rows, before)
     assert not trainer.parameters.W_out_rows.any()
 
@@ -297,9 +297,9 @@ def test_a_corpus_of_one_pair():
 def test_the_trainers_span_is_the_engines(corpus):
     """Large corpora are cut into spans of 20,000 tokens, small ones into 200 of at least 500."""
     trainer = Trainer(corpus, config())
-    assert next(trainer._spans(0)) == Span(0, 500, 0, trainer.config.initial_rate)
+    assert next(trainer.runner.spans(0)) == Span(0, 500, 0, trainer.config.initial_rate)
     with encode_corpus([["a", "b"] * 100_000], min_count=1) as long:
         trainer = Trainer(long, config())
-        spans = list(trainer._spans(0))
+        spans = list(trainer.runner.spans(0))
     assert {span.stop - span.start for span in spans} == {1000}
     assert spans[-1].stop == 200_000

@@ -1,0 +1,31 @@
+"""One line of a training's history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    loss : float
+        Mean loss a pair over the epoch, in nats.
+    pairs, words : int
+        Pairs trained on; tokens of the corpus passed, subsampled ones included.
+    seconds : float
+        Wall-clock time of the epoch's training alone: no reading, no compilation.
+    learning_rate : float
+        At the epoch's end.
+    """
+
+    epoch: int
+    loss: float
+    pairs: int
+    words: int
+    seconds: float
+    learning_rate: float

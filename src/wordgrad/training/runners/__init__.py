@@ -1,0 +1,16 @@
+"""Runners: which steps make an epoch, in which order, and which thread takes them."""
+
+from __future__ import annotations
+
+from wordgrad.text.corpus import EncodedCorpus
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines.protocol import SamplingTables
+from wordgrad.training.runners.protocol import Runner, Step
+from wordgrad.training.runners.spans import SpanRunner
+
+__all__ = ["Runner", "Step", "make_runner"]
+
+
+def make_runner(corpus: EncodedCorpus, config: TrainingConfig) -> Runner:
+    """Return the runner that the settings ask for."""
+    return SpanRunner(config, SamplingTables(corpus, config))

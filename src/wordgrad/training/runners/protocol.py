@@ -1,0 +1,45 @@
+"""What a runner is: the order in which an epoch's work is done, and by whom.
+
+An engine knows how to take a step; a runner knows which steps make an epoch, in which order, and
+which thread takes them.  The trainer asks a runner for one epoch at a time, from any position, and
+may pause it: that is all that progress, checkpoints and resuming need to know.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import NamedTuple, Protocol
+
+from wordgrad.training.engines.protocol import Loss
+from wordgrad.training.parameters import Parameters
+
+
+class Step(NamedTuple):
+    """A piece of an epoch that has been trained on: positions ``start`` to ``stop``."""
+
+    start: int
+    stop: int
+    loss: Loss
+    learning_rate: float
+
+
+class Runner(Protocol):
+    """Runs epochs, from any position of them, until it is asked to pause."""
+
+    length: int
+    """Number of positions in an epoch: the tokens of the corpus."""
+
+    def compile(self, parameters: Parameters) -> None:
+        """Make ready what the first step would wait for, and change nothing."""
+
+    def run(
+        self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
+    ) -> Generator[Step, None, None]:
+        """Train on an epoch (from 0) from position ``start``, a step at a time.
+
+        Steps may come in any order.  Once ``pause`` is set no more are begun, those begun are
+        ended and given, and iteration stops: the positions given are then all those from ``start``
+        to some position, from which a later call goes on.  Closing the iterator ends every
+        thread.
+        """

@@ -1,0 +1,49 @@
+"""What every runner keeps to: positions once each, pauses from which a later call goes on."""
+
+import threading
+
+import pytest
+
+from wordgrad.text.corpus import encode_corpus
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.parameters import Parameters
+from wordgrad.training.runners import make_runner
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    sentences = [f"a{i % 7} b{i % 5} c{i % 11} d{i % 3}" for i in range(3000)]
+    with encode_corpus(sentences, min_count=1) as encoded:
+        yield encoded
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_paused_epoch_goes_on_where_it_ended(corpus, workers):
+    config = TrainingConfig(vector_size=8, workers=workers)
+    runner = make_runner(corpus, config)
+    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
+    position, visits, n_calls = 0, [], 0
+    while position < runner.length:
+        pause, steps = threading.Event(), []
+        for step in runner.run(parameters, 0, position, pause):
+            steps.append(step)
+            if len(steps) == 3:
+                pause.set()
+        stop = position + sum(step.stop - step.start for step in steps)
+        assert sorted((s.start, s.stop) for s in steps)[-1][1] == stop
+        position, n_calls = stop, n_calls + 1
+        visits += steps
+    assert n_calls > 1
+    edges = sorted((step.start, step.stop) for step in visits)
+    assert [start for start, _ in edges] == [0] + [stop for _, stop in edges[:-1]]
+    rates = [step.learning_rate for step in sorted(visits)]
+    assert rates == sorted(rates, reverse=True)
+
+
+def test_a_pause_before_the_first_step_does_nothing(corpus):
+    runner = make_runner(corpus, TrainingConfig(vector_size=8, workers=2))
+    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
+    pause = threading.Event()
+    pause.set()
+    assert list(runner.run(parameters, 0, 0, pause)) == []
+    assert not parameters.W_out_rows.any()
