@@ -17,6 +17,18 @@ def corpus():
         yield encoded
 
 
+class AfterSteps(threading.Event):
+    """Set once it was asked ``n`` times: whatever the threads' speed, some steps are left over."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.left = n
+
+    def is_set(self):
+        self.left -= 1
+        return self.left < 0
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_paused_epoch_goes_on_where_it_ended(corpus, workers):
     config = TrainingConfig(vector_size=8, workers=workers)
@@ -24,11 +36,7 @@ def test_a_paused_epoch_goes_on_where_it_ended(corpus, workers):
     parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
     position, visits, n_calls = 0, [], 0
     while position < runner.length:
-        pause, steps = threading.Event(), []
-        for step in runner.run(parameters, 0, position, pause):
-            steps.append(step)
-            if len(steps) == 3:
-                pause.set()
+        steps = list(runner.run(parameters, 0, position, AfterSteps(3)))
         stop = position + sum(step.stop - step.start for step in steps)
         assert sorted((s.start, s.stop) for s in steps)[-1][1] == stop
         position, n_calls = stop, n_calls + 1
