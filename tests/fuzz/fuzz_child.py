@@ -93,8 +93,8 @@ def main() -> None:
     counts = {"read": 0, "refused": 0, "failed": 0}
     stop = number + cases
     while number < stop and time.monotonic() < until:
-        data = case_bytes(name, seed, number)
         marker.write_text(str(number))
+        data = case_bytes(name, seed, number)
         signal.alarm(SECONDS_A_CASE)
         outcome, why = run_case(name, data, random.Random(f"options {seed} {number}"))
         signal.alarm(0)

@@ -182,7 +182,7 @@ def _mend_checksum(header: Any, tensors: bytes) -> None:
             start, stop = header[name]["data_offsets"]
             value = zlib.crc32(tensors[start:stop], value)
         metadata["crc32.rest"] = f"{value:08x}"
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         pass  # so broken that no checksum is looked at
 
 
