@@ -63,11 +63,13 @@ def run_case(name: str, data: bytes, rng: random.Random) -> tuple[str, str]:
     except WordgradError as error:
         sentence = str(error)
         fine = "\n" not in sentence and len(sentence) < 4000
-        outcome = ("refused", "") if fine else ("failed", f"a message of {len(sentence)} characters")
+        outcome = (
+            ("refused", "") if fine else ("failed", f"a message of {len(sentence)} characters")
+        )
     except BaseException as error:
         last = traceback.format_exception(error)[-8:]
         outcome = ("failed", f"{type(error).__name__}: {error}\n{''.join(last)}"[:4000])
-    left = [one for one in Path(os.environ["TMPDIR"]).iterdir()]
+    left = list(Path(os.environ["TMPDIR"]).iterdir())
     if left:
         outcome = ("failed", f"left behind: {left}")
     known = (path.name, "v.tsv", "v.metadata.tsv", "folder", "loss.html", "NUMBA")

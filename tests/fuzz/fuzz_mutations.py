@@ -32,7 +32,18 @@ TEXTS += (b"\\ud800", b"\\udc00\\ud800", b"\\u0000", b"null", b"true", b"{}", b"
 TEXTS += (b"[" * 3000, b'{"a":' * 3000, b"9" * 400, b"../../x", b"/etc/passwd", b"cos\nsystem\n.")
 
 JSON_VALUES: tuple[Any, ...] = (None, True, -1, 0, 1, 1 << 31, 10**12, 1 << 63, 10**30, 1e308, -0.5)
-JSON_VALUES += (float("nan"), float("inf"), "", "\0", "\ud800", "F64", "U8", "I64", "BOOL", "x" * 999)
+JSON_VALUES += (
+    float("nan"),
+    float("inf"),
+    "",
+    "\0",
+    "\ud800",
+    "F64",
+    "U8",
+    "I64",
+    "BOOL",
+    "x" * 999,
+)
 JSON_VALUES += ([], {}, [[]], [0, 10**18], [1, 2, 3], {"a": {"b": []}}, {"loss": None}, "1e5")
 
 
@@ -105,7 +116,9 @@ def _integer(rng: random.Random, data: bytes) -> bytes:
     size = rng.choice((1, 2, 4, 8))
     place = _place(rng, data)
     number = rng.choice(NUMBERS) & ((1 << 8 * size) - 1)
-    return data[:place] + number.to_bytes(size, rng.choice(("little", "big"))) + data[place + size :]
+    return (
+        data[:place] + number.to_bytes(size, rng.choice(("little", "big"))) + data[place + size :]
+    )
 
 
 def _digits(rng: random.Random, data: bytes) -> bytes:

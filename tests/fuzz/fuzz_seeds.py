@@ -63,7 +63,9 @@ def fasttext_model(minn: int = 2, maxn: int = 3, bucket: int = 5) -> bytes:
     """A model of fastText after the layout in :mod:`wordgrad.vectors.formats.fasttext`."""
     size, rows = 4, len(WORDS) + bucket
     numbers = (12, size, 5, 1, 1, 5, 1, 1, 2, bucket, minn, maxn, 100)
-    head = struct.pack("<4si12id3i2q", struct.pack("<i", 793712314), *numbers, 1e-4, 8, 8, 0, 99, -1)
+    head = struct.pack(
+        "<4si12id3i2q", struct.pack("<i", 793712314), *numbers, 1e-4, 8, 8, 0, 99, -1
+    )
     entries = b"".join(word.encode() + b"\0" + struct.pack("<qb", 9, 0) for word in WORDS)
     matrix = np.random.default_rng(6).normal(size=(rows, size)).astype("<f4").tobytes()
     return head + entries + struct.pack("<?2q", False, rows, size) + matrix
@@ -77,7 +79,9 @@ def text() -> bytes:
 def json_lines() -> bytes:
     """Lines of objects with text, a number and something nested."""
     rows = [{"text": line, "n": i, "x": {"y": [i]}} for i, line in enumerate(LINES * 2)]
-    return "".join(json.dumps(row, ensure_ascii=i % 2 == 0) + "\n" for i, row in enumerate(rows)).encode()
+    return "".join(
+        json.dumps(row, ensure_ascii=i % 2 == 0) + "\n" for i, row in enumerate(rows)
+    ).encode()
 
 
 def table(separator: str) -> bytes:

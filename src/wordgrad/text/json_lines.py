@@ -116,15 +116,10 @@ def without_lone_surrogates(
 
 
 def _row(line: bytes) -> dict[str, Any]:
-    # A whole number may have thousands of digits, and int() refuses them.
-    row = json.loads(line.decode(), strict=False, parse_int=_whole)
+    row = json.loads(line.decode(), strict=False)
     if not isinstance(row, dict):
         raise ValueError("not an object")
     return row
-
-
-def _whole(digits: str) -> int:
-    return 0
 
 
 def _polars_type(kinds: set[type]) -> type[pl.DataType]:

@@ -46,8 +46,8 @@ class Seams:
         ):
             raise InputError(
                 f"{self._name} holds a line of more than {LONGEST_WHOLE_LINE >> 20} MiB, which is "
-                "matched in parts, and the matches of pattern depend on where it is cut; break such "
-                "lines, or use a pattern without ^ and $ whose matches hold no white space."
+                "matched in parts, and the matches of pattern depend on where it is cut; break "
+                "such lines, or use a pattern without ^ and $ whose matches hold no white space."
             )
         if piece.starts:
             self._name = piece.starts[-1].name

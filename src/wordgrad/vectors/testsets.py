@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from wordgrad.errors import InputError
 
-
 LARGEST = 64 << 20
 """Bytes of a test set.  The largest that are published take less than one; what is larger is a
 file given by mistake, or a device that never ends."""
