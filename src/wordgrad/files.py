@@ -12,6 +12,12 @@ from pathlib import Path
 
 from wordgrad.errors import OutputError
 
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+}
+
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Raise :class:`OutputError` unless ``path`` can be written; nothing is left behind.
@@ -75,8 +81,7 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space" if full else "check the folder and its permissions"
+        remedy = _remedy(error)
         raise OutputError(
             f"{target} could not be written ({error.strerror or error}); {remedy} and try again; "
             "a file that was there before is unchanged."
@@ -106,6 +111,15 @@ def _exists(target: Path) -> OutputError:
     return OutputError(
         f"The output {target} exists already; choose another name, or allow it to be "
         "replaced with overwrite (--overwrite)."
+    )
+
+
+def _remedy(error: OSError) -> str:
+    # Libraries written in Rust tell the number in their message alone.
+    numbers = [error.errno] + [n for n in _REMEDIES if f"(os error {n})" in str(error)]
+    return next(
+        (_REMEDIES[number] for number in numbers if number in _REMEDIES),
+        "check the folder and its permissions",
     )
 
 

@@ -5,6 +5,22 @@ from __future__ import annotations
 import sys
 
 
+def run() -> None:
+    """Be the whole process: run the command, and let nothing disturb the end.
+
+    What remains after :func:`main` is the interpreter's tidying.  Its exit code is settled, and a
+    Ctrl-C would only make a failure of what was done.
+    """
+    try:
+        main()
+    finally:
+        import signal
+
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 def main() -> None:
     """Run the command that the arguments name, and exit with its code.
 
