@@ -104,6 +104,19 @@ def test_a_row_has_a_limit_and_a_file_has_none(tmp_path, monkeypatch, name, data
     assert {"a", "b"} <= set(words(path))
 
 
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl"])
+def test_messages_stay_short_where_names_of_columns_do_not(tmp_path, suffix):
+    path = tmp_path / f"wide.{suffix}"
+    names = [f"{i}{'x' * 5000}" for i in range(50)]
+    if suffix == "jsonl":
+        path.write_text(json.dumps(dict.fromkeys(names, "a")) + "\n")
+    else:
+        path.write_text(("," if suffix == "csv" else "\t").join(names) + "\n")
+    with pytest.raises(InputError, match=r"'1x{39}\.\.\.', .* and 30 more") as caught:
+        words(path)
+    assert len(str(caught.value)) < 2000
+
+
 class TestHalfASurrogatePair:
     """Escaped in JSON it is no character, and Polars would make U+0000 of it."""
 

@@ -232,4 +232,4 @@ def whole_rows(blocks: Iterator[bytes], name: str = "The table") -> Iterator[byt
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0][:300]
