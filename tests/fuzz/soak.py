@@ -15,7 +15,6 @@ import json
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,11 +29,10 @@ sys.path += [str(ROOT / "benchmarks"), str(HERE.parent / "load")]
 from fuzz_campaign import campaign  # noqa: E402
 from fuzz_child import MEMORY, SECONDS_A_CASE, case_bytes  # noqa: E402
 from fuzz_targets import TARGETS  # noqa: E402
-from load_runs import stop_somewhere, write_text  # noqa: E402
+from load_runs import TRAIN, child, stop_somewhere, write_text, write_zipf  # noqa: E402
 from machine import RESULTS, circumstances, write_json  # noqa: E402
 
 SHARES = {"fuzz": 0.6, "stops": 0.2, "memory": 0.2}
-MEMORY_LIMIT = 4 << 30
 GIGABYTE = 1_000_000_000
 MOST_FOR_READING = 700_000_000  # bytes of memory, whatever the text
 SIZES = ("lines", "line", "pattern", "packed")  # these take as long as a gigabyte takes
@@ -96,43 +94,12 @@ def stops(minutes: float, seed: int) -> dict[str, Any]:
     return {"signals": found, "wrong": wrong, "passed": not wrong}
 
 
-TRAIN = """
-import json, sys, time
-from wordgrad import Word2Vec
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
-samples, began, last = [], time.monotonic(), 0.0
-def progress(record):
-    global last
-    now = time.monotonic() - began
-    if hasattr(record, "epoch") and now - last >= 1.0:
-        samples.append((round(now, 1), resident(), record.words_done))
-        last = now
-    if now > float(sys.argv[2]):
-        raise KeyboardInterrupt
-model = Word2Vec(vector_size=100, epochs=1_000_000, workers=2, progress=progress)
-try:
-    model.fit(sys.argv[1])
-except KeyboardInterrupt:
-    pass
-print(json.dumps({"samples": samples, "epochs": len(model.history_)}))
-"""
-
-
 def memory(minutes: float, seed: int) -> dict[str, Any]:
     """Resident memory over a long training, by the second."""
-    import numpy as np
-
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         text = Path(folder) / "text.txt"
-        draw = np.random.default_rng(seed)
-        with open(text, "w") as file:  # words as frequent as in a text: the n-th in 1/n of cases
-            for _ in range(200):
-                ids = np.minimum(draw.zipf(1.2, 20_000), 50_000)
-                rows = ids.reshape(-1, 20)
-                file.writelines(" ".join(f"w{i}" for i in row) + "\n" for row in rows)
-        done = _child(TRAIN, text, 60 * minutes)
+        write_zipf(text, tokens=4_000_000, seed=seed)
+        done = child(TRAIN, text, 60 * minutes)
     samples = done["samples"]
     quarter = max(1, len(samples) // 4)
     first = max(size for _, size, _ in samples[:quarter])
@@ -174,7 +141,7 @@ def _gigabyte(*, one_line: bool, pattern: str = "", packed: bool = False) -> dic
         with gzip.open(text, "wb", 6) if packed else open(text, "wb") as file:
             for _ in range(GIGABYTE // len(part)):
                 file.write(part)
-        found = {"bytes_on_disk": text.stat().st_size, **_child(READ, text, pattern)}
+        found = {"bytes_on_disk": text.stat().st_size, **child(READ, text, pattern)}
     whole = found["tokens"] == GIGABYTE // 40 * 10
     return {**found, "passed": whole and found["peak_bytes"] < MOST_FOR_READING}
 
@@ -197,16 +164,6 @@ def pattern(minutes: float, seed: int) -> dict[str, Any]:
 def packed(minutes: float, seed: int) -> dict[str, Any]:
     """A gigabyte that takes a few megabytes on disk."""
     return _gigabyte(one_line=False, packed=True)
-
-
-def _child(code: str, *arguments: object) -> Any:
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_LIMIT},) * 2)\n"
-    done = subprocess.run(
-        [sys.executable, "-c", limited + code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return json.loads(done.stdout)
 
 
 def soak(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,7 @@ CODES = {
     signal.SIGTERM: (0, 143, -signal.SIGTERM),
     signal.SIGKILL: (0, -signal.SIGKILL),
 }
+MOST_ADDRESSES, MOST_MEMORY = 6 << 30, 2 << 30  # bytes
 OLD = WordVectors(["old"], [[1.0, 2.0]])
 
 
@@ -30,6 +33,59 @@ def write_text(path: Path, words: int = 40_000, tokens: int = 200_000) -> None:
     ids = np.concatenate([np.arange(words), draw.integers(0, words, tokens - words)])
     lines = (" ".join(f"w{i}" for i in row) for row in ids.reshape(-1, 20))
     path.write_text("\n".join(lines) + "\n")
+
+
+TRAIN = """
+import json, sys, time
+from wordgrad import Word2Vec
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+samples, began, last = [], time.monotonic(), 0.0
+def progress(record):
+    global last
+    now = time.monotonic() - began
+    if hasattr(record, "epoch") and now - last >= 1.0:
+        samples.append((round(now, 1), resident(), record.words_done))
+        last = now
+    if now > float(sys.argv[2]):
+        raise KeyboardInterrupt
+model = Word2Vec(vector_size=100, epochs=1_000_000, workers=2, progress=progress)
+try:
+    model.fit(sys.argv[1])
+except KeyboardInterrupt:
+    pass
+print(json.dumps({"samples": samples, "epochs": len(model.history_)}))
+"""
+
+
+def write_zipf(path: Path, tokens: int, seed: int) -> None:
+    """Words as frequent as in a text: the n-th in about 1/n of the cases."""
+    draw = np.random.default_rng(seed)
+    with open(path, "w") as file:
+        for _ in range(max(1, tokens // 20_000)):
+            rows = np.minimum(draw.zipf(1.2, 20_000), 50_000).reshape(-1, 20)
+            file.writelines(" ".join(f"w{i}" for i in row) + "\n" for row in rows)
+
+
+def child(code: str, *arguments: object) -> Any:
+    """What a script prints as JSON, run in a process that cannot eat the machine's memory.
+
+    Addresses are cheap and memory is not: the first are limited by the system, the second is
+    looked at some times a second.
+    """
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({MOST_ADDRESSES},) * 2)\n"
+    command = [sys.executable, "-c", limit + code, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        statm = Path(f"/proc/{process.pid}/statm")
+        while process.poll() is None:
+            if statm.exists() and int(statm.read_text().split()[1]) * 4096 > MOST_MEMORY:
+                process.kill()
+                raise AssertionError(f"more than {MOST_MEMORY} bytes of memory")
+            time.sleep(0.2)
+        said = process.stdout.read()
+        assert process.returncode == 0, process.returncode
+    return json.loads(said)
 
 
 def start(text: Path, output: Path, temporary: Path, *more: object) -> subprocess.Popen[str]:
