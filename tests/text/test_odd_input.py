@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 
 from wordgrad.errors import InputError
@@ -236,6 +237,24 @@ class TestLinesTooLongToBeMatchedWhole:
         path = tmp_path / "lines.txt"
         path.write_text("to be\n" * 2_000 + "or not\n")
         assert words(path, pattern="^.+$") == ["or not", "to be"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+@pytest.mark.parametrize("suffix", [".txt", ".csv", ".jsonl", ".parquet"])
+def test_names_that_are_not_utf8(tmp_path, suffix):
+    named, path = tmp_path / f"a{suffix}", tmp_path / os.fsdecode(b"\xff\xe9" + suffix.encode())
+    frame = pl.DataFrame({"text": ["a b"]})
+    if suffix == ".parquet":
+        frame.write_parquet(named)
+    else:
+        named.write_text(frame.write_ndjson() if suffix == ".jsonl" else "text\na b\n")
+    named.rename(path)
+    if suffix == ".parquet":
+        with pytest.raises(InputError, match=r"name that is not UTF-8.*; rename it") as e:
+            words(path)
+        str(e.value).encode()  # can be shown anywhere
+    else:
+        assert {"a", "b"} <= set(words(path))
 
 
 @posix

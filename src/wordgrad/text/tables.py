@@ -6,6 +6,7 @@ does not grow with the file and compressed files need no copy.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -99,6 +100,13 @@ def _as_lines(texts: pl.Series) -> bytes:
 def _parquet_cells(file: TextFile, column: str | None) -> Iterator[Cells]:
     import polars as pl
 
+    try:
+        os.fspath(file.path).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{str(file.path)!a} has a name that is not UTF-8, by which Polars opens no Parquet "
+            "file; rename it."
+        ) from None
     try:
         frame = pl.scan_parquet(file.path, glob=False)
         name = choose_column(file.path, frame.collect_schema(), column)
