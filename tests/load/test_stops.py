@@ -81,6 +81,24 @@ def test_handlers_are_put_back():
     assert exit_code(caught.value) == 143
 
 
+def test_a_second_request_does_not_cut_the_tidying_short():
+    tidied = []
+
+    def asked_twice():
+        with stopping_in_order():
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                signal.pause()
+            finally:
+                os.kill(os.getpid(), signal.SIGHUP)
+                os.kill(os.getpid(), signal.SIGTERM)
+                tidied.append(True)
+
+    with pytest.raises(Stopped, match="stopped by SIGTERM"):
+        asked_twice()
+    assert tidied == [True]
+
+
 def test_a_stop_before_the_command_begins(monkeypatch):
     """While the arguments are read, say."""
     from wordgrad.cli import app
