@@ -19,9 +19,9 @@ from wordgrad.vectors import WordVectors, load
 
 CODES = {
     # Before the program has begun to listen, the system ends it by the signal itself.
-    signal.SIGINT: (0, 130, -signal.SIGINT),
-    signal.SIGTERM: (0, 143, -signal.SIGTERM),
-    signal.SIGKILL: (0, -signal.SIGKILL),
+    "SIGINT": (0, 130, -2),
+    "SIGTERM": (0, 143, -15),
+    "SIGKILL": (0, -9),
 }
 MOST_ADDRESSES, MOST_MEMORY = 6 << 30, 2 << 30  # bytes
 OLD = WordVectors(["old"], [[1.0, 2.0]])
@@ -164,7 +164,7 @@ def _is_saving(folder: Path) -> bool:
 
 
 def _faults(number, code, said, folder, temporary, *, replaced):  # type: ignore[no-untyped-def]
-    if code not in CODES[number]:
+    if code not in CODES[number.name]:
         yield f"exit code {code}: {said}"
     if "it did not stop" in said or ("Traceback" in said and code != -number):
         yield said
@@ -177,6 +177,6 @@ def _faults(number, code, said, folder, temporary, *, replaced):  # type: ignore
         yield "the file of before is gone"
     if code == 0 and "old" in load(folder / "v.safetensors"):
         yield "done, but not written"
-    if number != signal.SIGKILL:  # which no program can tidy up after
+    if number.name != "SIGKILL":  # which no program can tidy up after
         for path in [*_parts(folder), *temporary.iterdir()]:
             yield f"{path.name} was left behind"

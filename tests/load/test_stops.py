@@ -8,7 +8,7 @@ import signal
 import sys
 
 import pytest
-from load_runs import start, stop_somewhere, write_text
+from load_runs import CODES, start, stop_somewhere, write_text
 
 from wordgrad.cli import main
 from wordgrad.cli.keeping import keep_partial, save_or_keep
@@ -28,10 +28,11 @@ def text(tmp_path_factory):
 
 
 @pytest.mark.parametrize("saving", [False, True], ids=["anywhere", "saving"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stop_leaves_nothing_half_written(text, tmp_path, number, saving):
+@pytest.mark.parametrize("name", CODES)
+def test_a_stop_leaves_nothing_half_written(text, tmp_path, name, saving):
     """Six of the many that ``tests/fuzz/soak.py`` tries."""
-    rng = random.Random(f"{number.name} {saving}")
+    rng = random.Random(f"{name} {saving}")
+    number = signal.Signals[name]
     stop = stop_somewhere(text, tmp_path / "work", number, rng, saving=saving)
     assert stop.wrong == []
 
