@@ -22,6 +22,9 @@ LONGEST_TOKEN = 16 << 20
 LONGEST_ROW = 64 << 20
 """Bytes of one row of a table, which is parsed whole and takes about ten times as many."""
 
+# Four bytes of zstd can stand for 128 KiB, and all that a piece stands for is made at once.
+_ZSTD_READ, _ZSTD_PIECE = 64 << 10, 1 << 10
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -154,21 +157,21 @@ def _zstd_chunks(read: Callable[[int], bytes], name: str) -> Iterator[bytes]:
 
     decoder = zstandard.ZstdDecompressor().decompressobj()
     inside = False
-    compressed = read(BLOCK_BYTES // 8)
+    compressed = read(_ZSTD_READ)
     while compressed:
         inside = True
+        piece, compressed = compressed[:_ZSTD_PIECE], compressed[_ZSTD_PIECE:]
         try:
-            data = decoder.decompress(compressed)
+            data = decoder.decompress(piece)
         except zstandard.ZstdError as error:
             raise _damaged(name, error) from error
-        if data:
-            yield data
-        compressed = b""
+        for start in range(0, len(data), BLOCK_BYTES):
+            yield data[start : start + BLOCK_BYTES]
         if decoder.eof:  # the next frame, if any, begins here
-            compressed = decoder.unused_data
+            compressed = decoder.unused_data + compressed
             decoder = zstandard.ZstdDecompressor().decompressobj()
             inside = False
-        compressed = compressed or read(BLOCK_BYTES // 8)
+        compressed = compressed or read(_ZSTD_READ)
     if inside:
         raise _cut_short(name)
 

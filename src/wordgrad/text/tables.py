@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 _PARQUET_ROWS = 4096
+MOST_COLUMNS = 100_000
+"""Of CSV and TSV; each takes some 4 kB, whatever is in it."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +186,7 @@ class _Rows:
 
         separator = _SEPARATORS[self._file.format]
         if first:
+            self._check_width(data, separator)
             head = pl.read_csv(data, separator=separator, infer_schema_length=1000, n_rows=1000)
             self._column = choose_column(
                 self._file.path, head.schema, self._column, all_are_text=True
@@ -197,6 +200,14 @@ class _Rows:
             schema=dict.fromkeys(self._names, pl.String),
         )
         return frame[self._column]
+
+    def _check_width(self, data: bytes, separator: str) -> None:
+        columns = data.partition(b"\n")[0].count(separator.encode()) + 1
+        if columns > MOST_COLUMNS:
+            raise InputError(
+                f"{self._file.path} has {columns} columns in its first line, and at most "
+                f"{MOST_COLUMNS} are read; keep those that are needed, or correct the suffix."
+            )
 
     def _not_parsed(self, data: bytes, error: Exception) -> InputError:
         line, reason = f"in lines {self._lines + 1} to {self._lines + data.count(bytes([10]))}", ""
