@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -44,10 +45,12 @@ def exit_code(error: BaseException) -> int:
 def stopping_in_order() -> Iterator[None]:
     """Raise :class:`Stopped` in the main thread when asked to end, within the block.
 
-    A signal that is ignored stays so: ``nohup`` asks for that.
+    A signal that is ignored stays so: ``nohup`` asks for that.  In another thread than the main one
+    nothing is changed, for Python handles signals there alone.
     """
     before = {}
-    for name in _REQUESTS:
+    in_main = threading.current_thread() is threading.main_thread()
+    for name in _REQUESTS if in_main else ():
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             before[number] = signal.signal(number, _stop)
