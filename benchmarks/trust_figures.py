@@ -30,8 +30,9 @@ def fuzz() -> str:
     panics = sum(one["panics"] for one in every)
     return (
         f"{table(head, rows)}\n"
-        f"Run of {found['date'][:10]}, seed {found['seed']}. Polars' threads panicked {panics} "
-        "times on damaged Parquet; each became an ordinary error.\n"
+        f"Last run {found['date'][:10]}, with the code as it was then; seeds "
+        f"{', '.join(map(str, found['seeds']))}. Polars' threads panicked {panics} times on damaged "
+        "Parquet; each became an ordinary error.\n"
     )
 
 

@@ -11,6 +11,7 @@ anything failed.  Linux.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import shutil
@@ -35,31 +36,35 @@ from machine import RESULTS, circumstances, write_json  # noqa: E402
 SHARES = {"fuzz": 0.6, "stops": 0.2, "memory": 0.2}
 GIGABYTE = 1_000_000_000
 MOST_FOR_READING = 700_000_000  # bytes of memory, whatever the text
+COUNTED = ("inputs", "read", "refused", "failed", "panics", "seconds")
 SIZES = ("lines", "line", "pattern", "packed")  # these take as long as a gigabyte takes
 
 
 def fuzz(minutes: float, seed: int) -> bool:
-    """Damaged files for every reader; ``fuzz.json``."""
-    targets: dict[str, Any] = {}
-    failures: list[str] = []
+    """Damaged files for every reader; ``fuzz.json``.
+
+    Runs of the same source code add up, so that a long one may be done in pieces.
+    """
+    path, source = RESULTS / "fuzz.json", _source()
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if before.get("source") != source or seed in before["seeds"]:
+        before = {"targets": {}, "failures": [], "seeds": []}
+    targets, failures = before["targets"], before["failures"]
     for target in TARGETS:
         tally = campaign(target.name, seed, seconds=60 * minutes / len(TARGETS))
         failures += tally.failures
+        cell = targets.setdefault(target.name, dict.fromkeys(COUNTED, 0))
         targets[target.name] = {
             "family": target.family,
-            "inputs": tally.inputs,
-            "read": tally.read,
-            "refused": tally.refused,
-            "failed": tally.failed,
-            "panics": tally.panics,
-            "seconds": round(tally.seconds, 1),
+            **{name: round(cell[name] + getattr(tally, name), 1) for name in COUNTED},
         }
         print(f"{target.name}: {targets[target.name]}", flush=True)
     record = {
         "question": "Does any reader do anything but read or refuse a damaged file?",
         "method": "files of our own, damaged blindly and by format, read in a process with limits",
         **circumstances(),
-        "seed": seed,
+        "source": source,
+        "seeds": [*before["seeds"], seed],
         "limits": {"seconds_a_case": SECONDS_A_CASE, "bytes_beyond_libraries": MEMORY},
         "targets": targets,
         "failures": failures,
@@ -68,6 +73,14 @@ def fuzz(minutes: float, seed: int) -> bool:
     for failure in failures:
         print(failure)
     return not failures
+
+
+def _source() -> str:
+    """What was tried: a digest of the readers' code and of the harness."""
+    digest = hashlib.sha256()
+    for file in sorted([*(ROOT / "src").rglob("*.py"), *HERE.glob("fuzz_*.py")]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def stops(minutes: float, seed: int) -> dict[str, Any]:
