@@ -28,11 +28,11 @@ def fuzz() -> str:
     rows.append(_row("together", every))
     head = ["damaged inputs", "readers", "tried", "read", "refused", "anything else", "seconds"]
     panics = sum(one["panics"] for one in every)
+    seeds = ", ".join(map(str, found["seeds"]))
     return (
         f"{table(head, rows)}\n"
-        f"Last run {found['date'][:10]}, with the code as it was then; seeds "
-        f"{', '.join(map(str, found['seeds']))}. Polars' threads panicked {panics} times on damaged "
-        "Parquet; each became an ordinary error.\n"
+        f"Last run on {found['date'][:10]}, seeds {seeds}. Polars' threads panicked {panics} times "
+        "on damaged Parquet; each became an ordinary error.\n"
     )
 
 
