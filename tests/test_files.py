@@ -73,3 +73,74 @@ def test_outputs_are_checked_before_the_work(tmp_path):
     with pytest.raises(OutputError, match="is a directory; name a file in it"):
         check_output(tmp_path)
     assert os.listdir(tmp_path) == ["here"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
+    target = tmp_path / "a"
+
+    def write_while_another_is_faster():
+        with atomic_write(target, overwrite=False) as temporary:
+            temporary.write_bytes(b"mine")
+            target.write_bytes(b"theirs")
+
+    with pytest.raises(OutputError, match="a exists already; choose another name"):
+        write_while_another_is_faster()
+    assert target.read_bytes() == b"theirs"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("faster", [False, True])
+def test_so_too_where_there_are_no_links(tmp_path, monkeypatch, faster):
+    def refuse(*_args):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    target = tmp_path / "a"
+
+    def write():
+        with atomic_write(target, overwrite=False) as temporary:
+            temporary.write_bytes(b"mine")
+            if faster:
+                target.write_bytes(b"theirs")
+
+    if faster:
+        with pytest.raises(OutputError, match="exists already"):
+            write()
+    else:
+        write()
+    assert target.read_bytes() == (b"theirs" if faster else b"mine")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@posix
+def test_devices_and_pipes_are_no_outputs(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in ("/dev/full", "/dev/null", pipe):
+        with pytest.raises(OutputError, match="is a device or a pipe; name a file"):
+            check_output(path, overwrite=True)
+
+
+@posix
+def test_a_link_stays_and_what_it_names_is_written(tmp_path):
+    link, target = tmp_path / "link", tmp_path / "folder" / "target"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for content in (b"new", b"newer"):
+        check_output(link, overwrite=True)
+        with atomic_write(link) as temporary:
+            temporary.write_bytes(content)
+        assert link.is_symlink()
+        assert target.read_bytes() == content
+    with pytest.raises(OutputError, match="exists already"):
+        check_output(link)
+    assert os.listdir(target.parent) == ["target"]
+
+
+@posix
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "x" * 250])
+def test_a_name_as_long_as_names_may_be(tmp_path, name):
+    target = check_output(tmp_path / name)
+    with atomic_write(target, overwrite=False) as temporary:
+        temporary.write_bytes(b"whole")
+    assert os.listdir(tmp_path) == [name]

@@ -1,6 +1,6 @@
 """``python -m wordgrad`` is the command ``wordgrad``."""
 
-from wordgrad.cli import main
+from wordgrad.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -12,6 +12,12 @@ from pathlib import Path
 
 from wordgrad.errors import OutputError
 
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+}
+
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Raise :class:`OutputError` unless ``path`` can be written; nothing is left behind.
@@ -19,17 +25,16 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     Called before long work starts, so that hours of training never end in "permission denied".
     The folder must exist and take a new file; the file itself must not exist, unless ``overwrite``.
     """
-    target = Path(path)
+    target = _followed(path)
     folder = target.parent
     if target.is_dir():
         raise OutputError(f"The output {target} is a directory; name a file in it.")
     if not folder.is_dir():
         raise OutputError(f"The output folder {folder} does not exist; create it first.")
+    if target.exists() and not target.is_file():  # renaming to /dev/null would replace the device
+        raise OutputError(f"The output {target} is a device or a pipe; name a file.")
     if target.exists() and not overwrite:
-        raise OutputError(
-            f"The output {target} exists already; choose another name, or allow it to be "
-            "replaced with overwrite (--overwrite)."
-        )
+        raise _exists(target)
     probe = _beside(target)
     try:
         probe.touch(exist_ok=False)
@@ -39,23 +44,26 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             f"The output folder {folder} cannot be written ({error.strerror}); choose another "
             "folder or change its permissions."
         ) from error
-    return target
+    return Path(path)
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
     The temporary file is flushed to the disk before the rename, so that a reader sees the old file
     or the whole new one and never a part, even across a crash.  If the block fails, the temporary
-    file is removed and the old file stays as it was.
+    file is removed and the old file stays as it was.  Each has a name of its own, so two
+    processes that write to one path do not meet: the last rename stays, or without ``overwrite``
+    the first.  A symbolic link is followed.
 
     Raises
     ------
     OutputError
-        For every operating-system error on the way (a full disk among them), with a remedy.
+        For every operating-system error on the way (a full disk among them), with a remedy; or,
+        unless ``overwrite``, if the file is there at the end, even if it was not at the start.
     """
-    target = Path(path)
+    target = _followed(path)
     temporary = _beside(target)
     try:
         temporary.touch(exist_ok=False)
@@ -66,12 +74,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.chmod(temporary, stat.S_IMODE(mode))
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
-        os.replace(temporary, target)
+        if overwrite:
+            os.replace(temporary, target)
+        else:
+            _put(temporary, target)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space" if full else "check the folder and its permissions"
+        remedy = _remedy(error)
         raise OutputError(
             f"{target} could not be written ({error.strerror or error}); {remedy} and try again; "
             "a file that was there before is unchanged."
@@ -80,5 +90,40 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _followed(path: str | os.PathLike[str]) -> Path:
+    """Where a symbolic link leads: the link stays, and what it names is written."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+
+
+def _put(temporary: Path, target: Path) -> None:
+    """Give the file its name, unless another process was faster: a link never replaces."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:  # a file system without links: a moment stays between look and rename
+        if target.exists():
+            raise _exists(target) from None
+        os.replace(temporary, target)
+
+
+def _exists(target: Path) -> OutputError:
+    return OutputError(
+        f"The output {target} exists already; choose another name, or allow it to be "
+        "replaced with overwrite (--overwrite)."
+    )
+
+
+def _remedy(error: OSError) -> str:
+    # Libraries written in Rust tell the number in their message alone.
+    numbers = [error.errno] + [n for n in _REMEDIES if f"(os error {n})" in str(error)]
+    return next(
+        (_REMEDIES[number] for number in numbers if number in _REMEDIES),
+        "check the folder and its permissions",
+    )
+
+
 def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    # A name that is as long as names may be leaves no room for more.
+    short = target.name.encode(errors="surrogateescape")[:180].decode(errors="ignore")
+    return target.with_name(f".{short}.{secrets.token_hex(4)}.part")

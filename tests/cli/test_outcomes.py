@@ -87,7 +87,7 @@ def failing(monkeypatch, vector_file):
         (AssertionError(), 1, "Error: an unexpected AssertionError (no message); this is a defect"),
         (MemoryError(), 1, "Error: the memory is not enough; use a smaller vector size"),
         (PermissionError(13, "Permission denied", "x"), 1, "refused: [Errno 13] Permission denied"),
-        (KeyboardInterrupt(), 130, "Interrupted; nothing was written."),
+        (KeyboardInterrupt(), 130, "Interrupted; no file was left half written."),
         (BrokenPipeError(), 0, ""),
     ],
 )

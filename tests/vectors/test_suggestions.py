@@ -45,3 +45,9 @@ def test_the_likest_comes_before_the_most_frequent():
 def test_only_frequent_words_are_scanned(monkeypatch):
     monkeypatch.setattr(suggestions, "WORDS_SCANNED", 2)
     assert close_spellings("king", ["a", "b", "kings"]) == []
+
+
+def test_words_too_long_for_a_slip_are_not_compared():
+    """Two words of ten megabytes would be compared for hours."""
+    assert close_spellings("x" * 100, ["x" * 101]) == ["x" * 101]
+    assert close_spellings("x" * 101, ["x" * 100]) == []

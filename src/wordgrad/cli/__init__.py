@@ -5,15 +5,38 @@ from __future__ import annotations
 import sys
 
 
+def run() -> None:
+    """Be the whole process: run the command, and let nothing disturb the end.
+
+    What remains after :func:`main` is the interpreter's tidying.  Its exit code is settled, and a
+    Ctrl-C would only make a failure of what was done.
+    """
+    try:
+        main()
+    finally:
+        import signal
+
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 def main() -> None:
     """Run the command that the arguments name, and exit with its code.
 
     0: done.  1: the work failed.  2: the command was wrong.  130: interrupted by Ctrl-C.
+    143: asked to end (SIGTERM).
     """
     for stream in (sys.stdout, sys.stderr):
         # A word that the terminal's encoding lacks is shown escaped, and ends nothing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    from wordgrad.cli.app import app
+    from wordgrad.cli.stopping import exit_code, stopping_in_order
 
-    app(prog_name="wordgrad")
+    try:
+        with stopping_in_order():
+            from wordgrad.cli.app import app
+
+            app(prog_name="wordgrad")
+    except KeyboardInterrupt as error:  # before a command began, or after it ended
+        sys.exit(exit_code(error))

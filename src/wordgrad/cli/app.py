@@ -30,7 +30,8 @@ app = typer.Typer(
     rich_markup_mode="rich" if get_terminal_size().columns >= LEAST_COLUMNS else None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, "
+    "143 asked to end.",
 )
 
 

@@ -87,12 +87,12 @@ def evaluate(
         ]
         evaluated.append(Evaluated(file, pairs, questions))
     if json_output is not None:
-        _write_json(evaluated, json_output)
+        _write_json(evaluated, json_output, overwrite=overwrite)
     if str(json_output) != "-":
         _show(evaluated)
 
 
-def _write_json(evaluated: Sequence[Evaluated], output: Path) -> None:
+def _write_json(evaluated: Sequence[Evaluated], output: Path, *, overwrite: bool) -> None:
     """Write an object for one file, a list of them for several."""
     from wordgrad.files import atomic_write
 
@@ -109,7 +109,7 @@ def _write_json(evaluated: Sequence[Evaluated], output: Path) -> None:
     if str(output) == "-":
         sys.stdout.write(text)
         return
-    with atomic_write(output) as temporary:
+    with atomic_write(output, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8")
     say(f"Wrote {output}.")
 

@@ -7,6 +7,7 @@ code  meaning
 1     the work failed: a file is missing, damaged, in the way; a word is unknown; a defect
 2     the command was wrong: an unknown option, a value out of its range
 130   interrupted by Ctrl-C (128 + SIGINT, as shells expect)
+143   asked to end by SIGTERM (128 + SIGTERM); 129 by SIGHUP, when the terminal was closed
 ===== ======================================================================================
 """
 
@@ -22,9 +23,10 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from wordgrad.cli.console import say
+from wordgrad.cli.stopping import exit_code
 from wordgrad.errors import ParameterError, WordgradError
 
-FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USAGE = 1, 2
 
 P = ParamSpec("P")
 
@@ -58,9 +60,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 def end(error: BaseException) -> NoReturn:
     """Say what went wrong on standard error, and exit with the code for it."""
     if isinstance(error, Interrupted):
-        message, code = str(error), INTERRUPTED
+        message, code = str(error), exit_code(error)
     elif isinstance(error, KeyboardInterrupt):
-        message, code = "Interrupted; nothing was written.", INTERRUPTED
+        # Whatever was being written is not there; something written before it may be.
+        message, code = "Interrupted; no file was left half written.", exit_code(error)
     elif isinstance(error, ParameterError):
         message, code = f"Error: {error}", WRONG_USAGE
     elif isinstance(error, WordgradError):
@@ -80,7 +83,7 @@ def end(error: BaseException) -> NoReturn:
             "please run it again with 'wordgrad --debug' and report what it prints.",
             FAILED,
         )
-    say(message, style="yellow" if code == INTERRUPTED else "red")
+    say(message, style="yellow" if isinstance(error, KeyboardInterrupt) else "red")
     raise typer.Exit(code) from error
 
 

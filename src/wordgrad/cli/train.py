@@ -210,6 +210,7 @@ def train_to_file(
     Interrupted
         On Ctrl-C, with a sentence that says what was kept.
     """
+    from wordgrad.cli.keeping import keep_partial, save_or_keep
     from wordgrad.cli.progress import ProgressDisplay
     from wordgrad.files import check_output
     from wordgrad.vectors.formats import format_of_name
@@ -225,13 +226,14 @@ def train_to_file(
             _let_ctrl_c_end_reads()
             model = Word2Vec(**settings, progress=display)
             model.fit(source)
+        vectors: WordVectors = model.vectors_
+        if note:
+            vectors = vectors.with_metadata(note)
+        save_or_keep(vectors, output, overwrite=overwrite)
     except KeyboardInterrupt as interrupt:
-        kept = _keep_partial(model, output) if model and display.training_began else None
+        learnt = hasattr(model, "vectors_") and display.training_began
+        kept = keep_partial(model.vectors_, output) if model and learnt else None
         raise Interrupted(_interruption(kept)) from interrupt
-    vectors: WordVectors = model.vectors_
-    if note:
-        vectors = vectors.with_metadata(note)
-    vectors.save(output, overwrite=overwrite)
     _summarise(model, output)
     return vectors
 
@@ -259,19 +261,6 @@ def _interruption(kept: Path | None) -> str:
     if kept is None:
         return "Interrupted before training began; nothing was kept."
     return f"Interrupted; the vectors as trained so far are in {kept}."
-
-
-def _keep_partial(model: Word2Vec, output: Path) -> Path | None:
-    """Save what an interrupted training has learnt, beside the output; return where."""
-    if not hasattr(model, "vectors_"):
-        return None
-    partial = output.with_name(f"{output.stem}.partial{output.suffix}")
-    number = 1
-    while partial.exists():
-        number += 1
-        partial = output.with_name(f"{output.stem}.partial-{number}{output.suffix}")
-    model.vectors_.save(partial)
-    return partial
 
 
 def _summarise(model: Word2Vec, output: Path) -> None:

@@ -118,7 +118,7 @@ def save_losses(
         raise ParameterError("curves must hold at least one training, got none.")
     ending = checked_ending(path)
     target = check_output(path, overwrite=overwrite)
-    with atomic_write(target) as temporary:
+    with atomic_write(target, overwrite=overwrite) as temporary:
         _WRITERS[ending](curves, along, temporary, ending)
 
 

@@ -96,7 +96,7 @@ class WordMap:
         """
         ending = checked_ending(path)
         target = check_output(path, overwrite=overwrite)
-        with atomic_write(target) as temporary:
+        with atomic_write(target, overwrite=overwrite) as temporary:
             return WRITERS[ending](self, temporary, ending)
 
 

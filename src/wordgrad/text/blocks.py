@@ -16,11 +16,24 @@ smaller ones pay more for each call (measured in docs/performance.md)."""
 LONGEST_WHOLE_LINE = 8 << 20
 """Where lines matter (``pattern``), longer ones are cut at white space too, to bound the memory."""
 
+LONGEST_TOKEN = 16 << 20
+"""Bytes without any white space that are still taken for a word; Polars needs 16 times as many."""
+
+LONGEST_ROW = 64 << 20
+"""Bytes of one row of a table, which is parsed whole and takes about ten times as many."""
+
+# Four bytes of zstd can stand for 128 KiB, and all that a piece stands for is made at once.
+_ZSTD_READ, _ZSTD_PIECE = 64 << 10, 1 << 10
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def text_blocks(
-    read: Callable[[int], bytes], *, longest_line: int | None = 0, size: int = BLOCK_BYTES
+    read: Callable[[int], bytes],
+    *,
+    longest_line: int | None = 0,
+    size: int = BLOCK_BYTES,
+    name: str = "The text",
 ) -> Iterator[bytes]:
     r"""Cut what ``read`` returns into blocks that end after white space.
 
@@ -35,6 +48,14 @@ def text_blocks(
         Lines up to this many bytes are in one block each; None: all lines, of any length.
     size : int
         Bytes to read at a time.
+    name : str
+        What is read, for messages.
+
+    Raises
+    ------
+    InputError
+        If there is no white space in :data:`LONGEST_TOKEN` bytes, or, where lines must be whole,
+        no line ends in :data:`LONGEST_ROW` bytes: no input takes all the memory.
 
     Examples
     --------
@@ -58,6 +79,10 @@ def text_blocks(
             held, held_bytes, chunk = [], 0, chunk[cut:]
         held.append(chunk)
         held_bytes += len(chunk)
+        if longest_line is None and held_bytes > LONGEST_ROW:
+            raise row_too_long(name)
+        if longest_line is not None and held_bytes > longest_line + LONGEST_TOKEN:
+            raise _token_too_long(name)
     rest = b"".join(held)
     if last != b"\n":
         rest += b"\n"
@@ -132,23 +157,38 @@ def _zstd_chunks(read: Callable[[int], bytes], name: str) -> Iterator[bytes]:
 
     decoder = zstandard.ZstdDecompressor().decompressobj()
     inside = False
-    compressed = read(BLOCK_BYTES // 8)
+    compressed = read(_ZSTD_READ)
     while compressed:
         inside = True
+        piece, compressed = compressed[:_ZSTD_PIECE], compressed[_ZSTD_PIECE:]
         try:
-            data = decoder.decompress(compressed)
+            data = decoder.decompress(piece)
         except zstandard.ZstdError as error:
             raise _damaged(name, error) from error
-        if data:
-            yield data
-        compressed = b""
+        for start in range(0, len(data), BLOCK_BYTES):
+            yield data[start : start + BLOCK_BYTES]
         if decoder.eof:  # the next frame, if any, begins here
-            compressed = decoder.unused_data
+            compressed = decoder.unused_data + compressed
             decoder = zstandard.ZstdDecompressor().decompressobj()
             inside = False
-        compressed = compressed or read(BLOCK_BYTES // 8)
+        compressed = compressed or read(_ZSTD_READ)
     if inside:
         raise _cut_short(name)
+
+
+def row_too_long(name: str) -> InputError:
+    """Build the error for a row that is longer than :data:`LONGEST_ROW`."""
+    return InputError(
+        f"{name} holds a row of more than {LONGEST_ROW >> 20} MiB; split it into several, or close "
+        "a quote that was left open."
+    )
+
+
+def _token_too_long(name: str) -> InputError:
+    return InputError(
+        f"{name} holds more than {LONGEST_TOKEN >> 20} MiB without white space, which is no text "
+        "of words; put white space between them, or correct the suffix."
+    )
 
 
 def _cut_short(name: str) -> InputError:

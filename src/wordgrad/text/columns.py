@@ -9,6 +9,8 @@ from typing import Any
 from wordgrad.errors import InputError
 
 DEFAULT_COLUMN = "text"
+_NAMES_SHOWN = 20
+_NAME_SHOWN = 40  # characters: the first line of a text that is no table is one long name
 
 
 def choose_column(
@@ -39,7 +41,7 @@ def choose_column(
     """
     import polars as pl
 
-    names = ", ".join(repr(name) for name in schema) or "none"
+    names = _listed(list(schema))
     strings = [name for name, kind in schema.items() if kind == pl.String]
     if column is not None:
         if column not in schema:
@@ -58,3 +60,10 @@ def choose_column(
         f"{path} has {len(strings)} columns of strings; name the one to read with column "
         f"(--column): its columns are {names}."
     )
+
+
+def _listed(names: list[str]) -> str:
+    shown = [name if len(name) <= _NAME_SHOWN else name[:_NAME_SHOWN] + "..." for name in names]
+    listed = ", ".join(map(repr, shown[:_NAMES_SHOWN])) or "none"
+    more = len(names) - _NAMES_SHOWN
+    return listed if more <= 0 else f"{listed} and {more} more"

@@ -155,8 +155,8 @@ def encode_corpus(
     pattern : str, optional
         Regular expression in the syntax of Rust's ``regex``; each match is a token.  Without it
         the text is split at white space exactly as ``str.split()`` does.  A line over 8 MiB is
-        matched in parts, cut at white space: only there can a match with white space be missed,
-        and can ``^`` and ``$`` match within a line.
+        matched in parts, cut at white space; if that makes a difference to the matches (they hold
+        white space, or the pattern uses ``^`` or ``$``), the line is refused.
     errors : {"strict", "replace"}
         What to do with bytes that are not UTF-8: raise, or replace them by U+FFFD and count them.
     workers : int, optional

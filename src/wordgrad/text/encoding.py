@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from wordgrad.errors import InputError
 from wordgrad.text.reading import Piece
+from wordgrad.text.seams import Seams
 from wordgrad.text.tokens import EMPTY, END, TextBlock, TokenBlock, Tokenizer
 from wordgrad.text.utf8 import not_utf8, replace_invalid
 
@@ -78,9 +79,11 @@ class FirstPass:
         At most ``workers + 1`` pieces are held at a time, whatever the length of the text.
         """
         waiting: deque[tuple[Piece, Future[_Encoded]]] = deque()
+        seams = Seams(tokenizer)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="wordgrad-text")
         try:
             for piece in pieces:
+                seams.check(piece)
                 if len(waiting) > workers:
                     self._finish(*waiting.popleft(), write, progress)
                 waiting.append((piece, pool.submit(self._encode, tokenizer, piece)))

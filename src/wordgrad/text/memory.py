@@ -97,7 +97,7 @@ def _cut(data: bytes, longest_line: int) -> Iterator[bytes]:
         position += size
         return bytes(view[position - size : position])
 
-    return text_blocks(read, longest_line=longest_line)
+    return text_blocks(read, longest_line=longest_line, name="A sentence")
 
 
 def _token_lists(

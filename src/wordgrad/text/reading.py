@@ -153,7 +153,7 @@ class Reading:
         read = decompressed(handle, compression, name)
         seekable = handle.seekable()
         done = 0
-        for data in text_blocks(read, longest_line=self.longest_line):
+        for data in text_blocks(read, longest_line=self.longest_line, name=name):
             done = handle.tell() if seekable else done + len(data)
             yield data, done, 0
 

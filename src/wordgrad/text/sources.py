@@ -147,13 +147,16 @@ def _find(item: str | os.PathLike[str]) -> list[TextFile | StandardInput]:
     if glob.has_magic(name):
         matches = sorted(m for m in glob.glob(name, recursive=True) if not os.path.isdir(m))
         if not matches:
-            raise InputError(f"No file matches {name!r}; check the pattern and the folder.")
+            raise InputError(f"No file matches {_shown(name)}; check the pattern and the folder.")
         return [TextFile.from_path(Path(match)) for match in matches]
-    shown = name if len(name) <= 200 else name[:200] + "..."
     raise InputError(
-        f"There is no file or directory {shown!r}; check the path, or, to train on strings, give "
-        "a list of sentences."
+        f"There is no file or directory {_shown(name)}; check the path, or, to train on "
+        "strings, give a list of sentences."
     )
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 200 else name[:200] + "...")
 
 
 def _exists_as_file(name: str) -> bool:

@@ -6,7 +6,7 @@ does not grow with the file and compressed files need no copy.
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from wordgrad.errors import InputError
-from wordgrad.text.blocks import BLOCK_BYTES, decompressed, text_blocks
+from wordgrad.text.blocks import (
+    BLOCK_BYTES,
+    LONGEST_ROW,
+    decompressed,
+    row_too_long,
+    text_blocks,
+)
 from wordgrad.text.columns import choose_column
+from wordgrad.text.json_lines import first_bad_json, json_columns, without_lone_surrogates
 from wordgrad.text.sources import TextFile
 from wordgrad.text.utf8 import not_utf8, replace_invalid
 
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
 
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 _PARQUET_ROWS = 4096
+MOST_COLUMNS = 100_000
+"""Of CSV and TSV; each takes some 4 kB, whatever is in it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,13 @@ def _parquet_cells(file: TextFile, column: str | None) -> Iterator[Cells]:
     import polars as pl
 
     try:
+        os.fspath(file.path).encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{str(file.path)!a} has a name that is not UTF-8, by which Polars opens no Parquet "
+            "file; rename it."
+        ) from None
+    try:
         frame = pl.scan_parquet(file.path, glob=False)
         name = choose_column(file.path, frame.collect_schema(), column)
         rows = max(1, frame.select(pl.len()).collect().item())
@@ -102,7 +118,8 @@ def _parquet_cells(file: TextFile, column: str | None) -> Iterator[Cells]:
         for batch in frame.select(name).collect_batches(chunk_size=_PARQUET_ROWS):
             done += len(batch)
             yield Cells(batch[name], size * done // rows)
-    except pl.exceptions.PolarsError as error:
+    # Polars does not check all that it reads: some damages make it panic, which is no Exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(
             f"{file.path} cannot be read as Parquet ({_first_line(error)}); check that it is "
             "whole, and that its suffix is right."
@@ -122,18 +139,25 @@ class _Rows:
 
     def cells(self) -> Iterator[Cells]:
         read = decompressed(self._handle, self._file.compression, str(self._file.path))
-        blocks = text_blocks(read, longest_line=None)
+        blocks = text_blocks(read, longest_line=None, name=str(self._file.path))
         parse = self._parse_json
         if self._file.format != "jsonl":
-            blocks = whole_rows(blocks)
+            blocks = whole_rows(blocks, str(self._file.path))
             parse = self._parse_csv
         import polars as pl
 
         for number, data in enumerate(blocks):
             clean, replaced = self._utf8(data)
             try:
+                if parse == self._parse_json:
+                    clean, lone = without_lone_surrogates(
+                        clean, str(self._file.path), self._lines, self._errors
+                    )
+                    replaced += lone
                 texts = parse(clean, number == 0)
-            except pl.exceptions.PolarsError as error:
+            except InputError:
+                raise
+            except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
                 raise self._not_parsed(clean, error) from error
             self._lines += clean.count(b"\n")
             yield Cells(texts, self._handle.tell(), replaced)
@@ -153,8 +177,7 @@ class _Rows:
         import polars as pl
 
         if first:
-            head = pl.read_ndjson(data, infer_schema_length=1000, n_rows=1000)
-            self._column = choose_column(self._file.path, head.schema, self._column)
+            self._column = choose_column(self._file.path, json_columns(data), self._column)
         assert self._column is not None
         return pl.read_ndjson(data, schema={self._column: pl.String}).to_series()
 
@@ -163,6 +186,7 @@ class _Rows:
 
         separator = _SEPARATORS[self._file.format]
         if first:
+            self._check_width(data, separator)
             head = pl.read_csv(data, separator=separator, infer_schema_length=1000, n_rows=1000)
             self._column = choose_column(
                 self._file.path, head.schema, self._column, all_are_text=True
@@ -177,10 +201,18 @@ class _Rows:
         )
         return frame[self._column]
 
+    def _check_width(self, data: bytes, separator: str) -> None:
+        columns = data.partition(b"\n")[0].count(separator.encode()) + 1
+        if columns > MOST_COLUMNS:
+            raise InputError(
+                f"{self._file.path} has {columns} columns in its first line, and at most "
+                f"{MOST_COLUMNS} are read; keep those that are needed, or correct the suffix."
+            )
+
     def _not_parsed(self, data: bytes, error: Exception) -> InputError:
         line, reason = f"in lines {self._lines + 1} to {self._lines + data.count(bytes([10]))}", ""
         if self._file.format == "jsonl":
-            found = _first_bad_json(data)
+            found = first_bad_json(data)
             if found is not None:
                 line, reason = f"in line {self._lines + found[0]}", found[1]
         return InputError(
@@ -189,7 +221,7 @@ class _Rows:
         )
 
 
-def whole_rows(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def whole_rows(blocks: Iterator[bytes], name: str = "The table") -> Iterator[bytes]:
     r"""Cut CSV between rows: a line feed within quotes ends none.
 
     Quotes within quotes are doubled, so a line feed is outside if an even number of quotes is
@@ -212,21 +244,11 @@ def whole_rows(blocks: Iterator[bytes]) -> Iterator[bytes]:
         else:
             quotes = int(before[-1])
         held.append(block)
+        if sum(map(len, held)) > LONGEST_ROW:
+            raise row_too_long(name)
     if rest := b"".join(held):
         yield rest
 
 
-def _first_bad_json(data: bytes) -> tuple[int, str] | None:
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            if not isinstance(json.loads(line), dict):
-                return number, "not an object"
-        except ValueError as error:
-            return number, str(error)
-    return None
-
-
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0][:300]

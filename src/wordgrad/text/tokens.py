@@ -136,6 +136,30 @@ class Tokenizer:
             block.data.decode()  # says where, which Polars does not
             raise
 
+    def depends_on_cut(self, left: bytes, right: bytes) -> bool:
+        r"""Whether a line that is cut here has other matches than the whole line.
+
+        Bytes that are not UTF-8 are left out, for ``left`` and ``right`` may begin or end within a
+        character.  Without a pattern tokens end at white space, and so never depend on a cut there.
+
+        >>> words, pairs = Tokenizer(r"\w+"), Tokenizer(r"\w+ \w+")
+        >>> words.depends_on_cut(b"to be ", b"or not"), pairs.depends_on_cut(b"to be ", b"or not")
+        (False, True)
+        """
+        if self._pattern is None:
+            return False
+        pieces = [part.decode(errors="ignore") for part in (left, right)]
+        whole, first, second = (self._matches(text) for text in ("".join(pieces), *pieces))
+        return whole != first + second or any(len(match.split()) > 1 for match in whole)
+
+    def _matches(self, line: str) -> list[str]:
+        import polars as pl
+
+        text = pl.Series([line])
+        text = text.str.to_lowercase() if self._lowercase else text
+        found = text.str.extract_all(self._pattern or "").to_list()[0]
+        return [match for match in found if match.strip()]  # others are no words
+
     def types(self) -> pl.Series:
         """Every distinct token so far, at the position that is its provisional id."""
         return self._categories.to_series()

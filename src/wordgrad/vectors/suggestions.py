@@ -8,6 +8,7 @@ from itertools import islice
 
 WORDS_SCANNED = 200_000
 LIKENESS = 0.7
+LONGEST_WORD = 100  # characters; what is longer was no slip of the finger, and takes its square
 
 
 def close_spellings(word: str, words: Sequence[str], number: int = 3) -> list[str]:
@@ -21,7 +22,7 @@ def close_spellings(word: str, words: Sequence[str], number: int = 3) -> list[st
     >>> close_spellings("Qeen", ["the", "queen", "seen", "king"])
     ['queen', 'seen']
     """
-    if not word:
+    if not word or len(word) > LONGEST_WORD:
         return []
     folded = word.casefold()
     head, tail = folded[0], folded[-2:]

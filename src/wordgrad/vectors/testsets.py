@@ -6,9 +6,12 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from wordgrad.errors import InputError
+
+LARGEST = 64 << 20
+"""Bytes of a test set.  The largest that are published take less than one; what is larger is a
+file given by mistake, or a device that never ends."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,15 @@ def read_questions(path: str | os.PathLike[str]) -> dict[str, list[Question]]:
 def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     """Number and stripped text of the lines that say something."""
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:  # the second for a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read ({reason}); check the name.") from error
+    if len(data) > LARGEST:
         raise InputError(
-            f"{path} cannot be read ({error.strerror or error}); check the name."
-        ) from error
+            f"{path} is larger than {LARGEST >> 20} MiB, which no test set is; check the name."
+        )
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), start=1):
         try:
             line = raw.decode("utf-8").strip()

@@ -93,12 +93,13 @@ class WordMatrix:
 
     def _unknown(self, word: str) -> str:
         close = close_spellings(word, self.words)
+        shown = repr(word if len(word) <= 200 else word[:200] + "...")
         if close:
             return (
-                f"{word!r} is not in the vocabulary; did you mean {' or '.join(map(repr, close))}?"
+                f"{shown} is not in the vocabulary; did you mean {' or '.join(map(repr, close))}?"
             )
         return (
-            f"{word!r} is not among the {len(self):,} words of the vocabulary, and none is spelt "
+            f"{shown} is not among the {len(self):,} words of the vocabulary, and none is spelt "
             "like it; use a word of the text the vectors were trained on."
         )
 

@@ -158,3 +158,16 @@ def test_a_matrix_that_is_not_aligned_is_copied(path):
     assert vectors.matrix.flags.aligned
     assert not vectors.matrix.flags.writeable
     assert vectors["be"].tolist() == [3, 4, 5]
+
+
+def test_the_same_vectors_make_the_same_bytes(tmp_path):
+    """The library alone would write the metadata in another order each time."""
+    metadata = {f"{i}": [i, 'é\u0000\u001f\x7f\u2028"\\/\b\t'] for i in range(9)} | {"\n🙂": {}}
+    vectors = WordVectors(["a", "\x00"], [[1.0], [2.0]], [2, 1], metadata)
+    found = set()
+    for number in range(5):
+        path = tmp_path / f"{number}.safetensors"
+        vectors.save(path)
+        found.add(path.read_bytes())
+        assert load(path).metadata == metadata
+    assert len(found) == 1

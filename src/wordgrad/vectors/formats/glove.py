@@ -24,6 +24,7 @@ from wordgrad.vectors.formats.word2vec_header import FORBIDDEN, HOLDERS
 from wordgrad.vectors.word_vectors import WordVectors
 
 LINES_SEEN = 100
+LONGEST_LINE = 16 * BLOCK  # as long as rows may be: a word of megabytes is a word
 
 
 def write(vectors: WordVectors, path: Path) -> None:
@@ -56,7 +57,7 @@ def _size(path: Path) -> int:
     sizes = []
     with path.open("rb") as file:
         for _ in range(LINES_SEEN):
-            line = file.readline(BLOCK)
+            line = file.readline(LONGEST_LINE)
             if not line:
                 break
             sizes.append(line.rstrip(b" \r\n").count(b" "))

@@ -26,6 +26,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
     try:
         version = npy.read_magic(member)
         shape, fortran, dtype = headers[version](member)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, TokenError) as error:  # the last from NumPy's parser
         raise FormatError(f"{path} is damaged: {name} is no NumPy array; {REMEDY}") from error
     if dtype.hasobject:
         raise FormatError(

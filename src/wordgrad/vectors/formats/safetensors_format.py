@@ -69,6 +69,23 @@ def write(vectors: WordVectors, path: Path) -> None:
     except SafetensorError as error:
         # The library reports a full disk, too, as an error of its own kind.
         raise OSError(str(error)) from error
+    _sort_metadata(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata in the order of their names: the library's changes from run to run.
+
+    Sorted or not, JSON takes as many bytes, so nothing else in the file moves.
+    """
+    with path.open("rb+") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(text) > length:
+            raise AssertionError("a header that grows when it is sorted")
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def read(path: Path, opening: Opening) -> WordVectors:

@@ -60,6 +60,13 @@ def load(
     file = Path(path)
     if file.is_dir():
         raise InputError(f"{file} is a directory; name a file of word vectors in it.")
+    if "\0" in str(file):
+        raise InputError(f"{str(file)!r} holds a NUL, which no file name does; check the name.")
+    if file.exists() and not file.is_file():
+        raise InputError(
+            f"{file} is a pipe or a device, and vectors are read more than once; copy them to a "
+            "file first."
+        )
     try:
         with file.open("rb") as opened:
             if not opened.read(1):
@@ -114,6 +121,8 @@ def save(
         beside = chosen.companion(Path(path))
         if beside is not None:
             check_output(beside, overwrite=overwrite)
-            chosen.write_companion(vectors, files.enter_context(atomic_write(beside)))
-        with atomic_write(path) as temporary:
+            chosen.write_companion(
+                vectors, files.enter_context(atomic_write(beside, overwrite=overwrite))
+            )
+        with atomic_write(path, overwrite=overwrite) as temporary:
             chosen.write(vectors, temporary)

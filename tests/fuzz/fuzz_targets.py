@@ -1,0 +1,319 @@
+"""Every reader there is, with its seeds, its way of damaging them, and what is asked afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import fuzz_mutations as change
+import fuzz_seeds as seeds
+import numpy as np
+import zstandard
+
+from wordgrad.errors import UnknownWordError
+from wordgrad.text.corpus import EncodedCorpus, encode_corpus
+from wordgrad.vectors import WordVectors, load
+from wordgrad.vectors.formats.projector import companion
+from wordgrad.vectors.testsets import read_pairs, read_questions
+
+
+@dataclass(frozen=True)
+class Target:
+    """One reader.
+
+    ``run`` gets the path of the damaged file and a source of chance for its options.  It may
+    return or raise a WordgradError; what it returns, it has looked through.
+    """
+
+    name: str
+    family: str
+    file: str
+    seeds: Callable[[], list[bytes]]
+    run: Callable[[Path, random.Random], object]
+    mutate: change.Mutation = change.blind
+
+
+def use_vectors(vectors: WordVectors) -> None:
+    """Ask all that can be asked: what was read must hold together."""
+    rows = len(vectors)
+    assert vectors.matrix.shape == (rows, vectors.vector_size)
+    assert vectors.matrix.dtype == np.float32
+    assert rows > 0
+    assert len(set(vectors.words)) == len(vectors.words) == rows
+    assert vectors.counts is None or (vectors.counts.shape == (rows,) and vectors.counts.min() >= 0)
+    json.dumps(vectors.metadata)
+    float(vectors.matrix.sum(dtype=np.float64))
+    first = vectors.words[0]
+    if first not in vectors:
+        raise AssertionError("a word that is there is not found")
+    for _, cosine in vectors.most_similar(first, topn=3):
+        assert -1.001 <= cosine <= 1.001
+    try:
+        _ = vectors["no such word"]
+    except UnknownWordError:
+        return
+
+
+def _open(path: Path, rng: random.Random, format: str | None) -> None:
+    use_vectors(
+        load(
+            path,
+            format=format,
+            check=rng.choice((None, None, True, False)),
+            allow_nonfinite=rng.random() < 0.2,
+        )
+    )
+
+
+def _open_beside_words(path: Path, rng: random.Random) -> None:
+    companion(path).write_bytes(seeds.projector_words())
+    _open(path, rng, "tsv")
+
+
+def _open_words(path: Path, rng: random.Random) -> None:
+    vectors = path.with_name("v.tsv")
+    vectors.write_bytes(seeds.vector_file("tsv"))
+    _open(vectors, rng, "tsv")
+
+
+def _draw_losses(path: Path, rng: random.Random) -> None:
+    from wordgrad.plotting.losses import loss_curve, save_losses
+
+    curves = [loss_curve(load(path), "damaged")]
+    if rng.random() < 0.8:
+        return  # a page takes half a second
+    save_losses(
+        curves,
+        path.with_name("loss.html"),
+        along=rng.choice(("epoch", "words", "seconds")),
+        overwrite=True,
+    )
+
+
+def _history(rng: random.Random, data: bytes) -> bytes:
+    """The history and the settings changed, the file whole around them."""
+    metadata = json.loads(data)
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        metadata = change.json_value(rng, metadata)
+    try:
+        vectors = WordVectors(["a", "b"], [[1.0], [2.0]], metadata=metadata)
+        path = Path("history.safetensors")
+        vectors.save(path)
+    except (ValueError, TypeError, OSError, AttributeError):
+        return seeds.vector_file("safetensors")  # such metadata cannot be written at all
+    whole = path.read_bytes()
+    path.unlink()
+    return whole
+
+
+def use_corpus(corpus: EncodedCorpus) -> None:
+    """The arrays of a corpus must hold together."""
+    with corpus:
+        ids, offsets, words = corpus.ids, corpus.offsets, corpus.vocabulary
+        assert offsets[0] == 0
+        assert offsets[-1] == len(ids)
+        assert (np.diff(offsets) > 0).all()
+        assert ids.min() >= 0
+        counted = np.bincount(ids, minlength=len(words))
+        assert counted.tolist() == words.counts.tolist()
+        assert all(word.strip() for word in words.words)
+        assert len(set(words.words)) == len(words)
+        assert corpus.report.tokens_kept == len(ids)
+
+
+def _encode(
+    path: Path, rng: random.Random, *, tabular: bool = False, source: object = None
+) -> None:
+    use_corpus(
+        encode_corpus(
+            path if source is None else source,
+            min_count=rng.choice((1, 1, 1, 2)),
+            max_vocab=rng.choice((None, None, None, 3)),
+            lowercase=rng.random() < 0.3,
+            pattern=rng.choice((None, None, None, r"\w+", r"[^,]+", r"")),
+            errors=rng.choice(("strict", "replace")),
+            column=rng.choice((None, None, None, "text", "n", "none")) if tabular else None,
+            workers=rng.choice((1, 2)),
+        )
+    )
+
+
+def _encode_stdin(path: Path, rng: random.Random) -> None:
+    before = sys.stdin
+    sys.stdin = io.TextIOWrapper(io.BytesIO(path.read_bytes()))
+    try:
+        _encode(path, rng, source="-")
+    finally:
+        sys.stdin = before
+
+
+def _encode_folder(path: Path, rng: random.Random) -> None:
+    """The damaged bytes under several names at once: each is read by what its name says."""
+    folder = path.with_name("folder")
+    folder.mkdir(exist_ok=True)
+    names = ("a.txt", "b.csv", "c.jsonl", "d.txt.gz", ".hidden.txt", "e.tsv", "f.md")
+    for old in folder.iterdir():
+        old.unlink()
+    for name in rng.sample(names, 2):
+        (folder / name).write_bytes(path.read_bytes())
+    (folder / "g.txt").write_text("all is well\n")
+    _encode(path, rng, source=rng.choice((folder, str(folder / "*"), [folder, path])))
+
+
+def _encode_name(path: Path, rng: random.Random) -> None:
+    """The damaged bytes as what the user calls his text: a name, a glob, a sentence."""
+    name = path.read_bytes().decode("utf-8", "surrogateescape").replace("/", "").replace("..", "")
+    path.unlink()
+    Path("here.txt").write_text("a name that is there\n")
+    source = rng.choice((name, [name], [name, name], [Path(name), "here.txt"], ["here.txt", name]))
+    try:
+        _encode(path, rng, source=source)
+    finally:
+        Path("here.txt").unlink()
+
+
+_JUNK: tuple[object, ...] = (None, 7, 1.5, b"bytes", "", "a b", "\ud800", "x\ny", [], ["a", "b"])
+_JUNK += (["a", None], ("t", "u"), {"k": "v"}, {"s"}, range(3), iter("ab"), [["a"]], "\0", ["\x1f"])
+
+
+def _encode_sentences(path: Path, rng: random.Random) -> None:
+    items = [*rng.choices(_JUNK, k=rng.randrange(4)), *path.read_text(errors="replace").split("\n")]
+    rng.shuffle(items)
+    _encode(path, rng, source=rng.choice((items, iter(items), tuple(items))))
+
+
+def _command(path: Path, rng: random.Random) -> None:
+    """The damaged bytes as arguments of the command line, where words and numbers are asked for."""
+    from typer.testing import CliRunner
+
+    from wordgrad.cli.app import app
+
+    words = path.read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    words = [word.replace("\0", "") for word in words if not word.startswith(("/", ".."))]
+    Path("v.safetensors").write_bytes(seeds.vector_file("safetensors"))
+    command = rng.choice(
+        (
+            ["similar", "v.safetensors"],
+            ["analogy", "v.safetensors"],
+            ["doesnt-match", "v.safetensors"],
+            ["evaluate", "v.safetensors", "--similarity"],
+            ["evaluate", "v.safetensors", "--analogies"],
+            ["similar"],
+            ["plot-loss", "v.safetensors", "--along"],
+            ["train", "none.txt", "-o", "out.safetensors"],
+        )
+    )
+    done = CliRunner().invoke(app, [*command, *words])
+    Path("v.safetensors").unlink()
+    if Path("loss.html").exists():
+        Path("loss.html").unlink()
+    if isinstance(done.exception, Exception):
+        raise done.exception
+    assert done.exit_code in (0, 1, 2), done.exit_code
+    assert "defect of wordgrad" not in done.output, done.output
+
+
+ARGUMENTS = b"king\n--topn\n5\nof\nthe\n--from\nglove\n--\n-x\n--seed\n1\n--format\njson\n-n\n3"
+_zstd = zstandard.ZstdCompressor().compress
+
+
+def _unzstd(data: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompress(data)
+
+
+def _vectors(name: str, file: str, mutate: change.Mutation, *more: Callable[[], bytes]) -> Target:
+    def made() -> list[bytes]:
+        return [seeds.vector_file(name), *(one() for one in more)]
+
+    return Target(name, "vectors", file, made, partial(_open, format=name), mutate)
+
+
+def _gunzip(data: bytes) -> bytes:
+    import gzip
+
+    return gzip.decompress(data)
+
+
+def _corpus(
+    name: str, file: str, make: Callable[[], bytes], mutate: change.Mutation = change.blind
+) -> Target:
+    tabular = name.partition(".")[0] not in ("text", "stdin")
+    return Target(
+        name, "corpora", file, lambda: [make()], partial(_encode, tabular=tabular), mutate
+    )
+
+
+TARGETS = (
+    _vectors("safetensors", "v.safetensors", change.safetensors),
+    _vectors("word2vec-text", "v.vec", change.first_line),
+    _vectors("word2vec-binary", "v.bin", change.first_line),
+    _vectors("glove", "v.glove", change.blind),
+    _vectors("npz", "v.npz", change.npz, seeds.compressed_npz),
+    _vectors("parquet", "v.parquet", change.blind),
+    Target("tsv", "vectors", "v.tsv", lambda: [seeds.vector_file("tsv")], _open_beside_words),
+    Target("tsv-words", "vectors", "v.metadata.tsv", lambda: [seeds.projector_words()],
+           _open_words),
+    Target(
+        "fasttext",
+        "vectors",
+        "f.bin",
+        lambda: [seeds.fasttext_model(), seeds.fasttext_model(0, 0, 0)],
+        partial(_open, format="fasttext"),
+    ),
+    Target(
+        "guessed-format",
+        "vectors",
+        "v",
+        lambda: [
+            *map(seeds.vector_file, ("safetensors", "word2vec-text", "word2vec-binary", "glove")),
+            *map(seeds.vector_file, ("npz", "parquet", "tsv")),
+            seeds.fasttext_model(),
+            b"\x80\x04\x95cos\nsystem\n(S'touch evil'\ntR.",
+        ],
+        partial(_open, format=None),
+    ),
+    Target(
+        "loss-history",
+        "vectors",
+        "h.safetensors",
+        lambda: [json.dumps({"history": seeds.EPOCHS, "settings": seeds.SETTINGS}).encode()],
+        _draw_losses,
+        _history,
+    ),
+    _corpus("text", "t.txt", seeds.text),
+    _corpus("text.gz", "t.txt.gz", lambda: change.gzipped(seeds.text()),
+            change.compressed(change.gzipped, _gunzip, change.blind)),
+    _corpus("text.zst", "t.txt.zst", lambda: _zstd(seeds.text()),
+            change.compressed(_zstd, _unzstd, change.blind)),
+    _corpus("jsonl", "t.jsonl", seeds.json_lines, change.json_lines),
+    _corpus("jsonl.gz", "t.jsonl.gz", lambda: change.gzipped(seeds.json_lines()),
+            change.compressed(change.gzipped, _gunzip, change.json_lines)),
+    _corpus("csv", "t.csv", lambda: seeds.table(",")),
+    _corpus("csv.zst", "t.csv.zst", lambda: _zstd(seeds.table(",")),
+            change.compressed(_zstd, _unzstd, change.blind)),
+    _corpus("tsv-corpus", "t.tsv", lambda: seeds.table("\t")),
+    _corpus("parquet-corpus", "t.parquet", seeds.parquet),
+    Target("stdin", "corpora", "t", lambda: [seeds.text()], _encode_stdin),
+    Target("folder", "corpora", "t.txt", lambda: [seeds.text(), seeds.json_lines()],
+           _encode_folder),
+    Target("names", "corpora", "t", lambda: [b"here.txt", b"**", b"h*.txt", b"[ab]x.txt", b"-"],
+           _encode_name),
+    Target("sentences", "corpora", "t", lambda: [seeds.text()], _encode_sentences),
+    Target("word-pairs", "sets", "p.tsv", lambda: [seeds.PAIRS, seeds.SIMLEX],
+           lambda path, rng: read_pairs(path)),
+    Target("questions", "sets", "q.txt", lambda: [seeds.QUESTIONS],
+           lambda path, rng: read_questions(path)),
+    Target("arguments", "sets", "a", lambda: [ARGUMENTS], _command),
+)  # fmt: skip
+FAMILIES = tuple(dict.fromkeys(target.family for target in TARGETS))
+
+
+def named(name: str) -> Target:
+    """The target called ``name``."""
+    return next(target for target in TARGETS if target.name == name)
