@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from goals import goals
-from query_figures import queries
+from query_figures import loading, queries
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 
 DOCUMENTS = tuple(
@@ -198,6 +198,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         kernels,
         machine,
         queries,
+        loading,
     )
 }
 

@@ -22,6 +22,7 @@ code: they are never read.
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, OutputError
-from wordgrad.vectors.formats.reading import Opening, assembled, check_words
+from wordgrad.vectors.formats.reading import Opening, assembled, check_memory, check_words
 from wordgrad.vectors.word_vectors import WordVectors
 
 HOLDERS = "safetensors or Parquet"
@@ -49,7 +50,7 @@ _ARCHIVE_ERRORS = (  # a wrong offset in the archive makes it seek before the fi
     RuntimeError,
     OSError,
 )
-_NAMES = {"matrix", "words", "counts", "metadata"}
+_ARRAYS = {"matrix": ("f", 2), "words": ("U", 1), "counts": ("iu", 1), "metadata": ("U", 0)}
 
 
 def write(vectors: WordVectors, path: Path) -> None:
@@ -89,8 +90,6 @@ def read(path: Path, opening: Opening) -> WordVectors:
         except _ARCHIVE_ERRORS as error:
             raise FormatError(f"{path} is not a whole npz file ({error}); {REMEDY}") from error
     matrix, words = arrays["matrix"], arrays["words"]
-    _check(path, "matrix", matrix, "f", 2)
-    _check(path, "words", words, "U", 1)
     rows = matrix.shape[0]
     if words.shape[0] != rows or 0 in matrix.shape:
         raise FormatError(
@@ -99,7 +98,6 @@ def read(path: Path, opening: Opening) -> WordVectors:
         )
     counts = arrays.get("counts")
     if counts is not None:
-        _check(path, "counts", counts, "iu", 1)
         if counts.shape != (rows,):
             raise FormatError(f"{path} has {counts.size} counts for {rows} words; {REMEDY}")
         counts = counts.astype(np.int64)
@@ -122,10 +120,10 @@ def _arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
             f"{path} is an archive without the arrays 'matrix' and 'words' (it holds "
             f"{', '.join(sorted(members)[:6]) or 'nothing'}); save them under these names."
         )
-    if len(members) < len(archive.infolist()) or not members.keys() <= _NAMES:
+    if len(members) < len(archive.infolist()) or not members.keys() <= _ARRAYS.keys():
         raise FormatError(
             f"{path} holds arrays that are not of word vectors ({', '.join(sorted(members)[:6])}); "
-            f"keep {', '.join(sorted(_NAMES))} alone, each once."
+            f"keep {', '.join(sorted(_ARRAYS))} alone, each once."
         )
     arrays = {}
     for name, info in members.items():
@@ -153,6 +151,13 @@ def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
             f"{path} holds {name} as Python objects, which would have to be unpickled and could "
             "run code; save it as an array of numbers or strings (dtype=str)."
         )
+    kinds, dimensions = _ARRAYS[name]
+    if dtype.kind not in kinds or len(shape) != dimensions or dtype.itemsize == 0:
+        what = {"f": "floating-point numbers", "U": "strings", "iu": "integers"}[kinds]
+        raise FormatError(
+            f"{path} must hold {name} as {what} of {dimensions} dimension"
+            f"{'' if dimensions == 1 else 's'}, got {dtype} of shape {shape}; save it so."
+        )
     start = member.tell()
     count = 1
     for length in shape:
@@ -162,6 +167,7 @@ def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
             f"{path} is damaged: {name} of shape {shape} and type {dtype} does not take the "
             f"{size - start} bytes that are there; {REMEDY}"
         )
+    check_memory(path, size)
     array = np.empty(count, dtype=dtype)
     if array.nbytes:
         _fill(path, name, member, array.view(np.uint8).data)
@@ -179,24 +185,12 @@ def _fill(path: Path, name: str, member: IO[bytes], target: memoryview) -> None:
         done += len(block)
 
 
-def _check(path: Path, name: str, array: NDArray[Any], kinds: str, dimensions: int) -> None:
-    if array.dtype.kind not in kinds or array.ndim != dimensions:
-        what = {"f": "floating-point numbers", "U": "strings", "iu": "integers"}[kinds]
-        raise FormatError(
-            f"{path} must hold {name} as {what} of {dimensions} dimension"
-            f"{'s' if dimensions > 1 else ''}, got {array.dtype} of shape {array.shape}; save it "
-            "so."
-        )
-
-
 def _decoded(path: Path, words: NDArray[np.str_]) -> list[str]:
-    try:
-        decoded: list[str] = words.tolist()
-        "".join(decoded).encode()
-    except (ValueError, UnicodeError) as error:  # code points beyond Unicode, or half of a pair
-        raise FormatError(
-            f"{path} is damaged: a word is not Unicode ({error}); {REMEDY}"
-        ) from error
+    # Python makes strings even of numbers beyond Unicode, and encodes them.
+    codes = words.view(np.dtype(np.uint32).newbyteorder(words.dtype.byteorder))
+    if codes.max(initial=0) > sys.maxunicode or ((codes >= 0xD800) & (codes < 0xE000)).any():
+        raise FormatError(f"{path} is damaged: a word is not Unicode; {REMEDY}")
+    decoded: list[str] = words.tolist()
     return decoded
 
 
@@ -204,8 +198,6 @@ def _metadata(path: Path, array: NDArray[Any] | None) -> dict[str, Any]:
     if array is None:
         return {}
     try:
-        if array.dtype.kind != "U" or array.ndim:
-            raise ValueError("not one string")
         entries = json.loads(str(array))
         if not isinstance(entries, dict):
             raise ValueError("not an object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,26 @@ def check_room(
             f"{path} promises {rows} words with {size} values in {place}, which take at least "
             f"{rows * bytes_a_row} bytes, but it holds {available}; fetch a whole copy, or "
             "correct the header."
+        )
+
+
+def check_memory(path: Path, needed: int) -> None:
+    """Refuse a promise of more than all the memory of this machine, before any is asked for.
+
+    Only formats that compress need this: what others promise is compared with the file's size.
+
+    Raises
+    ------
+    FormatError
+        If ``needed`` bytes can never be there.
+    """
+    if not hasattr(os, "sysconf"):  # Windows refuses by itself what it does not have
+        return
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > total:
+        raise FormatError(
+            f"{path} promises {needed} bytes, and this machine has {total} bytes of memory; fetch "
+            "an undamaged copy, or open it on a larger machine."
         )
 
 
