@@ -63,6 +63,7 @@ def test_columns_of_other_names_begin_with_the_words(pair):
     [
         (b"1\t2\n3\t4\n", b"a\n", r"metadata\.tsv names 1 words and vectors\.tsv has 2 rows"),
         (b"1\t2\n3\t4\n", b"a\nb\nc\n", r"names 3 words and vectors\.tsv has 2 rows"),
+        (b"1\t2\n3\t4\n", b"", "names 0 words"),
         (b"1\t2\n3\t4\n", b"a\nb", r"metadata\.tsv may be cut short"),
         (b"1\t2\n3\t4\n", b"a\n\xff\n", r"metadata\.tsv is not UTF-8 at byte 2"),
         (b"1\t2\n3\t4\n", b"a\na\n", "the word 'a' twice, in line 1 and line 2"),

@@ -53,7 +53,7 @@ from wordgrad.vectors.word_vectors import WordVectors
 
 LAYOUT = "1"
 CHECKSUM = "wordgrad.checksum"
-VALUES_AT_ONCE = 1 << 22  # a row group
+VALUES_AT_ONCE = 1 << 20  # a row group: several of them are in the works at any time
 REMEDY = "fetch an undamaged copy, or write it again."
 _BLOCK = 16 << 20
 _BLANK = "0" * 25
