@@ -37,13 +37,13 @@ GOALS = {
     "memory": 3e9,  # bytes at most
 }
 _READ_ALONE = """
-import json, resource, sys, time
+import json, sys, time
+from programs import peak_memory
 from wordgrad.vectors import load
 start = time.perf_counter()
 vectors = load(sys.argv[1])
 seconds = time.perf_counter() - start
-peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([len(vectors), vectors.matrix.nbytes, peak, seconds]))
+print(json.dumps([len(vectors), vectors.matrix.nbytes, peak_memory(), seconds]))
 """
 
 
@@ -123,8 +123,9 @@ def _verify(ours: WordVectors, theirs: Any, name: str) -> None:
 def memory(folder: Path | None, rows: int, size: int) -> dict[str, Any]:
     """Peak memory of a fresh process that reads a large text, and its speed."""
     with _written(folder, "v.txt", rows, size) as path:
-        command = [sys.executable, "-c", _READ_ALONE, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        command = [sys.executable, "-c", _READ_ALONE, str(path.resolve())]
+        here = Path(__file__).parent  # from where it imports
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
         byte_count = path.stat().st_size
     found, matrix, peak, seconds = json.loads(done.stdout)
     if found != rows:
