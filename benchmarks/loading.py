@@ -30,6 +30,7 @@ from wordgrad.vectors import WordVectors, load
 
 LARGE = (1_000_000, 300)
 ENDINGS = {"word2vec-binary": ".bin", "word2vec-text": ".txt"}
+CELLS = ("mapped", *ENDINGS, "memory")
 GOALS = {
     "mapped": 0.05,  # seconds at most
     "word2vec-binary": 3.0,  # times gensim's speed at least
@@ -139,8 +140,9 @@ def memory(folder: Path | None, rows: int, size: int) -> dict[str, Any]:
     }
 
 
-def measure(folder: Path | None, rows: int, size: int, rounds: int, *, fresh: bool) -> None:
-    """Measure every cell that is missing into ``results/loading.json``."""
+def measure(given: argparse.Namespace) -> None:
+    """Measure what the options of :func:`add_options` say into ``results/loading.json``."""
+    folder, rows, size, rounds = given.folder, given.read_rows, given.read_size, given.read_rounds
     head = {
         "question": "How fast are files of word vectors opened?",
         "method": (
@@ -149,13 +151,18 @@ def measure(folder: Path | None, rows: int, size: int, rounds: int, *, fresh: bo
         ),
         "goals": GOALS,
     }
-    cells = Cells("loading.json", head, fresh=fresh)
-    large, small = list(LARGE), [rows, size]
-    cells.measure("mapped", {"shape": large, "rounds": 9}, partial(mapped, folder, *LARGE, 9))
-    for name in ENDINGS:
-        work = partial(beside_gensim, folder, name, rows, size, rounds)
-        cells.measure(name, {"shape": small, "rounds": rounds}, work)
-    cells.measure("memory", {"shape": large}, partial(memory, folder, *LARGE))
+    cells = Cells("loading.json", head, fresh=given.fresh)
+    small = {"shape": [rows, size], "rounds": rounds}
+    parts = {
+        "mapped": ({"shape": list(LARGE), "rounds": 9}, partial(mapped, folder, *LARGE, 9)),
+        **{
+            name: (small, partial(beside_gensim, folder, name, rows, size, rounds))
+            for name in ENDINGS
+        },
+        "memory": ({"shape": list(LARGE)}, partial(memory, folder, *LARGE)),
+    }
+    for name in given.cells or parts:
+        cells.measure(name, *parts[name])
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -164,18 +171,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--read-rows", type=int, default=200_000, help="words read beside gensim")
     parser.add_argument("--read-size", type=int, default=300, help="and their values")
     parser.add_argument("--read-rounds", type=int, default=3)
+    parser.add_argument(
+        "--cells", nargs="+", choices=CELLS, help="of opening files, measure only these"
+    )
     parser.add_argument("--fresh", action="store_true", help="measure again what is there")
-
-
-def measure_given(given: argparse.Namespace) -> None:
-    """Measure as the options of :func:`add_options` say."""
-    measure(given.folder, given.read_rows, given.read_size, given.read_rounds, fresh=given.fresh)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add_options(parser)
-    measure_given(parser.parse_args())
+    measure(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -218,7 +218,7 @@ def main() -> None:
     loading.add_options(parser)
     given = parser.parse_args()
     measure(given.rows, given.size, given.queries, given.rounds, given.vectors, fresh=given.fresh)
-    loading.measure_given(given)
+    loading.measure(given)
 
 
 if __name__ == "__main__":
