@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.errors import FormatError
+from wordgrad.errors import FormatError, InputError
 from wordgrad.vectors import WordVectors, load
 from wordgrad.vectors.formats import FORMATS, format_of_file, format_of_name, guessing
 
@@ -135,6 +135,18 @@ def test_an_empty_file(tmp_path):
         load(path)
     with pytest.raises(FormatError, match=r"v\.txt is empty"):
         load(path, format="npz")
+
+
+def test_a_file_larger_than_memory(tmp_path, monkeypatch):
+    path = tmp_path / "v.txt"
+    path.write_text("1 1\na 1\n")
+
+    def read(known, path, opening):
+        raise MemoryError
+
+    monkeypatch.setattr(type(FORMATS[0]), "read", read)
+    with pytest.raises(InputError, match=r"v\.txt does not fit into the memory that is left; conv"):
+        load(path)
 
 
 def test_gensim_reads_ours_and_we_read_gensims(tmp_path):

@@ -34,13 +34,19 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, OutputError
-from wordgrad.vectors.formats.reading import Opening, assembled, check_memory, check_words
+from wordgrad.vectors.formats.reading import (
+    REMEDY,
+    Opening,
+    assembled,
+    check_memory,
+    check_words,
+    decoded_metadata,
+)
 from wordgrad.vectors.word_vectors import WordVectors
 
 HOLDERS = "safetensors or Parquet"
 WORDS_BYTES = 4 << 30
 DEFLATE_AT_MOST = 1032  # no deflated byte makes more than so many
-REMEDY = "fetch an undamaged copy, or write it again."
 _BLOCK = 16 << 20
 _ARCHIVE_ERRORS = (  # a wrong offset in the archive makes it seek before the file: an OSError
     zipfile.BadZipFile,
@@ -101,6 +107,7 @@ def read(path: Path, opening: Opening) -> WordVectors:
         if counts.shape != (rows,):
             raise FormatError(f"{path} has {counts.size} counts for {rows} words; {REMEDY}")
         counts = counts.astype(np.int64)
+    metadata = arrays.get("metadata")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is found
         kept = np.ascontiguousarray(matrix, dtype=np.float32)
     return assembled(
@@ -109,7 +116,7 @@ def read(path: Path, opening: Opening) -> WordVectors:
         kept,
         opening,
         counts=counts,
-        metadata=_metadata(path, arrays.get("metadata")),
+        metadata=None if metadata is None else decoded_metadata(path, str(metadata)),
     )
 
 
@@ -192,15 +199,3 @@ def _decoded(path: Path, words: NDArray[np.str_]) -> list[str]:
         raise FormatError(f"{path} is damaged: a word is not Unicode; {REMEDY}")
     decoded: list[str] = words.tolist()
     return decoded
-
-
-def _metadata(path: Path, array: NDArray[Any] | None) -> dict[str, Any]:
-    if array is None:
-        return {}
-    try:
-        entries = json.loads(str(array))
-        if not isinstance(entries, dict):
-            raise ValueError("not an object")
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is damaged: its metadata is not JSON; {REMEDY}") from error
-    return entries

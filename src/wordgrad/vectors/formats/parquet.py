@@ -42,11 +42,13 @@ from polars.io.plugins import register_io_source
 
 from wordgrad.errors import FormatError
 from wordgrad.vectors.formats.reading import (
+    REMEDY,
     ROWS_AT_ONCE,
     Opening,
     assembled,
     check_memory,
     check_words,
+    decoded_metadata,
 )
 from wordgrad.vectors.formats.trial import try_alone
 from wordgrad.vectors.word_vectors import WordVectors
@@ -54,7 +56,6 @@ from wordgrad.vectors.word_vectors import WordVectors
 LAYOUT = "1"
 CHECKSUM = "wordgrad.checksum"
 VALUES_AT_ONCE = 1 << 20  # a row group: several of them are in the works at any time
-REMEDY = "fetch an undamaged copy, or write it again."
 _BLOCK = 16 << 20
 _BLANK = "0" * 25
 _MARK = CHECKSUM.encode() + bytes([0x18, len(_BLANK)])  # Thrift: a string of so many bytes follows
@@ -131,7 +132,7 @@ def parts(path: Path) -> tuple[Table, dict[str, Any]]:
             f"{path} has layout {entries['wordgrad']!r} and this version of wordgrad reads "
             f"{LAYOUT!r}; install a newer version."
         )
-    return table, _metadata(path, entries.get("wordgrad.metadata", "{}"))
+    return table, decoded_metadata(path, entries.get("wordgrad.metadata", "{}"))
 
 
 def _checksums(path: Path) -> tuple[int, str, str]:
@@ -236,13 +237,3 @@ def _vectors(path: Path, frame: pl.DataFrame, first: int, size: int) -> NDArray[
     if size == 0:
         raise FormatError(f"{path} holds vectors of no values; {REMEDY}")
     return flat.cast(pl.Float32).to_numpy().reshape(-1, size)
-
-
-def _metadata(path: Path, entries: str) -> dict[str, Any]:
-    try:
-        found = json.loads(entries)
-        if not isinstance(found, dict):
-            raise ValueError("not an object")
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is damaged: its metadata is not JSON; {REMEDY}") from error
-    return found

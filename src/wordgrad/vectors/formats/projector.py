@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, InputError
-from wordgrad.vectors.formats.glove import count_lines
 from wordgrad.vectors.formats.reading import Opening, assembled, check_words
-from wordgrad.vectors.formats.text_rows import BLOCK, RowReader, write_rows
+from wordgrad.vectors.formats.text_rows import BLOCK, RowReader, count_lines, write_rows
 from wordgrad.vectors.word_vectors import WordVectors
 
 HOLDERS = "safetensors or Parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from wordgrad.vectors.word_vectors import WordVectors
 from wordgrad.vectors.words import WordTable
 
 ROWS_AT_ONCE = 1 << 14
+REMEDY = "fetch an undamaged copy, or write it again."
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ def assembled(
             "repair that count."
         )
     return WordVectors.from_checked(table, matrix, counts, dict(metadata or {}), str(path))
+
+
+def decoded_metadata(path: Path, text: str) -> dict[str, Any]:
+    """Metadata that a file keeps as one JSON object.
+
+    Raises
+    ------
+    FormatError
+        If it is none.
+    """
+    try:
+        entries = json.loads(text)
+        if not isinstance(entries, dict):
+            raise ValueError("not an object")
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is damaged: its metadata is not JSON; {REMEDY}") from error
+    return entries
 
 
 def check_room(

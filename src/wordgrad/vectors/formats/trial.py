@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from wordgrad.errors import FormatError
+from wordgrad.vectors.formats.reading import REMEDY
 
 REFUSED = 3  # exit status: the file is at fault, and why is on standard output
 
@@ -31,7 +32,7 @@ def try_alone(path: Path, module: str) -> None:
     if done.returncode:
         raise FormatError(
             f"{path} is damaged so that the process that tried to read it ended (exit status "
-            f"{done.returncode}); fetch an undamaged copy, or write it again."
+            f"{done.returncode}); {REMEDY}"
         )
 
 
