@@ -218,6 +218,16 @@ def test_sizes_that_lie(path):
     assert refused_bytes > 4
 
 
+def test_a_number_of_rows_that_lies(path, capfd):
+    """In the footer, and in its group of rows, where Polars panics in a thread and goes on."""
+    of_file, of_group = PYARROW.index(b"\x16\x08\x19") + 1, PYARROW.rindex(b"\x16\x08&\x08") + 1
+    for place, rows in ((of_file, 5), (of_group, 4)):
+        path.write_bytes(PYARROW[:place] + b"\x0a" + PYARROW[place + 1 :])
+        with pytest.raises(FormatError, match=rf"v\.parquet holds \d of the {rows} rows it promises"):
+            load(path)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_process_that_ends_is_one_sentence(tmp_path, monkeypatch):
     module = tmp_path / "hostile_reader.py"
     monkeypatch.syspath_prepend(tmp_path)
@@ -229,6 +239,16 @@ def test_a_process_that_ends_is_one_sentence(tmp_path, monkeypatch):
     module.write_text("def parts(path):\n    raise RuntimeError\n")
     with pytest.raises(FormatError, match=r"\(exit status 1\); fetch an undamaged copy"):
         trial.try_alone(tmp_path / "v.parquet", "hostile_reader")
+
+
+def test_a_file_without_our_checksum_is_tried_first(path, monkeypatch):
+    def refuse(tried, module):
+        raise FormatError(f"{tried} was tried by {module}")
+
+    monkeypatch.setattr(parquet, "try_alone", refuse)
+    path.write_bytes(PYARROW)
+    with pytest.raises(FormatError, match=r"v\.parquet was tried by wordgrad.*\.parquet"):
+        load(path)
 
 
 def test_ours_needs_no_other_process(path, monkeypatch):
