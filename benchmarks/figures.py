@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from goals import goals
-from query_figures import queries
+from query_figures import loading, queries
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 from trust_figures import fuzz, long_runs, stops
 
@@ -203,6 +203,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         fuzz,
         long_runs,
         stops,
+        loading,
     )
 }
 

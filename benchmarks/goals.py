@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from query_figures import loading_goals
 from tables import ARCHITECTURES, CONFIGURATIONS, load, table
 
 
@@ -30,7 +31,7 @@ def goals() -> str:
             [f"{title}: every set", "at most 1.0 below gensim", f"{lowest:+.1f} ({least})", below],
             [f"{title}: average", "above gensim", f"{mean:+.1f}", _passed(found["average_above"])],
         ]
-    return table(["", "goal", "measured", "reached"], [*rows, *_resource_goals()])
+    return table(["", "goal", "measured", "reached"], [*rows, *_resource_goals(), *loading_goals()])
 
 
 def _resource_goals() -> list[list[str]]:

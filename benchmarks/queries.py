@@ -1,8 +1,12 @@
-"""How fast vectors answer, beside gensim: one query, a batch, and an approximate index.
+"""How fast vectors are opened and answer, beside gensim, in one run.
 
 ::
 
-    python benchmarks/queries.py --rows 200000 --size 100 --vectors wiki8.safetensors
+    python benchmarks/queries.py --vectors wiki8.safetensors --folder DISK
+
+What has been measured at this commit is not measured again, so a run that was cut short goes on.
+Opening files is in ``benchmarks/loading.py``, which this calls; here are the queries: one, a batch,
+and through an approximate index.
 
 Exact answers are timed on random vectors, whose values do not matter to the time.  How many
 neighbours an approximate index finds does depend on the values, so that part also takes trained
@@ -14,15 +18,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import loading
 import numpy as np
-from machine import circumstances, spread, write_json
+from cells import Cells
+from machine import spread
 from numpy.typing import NDArray
 from texts import sha256
 
@@ -97,7 +103,7 @@ def _exact(vectors: WordVectors, queries: Sequence[str], rounds: int) -> dict[st
         times["batch"].append(_seconds(batch))
         times["loop"].append(_seconds(loop))
         times["matrix product alone"].append(_seconds(lambda: _product(product, vectors.matrix)))
-    return {
+    found: dict[str, Any] = {
         "one query, seconds": {name: spread(times[name]) for name in ("wordgrad", "gensim")},
         "batch, seconds": {
             "wordgrad most_similar_batch": spread(times["batch"]),
@@ -107,6 +113,7 @@ def _exact(vectors: WordVectors, queries: Sequence[str], rounds: int) -> dict[st
         "one query, times gensim's": spread(_ratios(times["gensim"], times["wordgrad"])),
         "batch, times gensim's loop": spread(_ratios(times["loop"], times["batch"])),
     }
+    return {**found, "passed": {goal: found[goal]["median"] >= GOALS[goal] for goal in GOALS}}
 
 
 def _product(queries: NDArray[np.float32], matrix: NDArray[np.float32]) -> None:
@@ -125,7 +132,7 @@ def _approximate(
 ) -> dict[str, Any]:
     """What an index costs, finds and saves, at some depths of search."""
     exact = vectors.most_similar_batch(queries, TOPN)
-    settings = []
+    at = []
     for expansion in expansions:
         build = _seconds(lambda e=expansion: vectors.build_index(expansion_search=e))  # type: ignore[misc]
         found = vectors.most_similar_batch(queries, TOPN, approximate=True)
@@ -134,7 +141,7 @@ def _approximate(
             "exact": _medians(vectors, queries, rounds, approximate=False),
             "approximate": _medians(vectors, queries, rounds, approximate=True),
         }
-        settings.append(
+        at.append(
             {
                 "expansion_search": expansion,
                 "build, seconds": build,
@@ -142,7 +149,7 @@ def _approximate(
                 "one query, seconds": one,
             }
         )
-    return {"rows": len(vectors), "size": vectors.vector_size, "settings": settings}
+    return {"rows": len(vectors), "size": vectors.vector_size, "at": at}
 
 
 def _medians(
@@ -158,49 +165,47 @@ def _medians(
     return spread([once() for _ in range(rounds)])
 
 
-def measure(rows: int, size: int, asked: int, rounds: int, trained: Path | None) -> Path:
-    """Measure everything and write ``results/queries.json``."""
+def measure(
+    rows: int, size: int, asked: int, rounds: int, trained: Path | None, *, fresh: bool
+) -> None:
+    """Measure every cell that is missing into ``results/queries.json``."""
     rng = np.random.default_rng(7)
     matrix = rng.standard_normal((rows, size), dtype=np.float32)
     matrix.flags.writeable = False
     vectors = WordVectors([f"w{row}" for row in range(rows)], matrix)
     queries = [f"w{row}" for row in rng.choice(rows, asked, replace=False)]
-    exact = _exact(vectors, queries, rounds)
-    print({goal: exact[goal]["median"] for goal in GOALS}, file=sys.stderr)
-    # Random vectors have no neighbourhoods to walk through: the worst case, slow to build.
-    approximate = {"random": _approximate(vectors, queries, rounds, EXPANSIONS[:1])}
-    if trained is not None:
-        learnt = load(trained)
-        words = [learnt.words[row] for row in rng.choice(len(learnt), asked, replace=False)]
-        approximate["trained"] = {
-            **_approximate(learnt, words, rounds, EXPANSIONS),
-            "file": {"name": trained.name, "sha256": sha256(trained)},
-        }
-    record = {
+    head = {
         "question": "How fast do vectors answer, one query at a time and many at once?",
         "method": (
             f"answers verified equal to gensim's, then {rounds} rounds in turns in one process, "
             "all calls warm; one query: the median of 100; recall: the share of the exact "
             "neighbours that the approximate index finds"
         ),
-        **circumstances(),
         "usearch": version("usearch"),
         "threads": os.cpu_count(),
-        "vectors": {"rows": rows, "size": size, "values": "standard normal, seed 7"},
-        "queries": asked,
         "topn": TOPN,
-        "exact": exact,
-        "approximate": approximate,
-        "goals": {
-            name: {
-                "goal": goal,
-                "measured": exact[name]["median"],
-                "passed": exact[name]["median"] >= goal,
-            }
-            for name, goal in GOALS.items()
-        },
+        "goals": GOALS,
     }
-    return write_json("queries.json", record)
+    cells = Cells("queries.json", head, fresh=fresh)
+    settings = {
+        "rows": rows,
+        "size": size,
+        "values": "standard normal, seed 7",
+        "queries": asked,
+        "rounds": rounds,
+    }
+    cells.measure("exact", settings, partial(_exact, vectors, queries, rounds))
+    # Random vectors have no neighbourhoods to walk through: the worst case, slow to build.
+    walk = partial(_approximate, vectors, queries, rounds, EXPANSIONS[:1])
+    cells.measure("approximate, random", settings, walk)
+    if trained is not None:
+        learnt = load(trained)
+        words = [learnt.words[row] for row in rng.choice(len(learnt), asked, replace=False)]
+        file = {"name": trained.name, "sha256": sha256(trained)}
+        walk = partial(_approximate, learnt, words, rounds, EXPANSIONS)
+        cells.measure(
+            "approximate, trained", {"queries": asked, "rounds": rounds, "file": file}, walk
+        )
 
 
 def main() -> None:
@@ -210,8 +215,10 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--vectors", type=Path, help="trained vectors, for the approximate index")
+    loading.add_options(parser)
     given = parser.parse_args()
-    print(measure(given.rows, given.size, given.queries, given.rounds, given.vectors))
+    measure(given.rows, given.size, given.queries, given.rounds, given.vectors, fresh=given.fresh)
+    loading.measure(given)
 
 
 if __name__ == "__main__":

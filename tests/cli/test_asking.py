@@ -130,3 +130,35 @@ def test_files_that_cannot_be_used(wordgrad, vector_file, tmp_path):
     flipped = wordgrad("analogy", vector_file, "man", "king", "woman")
     assert flipped.code == 1
     assert "is damaged: its words fail their checksum" in flipped.err
+
+
+def test_similar_through_an_index_that_is_kept(wordgrad, vector_file, vectors):
+    pytest.importorskip("usearch", reason="the extra 'ann' is not installed")
+    exact = wordgrad("similar", vector_file, "king", "man")
+    first = wordgrad("similar", vector_file, "king", "man", "--approximate")
+    kept = vector_file.with_name("v.safetensors.index")
+    assert first.message.startswith(f"Wrote {kept}: ")
+    assert first.out == exact.out
+    before = kept.stat().st_mtime_ns
+    second = wordgrad("similar", vector_file, "king", "man", "--approximate")
+    assert (second.code, second.err, second.out) == (0, "", exact.out)
+    assert kept.stat().st_mtime_ns == before
+    text = wordgrad("similar", vector_file, "the king", "--text", "--approximate")
+    assert text.out == wordgrad("similar", vector_file, "the king", "--text").out
+
+
+def test_an_index_of_other_vectors_is_refused(wordgrad, vector_file, vectors):
+    pytest.importorskip("usearch", reason="the extra 'ann' is not installed")
+    wordgrad("similar", vector_file, "king", "--approximate")
+    type(vectors)(vectors.words, -vectors.matrix).save(vector_file, overwrite=True)
+    outcome = wordgrad("similar", vector_file, "king", "--approximate")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "v.safetensors.index is the index of other vectors; remove it" in outcome.message
+
+
+def test_similar_approximate_is_of_all_words(wordgrad, vector_file):
+    outcome = wordgrad(
+        "similar", vector_file, "king", "--approximate", "--restrict-vocab", 3
+    )  # fmt: skip
+    assert outcome.code == 2
+    assert "Use either --approximate or --restrict-vocab." in outcome.message

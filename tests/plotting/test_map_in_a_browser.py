@@ -33,6 +33,13 @@ const {x_range: xs, y_range: ys} = plot;
 return [box.left + (data.x[i] - xs.start) / (xs.end - xs.start) * plot.inner_width,
         box.top + (ys.end - data.y[i]) / (ys.end - ys.start) * plot.inner_height];
 """
+LONELIEST = """
+const data = JSON.parse(document.getElementById("data").textContent);
+const places = data.x.map((x, i) => [x, data.y[i]]);
+const gaps = places.map((one) => Math.min(...places.filter((other) => other !== one)
+  .map((other) => Math.hypot(one[0] - other[0], one[1] - other[1]))));
+return data.words[gaps.indexOf(Math.max(...gaps))];
+"""
 LIT = "return [...Bokeh.documents[0].get_model_by_name('lit_labels').data.text]"
 RANGE = (
     "const p = Bokeh.documents[0].get_model_by_name('map'); return [p.x_range.start, p.x_range.end]"
@@ -91,6 +98,17 @@ class Page:
     def until(self, script):
         WebDriverWait(self.driver, 20, 0.05).until(lambda driver: driver.execute_script(script))
 
+    def settled(self, script, *arguments):
+        """What ``script`` returns once it returns the same twice: the layout may still move."""
+        found = [None]
+
+        def again(driver):
+            found.append(driver.execute_script(script, *arguments))
+            return found[-1] == found[-2]
+
+        WebDriverWait(self.driver, 20, 0.1).until(again)
+        return found[-1]
+
     def find(self, selector):
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
@@ -101,7 +119,7 @@ class Page:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def point(self, word, *, click):
-        x, y = self.run(WORD_AT, word)
+        x, y = self.settled(WORD_AT, word)
         actions = ActionChains(self.driver)
         actions.w3c_actions.pointer_action.move_to_location(round(x), round(y))
         if click:
@@ -150,12 +168,15 @@ def test_a_word_is_found_by_typing_and_its_neighbours_light_up(page, crowd):
 
 def test_a_click_on_the_map_chooses_the_word_under_it(page, crowd):
     opened = page()
-    opened.point("word30", click=True)
-    chosen = opened.find("#word").text
-    assert chosen == "word30"
-    assert opened.neighbours() == _expected(crowd, "word30", restrict_vocab=60)
+    lonely = opened.run(LONELIEST)  # so that no other word is nearer to a rounded place
+    opened.point(lonely, click=True)
+    opened.until("return !document.getElementById('chosen').hidden")
+    assert opened.find("#word").text == visible(lonely)
+    assert opened.neighbours() == _expected(crowd, lonely, restrict_vocab=60)
     opened.find("#neighbours button").click()
-    assert opened.find("#word").text == crowd.most_similar("word30", 1, restrict_vocab=60)[0][0]
+    assert opened.find("#word").text == visible(
+        crowd.most_similar(lonely, 1, restrict_vocab=60)[0][0]
+    )
     opened.find("#clear").click()
     assert not opened.find("#chosen").is_displayed()
     assert opened.run(LIT) == []

@@ -56,6 +56,12 @@ def test_fonts_are_added_only_where_needed():
     assert fonts_for(["plain", "Wörter"]) == ["DejaVu Sans"]
 
 
+def test_no_font_of_boxes_takes_the_place_of_one_that_has_the_signs():
+    """Matplotlib's last resort has every character, and comes before many fonts by its name."""
+    found = fonts_for(["日本", "서울", "\U0010fffd"])
+    assert not [name for name in found if name.startswith("Last Resort")]
+
+
 def test_without_matplotlib_the_error_says_how_to_install_it(tmp_path, crowd, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     drawn = make_map(crowd, words=["word6", "word7", "word8"])

@@ -24,7 +24,9 @@ def test_without_usearch_the_error_says_how_to_install_it(monkeypatch):
 
 
 def test_an_index_must_be_built_first():
-    with pytest.raises(ParameterError, match=r"there is none yet; call build_index\(\) first"):
+    with pytest.raises(
+        ParameterError, match=r"no approximate index yet; call build_index\(\) or load_i"
+    ):
         random_vectors(6).most_similar("w1", approximate=True)
 
 
@@ -34,6 +36,12 @@ def vectors():
     vectors = random_vectors()
     vectors.build_index()
     return vectors
+
+
+def test_an_index_that_is_not_there_cannot_be_saved(tmp_path):
+    with pytest.raises(ParameterError, match=r"no approximate index yet; call build_index\(\)"):
+        random_vectors(6).save_index(tmp_path / "v.index")
+    assert not list(tmp_path.iterdir())
 
 
 def test_most_neighbours_are_found(vectors):

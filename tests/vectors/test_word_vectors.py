@@ -227,3 +227,30 @@ def test_unknown_words_are_named_with_words_spelt_alike():
             ask()
     with pytest.raises(KeyError, match="none is spelt like it"):
         vectors["zzzzzz"]
+
+
+def test_a_selection_keeps_order_counts_and_metadata():
+    matrix = np.arange(18, dtype=np.float32).reshape(9, 2)
+    vectors = WordVectors(list("abcdefghi"), matrix, range(9, 0, -1), {"seed": 1})
+    chosen = vectors.select(word for word in ("i", "b", "i"))
+    assert chosen.words == ("b", "i")
+    assert chosen.matrix.tolist() == [[2, 3], [16, 17]]
+    assert chosen.counts.tolist() == [8, 1]
+    assert chosen.metadata == {"seed": 1}
+    assert chosen.most_similar("b")[0][0] == "i"
+    assert WordVectors(["a"], [[1.0]]).select(["a"]).counts is None
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ([], ParameterError, "at least one word, got none"),
+        ("the", ParameterError, "must be a sequence of strings, got 'the'"),
+        (["kin"], UnknownWordError, "'kin' is not in the vocabulary; did you mean 'king'"),
+        ([3], ParameterError, "A word must be a string, got 3"),
+    ],
+)
+def test_a_selection_that_cannot_be(words, error, message):
+    vectors = WordVectors(["the", "king"], [[1.0, 2], [3, 4]])
+    with pytest.raises(error, match=message):
+        vectors.select(words)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wordgrad.cli import wording
 from wordgrad.cli.answers import AS_JSON, RESTRICT, TOPN, VECTORS, Answers, show_answers
-from wordgrad.cli.console import say
+from wordgrad.cli.console import errors_console, say
+
+if TYPE_CHECKING:
+    from wordgrad.vectors.word_vectors import WordVectors
 
 
 def similar(
@@ -30,6 +34,14 @@ def similar(
         ),
     ] = False,
     restrict_vocab: Annotated[int | None, RESTRICT] = None,
+    approximate: Annotated[
+        bool,
+        typer.Option(
+            "--approximate",
+            help="Search through an index, which may miss a word; it is made at the first use and "
+            "kept in FILE.index. For very many words.",
+        ),
+    ] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Show the words nearest to each word, by the cosine of their vectors.
@@ -38,21 +50,40 @@ def similar(
     """
     if text and together:
         raise typer.BadParameter("Use either --text or --together.")
+    if approximate and restrict_vocab is not None:
+        raise typer.BadParameter("Use either --approximate or --restrict-vocab.")
     from wordgrad.vectors.formats import load
 
     vectors = load(file)
+    if approximate:
+        _index(vectors, file.with_name(f"{file.name}.index"))
     if text:
-        found = vectors.closest_to_text(" ".join(words), topn, restrict_vocab)
+        found = vectors.closest_to_text(
+            " ".join(words), topn, restrict_vocab, approximate=approximate
+        )
         _tell_skipped(found.skipped)
         answers = [Answers(" ".join(words), found)]
     else:
         questions: list[list[str]] = [words] if together else [[word] for word in words]
-        rankings = vectors.most_similar_batch(questions, topn, restrict_vocab)
+        rankings = vectors.most_similar_batch(
+            questions, topn, restrict_vocab, approximate=approximate
+        )
         answers = [
             Answers(" + ".join(asked), found)
             for asked, found in zip(questions, rankings, strict=True)
         ]
     show_answers(answers, as_json=as_json)
+
+
+def _index(vectors: WordVectors, path: Path) -> None:
+    """Take the index at ``path``, or make it."""
+    if path.exists():
+        vectors.load_index(path)
+        return
+    with errors_console().status("Building the index ..."):
+        vectors.build_index()
+    vectors.save_index(path)
+    say(f"Wrote {path}: {wording.size(path.stat().st_size)}.")
 
 
 def _tell_skipped(skipped: Sequence[str]) -> None:

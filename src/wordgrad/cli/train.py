@@ -60,7 +60,7 @@ def train(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="The file to write, ending in .safetensors."),
+        typer.Option("--output", "-o", help="The file to write: .safetensors or .parquet."),
     ],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 MOST_GROUPS = 10
 WORDS_A_GROUP = 20
 WORDS_IN_A_NAME = 3
+KNOWN_WORDS = 40  # so many of a group's first rows may name it: of thousands, the middle is obscure
 
 
 def clusters(units: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
@@ -38,7 +39,7 @@ def clusters(units: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
 
 
 def typical(units: NDArray[np.float64], groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The three rows of each group that lie nearest to its mean, nearest first.
+    """The three rows of each group's first 40 that lie nearest to its mean, nearest first.
 
     >>> rows = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1.0]])
     >>> typical(rows, np.array([0, 0, 0, 1]))
@@ -47,6 +48,8 @@ def typical(units: NDArray[np.float64], groups: NDArray[np.int64]) -> list[NDArr
     nearest = []
     for group in range(int(groups.max()) + 1):
         members = np.flatnonzero(groups == group)
-        closeness = units[members] @ units[members].mean(axis=0)
+        mean = units[members].mean(axis=0)
+        members = members[:KNOWN_WORDS]
+        closeness = units[members] @ mean
         nearest.append(members[np.argsort(-closeness, kind="stable")[:WORDS_IN_A_NAME]])
     return nearest

@@ -45,8 +45,9 @@ def assemble(name: str, *, title: str, subtitle: str, data: Any, figure: Any) ->
         "library": library,
         "script": "".join(map(_part, SCRIPTS[name])),
     }
+    page = _part(f"{name}.html").replace("{{ head }}", _part("head.html"))
     # One pass: what a part holds is never taken for a slot.
-    return _SLOT.sub(lambda slot: parts[slot[1]], _part(f"{name}.html"))
+    return _SLOT.sub(lambda slot: parts[slot[1]], page)
 
 
 def script_json(value: Any) -> str:

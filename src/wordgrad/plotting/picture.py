@@ -19,6 +19,7 @@ COLOURS = (
 )  # fmt: skip
 INK, QUIET, LINE = "#1d1f24", "#676b76", "#dedcd6"
 BASE_FONT = "DejaVu Sans"  # comes with Matplotlib
+BOXES = "Last Resort"  # comes with it, too: it "has" every character, and shows boxes
 
 
 @contextmanager
@@ -68,7 +69,8 @@ def fonts_for(texts: Iterable[str]) -> list[str]:
     for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
         if not missing:
             break
-        if entry.style != "normal" or entry.weight != 400 or entry.name in fonts:
+        plain = entry.style == "normal" and entry.weight == 400
+        if not plain or entry.name in fonts or entry.name.startswith(BOXES):
             continue
         try:
             has = missing & set(get_font(entry.fname).get_charmap())

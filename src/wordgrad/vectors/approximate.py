@@ -6,13 +6,16 @@ neighbour: ``benchmarks/queries.py`` measures how many it finds.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.errors import ParameterError
+from wordgrad.errors import FormatError, ParameterError
 from wordgrad.vectors.search import ROWS_AT_ONCE, ExactIndex
 from wordgrad.vectors.selection import Neighbours
 
+METRIC, DTYPE = "ip", "f32"
 INSTALL = "python -m pip install 'wordgrad[ann]'"
 
 
@@ -46,20 +49,14 @@ class ApproximateIndex:
         expansion_add: int,
         expansion_search: int,
     ) -> None:
-        try:
-            from usearch.index import Index
-        except ImportError as error:
-            raise ParameterError(
-                f"An approximate index needs usearch, which is not installed; run: {INSTALL}."
-            ) from error
         self._exact = exact
         self.rows = rows
         # The inner product of unit vectors is their cosine, and 0 for a zero row, where a cosine
         # would be 0 / 0.
-        self._graph = Index(
+        self._graph = _library()(
             ndim=exact.shape[1],
-            metric="ip",
-            dtype="f32",
+            metric=METRIC,
+            dtype=DTYPE,
             connectivity=connectivity,
             expansion_add=expansion_add,
             expansion_search=expansion_search,
@@ -67,6 +64,49 @@ class ApproximateIndex:
         for start in range(0, rows, ROWS_AT_ONCE):
             keys = np.arange(start, min(start + ROWS_AT_ONCE, rows))
             self._graph.add(keys, exact.unit_rows(keys).astype(np.float32))
+
+    @classmethod
+    def from_graph(
+        cls, exact: ExactIndex, graph: NDArray[np.uint8], *, rows: int, expansion_search: int
+    ) -> ApproximateIndex:
+        """The index whose graph :meth:`graph` gave.
+
+        Raises
+        ------
+        FormatError
+            If it is no graph of so many rows of such vectors.  The library does not look at what
+            it is given closely: the bytes must have been compared with a checksum before.
+        """
+        index = cls.__new__(cls)
+        index._exact, index.rows = exact, rows
+        made = _library()(ndim=exact.shape[1], metric=METRIC, dtype=DTYPE)
+        try:
+            made.load(graph.tobytes())
+        except (RuntimeError, ValueError) as error:
+            raise FormatError(f"it holds no graph of this version of usearch ({error})") from error
+        if (len(made), made.ndim, made.dtype.name, made.metric_kind.name) != (
+            rows,
+            exact.shape[1],
+            DTYPE.upper(),
+            METRIC.upper(),
+        ):
+            raise FormatError(
+                f"its graph holds {len(made)} rows of {made.ndim} values, not {rows} of "
+                f"{exact.shape[1]}"
+            )
+        made.expansion_search = expansion_search
+        index._graph = made
+        return index
+
+    @property
+    def graph(self) -> NDArray[np.uint8]:
+        """The graph and the unit vectors in it, in the library's own form."""
+        return np.frombuffer(self._graph.save(), dtype=np.uint8)
+
+    @property
+    def expansion_search(self) -> int:
+        """Candidates kept while searching."""
+        return int(self._graph.expansion_search)
 
     def search(
         self,
@@ -79,7 +119,7 @@ class ApproximateIndex:
         spare = 0 if excluded is None else excluded.shape[1]
         wanted = min(topn + spare, self.rows)
         keys, counts = self._walk(queries.astype(np.float32), wanted)
-        missing = np.arange(wanted) >= counts[:, None]
+        missing = (np.arange(wanted) >= counts[:, None]) | (keys < 0) | (keys >= self.rows)
         if excluded is not None:
             missing |= (keys[:, :, None] == excluded[:, None, :]).any(axis=2)
         keys[missing] = 0
@@ -102,3 +142,13 @@ class ApproximateIndex:
             keys[0, : len(found)] = np.asarray(found.keys).ravel()
             return keys, np.array([len(found)])
         return np.asarray(found.keys).astype(np.int64), np.asarray(found.counts).astype(np.int64)
+
+
+def _library() -> Any:
+    try:
+        from usearch.index import Index
+    except ImportError as error:
+        raise ParameterError(
+            f"An approximate index needs usearch, which is not installed; run: {INSTALL}."
+        ) from error
+    return Index

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from wordgrad.errors import ParameterError, check_choice, check_int
-from wordgrad.vectors.approximate import ApproximateIndex
 from wordgrad.vectors.documents import document_words
+from wordgrad.vectors.indexing import Indexing, checked_limit
 from wordgrad.vectors.multiplicative import search_products
 from wordgrad.vectors.queries import Queries, Query, combined, members
 from wordgrad.vectors.rankings import Ranking
 from wordgrad.vectors.selection import Neighbours
-from wordgrad.vectors.word_matrix import WordMatrix
 
 METHODS = ("3cosadd", "3cosmul")
 
 
-class Asking(WordMatrix):
+class Asking(Indexing):
     """The questions of :class:`wordgrad.WordVectors` that are answered by a search."""
 
     def most_similar(
@@ -160,7 +158,7 @@ class Asking(WordMatrix):
             places[:, len(above.vectors) :],
             check_int("topn", topn, minimum=1),
             excluded=np.array([above.rows + below.rows], dtype=np.int64),
-            limit=_checked_limit(restrict_vocab),
+            limit=checked_limit(restrict_vocab),
         )
         return self._rankings(found, [()])[0]
 
@@ -202,49 +200,13 @@ class Asking(WordMatrix):
         queries = Queries(asked.vectors, asked.excluded[:, :0], asked.skipped, asked.empty)
         return self._ranked(queries, topn, restrict_vocab, approximate)[0]
 
-    # ---------------------------------------------------------------- the approximate index
-
-    def build_index(
-        self,
-        restrict_vocab: int | None = None,
-        *,
-        connectivity: int = 16,
-        expansion_add: int = 128,
-        expansion_search: int = 64,
-    ) -> None:
-        """Build the index for ``approximate=True``; it lives as long as these vectors.
-
-        Needs the library usearch (``pip install 'wordgrad[ann]'``).  How long it takes, and what
-        part of the true neighbours is found, is in ``docs/from-gensim.md``.
-
-        Parameters
-        ----------
-        restrict_vocab : int, optional
-            Index the most frequent ``restrict_vocab`` words only.
-        connectivity, expansion_add, expansion_search : int
-            Of the graph: see :class:`wordgrad.vectors.approximate.ApproximateIndex`.
-
-        Raises
-        ------
-        ParameterError
-            If usearch is not installed, or a number is out of range.
-        """
-        limit = _checked_limit(restrict_vocab)
-        self.__dict__["_approximate"] = ApproximateIndex(
-            self._index,
-            rows=len(self) if limit is None else min(limit, len(self)),
-            connectivity=check_int("connectivity", connectivity, minimum=2),
-            expansion_add=check_int("expansion_add", expansion_add, minimum=1),
-            expansion_search=check_int("expansion_search", expansion_search, minimum=1),
-        )
-
     # ---------------------------------------------------------------- inside
 
     def _ranked(
         self, queries: Queries, topn: int, restrict_vocab: int | None, approximate: bool
     ) -> list[Ranking]:
         topn = check_int("topn", topn, minimum=1)
-        limit = _checked_limit(restrict_vocab)
+        limit = checked_limit(restrict_vocab)
         if approximate:
             index = self._approximate_index(limit)
             found = index.search(queries.vectors, topn, excluded=queries.excluded)
@@ -258,20 +220,6 @@ class Asking(WordMatrix):
             for ranking, empty in zip(rankings, queries.empty, strict=True)
         ]
 
-    def _approximate_index(self, limit: int | None) -> ApproximateIndex:
-        index: Any = self.__dict__.get("_approximate")
-        if index is None:
-            raise ParameterError(
-                "approximate=True needs an index, and there is none yet; call build_index() first."
-            )
-        if limit is not None and min(limit, len(self)) != index.rows:
-            raise ParameterError(
-                f"restrict_vocab must be that of the index, {index.rows}, got {limit}; call "
-                f"build_index(restrict_vocab={limit}) first."
-            )
-        found: ApproximateIndex = index
-        return found
-
     def _rankings(self, found: Neighbours, skipped: Sequence[tuple[str, ...]]) -> list[Ranking]:
         word = self._table.word
         lines = zip(found.rows.tolist(), found.scores.tolist(), skipped, strict=True)
@@ -282,9 +230,3 @@ class Asking(WordMatrix):
             )
             for rows, scores, left_out in lines
         ]
-
-
-def _checked_limit(restrict_vocab: int | None) -> int | None:
-    if restrict_vocab is None:
-        return None
-    return check_int("restrict_vocab", restrict_vocab, minimum=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,8 +96,38 @@ class WordVectors(Asking, Comparing):
         twin._metadata = {**self._metadata, **plain_metadata(entries)}
         return twin
 
+    def select(self, words: Iterable[str]) -> WordVectors:
+        """Vectors of ``words`` alone, in the order of the whole: most frequent first.
+
+        ``vectors.select(vectors.words[:100_000])`` keeps the most frequent 100,000.
+
+        Parameters
+        ----------
+        words : iterable of str
+            Each may come more than once.
+
+        Raises
+        ------
+        UnknownWordError
+            If a word is not in the vocabulary.
+        ParameterError
+            If there are none.
+
+        >>> vectors = WordVectors(["the", "king", "queen"], [[1, 0], [0, 2], [0.6, 0.8]])
+        >>> vectors.select(["queen", "the"]).words
+        ('the', 'queen')
+        """
+        if isinstance(words, str):
+            raise ParameterError(f"words must be a sequence of strings, got {words!r}.")
+        rows = sorted({self.rank(word) for word in words})
+        if not rows:
+            raise ParameterError("words must name at least one word, got none.")
+        counts = None if self._counts is None else self._counts[rows]
+        chosen = [self._table.word(row) for row in rows]
+        return WordVectors(chosen, self._matrix[rows], counts, self._metadata)
+
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write to a file; the name's ending tells the format (``.safetensors``).
+        """Write to a file; the name's ending tells the format: see :func:`wordgrad.vectors.save`.
 
         Raises
         ------

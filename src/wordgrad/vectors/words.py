@@ -42,7 +42,8 @@ class WordTable:
             If a word is not a string, or comes twice.
         """
         decoded = tuple(words)
-        for row, word in enumerate(decoded):
+        # A set of types takes a third of the time of a million calls of isinstance.
+        for row, word in enumerate(decoded if set(map(type, decoded)) - {str} else ()):
             if not isinstance(word, str):
                 raise ParameterError(
                     f"words must be strings, got {word!r} in position {row}; decode it first."
@@ -150,15 +151,22 @@ class WordTable:
         OutputError
             If a word holds half of a surrogate pair, which UTF-8 cannot express.
         """
-        encoded = []
+        offsets = np.zeros(len(self) + 1, dtype=np.int64)
+        try:
+            data = "".join(self.words).encode()
+            lengths = (len(word.encode()) for word in self.words)
+            np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(self)), out=offsets[1:])
+        except UnicodeEncodeError:
+            raise self._unencodable() from None
+        return np.frombuffer(data, dtype=np.uint8), offsets
+
+    def _unencodable(self) -> OutputError:
         for row, word in enumerate(self.words):
             try:
-                encoded.append(word.encode())
+                word.encode()
             except UnicodeEncodeError as error:
-                raise OutputError(
+                return OutputError(
                     f"The word {word!r} in row {row} cannot be written as UTF-8 "
                     f"({error.reason}); remove or repair it."
-                ) from error
-        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum([len(word) for word in encoded], out=offsets[1:])
-        return np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets
+                )
+        raise AssertionError("every word has a UTF-8 form")

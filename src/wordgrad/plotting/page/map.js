@@ -77,6 +77,7 @@
     button.type = "button";
     button.dataset.group = group;
     mark.style.background = HUES[group % HUES.length];
+    button.title = names.join(", ");
     button.append(mark, element("span", names.join(", ")),
       element("small", number(data.groups.filter((g) => g === group).length)));
     button.addEventListener("click", () => {

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from wordgrad.errors import FormatError
 from wordgrad.vectors.formats.reading import Opening, assembled, check_words
-from wordgrad.vectors.formats.text_rows import BLOCK, RowReader, write_rows
+from wordgrad.vectors.formats.text_rows import BLOCK, RowReader, count_lines, write_rows
 from wordgrad.vectors.formats.word2vec_header import FORBIDDEN, HOLDERS
 from wordgrad.vectors.word_vectors import WordVectors
 
@@ -42,15 +42,6 @@ def read(path: Path, opening: Opening) -> WordVectors:
         reader = RowReader(path, size, promise="its first lines")
         words, matrix = reader.read(file, rows)
     return assembled(path, words, matrix, opening, place=lambda row: f"line {row + 1}")
-
-
-def count_lines(path: Path) -> int:
-    """Line feeds in the file, counted in blocks."""
-    lines = 0
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            lines += block.count(b"\n")
-    return max(lines, 1)  # a lone line without an end is for the reader to refuse
 
 
 def _size(path: Path) -> int:

@@ -88,7 +88,7 @@ def guess(start: bytes) -> str | None:
 def _is_row(line: bytes, size: int) -> bool:
     """Whether a row is text: its reader says what is wrong with some of its numbers."""
     fields = line.rstrip(b" \r").split(b" ")[1:][-size:]
-    return bool(fields) and 2 * sum(_are_numbers([field]) for field in fields) > len(fields)
+    return bool(fields) and 2 * sum(_are_numbers([field]) for field in fields) >= len(fields)
 
 
 def _are_numbers(fields: Sequence[bytes]) -> bool:

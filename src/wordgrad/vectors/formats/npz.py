@@ -22,6 +22,7 @@ code: they are never read.
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -34,13 +35,19 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, OutputError
-from wordgrad.vectors.formats.reading import Opening, assembled, check_words
+from wordgrad.vectors.formats.reading import (
+    REMEDY,
+    Opening,
+    assembled,
+    check_memory,
+    check_words,
+    decoded_metadata,
+)
 from wordgrad.vectors.word_vectors import WordVectors
 
 HOLDERS = "safetensors or Parquet"
 WORDS_BYTES = 4 << 30
 DEFLATE_AT_MOST = 1032  # no deflated byte makes more than so many
-REMEDY = "fetch an undamaged copy, or write it again."
 _BLOCK = 16 << 20
 _ARCHIVE_ERRORS = (  # a wrong offset in the archive makes it seek before the file: an OSError
     zipfile.BadZipFile,
@@ -50,7 +57,7 @@ _ARCHIVE_ERRORS = (  # a wrong offset in the archive makes it seek before the fi
     RuntimeError,
     OSError,
 )
-_NAMES = {"matrix", "words", "counts", "metadata"}
+_ARRAYS = {"matrix": ("f", 2), "words": ("U", 1), "counts": ("iu", 1), "metadata": ("U", 0)}
 
 
 def write(vectors: WordVectors, path: Path) -> None:
@@ -90,8 +97,6 @@ def read(path: Path, opening: Opening) -> WordVectors:
         except _ARCHIVE_ERRORS as error:
             raise FormatError(f"{path} is not a whole npz file ({error}); {REMEDY}") from error
     matrix, words = arrays["matrix"], arrays["words"]
-    _check(path, "matrix", matrix, "f", 2)
-    _check(path, "words", words, "U", 1)
     rows = matrix.shape[0]
     if words.shape[0] != rows or 0 in matrix.shape:
         raise FormatError(
@@ -100,10 +105,10 @@ def read(path: Path, opening: Opening) -> WordVectors:
         )
     counts = arrays.get("counts")
     if counts is not None:
-        _check(path, "counts", counts, "iu", 1)
         if counts.shape != (rows,):
             raise FormatError(f"{path} has {counts.size} counts for {rows} words; {REMEDY}")
         counts = counts.astype(np.int64)
+    metadata = arrays.get("metadata")
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is found
         kept = np.ascontiguousarray(matrix, dtype=np.float32)
     return assembled(
@@ -112,7 +117,7 @@ def read(path: Path, opening: Opening) -> WordVectors:
         kept,
         opening,
         counts=counts,
-        metadata=_metadata(path, arrays.get("metadata")),
+        metadata=None if metadata is None else decoded_metadata(path, str(metadata)),
     )
 
 
@@ -123,10 +128,10 @@ def _arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
             f"{path} is an archive without the arrays 'matrix' and 'words' (it holds "
             f"{', '.join(sorted(members)[:6]) or 'nothing'}); save them under these names."
         )
-    if len(members) < len(archive.infolist()) or not members.keys() <= _NAMES:
+    if len(members) < len(archive.infolist()) or not members.keys() <= _ARRAYS.keys():
         raise FormatError(
             f"{path} holds arrays that are not of word vectors ({', '.join(sorted(members)[:6])}); "
-            f"keep {', '.join(sorted(_NAMES))} alone, each once."
+            f"keep {', '.join(sorted(_ARRAYS))} alone, each once."
         )
     arrays = {}
     for name, info in members.items():
@@ -154,6 +159,13 @@ def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
             f"{path} holds {name} as Python objects, which would have to be unpickled and could "
             "run code; save it as an array of numbers or strings (dtype=str)."
         )
+    kinds, dimensions = _ARRAYS[name]
+    if dtype.kind not in kinds or len(shape) != dimensions or dtype.itemsize == 0:
+        what = {"f": "floating-point numbers", "U": "strings", "iu": "integers"}[kinds]
+        raise FormatError(
+            f"{path} must hold {name} as {what} of {dimensions} dimension"
+            f"{'' if dimensions == 1 else 's'}, got {dtype} of shape {shape}; save it so."
+        )
     start = member.tell()
     count = 1
     for length in shape:
@@ -163,6 +175,7 @@ def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
             f"{path} is damaged: {name} of shape {shape} and type {dtype} does not take the "
             f"{size - start} bytes that are there; {REMEDY}"
         )
+    check_memory(path, size)
     array = np.empty(count, dtype=dtype)
     if array.nbytes:
         _fill(path, name, member, array.view(np.uint8).data)
@@ -180,36 +193,10 @@ def _fill(path: Path, name: str, member: IO[bytes], target: memoryview) -> None:
         done += len(block)
 
 
-def _check(path: Path, name: str, array: NDArray[Any], kinds: str, dimensions: int) -> None:
-    if array.dtype.kind not in kinds or array.ndim != dimensions:
-        what = {"f": "floating-point numbers", "U": "strings", "iu": "integers"}[kinds]
-        raise FormatError(
-            f"{path} must hold {name} as {what} of {dimensions} dimension"
-            f"{'s' if dimensions > 1 else ''}, got {array.dtype} of shape {array.shape}; save it "
-            "so."
-        )
-
-
 def _decoded(path: Path, words: NDArray[np.str_]) -> list[str]:
-    try:
-        decoded: list[str] = words.tolist()
-        "".join(decoded).encode()
-    except (ValueError, UnicodeError) as error:  # code points beyond Unicode, or half of a pair
-        raise FormatError(
-            f"{path} is damaged: a word is not Unicode ({error}); {REMEDY}"
-        ) from error
+    # Python makes strings even of numbers beyond Unicode, and encodes them.
+    codes = words.view(np.dtype(np.uint32).newbyteorder(words.dtype.byteorder))
+    if codes.max(initial=0) > sys.maxunicode or ((codes >= 0xD800) & (codes < 0xE000)).any():
+        raise FormatError(f"{path} is damaged: a word is not Unicode; {REMEDY}")
+    decoded: list[str] = words.tolist()
     return decoded
-
-
-def _metadata(path: Path, array: NDArray[Any] | None) -> dict[str, Any]:
-    if array is None:
-        return {}
-    try:
-        if array.dtype.kind != "U" or array.ndim:
-            raise ValueError("not one string")
-        entries = json.loads(str(array))
-        if not isinstance(entries, dict):
-            raise ValueError("not an object")
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is damaged: its metadata is not JSON; {REMEDY}") from error
-    return entries

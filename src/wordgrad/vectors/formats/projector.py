@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, InputError
-from wordgrad.vectors.formats.glove import count_lines
 from wordgrad.vectors.formats.reading import Opening, assembled, check_words
-from wordgrad.vectors.formats.text_rows import BLOCK, RowReader, write_rows
+from wordgrad.vectors.formats.text_rows import BLOCK, RowReader, count_lines, write_rows
 from wordgrad.vectors.word_vectors import WordVectors
 
 HOLDERS = "safetensors or Parquet"
@@ -100,23 +99,28 @@ def _words(path: Path, vectors: Path, rows: int) -> tuple[list[str], NDArray[np.
             f"{path} may be cut short: its last line does not end with a line end; fetch a whole "
             "copy, or add one if the last word is whole."
         )
-    table = [line.removesuffix("\r").split("\t") for line in lines[:-1]]
-    header = table.pop(0) if table and len(table[0]) > 1 else ["word"]
-    if len(table) != rows:
+    del lines[-1]
+    headed = "\t" in "".join(lines[:1])
+    header = lines.pop(0).removesuffix("\r").split("\t") if headed else ["word"]
+    if len(lines) != rows:
         raise FormatError(
-            f"{path} names {len(table)} words and {vectors.name} has {rows} rows; fetch two "
+            f"{path} names {len(lines)} words and {vectors.name} has {rows} rows; fetch two "
             "files that belong together."
         )
-    for place, fields in enumerate(table):
+    words, seen = [], []
+    column = header.index("word") if "word" in header else 0
+    counts = header.index("count") if "count" in header else None
+    for place, line in enumerate(lines):
+        fields = line.removesuffix("\r").split("\t")
         if len(fields) != len(header):
             raise FormatError(
                 f"{path} has {len(fields)} fields in row {place} and {len(header)} in its first "
                 "line; repair that line."
             )
-    column = header.index("word") if "word" in header else 0
-    counts = header.index("count") if "count" in header else None
-    words = [fields[column] for fields in table]
-    return words, None if counts is None else _counts(path, [row[counts] for row in table])
+        words.append(fields[column])
+        if counts is not None:
+            seen.append(fields[counts])
+    return words, None if counts is None else _counts(path, seen)
 
 
 def _counts(path: Path, fields: list[str]) -> NDArray[np.int64]:

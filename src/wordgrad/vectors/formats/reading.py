@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from wordgrad.vectors.word_vectors import WordVectors
 from wordgrad.vectors.words import WordTable
 
 ROWS_AT_ONCE = 1 << 14
+REMEDY = "fetch an undamaged copy, or write it again."
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,23 @@ def assembled(
     return WordVectors.from_checked(table, matrix, counts, dict(metadata or {}), str(path))
 
 
+def decoded_metadata(path: Path, text: str) -> dict[str, Any]:
+    """Metadata that a file keeps as one JSON object.
+
+    Raises
+    ------
+    FormatError
+        If it is none.
+    """
+    try:
+        entries = json.loads(text)
+        if not isinstance(entries, dict):
+            raise ValueError("not an object")
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is damaged: its metadata is not JSON; {REMEDY}") from error
+    return entries
+
+
 def check_room(
     path: Path, rows: int, size: int, *, bytes_a_row: int, available: int, place: str
 ) -> None:
@@ -99,6 +119,26 @@ def check_room(
             f"{path} promises {rows} words with {size} values in {place}, which take at least "
             f"{rows * bytes_a_row} bytes, but it holds {available}; fetch a whole copy, or "
             "correct the header."
+        )
+
+
+def check_memory(path: Path, needed: int) -> None:
+    """Refuse a promise of more than all the memory of this machine, before any is asked for.
+
+    Only formats that compress need this: what others promise is compared with the file's size.
+
+    Raises
+    ------
+    FormatError
+        If ``needed`` bytes can never be there.
+    """
+    if not hasattr(os, "sysconf"):  # Windows refuses by itself what it does not have
+        return
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > total:
+        raise FormatError(
+            f"{path} promises {needed} bytes, and this machine has {total} bytes of memory; fetch "
+            "an undamaged copy, or open it on a larger machine."
         )
 
 

@@ -45,7 +45,7 @@ def load(
     Raises
     ------
     InputError
-        If the file cannot be opened.
+        If the file cannot be opened, or does not fit into memory.
     FormatError
         If it is cut short, damaged, or of another format.
 
@@ -73,6 +73,11 @@ def load(
                 raise FormatError(f"{file} is empty; fetch a whole copy, or write it again.")
         chosen = format_of_file(file) if format is None else named(format)
         return chosen.read(file, Opening(check, allow_nonfinite))
+    except MemoryError as error:
+        raise InputError(
+            f"{file} does not fit into the memory that is left; convert it to safetensors on a "
+            "larger machine, which is mapped and not read."
+        ) from error
     except OSError as error:
         raise InputError(
             f"{file} cannot be opened ({error.strerror or error}); check the name and its "

@@ -8,7 +8,8 @@ B. Polars is asked only for what it cannot get wrong: a block that holds a carri
    with a byte-order mark, or does not have exactly D + 1 fields a line, is split by
    :meth:`bytes.rsplit` instead, and Polars sees its numbers alone.  So a word may contain anything
    but a line end.
-C. If the numbers fail, too, the lines are tried one by one, to name the line at fault.
+C. If the numbers fail, too, halves of the block are tried, and halves of these, to name the line
+   at fault.
 """
 
 from __future__ import annotations
@@ -125,10 +126,8 @@ class RowReader:
         numbers = b"".join(self._separator.join(fields[-self._size :]) + b"\n" for fields in split)
         frame = self._frame(numbers, lines, worded=False)
         if frame is None:
-            self._diagnose(split)
-        else:
-            return self._decoded(split) if self._worded else [], frame.to_numpy()
-        raise AssertionError("lines of numbers that cannot be read together, but one by one")
+            raise self._fault(split)
+        return self._decoded(split) if self._worded else [], frame.to_numpy()
 
     def _frame(self, block: bytes, lines: int, *, worded: bool) -> pl.DataFrame | None:
         """The block's columns, or ``None`` if it is not ``lines`` rows of the right fields."""
@@ -188,19 +187,37 @@ class RowReader:
                 ) from error
         return words
 
-    def _diagnose(self, split: Sequence[Sequence[bytes]]) -> None:
-        for place, fields in enumerate(split):
-            for column, field in enumerate(fields[-self._size :]):
-                if not _number(field):
-                    raise FormatError(
-                        f"{self._path} has {field[:40].decode(errors='replace')!r} as value "
-                        f"{column + 1} in line {self._line + place}, which is not a number; "
-                        "repair or remove that line."
-                    )
+    def _fault(self, split: Sequence[Sequence[bytes]]) -> FormatError:
+        """What is wrong with a line of a block whose numbers Polars does not read."""
+        first, last = 0, len(split)
+        while last - first > 1:
+            middle = (first + last) // 2
+            half = split[first:middle]
+            numbers = b"".join(
+                self._separator.join(fields[-self._size :]) + b"\n" for fields in half
+            )
+            good = self._frame(numbers, len(half), worded=False) is not None
+            first, last = (middle, last) if good else (first, middle)
+        fields = split[first][-self._size :]
+        column = next((place for place, field in enumerate(fields) if not _number(field)), 0)
+        return FormatError(
+            f"{self._path} has {fields[column][:40].decode(errors='replace')!r} as value "
+            f"{column + 1} in line {self._line + first}, which is not a number; repair or remove "
+            "that line."
+        )
+
+
+def count_lines(path: Path) -> int:
+    """Line feeds in the file, counted in blocks."""
+    lines = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            lines += block.count(b"\n")
+    return max(lines, 1)  # a lone line without an end is for the reader to refuse
 
 
 def _number(field: bytes) -> bool:
-    """Whether Polars would read ``field`` as a number; Python reads a little more."""
+    """Whether ``field`` is a number, as Polars sees it; Python takes a little more for one."""
     try:
         float(field)
     except ValueError:

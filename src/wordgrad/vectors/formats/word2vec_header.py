@@ -9,7 +9,7 @@ from wordgrad.errors import FormatError
 
 FORBIDDEN = " \n"
 HOLDERS = "safetensors, npz or Parquet"
-HEADER = re.compile(rb"(?:\xef\xbb\xbf)?(\d{1,18})[ \t](\d{1,18})[ \t]*\r?\n")
+HEADER = re.compile(rb"(?:\xef\xbb\xbf)?(\d{1,18}) (\d{1,18}) *\r?\n")
 HEADER_BYTES = 64  # more than any header has
 
 
