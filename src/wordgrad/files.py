@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wordgrad.errors import OutputError
@@ -47,8 +47,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
     The temporary file is flushed to the disk before the rename, so that a reader sees the old file
-    or the whole new one and never a part, even across a crash.  If the block fails, the temporary
-    file is removed and the old file stays as it was.
+    or the whole new one and never a part, even across a crash; the folder is flushed after it, so
+    that a new file is still there after a power cut.  If the block fails, the temporary file is
+    removed and the old file stays as it was.
 
     Raises
     ------
@@ -64,9 +65,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         mode = (target if target.exists() else temporary).stat().st_mode
         yield temporary
         os.chmod(temporary, stat.S_IMODE(mode))
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
+        sync(temporary)
         os.replace(temporary, target)
+        sync_folder(target.parent)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
@@ -78,6 +79,24 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until the file's bytes are on the disk."""
+    with open(path, "rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the folder's names are on the disk, where the system can do that."""
+    if os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems have nothing to flush, and say so
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _beside(target: Path) -> Path:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
 
+from numpy.typing import NDArray
+
+from wordgrad.errors import FormatError
+from wordgrad.text.held_out import HeldOutText
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.engines.protocol import Engine, SamplingTables, Span
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.runners.protocol import Step
+from wordgrad.training.validation import NegativeSamplingValidation, Validation
 
 MOST_SPAN_TOKENS = 20_000
 LEAST_SPAN_TOKENS = 500
@@ -56,6 +62,22 @@ class SpanRunner:
             stop = min(start + self.span_tokens, self.length)
             progress = (epoch + start / self.length) / self.config.epochs
             yield Span(start, stop, epoch, self.config.learning_rate_at(progress))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return nothing: every random choice follows from the seed and the position."""
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back nothing."""
+        if state:
+            raise FormatError(
+                f"This checkpoint holds {', '.join(sorted(state))}, which training with these "
+                "settings has no use for; it is damaged, or of a newer version of wordgrad."
+            )
+
+    def validation(self, text: HeldOutText) -> Validation:
+        """Return the measure of the negative-sampling loss on a held-out text."""
+        return NegativeSamplingValidation(text, self.config)
 
 
 class _Threads:
