@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
 from wordgrad.errors import ParameterError, check_int, check_real
-from wordgrad.estimators.runs import Run, begin, go_on, settings_to_resume
+from wordgrad.estimators.results import train_and_keep
+from wordgrad.estimators.runs import begin, go_on, settings_to_resume
 from wordgrad.training.config import TrainingConfig
-from wordgrad.vectors.word_vectors import WordVectors
 
 
 class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -179,7 +178,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """
         config = self._config()
         with begin(self, X, config) as run:
-            return self._train(run)
+            train_and_keep(self, run)
+        return self
 
     @classmethod
     def from_checkpoint(cls, folder: str | os.PathLike[str], **changes: Any) -> Word2Vec:
@@ -242,29 +242,15 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         """
         config = self._config()
         with go_on(self, X, config) as run:
-            return self._train(run)
-
-    def _train(self, run: Run) -> Word2Vec:
-        self.report_ = run.corpus.report
-        if run.held_out is not None:
-            self.validation_ = {
-                "words": run.held_out.tokens_read,
-                "unknown": run.held_out.tokens_unknown,
-            }
-        try:
-            run.trainer.run()
-        except KeyboardInterrupt:
-            # W_out is zero until the first step: before, there is nothing to keep.
-            if run.trainer.parameters.W_out_rows.any():
-                self._keep(run)
-            raise
-        self._keep(run)
+            train_and_keep(self, run)
         return self
 
     def _config(self) -> TrainingConfig:
         if self.progress is not None and not callable(self.progress):
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
         check_real("checkpoint_every", self.checkpoint_every, above=0.0)
+        if not isinstance(self.checkpoint, str | os.PathLike | None):
+            raise ParameterError(f"checkpoint must be a path or None, got {self.checkpoint!r}.")
         if self.early_stopping is not None:
             check_int("early_stopping", self.early_stopping, minimum=1)
         return TrainingConfig(
@@ -280,22 +266,4 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             combine=self.combine,
             workers=self.workers,
             seed=self.seed,
-        )
-
-    def _keep(self, run: Run) -> None:
-        trainer, corpus = run.trainer, run.corpus
-        self.history_ = [asdict(record) for record in trainer.history]
-        settings = trainer.config.as_dict()
-        settings |= {
-            "min_count": self.min_count,
-            "max_vocab": self.max_vocab,
-            "lowercase": self.lowercase,
-            "pattern": self.pattern,
-            "tokens": corpus.report.tokens_kept,
-        }
-        self.vectors_ = WordVectors(
-            corpus.vocabulary.words,
-            trainer.result.W_in,
-            counts=corpus.vocabulary.counts,
-            metadata={"settings": settings, "history": self.history_},
         )

@@ -100,7 +100,7 @@ class Trainer:
         """
         self.runner.restore(checkpoint.runner)
         self.parameters, self.state = checkpoint.parameters, checkpoint.state
-        self._best = checkpoint.best
+        self._best = None if self._patience is None else checkpoint.best
         self._saved = (self.state.epoch, self.state.token)
 
     def run(self) -> None:

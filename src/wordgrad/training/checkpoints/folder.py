@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, InputError, OutputError
-from wordgrad.files import sync_folder
 from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.text.fingerprint import Fingerprint, open_kept
 from wordgrad.text.held_out import HeldOutText
@@ -113,7 +112,6 @@ class CheckpointFolder:
         checkpoint.write(path)
         for number in numbers[: 1 - KEPT]:
             self._file(number).unlink(missing_ok=True)
-        sync_folder(self.path)
         return path
 
     def newest(self) -> Checkpoint:
