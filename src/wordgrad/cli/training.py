@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from wordgrad.cli import wording
 from wordgrad.cli.console import errors_console, say
 from wordgrad.cli.outcomes import Interrupted
+from wordgrad.errors import DamagedCheckpointWarning, InputError
 
 if TYPE_CHECKING:
     from wordgrad.estimators.word2vec import Word2Vec
@@ -109,10 +110,11 @@ def _warnings_said() -> Iterator[None]:
     """Say what training warns about when its display is gone."""
     found: list[str] = []
     with warnings.catch_warnings():
+        warnings.simplefilter("always", DamagedCheckpointWarning)
         show = warnings.showwarning
 
         def keep(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if category.__name__ == "DamagedCheckpointWarning":  # its import is slow
+            if issubclass(category, DamagedCheckpointWarning):
                 found.append(str(message))
             else:
                 show(message, category, *where)
@@ -129,16 +131,15 @@ def _interruption(kept: Path | None, way: str | None) -> str:
     if kept is None and way is None:
         return "Interrupted before training began; nothing was kept."
     if kept is None:
-        return f"Interrupted; go on with '{way}'."
+        return f"Interrupted; go on with: {way}"
     message = f"Interrupted; the vectors as trained so far are in {kept}"
-    return f"{message}." if way is None else f"{message}; go on with '{way}'."
+    return f"{message}." if way is None else f"{message}; go on with: {way}"
 
 
 def _way_to_go_on(folder: Path | None, output: Path) -> str | None:
     """The command that goes on with the training, if it has saved anything."""
     if folder is None:
         return None
-    from wordgrad.errors import InputError
     from wordgrad.training.checkpoints.folder import check_holds_checkpoint
 
     try:

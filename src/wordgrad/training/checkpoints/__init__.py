@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from wordgrad.training.checkpoints.checkpoint import Checkpoint, Identity
-from wordgrad.training.checkpoints.folder import CheckpointFolder, DamagedCheckpointWarning, Saving
+from wordgrad.training.checkpoints.folder import CheckpointFolder, Saving
 
-__all__ = ["Checkpoint", "CheckpointFolder", "DamagedCheckpointWarning", "Identity", "Saving"]
+__all__ = ["Checkpoint", "CheckpointFolder", "Identity", "Saving"]

@@ -194,6 +194,8 @@ def _parameters(arrays: Mapping[str, NDArray[Any]], prefix: str, size: int) -> P
 
 
 def _state(record: Mapping[str, Any], tokens: int) -> TrainingState:
+    if not isinstance(record["history"], list):
+        raise FormatError("its history is no list")
     history = [_filled(EpochRecord, one) for one in record["history"]]
     state = TrainingState(
         epoch=_number(record["epoch"]),

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.errors import FormatError, InputError, OutputError
+from wordgrad.errors import DamagedCheckpointWarning, FormatError, InputError, OutputError
 from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.text.fingerprint import Fingerprint, open_kept
 from wordgrad.text.held_out import HeldOutText
@@ -41,10 +41,6 @@ _HELD_OUT = "held-out.safetensors"
 _HELD_OUT_PART = "held-out text"
 _NAME = re.compile(r"checkpoint-([1-9]\d{0,17})\.safetensors")
 _LEFT_OVER = re.compile(r"\.(checkpoint-\d+|held-out)\.safetensors\.[0-9a-f]+\.part")
-
-
-class DamagedCheckpointWarning(UserWarning):
-    """The newest checkpoint could not be read, and the one before it was taken."""
 
 
 class CheckpointFolder:
