@@ -107,9 +107,8 @@ def test_a_text_without_pairs_is_refused():
     text = HeldOutText(
         np.zeros(3, np.int32), np.arange(4, dtype=np.int64), Vocabulary(WORDS, [1] * 30), 3
     )
-    validation = NegativeSamplingValidation(text, TrainingConfig(vector_size=13, workers=1))
     with pytest.raises(InputError, match="no sentence with two words that are kept"):
-        validation(random_parameters())
+        NegativeSamplingValidation(text, TrainingConfig(vector_size=13, workers=1))
 
 
 def topics(n_sentences, seed):

@@ -223,10 +223,8 @@ def encode_corpus(
                 bytes_replaced=first.replaced,
                 seconds=time.perf_counter() - begin,
             )
-            corpus = EncodedCorpus(store, vocabulary, report)
-        if keep_as is not None:
-            store.keep()
-        return corpus
+            store.finish()
+            return EncodedCorpus(store, vocabulary, report)
     except BaseException:
         store.remove()
         raise

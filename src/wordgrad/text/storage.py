@@ -37,6 +37,7 @@ class CorpusFolder:
     def __init__(
         self, parent: str | os.PathLike[str] | None = None, name: str | None = None
     ) -> None:
+        self._named = name is not None
         try:
             if name is None:
                 self.path = Path(tempfile.mkdtemp(prefix="wordgrad-", dir=parent))
@@ -55,12 +56,15 @@ class CorpusFolder:
         """Return a folder that was kept; it stays."""
         folder = cls.__new__(cls)
         folder.path = path
+        folder._named = True
         folder._finalizer = weakref.finalize(folder, shutil.rmtree, path, ignore_errors=True)
         folder._finalizer.detach()
         return folder
 
-    def keep(self) -> None:
-        """Flush the files to the disk, and let :meth:`remove` do nothing from now on."""
+    def finish(self) -> None:
+        """If the folder has a name: flush its files to the disk, and keep it from now on."""
+        if not self._named:
+            return
         with self.writing():
             for file in self.path.iterdir():
                 sync(file)

@@ -53,30 +53,29 @@ class NegativeSamplingValidation:
     ----------
     text : HeldOutText
     config : TrainingConfig
+
+    Raises
+    ------
+    InputError
+        If the text gives not one pair.
     """
 
     def __init__(self, text: HeldOutText, config: TrainingConfig) -> None:
         self._text = text
         self._config = config
         self._tables = SamplingTables(text, replace(config, seed=0))
-
-    def __call__(self, parameters: Parameters) -> Loss:
-        """Return the loss summed over the pairs, in nats, and their number.
-
-        Raises
-        ------
-        InputError
-            If the text gives not one pair.
-        """
-        total, pairs = 0.0, 0
-        for windows in self.windows():
-            loss = windows_loss(parameters, windows, self._config)
-            total, pairs = total + loss.total, pairs + loss.pairs
-        if pairs == 0:
+        if not any(len(windows) for windows in self.windows()):
             raise InputError(
                 "The validation text has no sentence with two words that are kept, so it has no "
                 "loss; give more text, longer sentences, or raise sample (0 keeps every word)."
             )
+
+    def __call__(self, parameters: Parameters) -> Loss:
+        """Return the loss summed over the pairs, in nats, and their number."""
+        total, pairs = 0.0, 0
+        for windows in self.windows():
+            loss = windows_loss(parameters, windows, self._config)
+            total, pairs = total + loss.total, pairs + loss.pairs
         return Loss(total, pairs)
 
     def windows(self) -> Iterator[Windows]:

@@ -65,4 +65,10 @@ class Runner(Protocol):
         """
 
     def validation(self, text: HeldOutText) -> Validation:
-        """Return what measures the loss that training minimises on a held-out text."""
+        """Return what measures the loss that training minimises on a held-out text.
+
+        Raises
+        ------
+        InputError
+            If the text gives nothing to measure: before training, not after its first epoch.
+        """
