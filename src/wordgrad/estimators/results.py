@@ -32,7 +32,10 @@ def train_and_keep(model: Word2Vec, run: Run) -> None:
 
 def _keep(model: Word2Vec, run: Run) -> None:
     trainer, corpus = run.trainer, run.corpus
-    model.history_ = [asdict(record) for record in trainer.history]
+    model.history_ = [
+        {name: value for name, value in asdict(record).items() if value is not None}
+        for record in trainer.history
+    ]
     settings = trainer.config.as_dict()
     settings |= {
         "min_count": model.min_count,

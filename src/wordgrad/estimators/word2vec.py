@@ -76,8 +76,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         The input vectors v_w, most frequent word first.
     history_ : list of dict
         One an epoch: ``epoch``, ``loss`` (mean per pair, nats), ``pairs``, ``words``, ``seconds``
-        (training alone), ``learning_rate`` (at its end) and ``validation_loss`` (None without
-        held-out text).
+        (training alone), ``learning_rate`` (at its end) and, if there is held-out text,
+        ``validation_loss``.
     report_ : CorpusReport
         What was read, and what of it was kept.
     validation_ : dict
