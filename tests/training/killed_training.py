@@ -58,7 +58,7 @@ def train(folder, settings, tell):
         return path
 
     def slow(descriptor):
-        time.sleep(0.002)
+        time.sleep(0.004)
         sync(descriptor)
 
     CheckpointFolder.save = told
@@ -150,7 +150,7 @@ def main():
         if report["kills"] < kills:
             if report["kills"] % 2:
                 said = wait_for_a_write(reading, draw.randrange(2, 8))
-                time.sleep(draw.uniform(0, 0.006))
+                time.sleep(draw.uniform(0, 0.004))
             else:
                 time.sleep(draw.uniform(0, 0.15))
             os.kill(child, signal.SIGKILL)

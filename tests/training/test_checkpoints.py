@@ -19,8 +19,10 @@ from wordgrad.errors import (
     OutputError,
     WordgradError,
 )
+from wordgrad.text import fingerprint as fingerprint_module
 from wordgrad.text.corpus import CorpusReport, encode_corpus
 from wordgrad.text.fingerprint import Fingerprint
+from wordgrad.text.held_out import HeldOutText
 from wordgrad.text.vocabulary import Vocabulary
 from wordgrad.training.checkpoints import (
     Checkpoint,
@@ -479,3 +481,29 @@ def test_a_fingerprint_tells_texts_apart(text):
             difference = Fingerprint.of(corpus).difference(print_)
         same = other == one
         assert (difference is None) == same, (one, other)
+
+
+@pytest.mark.parametrize(
+    ("ids", "offsets"),
+    [
+        ([0, 1, 3, 0], [0, 2, 4]),
+        ([0, -1, 2, 0], [0, 2, 4]),
+        ([0, 1, 2, 0], [0, 5, 4]),
+        ([0, 1, 2, 0], [0, 2, 5]),
+        ([0, 1, 2, 0], [1, 2, 4]),
+        ([0, 1, 2, 0], [0, 0, 4]),
+        ([0, 1, 2, 0], [-1, 2, 4]),
+    ],
+)
+def test_a_hostile_text_with_the_right_fingerprint_reaches_no_kernel(
+    tmp_path, monkeypatch, ids, offsets
+):
+    np.array(ids, np.int32).tofile(tmp_path / "ids.int32")
+    np.array(offsets, np.int64).tofile(tmp_path / "offsets.int64")
+    vocabulary, report = Vocabulary(WORDS, [9, 4, 1]), checkpoint().identity.report
+    text = HeldOutText(np.array(ids, np.int32), np.array(offsets), vocabulary, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(fingerprint_module, "_check", lambda *_: None)
+        expected = Fingerprint.of(text)
+    with pytest.raises(FormatError, match=r"its (ids|offsets) are out of range"):
+        fingerprint_module.open_kept(tmp_path, vocabulary, report, expected)

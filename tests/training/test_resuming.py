@@ -15,11 +15,13 @@ from wordgrad.errors import (
     ParameterError,
     TrainingError,
 )
+from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.checkpoints import Checkpoint, CheckpointFolder
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.engines.protocol import Loss
+from wordgrad.training.runners.stateless import StatelessRunner
 
 ONE_WORKER = pytest.param({"workers": 1}, id="one worker")
 REPRODUCIBLE = pytest.param(
@@ -386,3 +388,54 @@ def test_training_in_another_thread_saves_too(tmp_path):
     thread.start()
     thread.join()
     assert facts(models[0]) == facts(Word2Vec.from_checkpoint(tmp_path).resume())
+
+
+def test_pages_are_given_back_however_often_training_rests(tmp_path, monkeypatch):
+    """Memory stays level: a rest does not begin the count of tokens anew."""
+    calls = []
+    release = EncodedCorpus.release_pages
+    monkeypatch.setattr(trainer_module, "TOKENS_BETWEEN_RELEASES", 4000)
+    monkeypatch.setattr(EncodedCorpus, "release_pages", lambda self: calls.append(release(self)))
+    stopped(tmp_path, monkeypatch, (2, 1))
+    in_fingerprint = 2
+    assert len(calls) - in_fingerprint >= 2 * (9000 // 4500)
+
+
+def test_what_a_runner_cannot_use_is_refused(tmp_path, monkeypatch):
+    """A runner's arrays come back to it, and one that gathers nothing refuses them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(StatelessRunner, "state", lambda self: {"sums": np.ones(3)})
+        fit(checkpoint=tmp_path)
+        given = []
+        patch.setattr(StatelessRunner, "restore", lambda self, state: given.append(state))
+        Word2Vec.from_checkpoint(tmp_path, epochs=4).resume()
+        assert [state["sums"].tolist() for state in given] == [[1.0, 1.0, 1.0]]
+    with pytest.raises(FormatError, match="This checkpoint holds sums, which training with these"):
+        Word2Vec.from_checkpoint(tmp_path).resume()
+
+
+def test_what_a_runner_gathers_must_be_finite_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(StatelessRunner, "state", lambda self: {"sums": np.array([np.nan])})
+    with pytest.raises(TrainingError, match="a number is no longer finite; start again"):
+        fit(checkpoint=tmp_path)
+    assert list(tmp_path.glob("checkpoint-*")) == []
+
+
+def test_parameters_that_are_not_finite_are_never_written(tmp_path, monkeypatch):
+    """Even if no loss has shown it yet."""
+    run_span = CpuEngine.run_span
+
+    def harmful(self, parameters, span):
+        time.sleep(0.005)
+        parameters.W_out[-1, 0] = np.inf
+        return Loss(1.0, 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CpuEngine, "run_span", harmful)
+        with pytest.raises(
+            TrainingError, match=r"diverged (before token \d+ of|at the end of) epoch 1 "
+        ):
+            fit(checkpoint=tmp_path, checkpoint_every=1e-9)
+    assert newest(tmp_path).state.token == 0
+    assert CpuEngine.run_span is run_span
+    assert facts(Word2Vec.from_checkpoint(tmp_path).resume()) == facts(fit())

@@ -127,9 +127,9 @@ def train(
         typer.Option(
             parser=seconds,
             metavar="TIME",
-            help="How often: 60s, 5m, 1h.",
+            help="How often, as in 90s, 5m or 1h. Default: 60s.",
             rich_help_panel=SAVING,
-            show_default="60s",
+            show_default=False,
         ),
     ] = 60.0,
     resume: Annotated[

@@ -146,7 +146,7 @@ class Trainer:
         rate = self.config.initial_rate
         if self._interrupts.received is None:
             self._pause.clear()
-        self._released = state.token
+        self._released = min(self._released, state.token)  # a new epoch begins at 0
         steps = self.runner.run(self.parameters, state.epoch, state.token, self._pause)
         with closing(steps):
             for step in steps:

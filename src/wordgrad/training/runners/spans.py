@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator, Mapping
-from typing import Any
+from collections.abc import Generator, Iterator
 
-from numpy.typing import NDArray
-
-from wordgrad.errors import FormatError
-from wordgrad.text.held_out import HeldOutText
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.engines.protocol import Engine, SamplingTables, Span
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.runners.protocol import Step
-from wordgrad.training.validation import NegativeSamplingValidation, Validation
+from wordgrad.training.runners.stateless import StatelessRunner
 
 MOST_SPAN_TOKENS = 20_000
 LEAST_SPAN_TOKENS = 500
@@ -24,7 +19,7 @@ SPANS_AN_EPOCH = 200
 """Small corpora are cut into about this many spans, so that the learning rate falls smoothly."""
 
 
-class SpanRunner:
+class SpanRunner(StatelessRunner):
     """Threads that share the parameters without locks, each on the next span (Hogwild).
 
     Niu, Recht, Re and Wright, *Hogwild!*, 2011: steps touch few rows, so they seldom collide.
@@ -62,22 +57,6 @@ class SpanRunner:
             stop = min(start + self.span_tokens, self.length)
             progress = (epoch + start / self.length) / self.config.epochs
             yield Span(start, stop, epoch, self.config.learning_rate_at(progress))
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return nothing: every random choice follows from the seed and the position."""
-        return {}
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take back nothing."""
-        if state:
-            raise FormatError(
-                f"This checkpoint holds {', '.join(sorted(state))}, which training with these "
-                "settings has no use for; it is damaged, or of a newer version of wordgrad."
-            )
-
-    def validation(self, text: HeldOutText) -> Validation:
-        """Return the measure of the negative-sampling loss on a held-out text."""
-        return NegativeSamplingValidation(text, self.config)
 
 
 class _Threads:
