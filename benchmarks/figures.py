@@ -166,6 +166,27 @@ def kernels() -> str:
     return table(["a window of 6 words", *[f"D = {name}" for name in sizes]], rows)
 
 
+def checkpoint() -> str:
+    """What a checkpoint costs, and what it takes to go on from one."""
+    found = load("checkpoint.json")
+    seconds = {name: found[f"{name}_seconds"] for name in ("rest", "save", "read", "fingerprint")}
+    rows = [
+        ["a checkpoint on the disk", f"{found['bytes'] / 1e6:.0f} MB", "", ""],
+        ["the encoded text on the disk", f"{found['bytes_of_text'] / 1e6:.0f} MB", "", ""],
+    ]
+    for name, title in (
+        ("rest", "threads come to rest"),
+        ("save", "checked, written, flushed, renamed"),
+        ("read", "a checkpoint read and checked"),
+        ("fingerprint", "the text's fingerprint, once"),
+    ):
+        cells = [f"{seconds[name][key]:.2f} s" for key in ("median", "min", "max")]
+        rows.append([title, *cells])
+    rows.append(["share of training at 60 s", f"{100 * found['share_of_training']:.2f} %", "", ""])
+    size = f"{found['words']:,} words, D = 100, {found['tokens'] / 1e6:.1f} M tokens"
+    return table([size, "median", "least", "most"], rows)
+
+
 def machine() -> str:
     """Where and when the speed was measured."""
     found = load("speed-skipgram-d100.json")
@@ -199,6 +220,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         goals,
         kernels,
         machine,
+        checkpoint,
         queries,
         fuzz,
         long_runs,

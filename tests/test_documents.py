@@ -76,6 +76,18 @@ def test_readme_commands_run(folder: Path) -> None:
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
+def test_the_guides_commands_to_go_on_run(folder: Path) -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    section = guide.partition("\n## Go on later\n")[2].partition("\n## ")[0]
+    commands = [line for block in _blocks("console", section) for line in block.splitlines()]
+    assert len(commands) == 2
+    for line in commands:
+        prompt, program, *arguments = shlex.split(line)
+        assert (prompt, program) == ("$", "wordgrad")
+        done = _run([sys.executable, "-m", "wordgrad", *arguments], folder)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
 def test_figures_agree_with_their_json() -> None:
     done = _run([sys.executable, str(ROOT / "benchmarks" / "figures.py"), "--check"], ROOT)
     assert done.returncode == 0, done.stdout + done.stderr

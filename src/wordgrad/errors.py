@@ -67,6 +67,10 @@ class SkippedWordsWarning(UserWarning):
         )
 
 
+class DamagedCheckpointWarning(UserWarning):
+    """The newest checkpoint of a training could not be read, and the one before it was taken."""
+
+
 class TrainingError(WordgradError, RuntimeError):
     """Training cannot go on (divergence, an engine that failed)."""
 

@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wordgrad.errors import OutputError
@@ -52,10 +52,11 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
     """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
     The temporary file is flushed to the disk before the rename, so that a reader sees the old file
-    or the whole new one and never a part, even across a crash.  If the block fails, the temporary
-    file is removed and the old file stays as it was.  Each has a name of its own, so two
-    processes that write to one path do not meet: the last rename stays, or without ``overwrite``
-    the first.  A symbolic link is followed.
+    or the whole new one and never a part, even across a crash; the folder is flushed after it, so
+    that a new file is still there after a power cut.  If the block fails, the temporary file is
+    removed and the old file stays as it was.  Each has a name of its own, so two processes that
+    write to one path do not meet: the last rename stays, or without ``overwrite`` the first.  A
+    symbolic link is followed.
 
     Raises
     ------
@@ -72,12 +73,12 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
         mode = (target if target.exists() else temporary).stat().st_mode
         yield temporary
         os.chmod(temporary, stat.S_IMODE(mode))
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
+        sync(temporary)
         if overwrite:
             os.replace(temporary, target)
         else:
             _put(temporary, target)
+        sync_folder(target.parent)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
@@ -88,6 +89,24 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until the file's bytes are on the disk."""
+    with open(path, "rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the folder's names are on the disk, where the system can do that."""
+    if os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems have nothing to flush, and say so
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _followed(path: str | os.PathLike[str]) -> Path:

@@ -72,6 +72,10 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "column": "body",
         "pattern": r"\w+",
         "errors": "replace",
+        "validation": "held-out.txt",
+        "early_stopping": 3,
+        "checkpoint": tmp_path / "run",
+        "checkpoint_every": 90.0,
     }
     options = [part for name, v in settings.items() for part in (f"--{name.replace('_', '-')}", v)]
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, "--lowercase")
@@ -84,7 +88,7 @@ def test_options_have_the_estimators_names_and_defaults():
     options = {
         name: getattr(parameter.default, "value", parameter.default)
         for name, parameter in inspect.signature(train).parameters.items()
-        if name not in ("inputs", "output", "overwrite")
+        if name not in ("context", "inputs", "output", "overwrite", "resume")
     }
     parameters = {
         name: parameter.default

@@ -40,6 +40,35 @@ def test_a_curve_holds_the_history():
     assert curve.objective == "cbow, negative-sampling, 5 negatives"
 
 
+@pytest.mark.parametrize("ending", ["html", "svg"])
+def test_the_loss_on_held_out_text_is_dashed(tmp_path, ending):
+    vectors = _vectors()
+    history = [
+        record | {"validation_loss": loss}
+        for record, loss in zip(vectors.metadata["history"], (2.625, 2.25, 2.375), strict=True)
+    ]
+    curve = loss_curve(vectors.with_metadata({"history": history}), "mine")
+    assert curve.validation.tolist() == [2.625, 2.25, 2.375]
+    path, without = tmp_path / f"loss.{ending}", tmp_path / f"without.{ending}"
+    save_losses([curve], path)
+    save_losses([loss_curve(vectors, "mine")], without)
+    text, plain = (file.read_text(encoding="utf-8") for file in (path, without))
+    assert "held-out text" in text
+    assert "held-out text" not in plain
+    if ending == "html":
+        assert "[2.625, 2.25, 2.375]" in json.dumps(_figure(path))
+        assert text.count("line_dash") > plain.count("line_dash")
+    else:
+        assert text.count("stroke-dasharray") > plain.count("stroke-dasharray")
+
+
+def test_a_history_with_half_a_column_of_validation_is_damaged():
+    history = [record | {"validation_loss": 2.5} for record in _vectors().metadata["history"]]
+    del history[1]["validation_loss"]
+    with pytest.raises(FormatError, match=r"epoch 2 has None for validation_loss"):
+        loss_curve(_vectors().with_metadata({"history": history}), "mine")
+
+
 def test_a_history_of_a_real_training_can_be_drawn(tmp_path):
     from wordgrad import Word2Vec
 

@@ -9,7 +9,7 @@ import typer
 
 from wordgrad.cli import wording
 from wordgrad.cli.console import results_console, say, say_command, write_lines
-from wordgrad.cli.train import train_to_file
+from wordgrad.cli.training import train_to_file
 from wordgrad.errors import WordgradError
 
 if TYPE_CHECKING:

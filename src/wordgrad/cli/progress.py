@@ -169,8 +169,10 @@ def _training_details(event: TrainingProgress) -> list[str]:
 
 
 def _epoch_line(event: TrainingProgress) -> str:
+    held_out = event.validation_loss
+    validation = "" if held_out is None else f"validation loss {held_out:.4f}, "
     return (
-        f"Epoch {event.epoch + 1} of {event.epochs}: loss {event.loss:.4f}, "
+        f"Epoch {event.epoch + 1} of {event.epochs}: loss {event.loss:.4f}, {validation}"
         f"{wording.count(event.words_per_second)} words/s."
     )
 

@@ -2,66 +2,41 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Mapping, Sequence
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import errors_console, say, say_command
-from wordgrad.cli.outcomes import Interrupted
-
-if TYPE_CHECKING:
-    from wordgrad.estimators.word2vec import Word2Vec
-    from wordgrad.vectors.word_vectors import WordVectors
-
-
-class Architecture(Enum):
-    """Which word predicts which."""
-
-    skipgram = "skipgram"
-    cbow = "cbow"
-
-
-class Loss(Enum):
-    """What training minimises."""
-
-    negative_sampling = "negative-sampling"
-
-
-class Combination(Enum):
-    """How CBOW combines its context vectors."""
-
-    mean = "mean"
-    sum = "sum"
-
-
-class Errors(Enum):
-    """What to do with bytes that are not UTF-8."""
-
-    strict = "strict"
-    replace = "replace"
-
-
-MODEL, TRAINING, TEXT = "The model", "Training", "The text"
+from wordgrad.cli.console import say, say_command
+from wordgrad.cli.train_options import (
+    MODEL,
+    SAVING,
+    TEXT,
+    TRAINING,
+    Architecture,
+    Combination,
+    Errors,
+    Loss,
+    seconds,
+)
+from wordgrad.cli.training import source_of, train_to_file
 
 
 def train(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT",
-            help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), folders, quoted "
-            "globs, or '-' for standard input. A line is a sentence.",
-        ),
-    ],
+    context: typer.Context,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="The file to write: .safetensors or .parquet."),
     ],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT",
+            help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), folders, quoted "
+            "globs, or '-' for standard input. A line is a sentence.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the output if it exists.")
     ] = False,
@@ -119,6 +94,55 @@ def train(
         int,
         typer.Option(help="Start of all random numbers.", rich_help_panel=TRAINING),
     ] = 1,
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Text kept from training: its loss is measured after each epoch.",
+            rich_help_panel=TRAINING,
+            show_default=False,
+        ),
+    ] = None,
+    early_stopping: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCHS",
+            help="End after so many epochs without a better loss on the validation text, and keep "
+            "the vectors of the best one.",
+            rich_help_panel=TRAINING,
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Save the training to this folder while it runs.",
+            rich_help_panel=SAVING,
+            show_default=False,
+        ),
+    ] = None,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="How often, as in 90s, 5m or 1h. Default: 60s.",
+            rich_help_panel=SAVING,
+            show_default=False,
+        ),
+    ] = 60.0,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Go on with the training that was saved to this folder, with its text and its "
+            "settings; --epochs, --learning-rate, --workers, --early-stopping and "
+            "--checkpoint-every may be new.",
+            rich_help_panel=SAVING,
+            show_default=False,
+        ),
+    ] = None,
     min_count: Annotated[
         int, typer.Option(help="Drop words that occur less often.", rich_help_panel=TEXT)
     ] = 5,
@@ -157,7 +181,8 @@ def train(
 ) -> None:
     """Train word vectors on text, and write them to a file.
 
-    Ctrl-C stops the training and keeps what it has learnt in a file of its own.
+    Ctrl-C stops the training and keeps what it has learnt in a file of its own. One that was saved
+    with --checkpoint goes on with --resume.
     """
     settings = {
         "vector_size": vector_size,
@@ -178,105 +203,34 @@ def train(
         "lowercase": lowercase,
         "pattern": pattern,
         "errors": errors.value,
+        "validation": validation,
+        "early_stopping": early_stopping,
+        "checkpoint": checkpoint,
+        "checkpoint_every": checkpoint_every,
     }
-    train_to_file(_source(inputs), settings, output, overwrite=overwrite)
+    if resume is not None:
+        settings = {name: value for name, value in settings.items() if _given(context, name)}
+    _check_usage(inputs, checkpoint, resume)
+    train_to_file(source_of(inputs), settings, output, overwrite=overwrite, resume=resume)
     say("Now ask for the neighbours of a word:")
     say_command(f"wordgrad similar {output} WORD")
 
 
-def train_to_file(
-    source: Any,
-    settings: Mapping[str, Any],
-    output: Path,
-    *,
-    overwrite: bool,
-    note: Mapping[str, Any] | None = None,
-) -> WordVectors:
-    """Train with a display of the progress, write the vectors, and say so.
-
-    Parameters
-    ----------
-    source
-        What :meth:`Word2Vec.fit` takes.
-    settings : mapping
-        Parameters of :class:`Word2Vec`.
-    output : Path
-    overwrite : bool
-    note : mapping, optional
-        More metadata for the file.
-
-    Raises
-    ------
-    Interrupted
-        On Ctrl-C, with a sentence that says what was kept.
-    """
-    from wordgrad.cli.keeping import keep_partial, save_or_keep
-    from wordgrad.cli.progress import ProgressDisplay
-    from wordgrad.files import check_output
-    from wordgrad.vectors.formats import format_of_name
-
-    format_of_name(output, complete=True)  # the end of a training is no time to refuse a word
-    check_output(output, overwrite=overwrite)
-    display = ProgressDisplay(errors_console())
-    model = None
-    try:
-        with display:  # the import takes a second or more: not without a sign of life
-            from wordgrad.estimators.word2vec import Word2Vec
-
-            _let_ctrl_c_end_reads()
-            model = Word2Vec(**settings, progress=display)
-            model.fit(source)
-        vectors: WordVectors = model.vectors_
-        if note:
-            vectors = vectors.with_metadata(note)
-        save_or_keep(vectors, output, overwrite=overwrite)
-    except KeyboardInterrupt as interrupt:
-        learnt = hasattr(model, "vectors_") and display.training_began
-        kept = keep_partial(model.vectors_, output) if model and learnt else None
-        raise Interrupted(_interruption(kept)) from interrupt
-    _summarise(model, output)
-    return vectors
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether an option was written on the command line, be it with its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
-def _source(inputs: Sequence[str]) -> Any:
-    """What the estimator takes: paths, never sentences, however the inputs look."""
-    if len(inputs) == 1:
-        return inputs[0]
-    return [item if item == "-" else Path(item) for item in inputs]
-
-
-def _let_ctrl_c_end_reads() -> None:
-    """Make Ctrl-C interrupt a read that waits for more text, on standard input above all.
-
-    Polars, when it is imported, puts its own handler before Python's, and with it (SA_RESTART) the
-    system goes on with an interrupted read as if nothing had happened.
-    """
-    if hasattr(signal, "siginterrupt"):  # not on Windows
-        import polars  # noqa: F401  # now, so that its handler is there to be changed
-
-        signal.siginterrupt(signal.SIGINT, True)
-
-
-def _interruption(kept: Path | None) -> str:
-    if kept is None:
-        return "Interrupted before training began; nothing was kept."
-    return f"Interrupted; the vectors as trained so far are in {kept}."
-
-
-def _summarise(model: Word2Vec, output: Path) -> None:
-    vectors, report, history = model.vectors_, model.report_, model.history_
-    say(
-        f"Wrote {output}: {len(vectors):,} words, {vectors.vector_size} dimensions, "
-        f"{wording.size(output.stat().st_size)}."
-    )
-    seconds = sum(epoch["seconds"] for epoch in history)
-    speed = sum(epoch["words"] for epoch in history) / max(seconds, 1e-9)
-    dropped = report.tokens_read - report.tokens_kept
-    say(
-        f"Read in {wording.duration(report.seconds)}, trained in {wording.duration(seconds)} at "
-        f"{wording.count(speed)} words/s, to a loss of {history[-1]['loss']:.4f} a pair. "
-        f"{wording.count(dropped)} of {wording.count(report.tokens_read)} words were too rare to "
-        "be kept."
-    )
-    if report.bytes_replaced:
-        say(f"{report.bytes_replaced:,} bytes were not UTF-8 and were replaced.")
+def _check_usage(inputs: list[str] | None, checkpoint: Path | None, resume: Path | None) -> None:
+    if resume is None and not inputs:
+        raise typer.BadParameter(
+            "name the text to train on, or go on with a training: --resume DIR.",
+            param_hint="INPUT",
+        )
+    if resume is not None and checkpoint is not None:
+        raise typer.BadParameter(
+            "it begins a training and --resume goes on with one, saving to the same folder; leave "
+            "one of them out.",
+            param_hint="--checkpoint",
+        )

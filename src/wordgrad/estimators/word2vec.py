@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from wordgrad.errors import ParameterError
-from wordgrad.text.corpus import EncodedCorpus, encode_corpus
+from wordgrad.errors import ParameterError, check_int, check_real
+from wordgrad.estimators.results import train_and_keep
+from wordgrad.estimators.runs import begin, go_on, settings_to_resume
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.trainer import Trainer
-from wordgrad.vectors.word_vectors import WordVectors
 
 
 class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -55,6 +54,18 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         A regular expression whose matches are the tokens; by default white space separates them.
     errors : {"strict", "replace"}, default "strict"
         What to do with bytes that are not UTF-8.
+    checkpoint : path, optional
+        A folder to save the training to while it runs, so that :meth:`resume` can go on with it.
+        It also keeps the encoded text, four bytes a word.
+    checkpoint_every : float, default 60.0
+        Seconds between checkpoints.
+    validation : path, glob, directory, or an iterable of sentences, optional
+        Held-out text, read like the training text.  After each epoch its loss is measured on
+        windows and negatives that are always the same; words that the training text does not have
+        are dropped.
+    early_stopping : int, optional
+        End after so many epochs without a better validation loss, and give back the vectors of the
+        best epoch.
     progress : callable, optional
         Receives :class:`~wordgrad.text.corpus.ReadingProgress` and
         :class:`~wordgrad.training.progress.TrainingProgress` records.
@@ -65,9 +76,13 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         The input vectors v_w, most frequent word first.
     history_ : list of dict
         One an epoch: ``epoch``, ``loss`` (mean per pair, nats), ``pairs``, ``words``, ``seconds``
-        (training alone) and ``learning_rate`` (at its end).
+        (training alone), ``learning_rate`` (at its end) and, if there is held-out text,
+        ``validation_loss``.
     report_ : CorpusReport
         What was read, and what of it was kept.
+    validation_ : dict
+        Of the held-out text, if there is one: ``words`` read, and ``unknown`` of them, which were
+        dropped.
 
     Notes
     -----
@@ -106,6 +121,10 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         lowercase: bool = False,
         pattern: str | None = None,
         errors: str = "strict",
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        validation: Any = None,
+        early_stopping: int | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> None:
         self.vector_size = vector_size
@@ -126,6 +145,10 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.lowercase = lowercase
         self.pattern = pattern
         self.errors = errors
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.validation = validation
+        self.early_stopping = early_stopping
         self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> Word2Vec:
@@ -154,22 +177,82 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             After setting the attributes to what was learned so far, if training had begun.
         """
         config = self._config()
-        with self._encode(X, config) as corpus:
-            self.report_ = corpus.report
-            trainer = Trainer(corpus, config, self.progress)
-            try:
-                trainer.run()
-            except KeyboardInterrupt:
-                # W_out is zero until the first step: before, there is nothing to keep.
-                if trainer.parameters.W_out_rows.any():
-                    self._keep(trainer, corpus)
-                raise
-            self._keep(trainer, corpus)
+        with begin(self, X, config) as run:
+            train_and_keep(self, run)
+        return self
+
+    @classmethod
+    def from_checkpoint(cls, folder: str | os.PathLike[str], **changes: Any) -> Word2Vec:
+        """Return a model with the settings of a training that saved checkpoints, to resume it.
+
+        Parameters
+        ----------
+        folder : path
+            The ``checkpoint`` of that training.
+        **changes
+            Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``checkpoint_every``,
+            ``early_stopping``, ``progress``.  :meth:`resume` refuses any other.
+
+        Raises
+        ------
+        InputError
+            If the folder holds no checkpoint, or none that can be read.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder, text = tempfile.mkdtemp(), ["the cat sat on the mat"] * 50
+        >>> settings = {"vector_size": 8, "min_count": 1, "sample": 0, "workers": 1}
+        >>> _ = Word2Vec(**settings, epochs=2, checkpoint=folder).fit(text)
+        >>> model = Word2Vec.from_checkpoint(folder, epochs=3).resume()
+        >>> [record["epoch"] for record in model.history_]
+        [1, 2, 3]
+        """
+        known = set(cls._get_param_names())
+        settings = settings_to_resume(folder, known)
+        return cls(**(settings | {"checkpoint": folder} | changes))
+
+    def resume(self, X: Any = None) -> Word2Vec:
+        """Go on with the training in the folder ``checkpoint``, from where it was saved last.
+
+        With ``workers=1`` the result has the bytes that it would have had without a break.  A
+        training that has come to its end goes on if ``epochs`` is larger now; the learning rate is
+        then the one that a training of so many epochs has at that point.
+
+        Parameters
+        ----------
+        X : path, glob, directory, several of them, or an iterable of sentences, optional
+            The same text again.  It is not needed, for the folder keeps the text as it was
+            encoded; if given, it is compared with that.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ParameterError
+            A setting differs from what the training began with.
+        InputError
+            The text is another one, the folder holds no checkpoint, or nothing in it is whole.
+        OutputError
+            The folder cannot be written, or a training is using it.
+        TrainingError, KeyboardInterrupt
+            As :meth:`fit`.
+        """
+        config = self._config()
+        with go_on(self, X, config) as run:
+            train_and_keep(self, run)
         return self
 
     def _config(self) -> TrainingConfig:
         if self.progress is not None and not callable(self.progress):
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
+        check_real("checkpoint_every", self.checkpoint_every, above=0.0)
+        if not isinstance(self.checkpoint, str | os.PathLike | None):
+            raise ParameterError(f"checkpoint must be a path or None, got {self.checkpoint!r}.")
+        if self.early_stopping is not None:
+            check_int("early_stopping", self.early_stopping, minimum=1)
         return TrainingConfig(
             vector_size=self.vector_size,
             window=self.window,
@@ -183,34 +266,4 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             combine=self.combine,
             workers=self.workers,
             seed=self.seed,
-        )
-
-    def _encode(self, X: Any, config: TrainingConfig) -> EncodedCorpus:
-        return encode_corpus(
-            X,
-            min_count=self.min_count,
-            max_vocab=self.max_vocab,
-            column=self.column,
-            lowercase=self.lowercase,
-            pattern=self.pattern,
-            errors=self.errors,
-            workers=config.workers,
-            progress=self.progress,
-        )
-
-    def _keep(self, trainer: Trainer, corpus: EncodedCorpus) -> None:
-        self.history_ = [asdict(record) for record in trainer.history]
-        settings = trainer.config.as_dict()
-        settings |= {
-            "min_count": self.min_count,
-            "max_vocab": self.max_vocab,
-            "lowercase": self.lowercase,
-            "pattern": self.pattern,
-            "tokens": corpus.report.tokens_kept,
-        }
-        self.vectors_ = WordVectors(
-            corpus.vocabulary.words,
-            trainer.parameters.W_in,
-            counts=corpus.vocabulary.counts,
-            metadata={"settings": settings, "history": self.history_},
         )

@@ -30,10 +30,13 @@ def page(curves: Sequence[LossCurve], along: str) -> str:
     for drawing in (above, below):
         _draw(drawing, curves, along)
     objectives = dict.fromkeys(curve.objective for curve in curves)
+    dashed = any(curve.validation is not None for curve in curves)
+    note = " Dashed: on held-out text, after each epoch." if dashed else ""
     return assemble(
         "loss",
         title="Loss",
-        subtitle=f"Mean loss per pair and learning rate, epoch by epoch ({'; '.join(objectives)}).",
+        subtitle=f"Mean loss per pair and learning rate, epoch by epoch ({'; '.join(objectives)})."
+        f"{note}",
         data=[
             {"name": visible(curve.name), "color": COLOURS[place % len(COLOURS)]}
             for place, curve in enumerate(curves)
@@ -86,6 +89,13 @@ def _draw(panel: figure, curves: Sequence[LossCurve], along: str) -> None:
         dot = panel.scatter("x", "y", source=source, color=colour, size=6)
         line.tags = dot.tags = [place]
         dots.append(dot)
+        if curve.validation is not None and panel.name == "loss":
+            held_out = ColumnDataSource(columns | {"y": curve.validation.tolist()})
+            dashed = panel.line(
+                "x", "y", source=held_out, color=colour, line_width=2, line_dash="dashed"
+            )
+            dashed.tags = [place]
+            dots.append(dashed)
     unit = AXES[along]
     measure = MEASURES[str(panel.name)]
     tooltips = [("training", "@name"), (unit, "@x{0,0.[0]}"), (measure, "@y{0.0000}")]

@@ -21,8 +21,13 @@ def write_picture(curves: Sequence[LossCurve], along: str, path: Path, kind: str
             style = {"color": COLOURS[place % len(COLOURS)], "linewidth": 1.8}
             where = curve.along[along]
             lines += above.plot(where, curve.loss, marker="o", markersize=4, **style)
+            if curve.validation is not None:
+                above.plot(where, curve.validation, linestyle="dashed", **style)
             below.plot(where, curve.learning_rate, marker="o", markersize=2.5, **style)
-        for axes, label in ((above, "mean loss per pair"), (below, "learning rate")):
+        loss = "mean loss per pair"
+        if any(curve.validation is not None for curve in curves):
+            loss += "; dashed: on held-out text"
+        for axes, label in ((above, loss), (below, "learning rate")):
             axes.set_ylabel(label)
             axes.grid(color=LINE, linewidth=0.6)
             axes.spines[["top", "right"]].set_visible(False)

@@ -40,6 +40,8 @@ class LossCurve:
         Where the epoch ended: in epochs, words and seconds since the training began.
     objective : str
         What the loss is a loss of; only losses of one objective can be compared.
+    validation : ndarray of float64, shape (epochs,), or None
+        Mean loss per pair on held-out text after each epoch, if there was such a text.
     """
 
     name: str
@@ -47,6 +49,7 @@ class LossCurve:
     learning_rate: NDArray[np.float64]
     along: dict[str, NDArray[np.float64]]
     objective: str
+    validation: NDArray[np.float64] | None = None
 
 
 def loss_curve(vectors: WordVectors, name: str) -> LossCurve:
@@ -82,7 +85,10 @@ def loss_curve(vectors: WordVectors, name: str) -> LossCurve:
     }
     settings = metadata.get("settings")
     objective = _objective(settings if isinstance(settings, dict) else {})
-    return LossCurve(name, columns["loss"], columns["learning_rate"], along, objective)
+    validation = None
+    if isinstance(history[0], dict) and history[0].get("validation_loss") is not None:
+        validation = _column(history, "validation_loss", name)
+    return LossCurve(name, columns["loss"], columns["learning_rate"], along, objective, validation)
 
 
 def save_losses(

@@ -23,8 +23,8 @@ from wordgrad.text.vocabulary import Vocabulary
 
 __all__ = ["CorpusReport", "EncodedCorpus", "ReadingProgress", "encode_corpus"]
 
-_IDS = "ids.int32"
-_OFFSETS = "offsets.int64"
+IDS = "ids.int32"
+OFFSETS = "offsets.int64"
 _MOST_WORKERS = 8  # beyond, the one thread that reads is the limit
 
 
@@ -64,9 +64,9 @@ class CorpusReport:
 class EncodedCorpus:
     """A text as ids: sentence ``s`` is ``ids[offsets[s]:offsets[s + 1]]``.
 
-    Made by :func:`encode_corpus`.  The arrays are files in a temporary folder, mapped into memory,
-    so a corpus may be larger than the memory.  The folder is removed by :meth:`close`, at the end
-    of a ``with`` block, or together with the object.
+    Made by :func:`encode_corpus`.  The arrays are files in a folder, mapped into memory, so a
+    corpus may be larger than the memory.  A temporary folder is removed by :meth:`close`, at the
+    end of a ``with`` block, or together with the object; one that was asked for is kept.
 
     Attributes
     ----------
@@ -81,8 +81,8 @@ class EncodedCorpus:
         self.vocabulary = vocabulary
         self.report = report
         self._folder = folder
-        self.ids: NDArray[np.int32] = np.memmap(folder.path / _IDS, np.int32, "r")
-        self.offsets: NDArray[np.int64] = np.memmap(folder.path / _OFFSETS, np.int64, "r")
+        self.ids: NDArray[np.int32] = np.memmap(folder.path / IDS, np.int32, "r")
+        self.offsets: NDArray[np.int64] = np.memmap(folder.path / OFFSETS, np.int64, "r")
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -134,6 +134,7 @@ def encode_corpus(
     errors: str = "strict",
     workers: int | None = None,
     folder: str | os.PathLike[str] | None = None,
+    keep_as: str | None = None,
     progress: ProgressCallback | None = None,
 ) -> EncodedCorpus:
     """Read a text once and encode it as ids.
@@ -163,6 +164,8 @@ def encode_corpus(
         Threads that encode; by default one for each processor, at most 8.
     folder : path, optional
         Where to make the temporary folder, which takes four bytes a token.
+    keep_as : str, optional
+        Make a folder of this name instead, and keep it when the corpus is closed.
     progress : callable, optional
         Called with a :class:`ReadingProgress` after each block.
 
@@ -198,17 +201,17 @@ def encode_corpus(
     tokenizer = Tokenizer(pattern, lowercase=lowercase)
     longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
     reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
-    store = CorpusFolder(folder)
+    store = CorpusFolder(folder, keep_as)
     try:
         first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
-        with store.new_file(_IDS) as write:
+        with store.new_file(IDS) as write:
             first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
         types = Types.of(tokenizer.types(), first.counts, lowercase=lowercase)
         del tokenizer  # millions of types take room twice otherwise
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
         _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
-            sentences = final_ids(store.path / _IDS, store.path / _OFFSETS, table)
+            sentences = final_ids(store.path / IDS, store.path / OFFSETS, table)
             report = CorpusReport(
                 files=len(reading.files),
                 bytes_read=first.bytes_done,
@@ -220,6 +223,7 @@ def encode_corpus(
                 bytes_replaced=first.replaced,
                 seconds=time.perf_counter() - begin,
             )
+            store.finish()
             return EncodedCorpus(store, vocabulary, report)
     except BaseException:
         store.remove()

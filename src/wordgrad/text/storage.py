@@ -1,4 +1,4 @@
-"""A temporary folder for a corpus, which goes away with it."""
+"""A folder for a corpus: a temporary one, which goes away with it, or one that is kept."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from typing import Any
 from numpy.typing import NDArray
 
 from wordgrad.errors import OutputError
+from wordgrad.files import sync, sync_folder
 
 
 class CorpusFolder:
-    """A new folder, removed by :meth:`remove`, by garbage collection or at exit.
+    """A new folder, removed by :meth:`remove`, by garbage collection or at exit, unless kept.
 
     Parameters
     ----------
     parent : path, optional
         Where to make it; by default where the operating system keeps temporary files.
+    name : str, optional
+        What to call it; by default something that no other folder is called.
 
     Raises
     ------
@@ -31,9 +34,16 @@ class CorpusFolder:
         If the folder cannot be made.
     """
 
-    def __init__(self, parent: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, parent: str | os.PathLike[str] | None = None, name: str | None = None
+    ) -> None:
+        self._named = name is not None
         try:
-            self.path = Path(tempfile.mkdtemp(prefix="wordgrad-", dir=parent))
+            if name is None:
+                self.path = Path(tempfile.mkdtemp(prefix="wordgrad-", dir=parent))
+            else:
+                self.path = Path(parent or tempfile.gettempdir(), name)
+                self.path.mkdir()
         except OSError as error:
             raise OutputError(
                 f"No temporary folder could be made in {parent or tempfile.gettempdir()} "
@@ -41,8 +51,29 @@ class CorpusFolder:
             ) from error
         self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
+    @classmethod
+    def existing(cls, path: Path) -> CorpusFolder:
+        """Return a folder that was kept; it stays."""
+        folder = cls.__new__(cls)
+        folder.path = path
+        folder._named = True
+        folder._finalizer = weakref.finalize(folder, shutil.rmtree, path, ignore_errors=True)
+        folder._finalizer.detach()
+        return folder
+
+    def finish(self) -> None:
+        """If the folder has a name: flush its files to the disk, and keep it from now on."""
+        if not self._named:
+            return
+        with self.writing():
+            for file in self.path.iterdir():
+                sync(file)
+            sync_folder(self.path)
+            sync_folder(self.path.parent)
+        self._finalizer.detach()
+
     def remove(self) -> None:
-        """Remove the folder and all in it; doing so twice is no error."""
+        """Remove the folder and all in it, unless it is kept; doing so twice is no error."""
         self._finalizer()
 
     @contextmanager

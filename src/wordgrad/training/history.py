@@ -21,6 +21,8 @@ class EpochRecord:
         Wall-clock time of the epoch's training alone: no reading, no compilation.
     learning_rate : float
         At the epoch's end.
+    validation_loss : float or None
+        Mean loss a pair on the held-out text after the epoch, in nats; None without such a text.
     """
 
     epoch: int
@@ -29,3 +31,4 @@ class EpochRecord:
     words: int
     seconds: float
     learning_rate: float
+    validation_loss: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,3 +82,16 @@ class Parameters:
     def W_out(self) -> NDArray[np.float32]:
         """Output vectors, a view of shape (V, D)."""
         return self.W_out_rows[:, : self.vector_size]
+
+    def are_finite(self) -> bool:
+        """Whether every number is finite."""
+        # Least and greatest, which NaN passes through: no array of the matrix's size.
+        return all(
+            math.isfinite(rows.min()) and math.isfinite(rows.max())
+            for rows in (self.W_in_rows, self.W_out_rows)
+        )
+
+    def copy_from(self, other: Parameters) -> None:
+        """Take over the numbers of parameters of the same shape."""
+        self.W_in_rows[:] = other.W_in_rows
+        self.W_out_rows[:] = other.W_out_rows

@@ -17,13 +17,15 @@ class TrainingProgress:
     words_done, words_total : int
         Tokens of the corpus, over all epochs.
     words_per_second : float
-        Mean since training began.
+        Mean since training began, or went on.
     loss : float
         Mean loss a pair, in nats, so far in this epoch.
     learning_rate : float
         Of the last span of tokens.
     seconds_left : float
         Estimated from the mean speed.
+    validation_loss : float or None
+        Mean loss a pair on the held-out text; None but in the last record of an epoch.
     """
 
     epoch: int
@@ -34,6 +36,7 @@ class TrainingProgress:
     loss: float
     learning_rate: float
     seconds_left: float
+    validation_loss: float | None = None
 
 
 ProgressCallback = Callable[[TrainingProgress], None]

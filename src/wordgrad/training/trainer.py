@@ -1,4 +1,4 @@
-"""Epochs, progress, history and the rules that end a training: training, from the outside."""
+"""Epochs, progress, history, checkpoints and the rules that end a training, from the outside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from contextlib import closing
 
 from wordgrad.errors import InputError, TrainingError
 from wordgrad.text.corpus import EncodedCorpus
+from wordgrad.training.checkpoints import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.protocol import Loss
 from wordgrad.training.history import EpochRecord
+from wordgrad.training.interrupts import Interrupts
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.progress import ProgressCallback, TrainingProgress
 from wordgrad.training.runners import Step, make_runner
+from wordgrad.training.state import TrainingState
+from wordgrad.training.validation import HeldOut
 
 SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -31,13 +35,14 @@ class Trainer:
     config : TrainingConfig
     progress : callable, optional
         Receives :class:`TrainingProgress` records, in the thread that calls :meth:`run`.
+    held_out : HeldOut, optional
+    saving : Saving, optional
 
     Attributes
     ----------
     parameters : Parameters
         Changed in place; usable at any time, also after an interruption.
-    history : list of EpochRecord
-        One for each epoch that ended.
+    state : TrainingState
     """
 
     def __init__(
@@ -45,18 +50,61 @@ class Trainer:
         corpus: EncodedCorpus,
         config: TrainingConfig,
         progress: ProgressCallback | None = None,
+        *,
+        held_out: HeldOut | None = None,
+        saving: Saving | None = None,
     ) -> None:
         self.config = config
         self.parameters = Parameters.initial(
             len(corpus.vocabulary), config.vector_size, config.seed
         )
-        self.history: list[EpochRecord] = []
+        self.state = TrainingState()
         self.runner = make_runner(corpus, config)
         self._progress = progress
         self._corpus = corpus
+        self._saving = saving
+        self._patience = held_out.patience if held_out else None
+        self._validation = self.runner.validation(held_out.text) if held_out else None
+        self._best: Parameters | None = None
+        self._pause = threading.Event()
+        self._interrupts = Interrupts(self._pause)
+        self._saved: tuple[int, int] | None = None  # position of the last checkpoint
+        self._saved_at = self._began_at = time.perf_counter()
+        self._words_before = self._released = 0
+        self._reported_at = 0.0
+
+    @property
+    def history(self) -> list[EpochRecord]:
+        """One record for each epoch that ended."""
+        return self.state.history
+
+    @property
+    def result(self) -> Parameters:
+        """The parameters to give back: where training ends early, those of the best epoch."""
+        return self.parameters if self._best is None else self._best
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        epoch, best = self.state.epoch, self.state.best_epoch
+        patience_ended = self._patience is not None and best and epoch - best >= self._patience
+        return epoch >= self.config.epochs or bool(patience_ended)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take over a checkpoint's parameters and state, to go on from there.
+
+        Raises
+        ------
+        FormatError
+            If the runner cannot use what it is said to have gathered.
+        """
+        self.runner.restore(checkpoint.runner)
+        self.parameters, self.state = checkpoint.parameters, checkpoint.state
+        self._best = None if self._patience is None else checkpoint.best
+        self._saved = (self.state.epoch, self.state.token)
 
     def run(self) -> None:
-        """Train all epochs.
+        """Train to the end, from the beginning or from a checkpoint.
 
         Raises
         ------
@@ -64,88 +112,159 @@ class Trainer:
             If no sentence holds two words, so that there is not one pair.
         TrainingError
             If the loss is no longer a finite number.
+        OutputError
+            If a checkpoint cannot be written.
         KeyboardInterrupt
-            Passed on once every thread has stopped; the parameters keep what was learned.
+            Passed on once every thread has stopped; the parameters keep what was learned, and a
+            checkpoint is saved first, if there is a folder for it.
         """
+        if self._saved is None:
+            self._save()
         self.runner.compile(self.parameters)
-        started = time.perf_counter()
-        for epoch in range(self.config.epochs):
-            self._run_epoch(epoch, started)
+        self._words_before = self._words_done
+        self._saved_at = self._began_at = time.perf_counter()
+        if self._saving is None:
+            self._run_epochs()
+        else:
+            with self._interrupts:
+                self._run_epochs()
 
-    def _run_epoch(self, epoch: int, started: float) -> None:
-        began = time.perf_counter()
-        total = Loss(0.0, 0)
-        words = released = 0
-        reported = 0.0
+    def _run_epochs(self) -> None:
+        while not self.finished:
+            rate = self._run_until_pause()
+            if self.state.token == self.runner.length:
+                self._end_epoch(rate)
+            if self._interrupts.received is not None or self._is_due():
+                self._save()
+            self._interrupts.act()
+        self._save()
+
+    def _run_until_pause(self) -> float:
+        """Train to the end of the epoch, or until a checkpoint is due; return the rate there."""
+        state = self.state
+        began, seconds_before = time.perf_counter(), state.seconds
         rate = self.config.initial_rate
-        steps = self.runner.run(self.parameters, epoch, 0, threading.Event())
+        if self._interrupts.received is None:
+            self._pause.clear()
+        self._released = min(self._released, state.token)  # a new epoch begins at 0
+        steps = self.runner.run(self.parameters, state.epoch, state.token, self._pause)
         with closing(steps):
             for step in steps:
-                _check_finite(step, epoch)
-                total = Loss(total.total + step.loss.total, total.pairs + step.loss.pairs)
-                words += step.stop - step.start
+                self._check_finite(step)
+                state.loss = Loss(
+                    state.loss.total + step.loss.total, state.loss.pairs + step.loss.pairs
+                )
+                state.token += step.stop - step.start
                 rate = step.learning_rate
-                if words - released >= TOKENS_BETWEEN_RELEASES:
-                    self._corpus.release_pages()
-                    released = words
-                now = time.perf_counter()
-                if now - reported > SECONDS_BETWEEN_REPORTS:
-                    self._report(epoch, words, total, rate, started)
-                    reported = now
-        if total.pairs == 0:
+                self._between_steps(rate)
+        state.seconds = seconds_before + time.perf_counter() - began
+        return rate
+
+    def _between_steps(self, rate: float) -> None:
+        if self.state.token - self._released >= TOKENS_BETWEEN_RELEASES:
+            self._corpus.release_pages()
+            self._released = self.state.token
+        if self._interrupts.received is not None or self._is_due():
+            self._pause.set()
+        now = time.perf_counter()
+        if now - self._reported_at > SECONDS_BETWEEN_REPORTS:
+            self._report(rate)
+            self._reported_at = now
+
+    def _end_epoch(self, rate: float) -> None:
+        state = self.state
+        if state.loss.pairs == 0:
             raise InputError(
                 "No sentence holds two words that were kept, so there is nothing to learn from; "
                 "give longer sentences, lower min_count, or raise sample (0 keeps every word)."
             )
-        self.history.append(
-            EpochRecord(
-                epoch=epoch + 1,
-                loss=total.total / total.pairs,
-                pairs=total.pairs,
-                words=words,
-                seconds=time.perf_counter() - began,
-                learning_rate=rate,
+        if not self.parameters.are_finite():  # the last steps' effect no loss has shown yet
+            raise self._divergence(
+                f"at the end of epoch {state.epoch + 1}",
+                f"{self.config.initial_rate:g} at its start",
+                "a vector is no longer finite",
             )
+        validation = None
+        if self._validation is not None:
+            measured = self._validation(self.parameters)
+            validation = measured.total / measured.pairs
+        record = EpochRecord(
+            epoch=state.epoch + 1,
+            loss=state.loss.total / state.loss.pairs,
+            pairs=state.loss.pairs,
+            words=state.token,
+            seconds=state.seconds,
+            learning_rate=rate,
+            validation_loss=validation,
         )
-        self._check_parameters()
-        self._report(epoch, words, total, rate, started)
+        self._report(rate, validation)
+        state.end_epoch(record)
+        if self._patience is not None and state.best_epoch == state.epoch:
+            if self._best is None:
+                size = self.config.vector_size
+                self._best = Parameters.zeros(self.parameters.n_words, size)
+            self._best.copy_from(self.parameters)
 
-    def _check_parameters(self) -> None:
-        """Raise if the last steps, whose effect no loss has shown yet, went out of bounds."""
-        for rows in (self.parameters.W_in_rows, self.parameters.W_out_rows):
-            # Least and greatest, which NaN passes through: no array of the matrix's size.
-            if not (math.isfinite(rows.min()) and math.isfinite(rows.max())):
-                raise TrainingError(
-                    f"Training diverged at the end of epoch {len(self.history)} with "
-                    f"learning_rate {self.config.initial_rate:g} at its start: a vector is no "
-                    "longer finite; start again with a lower learning_rate."
-                )
+    def _is_due(self) -> bool:
+        return (
+            self._saving is not None and time.perf_counter() - self._saved_at >= self._saving.every
+        )
 
-    def _report(self, epoch: int, words: int, total: Loss, rate: float, started: float) -> None:
+    def _save(self) -> None:
+        """Save a checkpoint, unless there is no folder for it or nothing has changed."""
+        state = self.state
+        if self._saving is None or self._saved == (state.epoch, state.token):
+            return
+        checkpoint = Checkpoint(
+            self._saving.identity, state, self.parameters, self._best, self.runner.state()
+        )
+        if not checkpoint.is_finite():  # it must not take the place of a good one
+            raise self._divergence(
+                f"before token {state.token} of epoch {state.epoch + 1}",
+                f"{self.config.initial_rate:g} at its start",
+                "a number is no longer finite",
+            )
+        self._saving.folder.save(checkpoint)
+        self._saved, self._saved_at = (state.epoch, state.token), time.perf_counter()
+
+    @property
+    def _words_done(self) -> int:
+        return self.state.epoch * self.runner.length + self.state.token
+
+    def _report(self, rate: float, validation: float | None = None) -> None:
         if self._progress is None:
             return
-        length = self.runner.length
-        done = epoch * length + words
-        all_words = self.config.epochs * length
-        speed = done / max(time.perf_counter() - started, 1e-9)
+        all_words = self.config.epochs * self.runner.length
+        seconds = max(time.perf_counter() - self._began_at, 1e-9)
+        speed = max(self._words_done - self._words_before, 1) / seconds
+        loss = self.state.loss
         self._progress(
             TrainingProgress(
-                epoch=epoch,
+                epoch=self.state.epoch,
                 epochs=self.config.epochs,
-                words_done=done,
+                words_done=self._words_done,
                 words_total=all_words,
                 words_per_second=speed,
-                loss=total.total / total.pairs if total.pairs else math.nan,
+                loss=loss.total / loss.pairs if loss.pairs else math.nan,
                 learning_rate=rate,
-                seconds_left=(all_words - done) / speed,
+                seconds_left=(all_words - self._words_done) / speed,
+                validation_loss=validation,
             )
         )
 
+    def _check_finite(self, step: Step) -> None:
+        if not math.isfinite(step.loss.total):
+            raise self._divergence(
+                f"in epoch {self.state.epoch + 1} at token {step.start}",
+                f"{step.learning_rate:g}",
+                f"the loss is {step.loss.total}",
+            )
 
-def _check_finite(step: Step, epoch: int) -> None:
-    if not math.isfinite(step.loss.total):
-        raise TrainingError(
-            f"Training diverged in epoch {epoch + 1} at token {step.start} with "
-            f"learning_rate {step.learning_rate:g}: the loss is {step.loss.total}; start again "
-            "with a lower learning_rate."
+    def _divergence(self, where: str, rate: str, what: str) -> TrainingError:
+        remedy = "start again"
+        if self._saving is not None and self._saved is not None:
+            remedy = f"go on from the last good checkpoint in {self._saving.folder.path} (--resume)"
+        return TrainingError(
+            f"Training diverged {where} with learning_rate {rate}: {what}; {remedy} with a lower "
+            "learning_rate."
         )

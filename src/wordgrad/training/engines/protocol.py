@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from wordgrad.errors import ParameterError
 from wordgrad.text.corpus import EncodedCorpus
+from wordgrad.text.held_out import HeldOutText
 from wordgrad.text.sampling import AliasTable, keep_probabilities, noise_distribution
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.parameters import Parameters
@@ -80,7 +81,7 @@ class SamplingTables:
         Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
     """
 
-    def __init__(self, corpus: EncodedCorpus, config: TrainingConfig) -> None:
+    def __init__(self, corpus: EncodedCorpus | HeldOutText, config: TrainingConfig) -> None:
         counts = corpus.vocabulary.counts
         kept = keep_probabilities(counts, config.sample)
         table = AliasTable.from_probabilities(noise_distribution(counts, config.ns_exponent))

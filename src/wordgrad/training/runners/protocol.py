@@ -8,11 +8,15 @@ may pause it: that is all that progress, checkpoints and resuming need to know.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from typing import NamedTuple, Protocol
+from collections.abc import Generator, Mapping
+from typing import Any, NamedTuple, Protocol
 
+from numpy.typing import NDArray
+
+from wordgrad.text.held_out import HeldOutText
 from wordgrad.training.engines.protocol import Loss
 from wordgrad.training.parameters import Parameters
+from wordgrad.training.validation import Validation
 
 
 class Step(NamedTuple):
@@ -42,4 +46,29 @@ class Runner(Protocol):
         ended and given, and iteration stops: the positions given are then all those from ``start``
         to some position, from which a later call goes on.  Closing the iterator ends every
         thread.
+        """
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what the runner has gathered so far and needs to go on, by name.
+
+        Asked for while nothing runs; written to the disk before anything runs again, so it need
+        not be a copy.  Empty if the parameters and the position are all there is.
+        """
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what :meth:`state` gave, perhaps in another process.
+
+        Raises
+        ------
+        FormatError
+            If names, shapes or dtypes are not its own: the arrays come from a file.
+        """
+
+    def validation(self, text: HeldOutText) -> Validation:
+        """Return what measures the loss that training minimises on a held-out text.
+
+        Raises
+        ------
+        InputError
+            If the text gives nothing to measure: before training, not after its first epoch.
         """

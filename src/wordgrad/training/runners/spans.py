@@ -11,6 +11,7 @@ from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.engines.protocol import Engine, SamplingTables, Span
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.runners.protocol import Step
+from wordgrad.training.runners.stateless import StatelessRunner
 
 MOST_SPAN_TOKENS = 20_000
 LEAST_SPAN_TOKENS = 500
@@ -18,7 +19,7 @@ SPANS_AN_EPOCH = 200
 """Small corpora are cut into about this many spans, so that the learning rate falls smoothly."""
 
 
-class SpanRunner:
+class SpanRunner(StatelessRunner):
     """Threads that share the parameters without locks, each on the next span (Hogwild).
 
     Niu, Recht, Re and Wright, *Hogwild!*, 2011: steps touch few rows, so they seldom collide.
