@@ -116,9 +116,14 @@ def train(
         ),
     ] = None,
     seed: Annotated[
-        int,
-        typer.Option(help="Start of all random numbers.", rich_help_panel=TRAINING),
+        int, typer.Option(help="Start of all random numbers.", rich_help_panel=TRAINING)
     ] = 1,
+    reproducible: Annotated[
+        bool,
+        typer.Option(
+            "--reproducible", help="The same file for any workers.", rich_help_panel=TRAINING
+        ),
+    ] = False,
     min_count: Annotated[
         int, typer.Option(help="Drop words that occur less often.", rich_help_panel=TEXT)
     ] = 5,
@@ -173,6 +178,7 @@ def train(
         "max_vocab": max_vocab,
         "workers": workers,
         "seed": seed,
+        "reproducible": reproducible,
         "combine": combine.value,
         "column": column,
         "lowercase": lowercase,

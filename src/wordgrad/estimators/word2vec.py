@@ -46,6 +46,10 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     seed : int, default 1
         With ``workers=1`` the same seed gives the same bytes on the same kind of processor (the
         order of a sum depends on the width of its vector registers).
+    reproducible : bool, default False
+        Give the same bytes for any number of workers, too, at some cost in speed
+        (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
+        so that the files they are saved to are the same.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
     column : str, optional
@@ -101,6 +105,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         workers: int | None = None,
         seed: int = 1,
         *,
+        reproducible: bool = False,
         combine: str = "mean",
         column: str | None = None,
         lowercase: bool = False,
@@ -121,6 +126,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.max_vocab = max_vocab
         self.workers = workers
         self.seed = seed
+        self.reproducible = reproducible
         self.combine = combine
         self.column = column
         self.lowercase = lowercase
@@ -183,6 +189,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             combine=self.combine,
             workers=self.workers,
             seed=self.seed,
+            reproducible=self.reproducible,
         )
 
     def _encode(self, X: Any, config: TrainingConfig) -> EncodedCorpus:
@@ -200,7 +207,12 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     def _keep(self, trainer: Trainer, corpus: EncodedCorpus) -> None:
         self.history_ = [asdict(record) for record in trainer.history]
+        history = [dict(record) for record in self.history_]
         settings = trainer.config.as_dict()
+        if trainer.config.reproducible:
+            del settings["workers"]
+            for record in history:
+                del record["seconds"]
         settings |= {
             "min_count": self.min_count,
             "max_vocab": self.max_vocab,
@@ -212,5 +224,5 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             corpus.vocabulary.words,
             trainer.parameters.W_in,
             counts=corpus.vocabulary.counts,
-            metadata={"settings": settings, "history": self.history_},
+            metadata={"settings": settings, "history": history},
         )

@@ -176,15 +176,12 @@ def run_rounds(
     ``copies`` and ``ws``; those that come late find less to do, or nothing.
     """
     line = ADDRESS * LINE
-    round_tokens = memory.blocks * memory.block_tokens
     phase = memory.phases
     r = fetch_add(phase, 1)
     while r < n_rounds:
-        low = start + r * round_tokens
         plan_round(
-            ids, offsets, n_sentences, low, min(low + round_tokens, stop), key, keep, noise,
-            n_words, window, ws.n_outputs, W_in, W_out, n_floats, r, first_serial + r, memory,
-            marks,
+            ids, offsets, n_sentences, start, stop, key, keep, noise, n_words, window,
+            ws.n_outputs, W_in, W_out, n_floats, r, n_rounds, first_serial + r, memory, marks,
         )  # fmt: skip
         fetch_add(phase + line, 1)
         r = fetch_add(phase, 1)

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines.window_step import ADDRESS, FLOAT
 from wordgrad.training.engines.workspace import tiles_of
-from wordgrad.training.parameters import aligned_rows
+from wordgrad.training.parameters import aligned_rows, row_floats
 
 LINE = 8
 """int64 numbers in a cache line: a counter has one of its own."""
@@ -49,10 +51,35 @@ class Layout:
         return self.rounds * self.round_tokens
 
 
-def slot_room(block_tokens: int, window: int, negative: int, n_words: int) -> int:
-    """Return the most rows that a block can need private copies of."""
-    rows_in = min(n_words, block_tokens + 2 * window)
-    return rows_in + min(n_words, block_tokens * (1 + negative))
+def slot_room(layout: Layout, n_words: int, config: TrainingConfig) -> int:
+    """Return the most rows of which a block can need copies: none if it is alone."""
+    if layout.blocks == 1:
+        return 1
+    n = layout.block_tokens
+    return min(n_words, n + 2 * config.window) + min(n_words, n * (1 + config.negative))
+
+
+def private_bytes(layout: Layout, n_words: int, config: TrainingConfig) -> int:
+    """Return the memory of a round's private rows."""
+    row = FLOAT * row_floats(config.vector_size)
+    return layout.blocks * slot_room(layout, n_words, config) * row
+
+
+def plan_bytes(layout: Layout, n_words: int, config: TrainingConfig) -> int:
+    """Return the memory that a round's windows and slots are written down in."""
+    n = layout.block_tokens
+    tokens = token_room(layout, config) + n * (3 + output_room(config))
+    return layout.blocks * ADDRESS * (tokens + 3 * slot_room(layout, n_words, config))
+
+
+def token_room(layout: Layout, config: TrainingConfig) -> int:
+    """Return the most tokens that a block looks at; see :func:`pairs.collect`."""
+    return 2 * layout.block_tokens + 2 * config.window + 4
+
+
+def output_room(config: TrainingConfig) -> int:
+    """Return the addresses of a window: its output rows, padding, and a row to ask for."""
+    return sum(tiles_of(1 + config.negative)) + 1
 
 
 class RoundAddresses(NamedTuple):
@@ -84,23 +111,12 @@ class RoundAddresses(NamedTuple):
 
 
 class RoundMemory:
-    """What the threads of a round share.
+    """What the threads of a round share, for V = ``n_words``."""
 
-    Parameters
-    ----------
-    layout : Layout
-    window, negative : m and K.
-    n_floats : padded row length.
-    n_words : V.
-    """
-
-    def __init__(
-        self, layout: Layout, *, window: int, negative: int, n_floats: int, n_words: int
-    ) -> None:
+    def __init__(self, layout: Layout, n_words: int, config: TrainingConfig) -> None:
         G, P, n = layout.rounds, layout.blocks, layout.block_tokens
-        room = slot_room(n, window, negative, n_words) if P > 1 else 1
-        token_room = 2 * n + 2 * window + 4
-        output_room = sum(tiles_of(1 + negative)) + 1
+        slots = slot_room(layout, n_words, config)
+        tokens, outputs = token_room(layout, config), output_room(config)
         self._kept: list[NDArray[Any]] = []
         self.losses = np.zeros((G, P))
         self.pairs = np.zeros((G, P), np.int64)
@@ -110,19 +126,19 @@ class RoundMemory:
         self.addresses = RoundAddresses(
             blocks=P,
             block_tokens=n,
-            token_room=token_room,
-            slot_room=room,
-            output_room=output_room,
-            tokens=self._integers(G, P, token_room),
+            token_room=tokens,
+            slot_room=slots,
+            output_room=outputs,
+            tokens=self._integers(G, P, tokens),
             windows=self._integers(G, P, n, 3),
             n_windows=self._integers(G, P),
-            outputs=self._integers(G, P, n, output_room),
-            sources=self._integers(G, P, room),
-            following=self._integers(G, P, room),
+            outputs=self._integers(G, P, n, outputs),
+            sources=self._integers(G, P, slots),
+            following=self._integers(G, P, slots),
             n_slots=self._integers(G, P),
-            heads=self._integers(G, P * room),
+            heads=self._integers(G, P * slots),
             n_heads=self._integers(G),
-            private=self._table(aligned_rows(P * room, n_floats)),
+            private=self._table(aligned_rows(P * slots, row_floats(config.vector_size))),
             losses=self._table(self.losses),
             pairs=self._table(self.pairs),
             claims=self._table(self._claims),
@@ -160,7 +176,7 @@ class Notebook:
     """The memory of a thread's :class:`Marks`."""
 
     def __init__(self, n_words: int, token_room: int) -> None:
-        self._kept = [
+        self._kept: list[NDArray[Any]] = [
             np.zeros(n_words, np.int64),
             np.zeros(n_words, np.int64),
             np.zeros(token_room, np.uint64),

@@ -169,7 +169,7 @@ def _place_block(
             row = _row_of(marks.rows_out, word, W_out, row_bytes, r, block, memory)
             store_int64(table, k, row)
         for k in range(n_outputs, memory.output_room - 1):
-            # Padding: the thread that trains writes its own here; until then, what may be asked for.
+            # Padding: until the thread that trains writes its own here, what may be asked for.
             store_int64(table, k, load_int64(table, 0))
         newest = load_int64(table, memory.output_room - 1)
         store_int64(table, memory.output_room - 1, load_int64(tokens, newest))
@@ -179,15 +179,19 @@ def _place_block(
 def plan_round(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, key: Any, keep: Any,
     noise: Any, n_words: Any, window: Any, n_outputs: Any, W_in: Any, W_out: Any, n_floats: Any,
-    r: Any, serial: Any, memory: Any, marks: Any,
+    r: Any, n_rounds: Any, serial: Any, memory: Any, marks: Any,
 ) -> None:  # fmt: skip
-    """Draw round ``r`` of a step, tokens start to stop; ``serial`` is its number in the epoch.
+    """Plan round ``r`` of a step of ``n_rounds``, tokens start to stop.
 
-    Blocks beyond the end of the corpus have no windows.
+    Its blocks lie far apart, block b in the b-th part of the step's tokens: neighbours would share
+    the words at their common edge, and those of their topic.  Blocks beyond the end are empty.
+
+    serial : the round's number in the epoch, from 1; no two plans of a thread share one.
     """
+    part_tokens = n_rounds * memory.block_tokens
     store_int64(memory.n_heads, r, 0)
     for block in range(memory.blocks):
-        low = start + block * memory.block_tokens
+        low = start + block * part_tokens + r * memory.block_tokens
         high = min(low + memory.block_tokens, stop)
         at = r * memory.blocks + block
         if low < high:
@@ -201,5 +205,3 @@ def plan_round(
             store_int64(memory.tokens, at * memory.token_room, NO_TOKEN - 1)
     for block in range(memory.blocks):
         _place_block(W_in, W_out, n_floats, n_outputs, r, block, memory, marks)
-
-

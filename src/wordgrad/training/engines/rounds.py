@@ -34,13 +34,7 @@ class RoundEngine:
         self.layout = layout
         self.parameters = parameters
         self.n_floats = row_floats(config.vector_size)
-        self.memory = RoundMemory(
-            layout,
-            window=config.window,
-            negative=config.negative,
-            n_floats=self.n_floats,
-            n_words=parameters.n_words,
-        )
+        self.memory = RoundMemory(layout, parameters.n_words, config)
 
     def thread(self, share: int) -> RoundThread:
         """Return the memory of a thread that trains the blocks from number ``share`` on first."""
