@@ -58,7 +58,8 @@ def test_a_reproducible_file_is_the_same_for_any_number_of_workers(wordgrad, tmp
         assert wordgrad("train", text, "-o", file, *options, "--workers", file.stem).code == 0
     assert files[0].read_bytes() == files[1].read_bytes()
     settings = load(files[0]).metadata["settings"]
-    assert settings["reproducible"] and "workers" not in settings
+    assert settings["reproducible"]
+    assert "workers" not in settings
     assert wordgrad("plot-loss", files[0], "-o", tmp_path / "loss.html").code == 0
     times = wordgrad("plot-loss", files[0], "-o", tmp_path / "t.html", "--along", "seconds")
     refused(times, 2, "along must be one of 'epoch', 'words' for 1, whose training was")

@@ -347,7 +347,8 @@ def test_one_worker_repeats_a_seed_in_another_process():
         ).stdout
         for _ in range(2)
     ]
-    assert len(runs[0]) == 65 and runs[0] == runs[1]
+    assert len(runs[0]) == 65
+    assert runs[0] == runs[1]
 
 
 # ---------------------------------------------------------------- progress and ends

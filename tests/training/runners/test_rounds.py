@@ -27,7 +27,7 @@ def text(n_tokens, n_words, longest, seed=0):
     share = 1 / np.arange(1, n_words + 1)
     ids = rng.choice(n_words, n_tokens, p=share / share.sum())
     ends = np.minimum(np.cumsum(rng.integers(0, longest + 1, n_tokens)), n_tokens)
-    return np.split(ids, np.unique(ends)[:-1]) + [[], []]
+    return [*np.split(ids, np.unique(ends)[:-1]), [], []]
 
 
 def threads_alive():
@@ -171,7 +171,8 @@ def test_a_thread_that_fails_ends_the_others_and_says_why(tables_of, monkeypatch
     monkeypatch.setattr(RoundThread, "take_part", fail_once)
     with pytest.raises(MemoryError, match="no room"):
         train(tables, Layout(8, 20, 2), config)
-    assert failed and not threads_alive()
+    assert failed
+    assert not threads_alive()
 
 
 def test_threads_that_cannot_all_start_are_let_go(tables_of, monkeypatch):
