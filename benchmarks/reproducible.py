@@ -199,7 +199,7 @@ def summarise_speed(cells: dict[str, list[Record]]) -> Record:
 
 def summarise_quality(cells: dict[str, list[Record]]) -> Record:
     """Means over seeds of both modes, and whether one is as good as the other."""
-    modes = {
+    modes: Record = {
         mode: {
             "sets": {
                 name: statistics.fmean(one["scores"][name] for one in found)
