@@ -15,10 +15,12 @@ from collections.abc import Callable
 
 from goals import goals
 from query_figures import queries
+from reproducible_figures import reproducible, reproducible_designs, reproducible_quality
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 
 DOCUMENTS = tuple(
-    ROOT / name for name in ("README.md", "docs/performance.md", "docs/from-gensim.md")
+    ROOT / name
+    for name in ("README.md", "docs/performance.md", "docs/from-gensim.md", "docs/trust.md")
 )
 _MARKED = re.compile(
     r"(?P<start><!-- figures:(?P<name>[\w-]+):start -->\n)"
@@ -198,6 +200,9 @@ FIGURES: dict[str, Callable[[], str]] = {
         kernels,
         machine,
         queries,
+        reproducible,
+        reproducible_designs,
+        reproducible_quality,
     )
 }
 

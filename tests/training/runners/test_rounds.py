@@ -34,10 +34,14 @@ def threads_alive():
     return [one for one in threading.enumerate() if one.name.startswith("wordgrad-")]
 
 
+def fresh(tables, runner):
+    return Parameters.initial(len(tables.keep), runner.config.vector_size, seed=3)
+
+
 def train(tables, layout, config, epochs=1):
     """Parameters' bytes and the steps of some epochs."""
     runner = RoundRunner(config, tables, layout)
-    parameters = Parameters.initial(len(tables.keep), config.vector_size, seed=3)
+    parameters = fresh(tables, runner)
     steps = []
     for epoch in range(epochs):
         steps += runner.run(parameters, epoch, 0, threading.Event())
@@ -59,12 +63,16 @@ def test_any_number_of_workers_gives_the_same_bytes(tables_of, architecture, com
     settings |= {"sample": 0.01, "learning_rate": 0.02} | changes
     tables = tables_of(text(3000, 60, 12), sample=settings["sample"])
     results = [
-        train(tables, Layout(8, 16, 3), TrainingConfig(workers=workers, **settings), epochs=2)
+        train(tables, Layout(8, 16, 5), TrainingConfig(workers=workers, **settings), epochs=2)
         for workers in (1, 2, 3, 8)
     ]
+    # A last step of fewer rounds counts its own pairs alone.
+    spans = SpanRunner(TrainingConfig(workers=1, **settings), tables)
+    pairs = [one.loss.pairs for one in spans.run(fresh(tables, spans), 0, 0, threading.Event())]
+    assert sum(step.loss.pairs for step in results[0][1][:5]) == sum(pairs)
     assert np.isfinite(results[0][1][-1].loss.total)
     assert results[1:] == results[:1] * 3
-    other_cut = train(tables, Layout(4, 32, 3), TrainingConfig(workers=2, **settings), epochs=2)
+    other_cut = train(tables, Layout(4, 32, 5), TrainingConfig(workers=2, **settings), epochs=2)
     assert other_cut[0] != results[0][0]
 
 

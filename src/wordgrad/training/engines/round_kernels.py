@@ -28,7 +28,14 @@ from wordgrad.training.engines.memory import (
 )
 from wordgrad.training.engines.pairs import jit, part
 from wordgrad.training.engines.round_memory import LINE
-from wordgrad.training.engines.round_plan import WINDOW_FIELDS, plan_round
+from wordgrad.training.engines.round_plan import (
+    CENTRE,
+    HIGH,
+    LOW,
+    SLOTS,
+    WINDOW_FIELDS,
+    plan_round,
+)
 from wordgrad.training.engines.tiles import ask_for
 from wordgrad.training.engines.vector_code import I64, Emitter
 from wordgrad.training.engines.window_step import ADDRESS, FLOAT, take_logarithm, train_window
@@ -95,28 +102,30 @@ def merge_row(
 def _train_block(
     r: Any, block: Any, n_floats: Any, skipgram: Any, mean: Any, memory: Any, ws: Any
 ) -> None:
-    """Fill a block's slots, take its windows' steps, and write down its loss and pairs."""
+    """Take the steps of a block's windows, and write down its loss and pairs."""
     at = r * memory.blocks + block
     row_bytes = FLOAT * n_floats
     sources = memory.sources + ADDRESS * at * memory.slot_room
     private = memory.private + block * memory.slot_room * row_bytes
-    n_slots = load_int64(memory.n_slots, at)
-    for k in range(n_slots):
-        soon = sources + ADDRESS * min(k + AHEAD, n_slots - 1)
-        copy_row(load_int64(sources, k), private + k * row_bytes, n_floats, soon)
+    last_slot = load_int64(memory.n_slots, at) - 1
     tokens = memory.tokens + ADDRESS * at * memory.token_room
     records = memory.windows + ADDRESS * at * memory.block_tokens * WINDOW_FIELDS
     tables = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_room
     last = load_int64(memory.n_windows, at) - 1
     store_float64(ws.loss, 0, 0.0)
-    pairs = 0
+    pairs, slot = 0, 0
     for w in range(last + 1):
-        centre = load_int64(records, w * WINDOW_FIELDS)
+        # Filled when first needed, a slot is still in the nearest cache when it is.
+        while slot < load_int64(records, w * WINDOW_FIELDS + SLOTS):
+            soon = sources + ADDRESS * min(slot + AHEAD, last_slot)
+            copy_row(load_int64(sources, slot), private + slot * row_bytes, n_floats, soon)
+            slot += 1
+        centre = load_int64(records, w * WINDOW_FIELDS + CENTRE)
         n = 0
-        for j in range(centre - 1, load_int64(records, w * WINDOW_FIELDS + 1) - 1, -1):
+        for j in range(centre - 1, load_int64(records, w * WINDOW_FIELDS + LOW) - 1, -1):
             store_int64(ws.rows, n, load_int64(tokens, j))
             n += 1
-        for j in range(centre + 1, load_int64(records, w * WINDOW_FIELDS + 2)):
+        for j in range(centre + 1, load_int64(records, w * WINDOW_FIELDS + HIGH)):
             store_int64(ws.rows, n, load_int64(tokens, j))
             n += 1
         outputs = tables + ADDRESS * w * memory.output_room

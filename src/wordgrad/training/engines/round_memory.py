@@ -68,7 +68,7 @@ def private_bytes(layout: Layout, n_words: int, config: TrainingConfig) -> int:
 def plan_bytes(layout: Layout, n_words: int, config: TrainingConfig) -> int:
     """Return the memory that a round's windows and slots are written down in."""
     n = layout.block_tokens
-    tokens = token_room(layout, config) + n * (3 + output_room(config))
+    tokens = token_room(layout, config) + n * (4 + output_room(config))
     return layout.blocks * ADDRESS * (tokens + 3 * slot_room(layout, n_words, config))
 
 
@@ -94,7 +94,7 @@ class RoundAddresses(NamedTuple):
     slot_room: int  # L
     output_room: int  # 1 + K with padding, and a row to ask for
     tokens: int  # int64 (G, P, token_room): row addresses of W_in, 0 between sentences
-    windows: int  # int64 (G, P, n, 3): centre, first and last + 1 of the tokens looked at
+    windows: int  # int64 (G, P, n, 4): see round_plan.CENTRE
     n_windows: int  # int64 (G, P)
     outputs: int  # int64 (G, P, n, output_room): row addresses
     sources: int  # int64 (G, P, L): the row that a slot is a copy of
@@ -130,7 +130,7 @@ class RoundMemory:
             slot_room=slots,
             output_room=outputs,
             tokens=self._integers(G, P, tokens),
-            windows=self._integers(G, P, n, 3),
+            windows=self._integers(G, P, n, 4),
             n_windows=self._integers(G, P),
             outputs=self._integers(G, P, n, outputs),
             sources=self._integers(G, P, slots),
@@ -154,7 +154,12 @@ class RoundMemory:
         return int(array.ctypes.data)
 
     def begin(self) -> None:
-        """Forget which work was taken and done, while no thread is at work."""
+        """Forget which work was taken and done, while no thread is at work.
+
+        The last step of an epoch has fewer rounds: what the others said must not count again.
+        """
+        self.losses.fill(0.0)
+        self.pairs.fill(0)
         self._claims.fill(0)
         self._phases.fill(0)
 

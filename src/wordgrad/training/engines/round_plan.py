@@ -35,7 +35,9 @@ ROUND_SHIFT = 27
 SEVERAL = 1 << 26
 VALUE = SEVERAL - 1
 
-WINDOW_FIELDS = 3
+WINDOW_FIELDS = 4
+CENTRE, LOW, HIGH, SLOTS = range(WINDOW_FIELDS)
+"""Of a window: its token, the first that it looks at, the last and 1; the slots in use by then."""
 
 
 @part
@@ -109,7 +111,6 @@ def _draw_block(
         store_int64(tokens, i - begin, word)
         if word != NO_TOKEN:
             _touch(marks.rows_in, word, serial, block)
-    store_int64(tokens, end - begin, NO_TOKEN - 1)
     records = memory.windows + ADDRESS * at * memory.block_tokens * WINDOW_FIELDS
     outputs = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_room
     sentence_begin, sentence_end = begin, begin
@@ -130,13 +131,12 @@ def _draw_block(
         high = min(i + reach + 1, sentence_end)
         if high - low < 2:
             continue
-        store_int64(records, n * WINDOW_FIELDS, i - begin)
-        store_int64(records, n * WINDOW_FIELDS + 1, low - begin)
-        store_int64(records, n * WINDOW_FIELDS + 2, high - begin)
+        store_int64(records, n * WINDOW_FIELDS + CENTRE, i - begin)
+        store_int64(records, n * WINDOW_FIELDS + LOW, low - begin)
+        store_int64(records, n * WINDOW_FIELDS + HIGH, high - begin)
         table = outputs + ADDRESS * n * memory.output_room
         store_int64(table, 0, centre)
         draw_negatives(mix(bits), centre, n_words, noise, n_outputs - 1, 0, 1, table + ADDRESS)
-        store_int64(table, memory.output_room - 1, min(i + window, sentence_end - 1) - begin)
         for k in range(n_outputs):
             _touch(marks.rows_out, load_int64(table, k), serial, block)
         n += 1
@@ -153,16 +153,16 @@ def _place_block(
     row_bytes = FLOAT * n_floats
     store_int64(memory.n_slots, at, 0)
     tokens = memory.tokens + ADDRESS * at * memory.token_room
-    i = 0
-    word = load_int64(tokens, 0)
-    while word >= NO_TOKEN:
-        if word != NO_TOKEN:
-            row = _row_of(marks.rows_in, word, W_in, row_bytes, r, block, memory)
-            store_int64(tokens, i, row)
-        i += 1
-        word = load_int64(tokens, i)
+    records = memory.windows + ADDRESS * at * memory.block_tokens * WINDOW_FIELDS
     outputs = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_room
+    i = 0
     for n in range(load_int64(memory.n_windows, at)):
+        while i < load_int64(records, n * WINDOW_FIELDS + HIGH):
+            word = load_int64(tokens, i)
+            if word != NO_TOKEN:
+                row = _row_of(marks.rows_in, word, W_in, row_bytes, r, block, memory)
+                store_int64(tokens, i, row)
+            i += 1
         table = outputs + ADDRESS * n * memory.output_room
         for k in range(n_outputs):
             word = load_int64(table, k)
@@ -171,8 +171,10 @@ def _place_block(
         for k in range(n_outputs, memory.output_room - 1):
             # Padding: until the thread that trains writes its own here, what may be asked for.
             store_int64(table, k, load_int64(table, 0))
-        newest = load_int64(table, memory.output_room - 1)
+        newest = load_int64(records, n * WINDOW_FIELDS + HIGH) - 1
         store_int64(table, memory.output_room - 1, load_int64(tokens, newest))
+        n_slots = load_int64(memory.n_slots, at)
+        store_int64(records, n * WINDOW_FIELDS + SLOTS, n_slots)
 
 
 @jit
@@ -202,6 +204,5 @@ def plan_round(
         else:
             store_int64(memory.n_windows, at, 0)
             store_int64(memory.n_slots, at, 0)
-            store_int64(memory.tokens, at * memory.token_room, NO_TOKEN - 1)
     for block in range(memory.blocks):
         _place_block(W_in, W_out, n_floats, n_outputs, r, block, memory, marks)
