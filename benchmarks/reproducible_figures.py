@@ -25,7 +25,7 @@ def reproducible_quality() -> str:
     result = load("reproducible.json")
     rows = []
     for architecture, title in ARCHITECTURES.items():
-        for mode, found in result["quality"][architecture]["modes"].items():
+        for mode, found in result["quality"].get(architecture, {"modes": {}})["modes"].items():
             scores = [f"{100 * found['sets'][name]:.1f}" for name in result["judged"]]
             average = [f"{100 * found['mean_average']:.1f}", f"{found['loss']:.3f}"]
             rows.append([f"{title}, {mode}", *scores, *average])
