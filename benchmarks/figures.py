@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from goals import goals
 from query_figures import loading, queries
+from reproducible_figures import reproducible, reproducible_designs, reproducible_quality
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 from trust_figures import fuzz, long_runs, stops
 
@@ -226,6 +227,9 @@ FIGURES: dict[str, Callable[[], str]] = {
         long_runs,
         stops,
         loading,
+        reproducible,
+        reproducible_designs,
+        reproducible_quality,
     )
 }
 

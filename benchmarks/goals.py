@@ -31,7 +31,22 @@ def goals() -> str:
             [f"{title}: every set", "at most 1.0 below gensim", f"{lowest:+.1f} ({least})", below],
             [f"{title}: average", "above gensim", f"{mean:+.1f}", _passed(found["average_above"])],
         ]
-    return table(["", "goal", "measured", "reached"], [*rows, *_resource_goals(), *loading_goals()])
+    rows += [*_reproducible_goals(), *_resource_goals(), *loading_goals()]
+    return table(["", "goal", "measured", "reached"], rows)
+
+
+def _reproducible_goals() -> list[list[str]]:
+    result, rows = load("reproducible.json"), []
+    for architecture, found in result["goals"].items():
+        title = f"{ARCHITECTURES[architecture]}, reproducible"
+        aim, measured = f"at most {found['goal']:g} x the default's", f"{found['measured']:.2f} x"
+        rows.append([f"{title}: training", aim, measured, _passed(found["passed"])])
+        aim = f"at most {100 * result['quality_tolerance']:.1f} below the default's"
+        judged = result["quality"].get(architecture)
+        difference = f"{100 * judged['difference']:+.1f}" if judged else ""
+        reached = _passed(found["quality_within_noise"])
+        rows.append([f"{title}: average", aim, difference, reached])
+    return rows
 
 
 def _resource_goals() -> list[list[str]]:

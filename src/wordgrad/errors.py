@@ -132,6 +132,19 @@ def check_real(
     return number
 
 
+def check_bool(name: str, value: object) -> bool:
+    """Return ``value`` if it is True or False, or raise :class:`ParameterError`.
+
+    >>> check_bool("reproducible", "yes")
+    Traceback (most recent call last):
+        ...
+    wordgrad.errors.ParameterError: reproducible must be True or False, got 'yes'.
+    """
+    if not isinstance(value, bool):
+        raise ParameterError(f"{name} must be True or False, got {value!r}.")
+    return value
+
+
 def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     """Return ``value`` if it is one of ``choices``, or raise :class:`ParameterError`.
 

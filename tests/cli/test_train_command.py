@@ -17,6 +17,9 @@ from wordgrad.cli.train import train
 SMALL = ["--vector-size", 16, "--min-count", 1, "--workers", 1, "--sample", 0, "--epochs", 2]
 
 
+FLAGS = ["--lowercase", "--reproducible"]
+
+
 @pytest.fixture
 def text(tmp_path):
     path = tmp_path / "text.txt"
@@ -44,6 +47,22 @@ def test_a_file_becomes_vectors(wordgrad, text, tmp_path):
         assert said in outcome.err
     assert vectors.metadata["settings"]["vector_size"] == 16
     assert len(vectors.metadata["history"]) == 2
+
+
+def test_a_reproducible_file_is_the_same_for_any_number_of_workers(wordgrad, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("".join(f"a{i % 7} b{i % 50} c{i % 11} d{i % 130}\n" for i in range(9000)))
+    files = [tmp_path / f"{workers}.safetensors" for workers in (1, 3)]
+    options = ["--vector-size", 16, "--epochs", 2, "--sample", 0.01, "--reproducible"]
+    for file in files:
+        assert wordgrad("train", text, "-o", file, *options, "--workers", file.stem).code == 0
+    assert files[0].read_bytes() == files[1].read_bytes()
+    settings = load(files[0]).metadata["settings"]
+    assert settings["reproducible"]
+    assert "workers" not in settings
+    assert wordgrad("plot-loss", files[0], "-o", tmp_path / "loss.html").code == 0
+    times = wordgrad("plot-loss", files[0], "-o", tmp_path / "t.html", "--along", "seconds")
+    refused(times, 2, "along must be one of 'epoch', 'words' for 1, whose training was")
 
 
 def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatch):
@@ -78,10 +97,10 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "checkpoint_every": 90.0,
     }
     options = [part for name, v in settings.items() for part in (f"--{name.replace('_', '-')}", v)]
-    wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, "--lowercase")
+    wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, *FLAGS)
     assert seen.pop("source") == str(text)
     assert callable(seen.pop("progress"))
-    assert seen == {**settings, "lowercase": True}
+    assert seen == {**settings, "lowercase": True, "reproducible": True}
 
 
 def test_options_have_the_estimators_names_and_defaults():

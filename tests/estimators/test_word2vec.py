@@ -1,6 +1,8 @@
 """``Word2Vec`` as a user and as scikit-learn see it."""
 
 import inspect
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -205,6 +207,7 @@ def test_text_that_cannot_be_used(source, match):
         ("max_vocab", "all"),
         ("workers", 0),
         ("seed", -1),
+        ("reproducible", "yes"),
         ("combine", "max"),
         ("lowercase", "yes"),
         ("pattern", "("),
@@ -306,6 +309,46 @@ def test_settings_and_history_are_saved_with_the_vectors(tmp_path):
     assert settings["learning_rate"] == TrainingConfig(architecture="cbow").learning_rate
     assert settings["tokens"] == model.report_.tokens_kept
     assert loaded.metadata["history"] == model.history_
+
+
+def test_reproducible_vectors_do_not_depend_on_the_workers(tmp_path):
+    text = [f"a{i % 7} b{i % 50} c{i % 11} d{i % 130}" for i in range(9000)]
+    models = [
+        small(reproducible=True, workers=workers, seed=5, sample=0.01).fit(text)
+        for workers in (1, 2, 8)
+    ]
+    for number, model in enumerate(models):
+        model.vectors_.save(tmp_path / f"{number}.safetensors")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+    assert [record["loss"] for record in models[0].history_] == [
+        record["loss"] for record in models[2].history_
+    ]
+    assert all(record["seconds"] > 0 for record in models[0].history_)
+    saved = load(tmp_path / "0.safetensors").metadata
+    assert "workers" not in saved["settings"]
+    assert all("seconds" not in record for record in saved["history"])
+    other_seed = small(reproducible=True, seed=6, sample=0.01).fit(text)
+    assert (other_seed.vectors_.matrix != models[0].vectors_.matrix).any()
+
+
+RUN_TWICE = """
+import hashlib
+from wordgrad import Word2Vec
+text = [f"a{i % 7} b{i % 50} c{i % 11} d{i % 130}" for i in range(3000)]
+vectors = Word2Vec(vector_size=8, min_count=1, workers=1, epochs=1, seed=5).fit(text).vectors_
+print(hashlib.sha256(vectors.matrix.tobytes()).hexdigest())
+"""
+
+
+def test_one_worker_repeats_a_seed_in_another_process():
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", RUN_TWICE], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert len(runs[0]) == 65
+    assert runs[0] == runs[1]
 
 
 # ---------------------------------------------------------------- progress and ends

@@ -115,7 +115,7 @@ def test_numbers_of_numpy_become_plain_ones():
     config = TrainingConfig(
         vector_size=np.int64(8), seed=np.uint8(3), sample=np.float32(0.5), learning_rate=1
     )
-    assert {type(value) for value in config.as_dict().values()} == {int, float, str}
+    assert {type(value) for value in config.as_dict().values()} == {int, float, str, bool}
 
 
 def test_as_dict_makes_the_same_config_again():

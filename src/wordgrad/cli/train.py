@@ -91,9 +91,14 @@ def train(
         ),
     ] = None,
     seed: Annotated[
-        int,
-        typer.Option(help="Start of all random numbers.", rich_help_panel=TRAINING),
+        int, typer.Option(help="Start of all random numbers.", rich_help_panel=TRAINING)
     ] = 1,
+    reproducible: Annotated[
+        bool,
+        typer.Option(
+            "--reproducible", help="The same file for any workers.", rich_help_panel=TRAINING
+        ),
+    ] = False,
     validation: Annotated[
         str | None,
         typer.Option(
@@ -198,6 +203,7 @@ def train(
         "max_vocab": max_vocab,
         "workers": workers,
         "seed": seed,
+        "reproducible": reproducible,
         "combine": combine.value,
         "column": column,
         "lowercase": lowercase,

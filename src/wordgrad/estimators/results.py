@@ -36,7 +36,12 @@ def _keep(model: Word2Vec, run: Run) -> None:
         {name: value for name, value in asdict(record).items() if value is not None}
         for record in trainer.history
     ]
+    history = [dict(record) for record in model.history_]
     settings = trainer.config.as_dict()
+    if trainer.config.reproducible:  # what differs between runs must not be in the file
+        del settings["workers"]
+        for record in history:
+            del record["seconds"]
     settings |= {
         "min_count": model.min_count,
         "max_vocab": model.max_vocab,
@@ -48,5 +53,5 @@ def _keep(model: Word2Vec, run: Run) -> None:
         corpus.vocabulary.words,
         trainer.result.W_in,
         counts=corpus.vocabulary.counts,
-        metadata={"settings": settings, "history": model.history_},
+        metadata={"settings": settings, "history": history},
     )

@@ -45,6 +45,10 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     seed : int, default 1
         With ``workers=1`` the same seed gives the same bytes on the same kind of processor (the
         order of a sum depends on the width of its vector registers).
+    reproducible : bool, default False
+        Give the same bytes for any number of workers, too, at some cost in speed
+        (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
+        so that the files they are saved to are the same.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
     column : str, optional
@@ -116,6 +120,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         workers: int | None = None,
         seed: int = 1,
         *,
+        reproducible: bool = False,
         combine: str = "mean",
         column: str | None = None,
         lowercase: bool = False,
@@ -140,6 +145,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.max_vocab = max_vocab
         self.workers = workers
         self.seed = seed
+        self.reproducible = reproducible
         self.combine = combine
         self.column = column
         self.lowercase = lowercase
@@ -266,4 +272,5 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             combine=self.combine,
             workers=self.workers,
             seed=self.seed,
+            reproducible=self.reproducible,
         )

@@ -16,7 +16,7 @@ from wordgrad.files import atomic_write, check_output
 from wordgrad.plotting.endings import checked_ending
 from wordgrad.vectors.word_vectors import WordVectors
 
-MEASURES = ("loss", "learning_rate", "words", "seconds")
+MEASURES = ("loss", "learning_rate", "words")
 AXES = {
     "epoch": "epochs",
     "words": "words trained on",
@@ -37,7 +37,8 @@ class LossCurve:
     learning_rate : ndarray of float64, shape (epochs,)
         At the end of the epoch.
     along : dict of str to ndarray of float64, shape (epochs,)
-        Where the epoch ended: in epochs, words and seconds since the training began.
+        Where the epoch ended: in epochs and words since the training began, and in seconds unless
+        the training was reproducible (what must be the same each time records no times).
     objective : str
         What the loss is a loss of; only losses of one objective can be compared.
     validation : ndarray of float64, shape (epochs,), or None
@@ -81,8 +82,9 @@ def loss_curve(vectors: WordVectors, name: str) -> LossCurve:
     along = {
         "epoch": np.arange(1.0, len(history) + 1),
         "words": np.cumsum(columns["words"]),
-        "seconds": np.cumsum(columns["seconds"]),
     }
+    if any(isinstance(record, dict) and "seconds" in record for record in history):
+        along["seconds"] = np.cumsum(_column(history, "seconds", name))
     settings = metadata.get("settings")
     objective = _objective(settings if isinstance(settings, dict) else {})
     validation = None
@@ -113,7 +115,8 @@ def save_losses(
     Raises
     ------
     ParameterError
-        If there is nothing to draw, or the name has another ending.
+        If there is nothing to draw, a training did not record what ``along`` counts, or the name
+        has another ending.
     MissingExtraError
         If a picture is asked for and Matplotlib is not installed.
     OutputError
@@ -122,6 +125,12 @@ def save_losses(
     check_choice("along", along, AXES)
     if not curves:
         raise ParameterError("curves must hold at least one training, got none.")
+    for curve in curves:
+        if along not in curve.along:
+            raise ParameterError(
+                f"along must be one of {', '.join(map(repr, curve.along))} for {curve.name}, whose "
+                f"training was reproducible and so recorded no times, got {along!r}."
+            )
     ending = checked_ending(path)
     target = check_output(path, overwrite=overwrite)
     with atomic_write(target, overwrite=overwrite) as temporary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 
-from wordgrad.errors import check_choice, check_int, check_real
+from wordgrad.errors import check_bool, check_choice, check_int, check_real
 
 ARCHITECTURES = ("skipgram", "cbow")
 LOSSES = ("negative-sampling",)
@@ -55,6 +55,8 @@ class TrainingConfig:
     seed : int
         >= 0.  With ``workers=1`` the same seed gives the same bytes on the same kind of processor
         (the order of a sum depends on the width of its vector registers).
+    reproducible : bool
+        Whether the same seed is to give the same bytes for any number of workers.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class TrainingConfig:
     combine: str = "mean"
     workers: int | None = None
     seed: int = 1
+    reproducible: bool = False
 
     def __post_init__(self) -> None:
         """Check every value; fill in the defaults that depend on others."""
@@ -102,6 +105,7 @@ class TrainingConfig:
             "learning_rate": check_real("learning_rate", rate, maximum=1e30, above=0.0),
             "workers": _workers(self.workers),
             "seed": check_int("seed", self.seed, minimum=0),
+            "reproducible": check_bool("reproducible", self.reproducible),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)

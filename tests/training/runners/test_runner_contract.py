@@ -6,8 +6,22 @@ import pytest
 
 from wordgrad.text.corpus import encode_corpus
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines.protocol import SamplingTables
+from wordgrad.training.engines.round_memory import Layout
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.runners import make_runner
+from wordgrad.training.runners.rounds import RoundRunner
+
+
+def spans(corpus, config):
+    return make_runner(corpus, config)
+
+
+def rounds(corpus, config):
+    return RoundRunner(config, SamplingTables(corpus, config), Layout(4, 50, 3))
+
+
+RUNNERS = [spans, rounds]
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +43,11 @@ class AfterSteps(threading.Event):
         return self.left < 0
 
 
+@pytest.mark.parametrize("make", RUNNERS)
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_paused_epoch_goes_on_where_it_ended(corpus, workers):
+def test_a_paused_epoch_goes_on_where_it_ended(corpus, workers, make):
     config = TrainingConfig(vector_size=8, workers=workers)
-    runner = make_runner(corpus, config)
+    runner = make(corpus, config)
     parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
     position, visits, n_calls = 0, [], 0
     while position < runner.length:
@@ -48,10 +63,31 @@ def test_a_paused_epoch_goes_on_where_it_ended(corpus, workers):
     assert rates == sorted(rates, reverse=True)
 
 
-def test_a_pause_before_the_first_step_does_nothing(corpus):
-    runner = make_runner(corpus, TrainingConfig(vector_size=8, workers=2))
+@pytest.mark.parametrize("make", RUNNERS)
+def test_a_pause_before_the_first_step_does_nothing(corpus, make):
+    runner = make(corpus, TrainingConfig(vector_size=8, workers=2))
     parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
     pause = threading.Event()
     pause.set()
     assert list(runner.run(parameters, 0, 0, pause)) == []
     assert not parameters.W_out_rows.any()
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_compiling_changes_nothing(corpus, make):
+    runner = make(corpus, TrainingConfig(vector_size=8, workers=2))
+    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
+    runner.compile(parameters)
+    again = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
+    assert (parameters.W_in_rows == again.W_in_rows).all()
+    assert not parameters.W_out_rows.any()
+
+
+@pytest.mark.parametrize("make", RUNNERS)
+def test_closing_ends_every_thread(corpus, make):
+    runner = make(corpus, TrainingConfig(vector_size=8, workers=3))
+    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
+    steps = runner.run(parameters, 0, 0, threading.Event())
+    next(steps)
+    steps.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("wordgrad-")]

@@ -58,11 +58,7 @@ class CpuEngine:
         tables = self._tables
         if tables is None or span.stop - span.start > self._span_tokens:
             raise TypeError("run_span needs sampling tables and a span of at most span_tokens.")
-        if len(tables.keep) != parameters.n_words:
-            raise ParameterError(
-                f"parameters must have a row for each of the corpus's {len(tables.keep)} words, "
-                f"got {parameters.n_words}."
-            )
+        check_rows(parameters, self.config.vector_size, len(tables.keep))
         workspace = self._workspace(2 * self.config.window)
         workspace.set_learning_rate(span.learning_rate)
         pairs = run_span(
@@ -75,17 +71,7 @@ class CpuEngine:
 
     def _addresses(self, parameters: Parameters) -> tuple[int, int]:
         """Return where the rows lie, once they are known to be what kernels may write to."""
-        shape = (parameters.n_words, self._n_floats)
-        for rows in (parameters.W_in_rows, parameters.W_out_rows):
-            aligned = rows.ctypes.data % (4 * ROW_FLOATS) == 0
-            fits = rows.shape == shape and rows.dtype == np.float32 and rows.flags.carray
-            if not (aligned and fits) or parameters.vector_size != self.config.vector_size:
-                raise ParameterError(
-                    "parameters must be aligned float32 rows for "
-                    f"vector_size={self.config.vector_size}, got {rows.dtype} {rows.shape} for "
-                    f"vector_size={parameters.vector_size}; make them with Parameters.zeros or "
-                    "Parameters.initial."
-                )
+        check_rows(parameters, self.config.vector_size)
         return parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data
 
     def _workspace(self, window_rows: int) -> Workspace:
@@ -100,3 +86,26 @@ class CpuEngine:
             )
             self._local.workspace = workspace
         return workspace
+
+
+def check_rows(parameters: Parameters, vector_size: int, n_words: int | None = None) -> None:
+    """Raise :class:`ParameterError` unless kernels may write to the parameters' rows.
+
+    ``n_words`` is the number of words of the corpus that they are to be trained on.
+    """
+    if n_words is not None and parameters.n_words != n_words:
+        raise ParameterError(
+            f"parameters must have a row for each of the corpus's {n_words} words, "
+            f"got {parameters.n_words}."
+        )
+    shape = (parameters.n_words, row_floats(vector_size))
+    for rows in (parameters.W_in_rows, parameters.W_out_rows):
+        aligned = rows.ctypes.data % (4 * ROW_FLOATS) == 0
+        fits = rows.shape == shape and rows.dtype == np.float32 and rows.flags.carray
+        if not (aligned and fits) or parameters.vector_size != vector_size:
+            raise ParameterError(
+                "parameters must be aligned float32 rows for "
+                f"vector_size={vector_size}, got {rows.dtype} {rows.shape} for "
+                f"vector_size={parameters.vector_size}; make them with Parameters.zeros or "
+                "Parameters.initial."
+            )

@@ -91,12 +91,15 @@ class SamplingTables:
         self.keep = np.clip(np.ceil(kept * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
         self.noise = np.stack([table.threshold.view(np.int32), table.alias], axis=1)
         self.seed = config.seed
+        self._keys: dict[int, int] = {}
 
     def key(self, epoch: int) -> int:
         """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
-        # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
-        sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
-        return int(sequence.generate_state(1, np.uint64)[0])
+        if epoch not in self._keys:  # asked for by every span
+            # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
+            sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
+            self._keys[epoch] = int(sequence.generate_state(1, np.uint64)[0])
+        return self._keys[epoch]
 
 
 def check_windows(windows: Windows, n_words: int, negative: int) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.protocol import SamplingTables
+from wordgrad.training.runners.layout import layout_for
 from wordgrad.training.runners.protocol import Runner, Step
+from wordgrad.training.runners.rounds import RoundRunner
 from wordgrad.training.runners.spans import SpanRunner
 
 __all__ = ["Runner", "Step", "make_runner"]
@@ -13,4 +15,7 @@ __all__ = ["Runner", "Step", "make_runner"]
 
 def make_runner(corpus: EncodedCorpus, config: TrainingConfig) -> Runner:
     """Return the runner that the settings ask for."""
-    return SpanRunner(config, SamplingTables(corpus, config))
+    tables = SamplingTables(corpus, config)
+    if config.reproducible:
+        return RoundRunner(config, tables, layout_for(corpus.vocabulary.counts, config))
+    return SpanRunner(config, tables)

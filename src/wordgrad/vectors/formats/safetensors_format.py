@@ -66,6 +66,7 @@ def write(vectors: WordVectors, path: Path) -> None:
     metadata["crc32.rest"] = _checksum(metadata, rest)
     try:
         save_file({"matrix": matrix, **rest}, path, metadata=metadata)
+        _sort_header(path)
     except SafetensorError as error:
         # The library reports a full disk, too, as an error of its own kind.
         raise OSError(str(error)) from error
@@ -86,6 +87,23 @@ def _sort_metadata(path: Path) -> None:
             raise AssertionError("a header that grows when it is sorted")
         file.seek(8)
         file.write(text.ljust(length))
+
+
+def _sort_header(path: Path) -> None:
+    """Put the names in a file's header in order, so that the same vectors make the same bytes.
+
+    The library writes metadata in an order that changes from process to process.
+    """
+    with path.open("r+b") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        ordered = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        # Spaces are the padding that the format itself uses.  Were it longer than what is there,
+        # another order would be no reason to fail.
+        content = ordered.encode().ljust(length)
+        if len(content) == length:
+            file.seek(8)
+            file.write(content)
 
 
 def read(path: Path, opening: Opening) -> WordVectors:
