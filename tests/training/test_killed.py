@@ -7,20 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from wordgrad.training.config import TrainingConfig
-
 KILLS = 20
 SETTINGS = {"vector_size": 48, "min_count": 1, "sample": 0, "epochs": 4, "negative": 5}
 MODES = [
     pytest.param({"workers": 1}, id="one worker"),
-    pytest.param(
-        {"workers": 2, "reproducible": True},
-        id="reproducible",
-        marks=pytest.mark.skipif(
-            "reproducible" not in TrainingConfig.__dataclass_fields__,
-            reason="this version has no reproducible mode",
-        ),
-    ),
+    pytest.param({"workers": 2, "reproducible": True}, id="reproducible"),
 ]
 
 

@@ -18,20 +18,12 @@ from wordgrad.errors import (
 from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.checkpoints import Checkpoint, CheckpointFolder
-from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.engines.protocol import Loss
 from wordgrad.training.runners.stateless import StatelessRunner
 
 ONE_WORKER = pytest.param({"workers": 1}, id="one worker")
-REPRODUCIBLE = pytest.param(
-    {"workers": 2, "reproducible": True},
-    id="reproducible",
-    marks=pytest.mark.skipif(
-        "reproducible" not in TrainingConfig.__dataclass_fields__,
-        reason="this version has no reproducible mode",
-    ),
-)
+REPRODUCIBLE = pytest.param({"workers": 2, "reproducible": True}, id="reproducible")
 SETTINGS = {"vector_size": 12, "min_count": 1, "sample": 0, "epochs": 3}
 
 
