@@ -330,6 +330,16 @@ def names(folder):
     return sorted(entry.name for entry in folder.iterdir() if entry.name != "lock")
 
 
+def test_a_third_that_a_kill_left_over_is_removed_on_going_on(tmp_path):
+    """Killed after a checkpoint was saved and before the oldest was removed, perhaps at the end."""
+    for number in (1, 2, 3):
+        checkpoint(seed=number).write(tmp_path / f"checkpoint-{number}.safetensors")
+    with CheckpointFolder.open(tmp_path) as folder:
+        assert_same(folder.newest(), checkpoint(seed=3))
+    names = sorted(path.name for path in tmp_path.glob("checkpoint-*"))
+    assert names == ["checkpoint-2.safetensors", "checkpoint-3.safetensors"]
+
+
 def test_the_last_two_are_kept(tmp_path):
     with CheckpointFolder.begin(tmp_path / "new" / "run") as folder:
         for token in range(5):

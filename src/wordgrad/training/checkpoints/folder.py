@@ -106,8 +106,7 @@ class CheckpointFolder:
         numbers = self._numbers()
         path = self._file(numbers[-1] + 1 if numbers else 1)
         checkpoint.write(path)
-        for number in numbers[: 1 - KEPT]:
-            self._file(number).unlink(missing_ok=True)
+        self._remove_older()
         return path
 
     def newest(self) -> Checkpoint:
@@ -141,6 +140,7 @@ class CheckpointFolder:
                 )
                 for bad in self._numbers()[-len(found) :]:  # two good ones are to be kept
                     self._file(bad).unlink(missing_ok=True)
+            self._remove_older()  # a training killed after saving may have left one more
             return checkpoint
         raise found[0]
 
@@ -192,6 +192,10 @@ class CheckpointFolder:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _remove_older(self) -> None:
+        for number in self._numbers()[:-KEPT]:
+            self._file(number).unlink(missing_ok=True)
 
     def _numbers(self) -> list[int]:
         return _numbers(self.path)
