@@ -186,7 +186,9 @@ def soak(
     path = RESULTS / "soak.json"
     record = json.loads(path.read_text()) if path.exists() else {}
     found = part(minutes, seed)
-    record[name] = {**circumstances(), "seed": seed, **found}
+    where = circumstances()
+    record |= where  # of the part that ran last; each part keeps its own beside it
+    record[name] = {**where, "seed": seed, **found}
     write_json("soak.json", record)
     shown = {key: value for key, value in found.items() if not key.startswith("samples")}
     print(f"{name}: {shown}", flush=True)

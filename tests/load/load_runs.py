@@ -41,11 +41,14 @@ from wordgrad import Word2Vec
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
-samples, began, last = [], time.monotonic(), 0.0
+samples, began, last = [], None, 0.0
 def progress(record):
-    global last
+    global began, last
+    if not hasattr(record, "epoch"):
+        return
+    began = began or time.monotonic()  # kernels are compiled by then
     now = time.monotonic() - began
-    if hasattr(record, "epoch") and now - last >= 1.0:
+    if now - last >= 1.0:
         samples.append((round(now, 1), resident(), record.words_done))
         last = now
     if now > float(sys.argv[2]):

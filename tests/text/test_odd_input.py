@@ -67,6 +67,14 @@ def test_words_of_ten_megabytes(tmp_path, options):
     assert words(path, **options) == ["short", *long]
 
 
+def test_words_of_ten_megabytes_can_be_trained_on(tmp_path):
+    long = "x" * 10_000_000
+    path = tmp_path / "long.txt"
+    path.write_text(f"short {long} words\n" * 3)
+    model = Word2Vec(vector_size=4, min_count=1, epochs=1, workers=1, sample=0.0).fit(path)
+    assert sorted(model.vectors_.words) == ["short", "words", long]
+
+
 @pytest.mark.parametrize("pattern", [None, r"\w+"])
 def test_what_never_ends_is_no_word(tmp_path, pattern):
     path = tmp_path / "endless.txt"

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -95,7 +96,8 @@ def read(path: Path, opening: Opening) -> WordVectors:
             with zipfile.ZipFile(file) as archive:
                 arrays = _arrays(path, archive)
         except _ARCHIVE_ERRORS as error:
-            raise FormatError(f"{path} is not a whole npz file ({error}); {REMEDY}") from error
+            reason = str(error)[:200]  # it may quote kilobytes of the file
+            raise FormatError(f"{path} is not a whole npz file ({reason}); {REMEDY}") from error
     matrix, words = arrays["matrix"], arrays["words"]
     rows = matrix.shape[0]
     if words.shape[0] != rows or 0 in matrix.shape:
@@ -151,7 +153,9 @@ def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
     headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:
         version = npy.read_magic(member)
-        shape, fortran, dtype = headers[version](member)
+        with warnings.catch_warnings():  # that Python 2 wrote it, or a damage that looks so
+            warnings.simplefilter("ignore", UserWarning)
+            shape, fortran, dtype = headers[version](member)
     except (ValueError, KeyError, TypeError, TokenError) as error:  # the last from NumPy's parser
         raise FormatError(f"{path} is damaged: {name} is no NumPy array; {REMEDY}") from error
     if dtype.hasobject:
