@@ -223,7 +223,9 @@ def test_a_number_of_rows_that_lies(path, capfd):
     of_file, of_group = PYARROW.index(b"\x16\x08\x19") + 1, PYARROW.rindex(b"\x16\x08&\x08") + 1
     for place, rows in ((of_file, 5), (of_group, 4)):
         path.write_bytes(PYARROW[:place] + b"\x0a" + PYARROW[place + 1 :])
-        with pytest.raises(FormatError, match=rf"v\.parquet holds \d of the {rows} rows it promises"):
+        with pytest.raises(
+            FormatError, match=rf"v\.parquet holds \d of the {rows} rows it promises"
+        ):
             load(path)
     assert capfd.readouterr().err == ""
 
