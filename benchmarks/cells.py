@@ -45,6 +45,6 @@ class Cells:
             return there
         self.cells[name] = {**same, "date": machine.circumstances()["date"], **work()}
         record = {**self._head, **self._circumstances, "cells": self.cells}
-        path = machine.write_json(self._name, record)
+        path = machine.write_json(self._name, record, machine.RESULTS)
         print(f"{name}: written to {path}", file=sys.stderr)
         return self.cells[name]

@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import cells
 import children
 import machine
 import pytest
@@ -134,6 +135,36 @@ def test_records_are_appended_whole(tmp_path: Path) -> None:
     machine.append_json_line(path, {"key": "a"})
     machine.append_json_line(path, {"key": "b"})
     assert [one["key"] for one in machine.read_json_lines(path)] == ["a", "b"]
+
+
+def test_a_cell_is_measured_once_for_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "RESULTS", tmp_path)
+    monkeypatch.setattr(machine, "_commit", lambda: "one")
+    calls = []
+
+    def measure(name: str, settings: dict[str, int], *, fresh: bool = False) -> dict[str, object]:
+        def work() -> dict[str, object]:
+            calls.append(name)
+            return {"seconds": len(calls)}
+
+        return cells.Cells("r.json", {"question": "?"}, fresh=fresh).measure(name, settings, work)
+
+    assert measure("a", {"rows": 1})["seconds"] == 1
+    assert measure("a", {"rows": 1})["seconds"] == 1
+    assert measure("b", {"rows": 1})["seconds"] == 2
+    assert measure("a", {"rows": 2})["seconds"] == 3
+    assert measure("a", {"rows": 2}, fresh=True)["seconds"] == 4
+    monkeypatch.setattr(machine, "_commit", lambda: "two")
+    assert measure("b", {"rows": 1})["seconds"] == 5
+    record = json.loads((tmp_path / "r.json").read_text())
+    assert record["question"] == "?"
+    assert record["commit"] == "two"
+    assert {name: cell["commit"] for name, cell in record["cells"].items()} == {
+        "a": "one",
+        "b": "two",
+    }
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)

@@ -80,6 +80,9 @@ def _index(vectors: WordVectors, path: Path) -> None:
     if path.exists():
         vectors.load_index(path)
         return
+    from wordgrad.files import check_output
+
+    check_output(path)  # building takes long: not only to find that it cannot be kept
     with errors_console().status("Building the index ..."):
         vectors.build_index()
     vectors.save_index(path)
