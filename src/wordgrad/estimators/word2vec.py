@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from sklearn.base import BaseEstimator
 
@@ -16,7 +16,7 @@ from wordgrad.vectors.word_vectors import WordVectors
 
 
 class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Word vectors by skip-gram or CBOW with negative sampling (Mikolov et al. 2013).
+    """Word vectors by skip-gram or CBOW (Mikolov et al. 2013).
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     min_count : int, default 5
         Words that occur less often are dropped.
     architecture : {"skipgram", "cbow"}, default "skipgram"
-    loss : {"negative-sampling"}
+    loss : {"negative-sampling", "softmax"}, default "negative-sampling"
+        Negative sampling, or the exact softmax over the whole vocabulary.
     negative : int, default 5
         K, noise words a window.
     ns_exponent : float, default 0.75
@@ -35,10 +36,11 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     sample : float, default 1e-4
         Subsampling threshold t: an occurrence of a word with share f of the tokens is kept with
         probability min(1, sqrt(t / f) + t / f); 0 keeps all.
-    epochs : int, default 5
+    epochs : int, optional
+        By default 5 with negative sampling and 15 with the softmax.
     learning_rate : float, optional
         At the start; it falls linearly to 1/10,000 of that.  The default depends on the
-        architecture (see :class:`~wordgrad.training.config.TrainingConfig`).
+        architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`).
     max_vocab : int, optional
         Keep at most this many words, the most frequent ones.
     workers : int, optional
@@ -56,24 +58,39 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     errors : {"strict", "replace"}, default "strict"
         What to do with bytes that are not UTF-8.
     progress : callable, optional
-        Receives :class:`~wordgrad.text.corpus.ReadingProgress` and
+        Receives :class:`~wordgrad.text.corpus.ReadingProgress`,
+        :class:`~wordgrad.training.progress.CountingProgress` (softmax of skip-gram alone) and
         :class:`~wordgrad.training.progress.TrainingProgress` records.
+    softmax_offset : {"unigram", "none"}, default "unigram"
+        What is added to the softmax's logits: log p(w), so that vectors need not spend themselves
+        on how frequent words are, or nothing.
+    tolerance : float, default 1e-4
+        A softmax training ends after an epoch that lowered the loss by less than this share of it;
+        0 never ends it early.
+    max_hours : float, default 24
+        A softmax training that would last longer, by an estimate made before it begins, is refused
+        with the ``max_vocab`` that would fit.
 
     Attributes
     ----------
     vectors_ : WordVectors
-        The input vectors v_w, most frequent word first.
+        The input vectors v_w, most frequent word first; with the softmax, whose loss leaves them
+        free up to an invertible matrix, what its scores determine
+        (:mod:`wordgrad.training.engines.softmax.canonical`).
     history_ : list of dict
         One an epoch: ``epoch``, ``loss`` (mean per pair, nats), ``pairs``, ``words``, ``seconds``
-        (training alone) and ``learning_rate`` (at its end).
+        (training alone), ``learning_rate`` (at its end) and ``gradient_norm`` (softmax alone).
     report_ : CorpusReport
         What was read, and what of it was kept.
 
     Notes
     -----
-    A window's step is exactly ``-learning_rate`` times the gradient of its loss
-    (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`).  The centre is the target, each
-    context word an input, and a window's negatives are shared by its context words.
+    With negative sampling, a window's step is exactly ``-learning_rate`` times the gradient of its
+    loss (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`).  The centre is the target,
+    each context word an input, and a window's negatives are shared by its context words.
+
+    With the softmax, skip-gram trains on expected counts of pairs, a pass over the vocabulary an
+    epoch, and CBOW on batches of windows; steps are Adagrad's.
 
     Examples
     --------
@@ -95,7 +112,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         negative: int = 5,
         ns_exponent: float = 0.75,
         sample: float = 1e-4,
-        epochs: int = 5,
+        epochs: int | None = None,
         learning_rate: float | None = None,
         max_vocab: int | None = None,
         workers: int | None = None,
@@ -107,6 +124,9 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         pattern: str | None = None,
         errors: str = "strict",
         progress: Callable[[Any], None] | None = None,
+        softmax_offset: str = "unigram",
+        tolerance: float = 1e-4,
+        max_hours: float = 24.0,
     ) -> None:
         self.vector_size = vector_size
         self.window = window
@@ -127,6 +147,9 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.pattern = pattern
         self.errors = errors
         self.progress = progress
+        self.softmax_offset = softmax_offset
+        self.tolerance = tolerance
+        self.max_hours = max_hours
 
     def fit(self, X: Any, y: Any = None) -> Word2Vec:
         """Read text, count its words, train.
@@ -178,11 +201,14 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             negative=self.negative,
             ns_exponent=self.ns_exponent,
             sample=self.sample,
-            epochs=self.epochs,
+            epochs=cast("int", self.epochs),  # None is replaced by the loss's default
             learning_rate=self.learning_rate,
             combine=self.combine,
             workers=self.workers,
             seed=self.seed,
+            softmax_offset=self.softmax_offset,
+            tolerance=self.tolerance,
+            max_hours=self.max_hours,
         )
 
     def _encode(self, X: Any, config: TrainingConfig) -> EncodedCorpus:
@@ -210,7 +236,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         }
         self.vectors_ = WordVectors(
             corpus.vocabulary.words,
-            trainer.parameters.W_in,
+            trainer.vectors,
             counts=corpus.vocabulary.counts,
             metadata={"settings": settings, "history": self.history_},
         )

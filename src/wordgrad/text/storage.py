@@ -24,6 +24,8 @@ class CorpusFolder:
     ----------
     parent : path, optional
         Where to make it; by default where the operating system keeps temporary files.
+    what : str
+        What it is for, to be named in messages.
 
     Raises
     ------
@@ -31,7 +33,10 @@ class CorpusFolder:
         If the folder cannot be made.
     """
 
-    def __init__(self, parent: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, parent: str | os.PathLike[str] | None = None, what: str = "The encoded text"
+    ) -> None:
+        self._what = what
         try:
             self.path = Path(tempfile.mkdtemp(prefix="wordgrad-", dir=parent))
         except OSError as error:
@@ -74,6 +79,6 @@ class CorpusFolder:
                 else "name another place with folder"
             )
             raise OutputError(
-                f"The encoded text could not be written to {self.path} "
+                f"{self._what} could not be written to {self.path} "
                 f"({error.strerror or error}); {remedy}."
             ) from error

@@ -7,6 +7,9 @@ import threading
 import time
 from contextlib import closing
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wordgrad.errors import InputError, TrainingError
 from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.training.config import TrainingConfig
@@ -30,7 +33,9 @@ class Trainer:
     corpus : EncodedCorpus
     config : TrainingConfig
     progress : callable, optional
-        Receives :class:`TrainingProgress` records, in the thread that calls :meth:`run`.
+        Receives :class:`TrainingProgress` records, and before them
+        :class:`~wordgrad.training.progress.CountingProgress` where pairs are counted, in the
+        thread that calls :meth:`run`.
 
     Attributes
     ----------
@@ -47,11 +52,12 @@ class Trainer:
         progress: ProgressCallback | None = None,
     ) -> None:
         self.config = config
+        # First: it may refuse what would not fit, before the parameters take their room.
+        self.runner = make_runner(corpus, config, progress)
         self.parameters = Parameters.initial(
             len(corpus.vocabulary), config.vector_size, config.seed
         )
         self.history: list[EpochRecord] = []
-        self.runner = make_runner(corpus, config)
         self._progress = progress
         self._corpus = corpus
 
@@ -67,10 +73,20 @@ class Trainer:
         KeyboardInterrupt
             Passed on once every thread has stopped; the parameters keep what was learned.
         """
-        self.runner.compile(self.parameters)
-        started = time.perf_counter()
-        for epoch in range(self.config.epochs):
-            self._run_epoch(epoch, started)
+        try:
+            self.runner.compile(self.parameters)
+            started = time.perf_counter()
+            for epoch in range(self.config.epochs):
+                self._run_epoch(epoch, started)
+                if self.runner.converged(self.history):
+                    break
+        finally:
+            self.runner.close()
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """The word vectors of the parameters as they are, (V, D)."""
+        return self.runner.vectors(self.parameters)
 
     def _run_epoch(self, epoch: int, started: float) -> None:
         began = time.perf_counter()
@@ -105,6 +121,7 @@ class Trainer:
                 words=words,
                 seconds=time.perf_counter() - began,
                 learning_rate=rate,
+                gradient_norm=self.runner.gradient_norm,
             )
         )
         self._check_parameters()

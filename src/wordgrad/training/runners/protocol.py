@@ -8,10 +8,14 @@ may pause it: that is all that progress, checkpoints and resuming need to know.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wordgrad.training.engines.protocol import Loss
+from wordgrad.training.history import EpochRecord
 from wordgrad.training.parameters import Parameters
 
 
@@ -30,6 +34,10 @@ class Runner(Protocol):
     length: int
     """Number of positions in an epoch: the tokens of the corpus."""
 
+    @property
+    def gradient_norm(self) -> float | None:
+        """Norm of the gradient a pair over the epoch so far, or None where nobody adds it up."""
+
     def compile(self, parameters: Parameters) -> None:
         """Make ready what the first step would wait for, and change nothing."""
 
@@ -43,3 +51,18 @@ class Runner(Protocol):
         to some position, from which a later call goes on.  Closing the iterator ends every
         thread.
         """
+
+    def converged(self, history: Sequence[EpochRecord]) -> bool:
+        """Whether training may end after the epochs of ``history``, having nothing to gain."""
+
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the word vectors of trained parameters, (V, D); these are not changed."""
+
+    def close(self) -> None:
+        """Remove what was kept outside memory; :meth:`compile` would make it again."""
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Return what a training needs to go on, beside its parameters and position."""
+
+    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+        """Take up what :meth:`state` returned."""

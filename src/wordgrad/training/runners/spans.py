@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.cpu import CpuEngine
 from wordgrad.training.engines.protocol import Engine, SamplingTables, Span
+from wordgrad.training.history import EpochRecord
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.runners.protocol import Step
 
@@ -28,6 +32,8 @@ class SpanRunner:
     config : TrainingConfig
     tables : SamplingTables
     """
+
+    gradient_norm = None
 
     def __init__(self, config: TrainingConfig, tables: SamplingTables) -> None:
         self.config = config
@@ -49,6 +55,24 @@ class SpanRunner:
         spans = self.spans(epoch, start)
         with _Threads(self.engine, parameters, spans, self.config.threads, pause) as steps:
             yield from steps
+
+    def converged(self, history: Sequence[EpochRecord]) -> bool:
+        """Never: the learning rate is to fall to its end."""
+        return False
+
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the input vectors."""
+        return parameters.W_in
+
+    def close(self) -> None:
+        """Nothing is kept outside memory."""
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Return nothing: the parameters are all there is."""
+        return {}
+
+    def restore(self, state: dict[str, NDArray[np.float64]]) -> None:
+        """Take up nothing."""
 
     def spans(self, epoch: int, first: int = 0) -> Iterator[Span]:
         """Cut an epoch from position ``first`` into spans, each with its learning rate."""
