@@ -4,54 +4,19 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wordgrad.cli import wording
+from wordgrad.cli.choices import Architecture, Combination, Errors, Loss, SoftmaxOffset
 from wordgrad.cli.console import errors_console, say, say_command
 from wordgrad.cli.outcomes import Interrupted
 
 if TYPE_CHECKING:
     from wordgrad.estimators.word2vec import Word2Vec
     from wordgrad.vectors.word_vectors import WordVectors
-
-
-class Architecture(Enum):
-    """Which word predicts which."""
-
-    skipgram = "skipgram"
-    cbow = "cbow"
-
-
-class Loss(Enum):
-    """What training minimises."""
-
-    negative_sampling = "negative-sampling"
-    softmax = "softmax"
-
-
-class SoftmaxOffset(Enum):
-    """What is added to the softmax's logits."""
-
-    unigram = "unigram"
-    none = "none"
-
-
-class Combination(Enum):
-    """How CBOW combines its context vectors."""
-
-    mean = "mean"
-    sum = "sum"
-
-
-class Errors(Enum):
-    """What to do with bytes that are not UTF-8."""
-
-    strict = "strict"
-    replace = "replace"
 
 
 MODEL, TRAINING, TEXT = "The model", "Training", "The text"
