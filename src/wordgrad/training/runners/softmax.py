@@ -78,7 +78,8 @@ class SoftmaxSteps:
 
     def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
         """Return the word vectors that the parameters' scores determine."""
-        return canonical_vectors(parameters, self._shares)
+        with self.block.blas():
+            return canonical_vectors(parameters, self._shares)
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Return what a training needs to go on, beside its parameters."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -97,7 +98,8 @@ class BlockSoftmax:
         B = len(inputs)
         logits = self._logits[:B]
         scale, losses = np.empty(B, np.float32), np.empty(B)
-        with self._libraries.limit(limits=self.threads, user_api="blas"):
+        # What leaves the range of float32 makes the loss no finite number: the trainer tells.
+        with self.blas(), np.errstate(over="ignore", invalid="ignore"):
             np.matmul(inputs, W_out.T, out=logits)
             self._in_parts(
                 B,
@@ -110,6 +112,13 @@ class BlockSoftmax:
             d_inputs *= scale_column
             np.matmul(logits.T, inputs * scale_column, out=self._d_W_out)
         return BlockGradients(float(losses.sum()), d_inputs, self._d_W_out)
+
+    def blas(self) -> AbstractContextManager[object]:
+        """Let matrix products take as many threads as were asked for."""
+        limited: AbstractContextManager[object] = self._libraries.limit(
+            limits=self.threads, user_api="blas"
+        )
+        return limited
 
     def adagrad(
         self,

@@ -4,7 +4,7 @@ The softmax sees its parameters only through the scores W_in W_out^T, which W_in
 give as well, for any invertible A.  The loss cannot tell these apart; the cosines of W_in can.
 Where training ends among them depends on the steps it took, not on the text.  So the vectors are
 made from what the scores alone determine, their singular value decomposition: with p(w) the words'
-shares of the pairs and R = diag(p)^(1/2),
+shares of the pairs and R = diag(p),
 
     R W_in W_out^T R = P S Q^T,     vectors = R^-1 (P + Q) S^a .
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from wordgrad.training.parameters import Parameters
 
-POWER = 0.25
+POWER = 0.2
 
 
 def canonical_vectors(
@@ -49,19 +49,20 @@ def canonical_vectors(
     >>> parameters = Parameters.zeros(2, 2)
     >>> parameters.W_in[:] = [[0, 1], [4, 0]]
     >>> parameters.W_out[:] = [[0, 1], [4, 0]]
-    >>> canonical_vectors(parameters, np.ones(2), power=0.5).round(6).tolist()
-    [[0.0, 2.0], [8.0, 0.0]]
+    >>> canonical_vectors(parameters, np.ones(2), power=0.5).round(6) + 0.0
+    array([[0., 2.],
+           [8., 0.]], dtype=float32)
     """
     positive = shares > 0
     least = shares[positive].min() if positive.any() else 1.0
     weights = np.where(positive, shares, least)
-    root = np.sqrt(weights / weights.mean())[:, np.newaxis]
-    Q_in, R_in = np.linalg.qr(parameters.W_in * root)
-    Q_out, R_out = np.linalg.qr(parameters.W_out * root)
+    R = (weights / weights.mean())[:, np.newaxis]
+    Q_in, R_in = np.linalg.qr(parameters.W_in * R)
+    Q_out, R_out = np.linalg.qr(parameters.W_out * R)
     left, singular, right = np.linalg.svd(R_in @ R_out.T)
     P, Q = Q_in @ left, Q_out @ right.T
     columns = np.arange(P.shape[1])
     signs = np.where(P[np.abs(P).argmax(axis=0), columns] < 0, -1.0, 1.0)
     vectors = np.zeros((parameters.n_words, parameters.vector_size), np.float32)
-    vectors[:, columns] = (P + Q) / root * (signs * singular**power)
+    vectors[:, columns] = (P + Q) / R * (signs * singular**power)
     return vectors

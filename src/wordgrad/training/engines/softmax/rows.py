@@ -18,7 +18,7 @@ import math
 from typing import Any
 
 from llvmlite import ir
-from numba import float32, int32, njit, types
+from numba import float32, float64, int32, njit, types
 from numba.extending import intrinsic
 
 INVERSE_LOG_2 = float32(1.0 / math.log(2.0))
@@ -139,9 +139,9 @@ def adagrad_rows(
     D = gradient.shape[1]
     squares = 0.0
     for w in range(first, last):
-        square = float32(0.0)
+        square = 0.0  # in float64: a square leaves float32's range long before its root does
         for d in range(D):
-            square += gradient[w, d] * gradient[w, d]
+            square += float64(gradient[w, d]) * float64(gradient[w, d])
         squares += square
         sums[w] += square / D
         if sums[w] > 0.0:
