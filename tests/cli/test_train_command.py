@@ -72,6 +72,9 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "column": "body",
         "pattern": r"\w+",
         "errors": "replace",
+        "softmax_offset": "none",
+        "tolerance": 0.5,
+        "max_hours": 2.5,
     }
     options = [part for name, v in settings.items() for part in (f"--{name.replace('_', '-')}", v)]
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, "--lowercase")

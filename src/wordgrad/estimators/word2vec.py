@@ -225,7 +225,10 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         )
 
     def _keep(self, trainer: Trainer, corpus: EncodedCorpus) -> None:
-        self.history_ = [asdict(record) for record in trainer.history]
+        self.history_ = [
+            {name: value for name, value in asdict(record).items() if value is not None}
+            for record in trainer.history
+        ]
         settings = trainer.config.as_dict()
         settings |= {
             "min_count": self.min_count,
