@@ -207,10 +207,12 @@ def _short(found: Record) -> str:
     )
 
 
-def equal_time(cell: Cells, text: Path, sets: Path, threads: int) -> Iterator[tuple[str, Record]]:
+def equal_time(
+    cell: Cells, text: Path, sets: Path, threads: int, seeds: list[int]
+) -> Iterator[tuple[str, Record]]:
     """Softmax, sampling at its five epochs, and sampling for as long as the softmax takes."""
     softmax, sampling = [], []
-    for seed in SEEDS:
+    for seed in seeds:
         softmax.append(
             cell(
                 f"quality softmax seed {seed}",
@@ -232,7 +234,7 @@ def equal_time(cell: Cells, text: Path, sets: Path, threads: int) -> Iterator[tu
         "sampling as long",
         cell(
             "quality sampling as long",
-            partial(trained, text, sets, seed=SEEDS[0], epochs=epochs, workers=threads),
+            partial(trained, text, sets, seed=seeds[0], epochs=epochs, workers=threads),
         ),
     )
 
@@ -263,6 +265,7 @@ def main(
     text: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     sets: Annotated[Path, typer.Option(exists=True, file_okay=False)],
     threads: Annotated[int, typer.Option(min=1)] = 2,
+    seed: Annotated[list[int], typer.Option(help="Seed; repeatable.")] = list(SEEDS),  # noqa: B006
     again: Annotated[bool, typer.Option(help="Measure what is on record once more.")] = False,
 ) -> None:
     """Measure every cell that is not on record, and write ``results/softmax.json``."""
@@ -280,7 +283,7 @@ def main(
             )
             for architecture in ("skipgram", "cbow")
         }
-        found = dict(equal_time(cell, text, sets, threads))
+        found = dict(equal_time(cell, text, sets, threads, seed))
     worst = max(one["over_products"]["median"] for one in passes)
     record = {
         "question": "What does the exact softmax cost, and how good are its vectors?",

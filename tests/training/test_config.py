@@ -40,7 +40,7 @@ def test_default_learning_rate_is_the_architectures(architecture, combine):
 
 def test_the_softmax_has_defaults_of_its_own():
     config = TrainingConfig(loss="softmax")
-    assert config.epochs == DEFAULT_EPOCHS["softmax"] != TrainingConfig().epochs
+    assert config.epochs == DEFAULT_EPOCHS["skipgram", "softmax"] != TrainingConfig().epochs
     assert config.learning_rate == SOFTMAX_LEARNING_RATES["skipgram", "mean"]
     assert TrainingConfig(loss="softmax", epochs=2, learning_rate=0.3).epochs == 2
     with pytest.raises(ParameterError, match=r"^tolerance must be a number in \[0, 1\), got 1\.$"):

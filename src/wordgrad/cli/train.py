@@ -64,7 +64,7 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Passes over the text. Default: 5; 15 with the softmax.",
+            help="Passes over the text. Default: 5; 15 for skip-gram with the softmax.",
             rich_help_panel=TRAINING,
             show_default=False,
         ),

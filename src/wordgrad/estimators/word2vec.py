@@ -37,7 +37,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         Subsampling threshold t: an occurrence of a word with share f of the tokens is kept with
         probability min(1, sqrt(t / f) + t / f); 0 keeps all.
     epochs : int, optional
-        By default 5 with negative sampling and 15 with the softmax.
+        By default 5, but 15 for skip-gram with the softmax.
     learning_rate : float, optional
         At the start; it falls linearly to 1/10,000 of that.  The default depends on the
         architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`).

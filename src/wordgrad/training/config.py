@@ -29,8 +29,13 @@ SOFTMAX_LEARNING_RATES = {
 }
 """The same with ``loss="softmax"``, whose steps are Adagrad's."""
 
-DEFAULT_EPOCHS = {"negative-sampling": 5, "softmax": 15}
-"""The same for the number of epochs."""
+DEFAULT_EPOCHS = {
+    ("skipgram", "negative-sampling"): 5,
+    ("cbow", "negative-sampling"): 5,
+    ("skipgram", "softmax"): 15,
+    ("cbow", "softmax"): 5,
+}
+"""Skip-gram's softmax steps once a word and epoch, the others once a window."""
 
 FINAL_LEARNING_RATE = 1e-4
 """Share of the learning rate that is left at the end, as in word2vec.c."""
@@ -59,7 +64,7 @@ class TrainingConfig:
         Threshold t of subsampling, >= 0: an occurrence of a word with share f of the tokens is
         kept with probability min(1, sqrt(t / f) + t / f).  0 keeps all.
     epochs : int, optional
-        Passes over the corpus, >= 1.  The default depends on the loss: :data:`DEFAULT_EPOCHS`.
+        Passes over the corpus, >= 1.  The default is :data:`DEFAULT_EPOCHS`.
     learning_rate : float, optional
         At the start, > 0 and at most 1e30 (steps are float32); it falls linearly to 1/10,000 of
         this.  The default depends on the architecture: :data:`DEFAULT_LEARNING_RATES`, or with
@@ -123,7 +128,7 @@ class TrainingConfig:
             rate = rates[self.architecture, self.combine]
         epochs: int | None = self.epochs
         if epochs is None:
-            epochs = DEFAULT_EPOCHS[self.loss]
+            epochs = DEFAULT_EPOCHS[self.architecture, self.loss]
         checked = {
             "vector_size": check_int("vector_size", self.vector_size, minimum=1, maximum=65536),
             "window": check_int("window", self.window, minimum=1, maximum=10_000),

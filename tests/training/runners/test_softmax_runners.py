@@ -9,7 +9,7 @@ from wordgrad import Word2Vec
 from wordgrad.errors import ParameterError, TrainingError
 from wordgrad.maths import softmax
 from wordgrad.text.corpus import encode_corpus
-from wordgrad.training.config import TrainingConfig
+from wordgrad.training.config import DEFAULT_EPOCHS, TrainingConfig
 from wordgrad.training.engines.softmax import estimates
 from wordgrad.training.engines.softmax.canonical import canonical_vectors
 from wordgrad.training.engines.softmax.exact import exact_loss
@@ -233,7 +233,10 @@ def test_too_long_a_training_is_refused_with_the_vocabulary_that_fits(
     message = str(caught.value)
     V = len(corpus.vocabulary)
     assert message.startswith(f"The exact softmax of {V} words and vector_size=8 would take about ")
-    assert " for 15 passes on this machine; keep at most " in message
+    assert (
+        f" for {DEFAULT_EPOCHS[architecture, 'softmax']} passes on this machine; keep at most "
+        in message
+    )
     assert message.endswith(" words with max_vocab, or raise max_hours=1.")
     fits = int(message.split("at most ")[1].split(" words")[0])
     assert 2 <= fits < V
