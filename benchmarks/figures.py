@@ -15,6 +15,12 @@ from collections.abc import Callable
 
 from goals import goals
 from query_figures import queries
+from softmax_figures import (
+    softmax_beside_fasttext,
+    softmax_passes,
+    softmax_quality,
+    softmax_search,
+)
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 
 DOCUMENTS = tuple(
@@ -198,6 +204,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         kernels,
         machine,
         queries,
+        softmax_passes,
+        softmax_beside_fasttext,
+        softmax_quality,
+        softmax_search,
     )
 }
 
