@@ -16,6 +16,12 @@ from collections.abc import Callable
 from goals import goals
 from query_figures import loading, queries
 from reproducible_figures import reproducible, reproducible_designs, reproducible_quality
+from softmax_figures import (
+    softmax_beside_fasttext,
+    softmax_passes,
+    softmax_quality,
+    softmax_search,
+)
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 from trust_figures import fuzz, long_runs, stops
 
@@ -230,6 +236,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         reproducible,
         reproducible_designs,
         reproducible_quality,
+        softmax_passes,
+        softmax_beside_fasttext,
+        softmax_quality,
+        softmax_search,
     )
 }
 

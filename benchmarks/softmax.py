@@ -1,55 +1,310 @@
-"""Softmax of 4,000 rows of 10,000 numbers: wordgrad's, and SciPy's, in turns.
+"""The exact softmax: seconds a pass, against the floor and fastText; quality beside sampling.
 
-python benchmarks/softmax.py
+python benchmarks/softmax.py wiki8.txt --sets DATA
+
+Made to be stopped and continued: every cell that is measured is a line of
+``results/softmax.jsonl`` and is not measured again, unless ``--again`` is given.
 """
 
 from __future__ import annotations
 
+import statistics
+import tempfile
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
-from machine import circumstances, spread, write_json
-from scipy import special
+import typer
+from machine import (
+    RESULTS,
+    append_json_line,
+    circumstances,
+    describe_text,
+    read_json_lines,
+    spread,
+    write_json,
+)
+from quality import ANALOGIES, SIMILARITY
+from texts import break_lines
 
-from wordgrad import maths
+from wordgrad import Word2Vec, WordVectors
+from wordgrad.text.corpus import encode_corpus
+from wordgrad.text.sampling import keep_probabilities
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines.softmax.block import Targets
+from wordgrad.training.engines.softmax.counts import BYTES_A_COUNT, count_pairs
+from wordgrad.training.parameters import Parameters
+from wordgrad.training.runners.softmax import SoftmaxSteps
+from wordgrad.training.runners.softmax_counts import BLOCK_ROWS
+from wordgrad.vectors.evaluation import evaluate_analogies, evaluate_similarity
 
-ROWS, COLUMNS, ROUNDS = 4_000, 10_000, 9
+Record = dict[str, Any]
+CELLS = RESULTS / "softmax.jsonl"
+SIZES = [(V, D) for D in (100, 300) for V in (5_000, 20_000, 50_000)]
+BLOCKS = 9
+PAIRS_A_ROW = 2_000  # pairs of words seen together, a row of wiki8's 20,000 words
+VOCABULARY = 20_000
+SEEDS = (1, 2, 3)
+SHORT_BYTES = 500_000
+GOAL_OVER_PRODUCTS = 1.6
+app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
 
 
-def _seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def measure(dtype: npt.DTypeLike) -> dict[str, Any]:
-    """Seconds of both, in turns, after the values were compared."""
-    x = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).astype(dtype)
-    np.testing.assert_allclose(maths.softmax(x), special.softmax(x, axis=-1), rtol=1e-5)
-    ours, theirs = [], []
-    for _ in range(ROUNDS):
-        ours.append(_seconds(lambda: maths.softmax(x)))
-        theirs.append(_seconds(lambda: special.softmax(x, axis=-1)))
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+def pass_seconds(V: int, D: int, threads: int) -> Record:
+    """Time blocks of a pass and their matrix products alone, in turns, on made-up counts."""
+    rng = np.random.default_rng(0)
+    steps = SoftmaxSteps(TrainingConfig(vector_size=D, workers=threads), np.ones(V), BLOCK_ROWS)
+    parameters = Parameters.initial(V, D, seed=1)
+    parameters.W_out[:] = rng.normal(scale=0.1, size=(V, D))
+    n = min(PAIRS_A_ROW, V // 2)
+    columns = np.sort(rng.permuted(np.tile(np.arange(V), (8, 1)), axis=1)[:, :n], axis=1)
+    columns = np.tile(columns.astype(np.int32), (BLOCK_ROWS // 8, 1)).ravel()
+    begin, values = np.arange(BLOCK_ROWS + 1) * n, np.ones(BLOCK_ROWS * n)
+    targets = Targets(begin, columns, values, np.full(BLOCK_ROWS, float(n)))
+    logits = np.empty((BLOCK_ROWS, V), np.float32)
+    d_W_out = np.empty((V, D), np.float32)
+    blocks, products = [], []
+    for _ in range(BLOCKS + 1):
+        words = rng.choice(V, BLOCK_ROWS, replace=False)
+        start = time.perf_counter()
+        inputs = parameters.W_in[words]
+        found = steps.gradients(parameters, inputs, targets)
+        steps.step(parameters, words, found.d_inputs, found.d_W_out, 0.1)
+        blocks.append(time.perf_counter() - start)
+        with steps.block.blas():
+            start = time.perf_counter()
+            np.matmul(inputs, parameters.W_out.T, out=logits)
+            np.matmul(logits, parameters.W_out)
+            np.matmul(logits.T, inputs, out=d_W_out)
+            products.append(time.perf_counter() - start)
+    steps.block.close()
+    ratios = [block / product for block, product in zip(blocks, products, strict=True)]
+    a_pass = V / BLOCK_ROWS
     return {
-        "dtype": np.dtype(dtype).name,
-        "wordgrad_seconds": spread(ours),
-        "scipy_seconds": spread(theirs),
-        "scipy_over_wordgrad": spread(ratios),
+        "vocabulary": V,
+        "vector_size": D,
+        "pass_seconds": spread([seconds * a_pass for seconds in blocks[1:]]),  # one to warm up
+        "products_seconds": spread([seconds * a_pass for seconds in products[1:]]),
+        "over_products": spread(ratios[1:]),
+        "multiply_adds": 3 * V * V * D,
     }
 
 
-def main() -> None:
-    results = [measure(dtype) for dtype in (np.float64, np.float32)]
-    for result in results:
-        ratio = result["scipy_over_wordgrad"]["median"]
-        print(f"{result['dtype']}: SciPy takes {ratio:.2f} times as long")
-    settings = {"rows": ROWS, "columns": COLUMNS, "rounds": ROUNDS}
-    write_json("softmax.json", circumstances() | {"settings": settings, "results": results})
+def counting(text: Path, threads: int) -> Record:
+    """Time the counting of pairs, in the default memory and in a hundredth of it."""
+    found: Record = {}
+    with encode_corpus(text, max_vocab=VOCABULARY) as corpus:
+        keep = keep_probabilities(corpus.vocabulary.counts, TrainingConfig().sample)
+        ids, offsets = np.ascontiguousarray(corpus.ids), np.ascontiguousarray(corpus.offsets)
+        count_pairs(ids[:100], np.array([0, 100]), keep, 5).close()
+        for name, block_bytes in (("256 MiB", 1 << 28), ("16 MiB", 1 << 24)):
+            start = time.perf_counter()
+            counts = count_pairs(ids, offsets, keep, 5, workers=threads, block_bytes=block_bytes)
+            found[name] = {"seconds": time.perf_counter() - start}
+            found |= {
+                "tokens": len(ids),
+                "pairs": counts.pairs,
+                "pairs_left_out_at_most": counts.left_out,
+                "different_pairs": len(counts.values),
+                "bytes_on_disk": len(counts.values) * BYTES_A_COUNT,
+            }
+            counts.close()
+    return found
+
+
+def shortened(text: Path, work: Path) -> Path:
+    """The first bytes of a text, cut at a space: what fastText's softmax can finish."""
+    target = work / f"{text.stem}-{SHORT_BYTES}.txt"
+    with text.open("rb") as handle:
+        head = handle.read(SHORT_BYTES)
+    target.write_bytes(head[: head.rindex(b" ")])
+    return target
+
+
+def beside_fasttext(text: Path, architecture: str, threads: int) -> Record:
+    """One epoch of fastText's softmax and of ours, on the same short text."""
+    import fasttext
+
+    start = time.perf_counter()
+    theirs = fasttext.train_unsupervised(
+        str(text), model=architecture, loss="softmax", dim=100, ws=5, minCount=5, t=1e-4,
+        epoch=1, thread=threads, maxn=0, verbose=0,
+    )  # fmt: skip
+    fasttext_seconds = time.perf_counter() - start
+    settings: Record = {"loss": "softmax", "architecture": architecture, "workers": threads}
+    Word2Vec(epochs=1, **settings).fit(text)  # compiles
+    start = time.perf_counter()
+    ours = Word2Vec(**settings).fit(text)
+    whole = time.perf_counter() - start
+    an_epoch = statistics.median(epoch["seconds"] for epoch in ours.history_)
+    return {
+        "vocabulary": len(ours.vectors_),
+        "fasttext_vocabulary": len(theirs.get_words()),
+        "tokens": ours.report_.tokens_kept,
+        "fasttext_epoch_seconds": fasttext_seconds,
+        "wordgrad_epoch_seconds": an_epoch,
+        "wordgrad_epochs": len(ours.history_),
+        "wordgrad_whole_training_seconds": whole,
+        "fasttext_epoch_over_ours": fasttext_seconds / an_epoch,
+        "fasttext_epoch_over_our_whole_training": fasttext_seconds / whole,
+    }
+
+
+def scores(vectors: WordVectors, sets: Path) -> Record:
+    """Spearman's correlation on the similarity sets, and the share of analogies answered."""
+    found = {
+        name: evaluate_similarity(vectors, sets / file).correlation
+        for name, file in SIMILARITY.items()
+    }
+    for name, file in ANALOGIES.items():
+        found[name] = evaluate_analogies(vectors, sets / file, restrict_vocab=VOCABULARY).accuracy
+    return found
+
+
+def trained(text: Path, sets: Path, **settings: Any) -> Record:
+    """Train on the 20,000 most frequent words, and score."""
+    start = time.perf_counter()
+    model = Word2Vec(max_vocab=VOCABULARY, **settings).fit(text)
+    seconds = time.perf_counter() - start
+    return {
+        "settings": settings,
+        "epochs": len(model.history_),
+        "seconds": seconds,
+        "training_seconds": sum(epoch["seconds"] for epoch in model.history_),
+        "losses": [epoch["loss"] for epoch in model.history_],
+        "gradient_norms": [epoch["gradient_norm"] for epoch in model.history_],
+        "scores": scores(model.vectors_, sets),
+    }
+
+
+class Cells:
+    """What is measured, and what is on record."""
+
+    def __init__(self, text_hash: str, again: bool) -> None:
+        self._hash = text_hash
+        self._found: dict[str, Record] = {}
+        if not again:
+            for line in read_json_lines(CELLS):
+                if line["text_sha256"] == text_hash:
+                    self._found[line["key"]] = line["found"]
+
+    def __call__(self, key: str, measure: Callable[[], Record]) -> Record:
+        """Return a cell, measuring it if it is not on record."""
+        if key not in self._found:
+            self._found[key] = measure()
+            line = {"key": key, "text_sha256": self._hash, "found": self._found[key]}
+            append_json_line(CELLS, line)
+        typer.echo(f"{key}: {_short(self._found[key])}")
+        return self._found[key]
+
+
+def _short(found: Record) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" for name, value in found.items() if isinstance(value, float)
+    )
+
+
+def equal_time(
+    cell: Cells, text: Path, sets: Path, threads: int, seeds: list[int]
+) -> Iterator[tuple[str, Record]]:
+    """Softmax, sampling at its five epochs, and sampling for as long as the softmax takes."""
+    softmax, sampling = [], []
+    for seed in seeds:
+        softmax.append(
+            cell(
+                f"quality softmax seed {seed}",
+                partial(trained, text, sets, loss="softmax", seed=seed, workers=threads),
+            )
+        )
+        sampling.append(
+            cell(
+                f"quality sampling seed {seed}",
+                partial(trained, text, sets, seed=seed, workers=threads),
+            )
+        )
+        yield f"softmax seed {seed}", softmax[-1]
+        yield f"sampling seed {seed}", sampling[-1]
+    a_run = statistics.median(one["seconds"] for one in softmax)
+    an_epoch = statistics.median(one["training_seconds"] / one["epochs"] for one in sampling)
+    epochs = max(5, round(a_run / an_epoch))
+    yield (
+        "sampling as long",
+        cell(
+            "quality sampling as long",
+            partial(trained, text, sets, seed=seeds[0], epochs=epochs, workers=threads),
+        ),
+    )
+
+
+def quality_goals(found: dict[str, Record]) -> Record:
+    """Means over seeds, and whether the softmax is no worse on the two sets that were named."""
+    means = {
+        kind: {
+            name: statistics.fmean(
+                one["scores"][name] for key, one in found.items() if key.startswith(f"{kind} seed")
+            )
+            for name in (*SIMILARITY, *ANALOGIES)
+        }
+        for kind in ("softmax", "sampling")
+    }
+    judged = ("MEN", "WordSim-353")
+    return {
+        "means": means,
+        "difference": {
+            name: means["softmax"][name] - means["sampling"][name] for name in means["softmax"]
+        },
+        "no_worse": all(means["softmax"][name] >= means["sampling"][name] for name in judged),
+    }
+
+
+@app.command()
+def main(
+    text: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    sets: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+    seed: Annotated[list[int], typer.Option(help="Seed; repeatable.")] = list(SEEDS),  # noqa: B006
+    again: Annotated[bool, typer.Option(help="Measure what is on record once more.")] = False,
+) -> None:
+    """Measure every cell that is not on record, and write ``results/softmax.json``."""
+    described = describe_text(text)
+    cell = Cells(described["sha256"], again)
+    with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
+        work = Path(folder)
+        passes = [cell(f"pass V={V} D={D}", partial(pass_seconds, V, D, threads)) for V, D in SIZES]
+        counted = cell("counting", partial(counting, text, threads))
+        short = break_lines(shortened(text, work), work / "short.txt")
+        fasttext = {
+            architecture: cell(
+                f"fasttext {architecture}",
+                partial(beside_fasttext, short, architecture, threads),
+            )
+            for architecture in ("skipgram", "cbow")
+        }
+        found = dict(equal_time(cell, text, sets, threads, seed))
+    worst = max(one["over_products"]["median"] for one in passes)
+    record = {
+        "question": "What does the exact softmax cost, and how good are its vectors?",
+        **circumstances(),
+        "text": described,
+        "threads": threads,
+        "passes": passes,
+        "counting": counted,
+        "fasttext": fasttext,
+        "quality": found,
+        "goals": {
+            "over_products": {
+                "goal": GOAL_OVER_PRODUCTS,
+                "measured": worst,
+                "passed": worst <= GOAL_OVER_PRODUCTS,
+            },
+            "quality": quality_goals(found),
+        },
+    }
+    typer.echo(str(write_json("softmax.json", record)))
 
 
 if __name__ == "__main__":
-    main()
+    app()

@@ -9,7 +9,13 @@ import pytest
 from rich.console import Console
 
 from wordgrad import ReadingProgress, TrainingProgress
-from wordgrad.cli.progress import ProgressDisplay, reading_line, training_line
+from wordgrad.cli.progress import (
+    ProgressDisplay,
+    counting_line,
+    reading_line,
+    training_line,
+)
+from wordgrad.training.progress import CountingProgress
 
 
 class Clock:
@@ -100,6 +106,25 @@ def test_unknown_sizes_and_times():
     assert training_line(training(0, 0.0, math.nan, math.inf)).endswith(
         "loss nan | learning rate 0.0315 | ? left"
     )
+
+
+def counting(words):
+    return CountingProgress(words_done=words, words_total=10_000, pairs=4.2e6)
+
+
+def test_counting_of_pairs_is_shown_until_it_is_over(clock):
+    assert counting_line(counting(2_500)) == (
+        "Counting pairs 25% | pairs of 2,500 of 10,000 words | 4.20 M pairs expected"
+    )
+    out = console()
+    display = ProgressDisplay(out, clock)
+    display(counting(2_500))
+    shown = " ".join(frame(display, out))
+    assert "Counting" in shown
+    assert "25%" in shown
+    display(counting(10_000))
+    assert "Counting" not in " ".join(frame(display, out))
+    assert not display.training_began
 
 
 def frame(display, out):

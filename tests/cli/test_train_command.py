@@ -95,6 +95,9 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "early_stopping": 3,
         "checkpoint": tmp_path / "run",
         "checkpoint_every": 90.0,
+        "softmax_offset": "none",
+        "tolerance": 0.5,
+        "max_hours": 2.5,
     }
     options = [part for name, v in settings.items() for part in (f"--{name.replace('_', '-')}", v)]
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, *FLAGS)

@@ -82,10 +82,16 @@ def test_constructor_checks_and_changes_nothing():
 def test_defaults_are_those_of_the_training_config():
     config, params = TrainingConfig(), Word2Vec().get_params()
     for name, value in config.as_dict().items():
-        if name not in ("learning_rate", "workers"):
+        if name not in ("learning_rate", "workers", "epochs"):
             assert params[name] == value, name
     assert params["min_count"] == 5
-    assert params["learning_rate"] is params["workers"] is params["max_vocab"] is None
+    assert (
+        params["learning_rate"]
+        is params["epochs"]
+        is params["workers"]
+        is params["max_vocab"]
+        is None
+    )
 
 
 def test_repr_and_pipeline_work():

@@ -13,8 +13,10 @@ from wordgrad.errors import ParameterError
 from wordgrad.training.config import (
     ARCHITECTURES,
     COMBINATIONS,
+    DEFAULT_EPOCHS,
     DEFAULT_LEARNING_RATES,
     FINAL_LEARNING_RATE,
+    SOFTMAX_LEARNING_RATES,
     TrainingConfig,
 )
 
@@ -34,6 +36,15 @@ def test_default_learning_rate_is_the_architectures(architecture, combine):
     assert config.learning_rate == DEFAULT_LEARNING_RATES[architecture, combine] > 0
     assert config.initial_rate == config.learning_rate
     assert TrainingConfig(architecture=architecture, learning_rate=0.5).initial_rate == 0.5
+
+
+def test_the_softmax_has_defaults_of_its_own():
+    config = TrainingConfig(loss="softmax")
+    assert config.epochs == DEFAULT_EPOCHS["skipgram", "softmax"] != TrainingConfig().epochs
+    assert config.learning_rate == SOFTMAX_LEARNING_RATES["skipgram", "mean"]
+    assert TrainingConfig(loss="softmax", epochs=2, learning_rate=0.3).epochs == 2
+    with pytest.raises(ParameterError, match=r"^tolerance must be a number in \[0, 1\), got 1\.$"):
+        TrainingConfig(tolerance=1)
 
 
 def test_default_workers_are_the_cores_of_this_process():
@@ -82,6 +93,8 @@ def test_integers_are_integers(name, value):
     [
         ("ns_exponent", "a finite number", [-2, 0, 0.75, 1e308], []),
         ("sample", "a finite number >= 0", [0, 1e-5, 1, 1e308], [-1e-9]),
+        ("tolerance", "a finite number >= 0", [0, 1e-9, 0.999], [-1e-9]),
+        ("max_hours", "a finite number > 0", [1e-9, 1, 1e9], [0, -1]),
         ("learning_rate", "a finite number <= 1e+30 and > 0", [1e-9, 5, 1e30], [0, -0.1, 1.1e30]),
     ],
 )
@@ -100,8 +113,9 @@ def test_numbers(name, rule, good, bad):
     ("name", "choices"),
     [
         ("architecture", "'skipgram', 'cbow'"),
-        ("loss", "'negative-sampling'"),
+        ("loss", "'negative-sampling', 'softmax'"),
         ("combine", "'mean', 'sum'"),
+        ("softmax_offset", "'unigram', 'none'"),
     ],
 )
 @pytest.mark.parametrize("value", ["glove", "", None, 3, ["cbow"]])

@@ -181,8 +181,8 @@ def test_early_stopping_gives_back_the_best_epoch(monkeypatch, corpus, other_tex
     trainer = train(corpus, other_text, patience=2, epochs=9)
     assert [record.validation_loss for record in trainer.history] == [5.0, 3.0, 4.0, 3.0]
     assert trainer.state.best_epoch == 2
-    assert (trainer.result.W_in == seen[1]).all()
-    assert not (trainer.result.W_in == seen[3]).all()
+    assert (trainer.vectors == seen[1]).all()
+    assert not (trainer.vectors == seen[3]).all()
     assert (trainer.parameters.W_in == seen[3]).all()
 
 

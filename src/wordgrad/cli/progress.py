@@ -22,7 +22,7 @@ from wordgrad.cli import wording
 
 if TYPE_CHECKING:
     from wordgrad.text.corpus import ReadingProgress
-    from wordgrad.training.progress import TrainingProgress
+    from wordgrad.training.progress import CountingProgress, TrainingProgress
 
 SECONDS_BETWEEN_LINES = 10.0
 LABEL = "{:<9}"
@@ -43,6 +43,7 @@ class ProgressDisplay:
         self._console = console
         self._clock = clock
         self._reading: ReadingProgress | None = None
+        self._counting: CountingProgress | None = None
         self._training: TrainingProgress | None = None
         self._last_line = self._last_event = clock()
         self._live: Live | None = None
@@ -76,13 +77,16 @@ class ProgressDisplay:
         if self._training is not None and kind is None:
             self._say(_epoch_line(self._training))
 
-    def __call__(self, event: ReadingProgress | TrainingProgress) -> None:
+    def __call__(self, event: ReadingProgress | CountingProgress | TrainingProgress) -> None:
         """Take one record."""
-        from wordgrad.training.progress import TrainingProgress
+        from wordgrad.training.progress import CountingProgress, TrainingProgress
 
         self._last_event = self._clock()
         if isinstance(event, TrainingProgress):
             self._take_training(event)
+        elif isinstance(event, CountingProgress):
+            self._counting = event
+            self._say_now_and_then(lambda: counting_line(event))
         else:
             self._reading = event
             self._say_now_and_then(lambda: reading_line(event))
@@ -119,11 +123,14 @@ class ProgressDisplay:
                 _training_details(self._training),
                 width,
             )
+        if self._counting is not None and not _has_counted(self._counting):
+            event = self._counting
+            return _bar("Counting", _share_counted(event), _counting_details(event), width)
         if self._reading is not None and self._has_read(self._reading):
             return Text("Preparing to train; the first time, compiling takes some seconds ...")
         if self._reading is not None:
-            event = self._reading
-            return _bar("Reading", _share_read(event), _reading_details(event), width)
+            read = self._reading
+            return _bar("Reading", _share_read(read), _reading_details(read), width)
         return Text("Starting ...")
 
 
@@ -135,6 +142,11 @@ def reading_line(event: ReadingProgress) -> str:
     )
 
 
+def counting_line(event: CountingProgress) -> str:
+    """One line for a log about the counting of pairs."""
+    return " | ".join([f"Counting pairs {_share_counted(event):.0%}", *_counting_details(event)])
+
+
 def training_line(event: TrainingProgress) -> str:
     """One line for a log about training."""
     return " | ".join([f"Training {_share_trained(event):.0%}", *_training_details(event)])
@@ -142,6 +154,21 @@ def training_line(event: TrainingProgress) -> str:
 
 def _share_trained(event: TrainingProgress) -> float:
     return event.words_done / event.words_total if event.words_total else 0.0
+
+
+def _has_counted(event: CountingProgress) -> bool:
+    return event.words_done == event.words_total
+
+
+def _share_counted(event: CountingProgress) -> float:
+    return event.words_done / event.words_total
+
+
+def _counting_details(event: CountingProgress) -> list[str]:
+    return [
+        f"pairs of {event.words_done:,} of {event.words_total:,} words",
+        f"{wording.count(event.pairs)} pairs expected",
+    ]
 
 
 def _share_read(event: ReadingProgress) -> float | None:

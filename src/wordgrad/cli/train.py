@@ -17,6 +17,7 @@ from wordgrad.cli.train_options import (
     Combination,
     Errors,
     Loss,
+    SoftmaxOffset,
     seconds,
 )
 from wordgrad.cli.training import source_of, train_to_file
@@ -64,13 +65,18 @@ def train(
         typer.Option(help="How CBOW combines its context.", rich_help_panel=MODEL),
     ] = Combination.mean,
     epochs: Annotated[
-        int, typer.Option(help="Passes over the text.", rich_help_panel=TRAINING)
-    ] = 5,
+        int | None,
+        typer.Option(
+            help="Passes over the text. Default: 5; 15 for skip-gram with the softmax.",
+            rich_help_panel=TRAINING,
+            show_default=False,
+        ),
+    ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
             help="The first step size; it falls to almost 0. Default: the best one measured for "
-            "the architecture.",
+            "the architecture and the loss.",
             rich_help_panel=TRAINING,
             show_default=False,
         ),
@@ -183,6 +189,26 @@ def train(
         Errors,
         typer.Option(help="Bytes that are not UTF-8: stop, or replace.", rich_help_panel=TEXT),
     ] = Errors.strict,
+    softmax_offset: Annotated[
+        SoftmaxOffset,
+        typer.Option(
+            help="What the softmax adds to its scores: log-frequency, or nothing.",
+            rich_help_panel=MODEL,
+        ),
+    ] = SoftmaxOffset.unigram,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            help="End a softmax training once an epoch lowers the loss by less than this share.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = 1e-4,
+    max_hours: Annotated[
+        float,
+        typer.Option(
+            help="Refuse a softmax training that would take longer.", rich_help_panel=TRAINING
+        ),
+    ] = 24.0,
 ) -> None:
     """Train word vectors on text, and write them to a file.
 
@@ -213,6 +239,9 @@ def train(
         "early_stopping": early_stopping,
         "checkpoint": checkpoint,
         "checkpoint_every": checkpoint_every,
+        "softmax_offset": softmax_offset.value,
+        "tolerance": tolerance,
+        "max_hours": max_hours,
     }
     if resume is not None:
         settings = {name: value for name, value in settings.items() if _given(context, name)}

@@ -19,6 +19,14 @@ class Loss(Enum):
     """What training minimises."""
 
     negative_sampling = "negative-sampling"
+    softmax = "softmax"
+
+
+class SoftmaxOffset(Enum):
+    """What is added to the softmax's logits."""
+
+    unigram = "unigram"
+    none = "none"
 
 
 class Combination(Enum):

@@ -51,7 +51,7 @@ def _keep(model: Word2Vec, run: Run) -> None:
     }
     model.vectors_ = WordVectors(
         corpus.vocabulary.words,
-        trainer.result.W_in,
+        trainer.vectors,
         counts=corpus.vocabulary.counts,
         metadata={"settings": settings, "history": history},
     )

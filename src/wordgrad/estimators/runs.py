@@ -25,7 +25,15 @@ from wordgrad.training.validation import HeldOut
 if TYPE_CHECKING:
     from wordgrad.estimators.word2vec import Word2Vec
 
-CHANGEABLE = ("epochs", "learning_rate", "workers", "checkpoint_every", "early_stopping")
+CHANGEABLE = (
+    "epochs",
+    "learning_rate",
+    "workers",
+    "checkpoint_every",
+    "early_stopping",
+    "tolerance",
+    "max_hours",
+)
 """What may differ when a training goes on: its schedule, and what its result does not tell of."""
 
 _NOT_SETTINGS = ("progress", "checkpoint", "validation")

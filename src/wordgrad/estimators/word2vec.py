@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -15,7 +16,7 @@ from wordgrad.training.config import TrainingConfig
 
 
 class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Word vectors by skip-gram or CBOW with negative sampling (Mikolov et al. 2013).
+    """Word vectors by skip-gram or CBOW (Mikolov et al. 2013).
 
     Parameters
     ----------
@@ -26,7 +27,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     min_count : int, default 5
         Words that occur less often are dropped.
     architecture : {"skipgram", "cbow"}, default "skipgram"
-    loss : {"negative-sampling"}
+    loss : {"negative-sampling", "softmax"}, default "negative-sampling"
+        Negative sampling, or the exact softmax over the whole vocabulary.
     negative : int, default 5
         K, noise words a window.
     ns_exponent : float, default 0.75
@@ -34,10 +36,11 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     sample : float, default 1e-4
         Subsampling threshold t: an occurrence of a word with share f of the tokens is kept with
         probability min(1, sqrt(t / f) + t / f); 0 keeps all.
-    epochs : int, default 5
+    epochs : int, optional
+        By default 5, but 15 for skip-gram with the softmax.
     learning_rate : float, optional
         At the start; it falls linearly to 1/10,000 of that.  The default depends on the
-        architecture (see :class:`~wordgrad.training.config.TrainingConfig`).
+        architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`).
     max_vocab : int, optional
         Keep at most this many words, the most frequent ones.
     workers : int, optional
@@ -71,17 +74,29 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         End after so many epochs without a better validation loss, and give back the vectors of the
         best epoch.
     progress : callable, optional
-        Receives :class:`~wordgrad.text.corpus.ReadingProgress` and
+        Receives :class:`~wordgrad.text.corpus.ReadingProgress`,
+        :class:`~wordgrad.training.progress.CountingProgress` (softmax of skip-gram alone) and
         :class:`~wordgrad.training.progress.TrainingProgress` records.
+    softmax_offset : {"unigram", "none"}, default "unigram"
+        What is added to the softmax's logits: log p(w), so that vectors need not spend themselves
+        on how frequent words are, or nothing.
+    tolerance : float, default 1e-4
+        A softmax training ends after an epoch that lowered the loss by less than this share of it;
+        0 never ends it early.
+    max_hours : float, default 24
+        A softmax training that would last longer, by an estimate made before it begins, is refused
+        with the ``max_vocab`` that would fit.
 
     Attributes
     ----------
     vectors_ : WordVectors
-        The input vectors v_w, most frequent word first.
+        The input vectors v_w, most frequent word first; with the softmax, whose loss leaves them
+        free up to an invertible matrix, what its scores determine
+        (:mod:`wordgrad.training.engines.softmax.canonical`).
     history_ : list of dict
         One an epoch: ``epoch``, ``loss`` (mean per pair, nats), ``pairs``, ``words``, ``seconds``
-        (training alone), ``learning_rate`` (at its end) and, if there is held-out text,
-        ``validation_loss``.
+        (training alone), ``learning_rate`` (at its end); if there is held-out text,
+        ``validation_loss``; with the softmax, ``gradient_norm``.
     report_ : CorpusReport
         What was read, and what of it was kept.
     validation_ : dict
@@ -90,9 +105,12 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     Notes
     -----
-    A window's step is exactly ``-learning_rate`` times the gradient of its loss
-    (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`).  The centre is the target, each
-    context word an input, and a window's negatives are shared by its context words.
+    With negative sampling, a window's step is exactly ``-learning_rate`` times the gradient of its
+    loss (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`).  The centre is the target,
+    each context word an input, and a window's negatives are shared by its context words.
+
+    With the softmax, skip-gram trains on expected counts of pairs, a pass over the vocabulary an
+    epoch, and CBOW on batches of windows; steps are Adagrad's.
 
     Examples
     --------
@@ -114,7 +132,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         negative: int = 5,
         ns_exponent: float = 0.75,
         sample: float = 1e-4,
-        epochs: int = 5,
+        epochs: int | None = None,
         learning_rate: float | None = None,
         max_vocab: int | None = None,
         workers: int | None = None,
@@ -131,6 +149,9 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         validation: Any = None,
         early_stopping: int | None = None,
         progress: Callable[[Any], None] | None = None,
+        softmax_offset: str = "unigram",
+        tolerance: float = 1e-4,
+        max_hours: float = 24.0,
     ) -> None:
         self.vector_size = vector_size
         self.window = window
@@ -156,6 +177,9 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.validation = validation
         self.early_stopping = early_stopping
         self.progress = progress
+        self.softmax_offset = softmax_offset
+        self.tolerance = tolerance
+        self.max_hours = max_hours
 
     def fit(self, X: Any, y: Any = None) -> Word2Vec:
         """Read text, count its words, train.
@@ -259,18 +283,5 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             raise ParameterError(f"checkpoint must be a path or None, got {self.checkpoint!r}.")
         if self.early_stopping is not None:
             check_int("early_stopping", self.early_stopping, minimum=1)
-        return TrainingConfig(
-            vector_size=self.vector_size,
-            window=self.window,
-            architecture=self.architecture,
-            loss=self.loss,
-            negative=self.negative,
-            ns_exponent=self.ns_exponent,
-            sample=self.sample,
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            combine=self.combine,
-            workers=self.workers,
-            seed=self.seed,
-            reproducible=self.reproducible,
-        )
+        names = (field.name for field in fields(TrainingConfig))
+        return TrainingConfig(**{name: getattr(self, name) for name in names})

@@ -19,6 +19,7 @@ from wordgrad.proofs.algebra import Point
 from wordgrad.proofs.claim import Claim
 from wordgrad.proofs.gradient_claim import gradient_claim, random_point
 from wordgrad.proofs.machine import kernel_error
+from wordgrad.proofs.softmax_machine import softmax_error
 
 V, D = 4, 2
 CENTER, OUTSIDE = 1, (0, 2, 0, 1)
@@ -26,6 +27,7 @@ PAIR_NEGATIVES = ((2, 3), (0, 0), (1, 3), (2, 2))  # for each outside word of sk
 NEGATIVES = (3, 0, 3)  # for the centre word of CBOW
 CORPUS = (0, 1, 0, 1, 2, 3, 3)
 PAIRS = [pair for one, other in pairwise(CORPUS) for pair in ((one, other), (other, one))]
+OFFSET = np.log(np.array([0.5, 0.25, 0.1, 0.15]))
 SAMPLED: dict[str, Any] = {"loss": "negative-sampling"}
 
 
@@ -69,6 +71,18 @@ def skipgram_claims() -> list[Claim]:
             point,
             _skipgram,
             lambda x: sum(algebra.softmax_pair(x["W_in"][CENTER], o, x["W_out"]) for o in OUTSIDE),
+            machine=partial(softmax_error, "skipgram"),
+        ),
+        gradient_claim(
+            "skip-gram, softmax with log p(w) added",
+            "softmax-offset.md#one-more-coordinate",
+            point,
+            _skipgram_with_offset,
+            lambda x: sum(
+                -algebra.log(algebra.softmax(x["W_out"] @ x["W_in"][CENTER] + _exact_offset())[o])
+                for o in OUTSIDE
+            ),
+            machine=partial(softmax_error, "skipgram", "unigram"),
         ),
         gradient_claim(
             "skip-gram, negative sampling",
@@ -87,6 +101,7 @@ def skipgram_claims() -> list[Claim]:
             point,
             _corpus,
             _count_form,
+            machine=partial(softmax_error, "skipgram"),
         ),
     ]
 
@@ -104,6 +119,15 @@ def cbow_claims() -> list[Claim]:
                 point,
                 partial(_cbow, combine=combine),
                 partial(_cbow_on_paper, combine=combine, sampled=False),
+                machine=partial(softmax_error, "cbow", "none", combine),
+            ),
+            gradient_claim(
+                f"CBOW ({combine}), softmax with log p(w) added",
+                "softmax-offset.md#one-more-coordinate",
+                point,
+                partial(_cbow_with_offset, combine=combine),
+                partial(_cbow_on_paper, combine=combine, sampled=False, offset=True),
+                machine=partial(softmax_error, "cbow", "unigram", combine),
             ),
             gradient_claim(
                 f"CBOW ({combine}), negative sampling",
@@ -125,6 +149,34 @@ def _cbow(x: Point, **options: Any) -> tuple[float, Point]:
     return _gradients(maths.cbow(CENTER, OUTSIDE, x["W_in"], x["W_out"], **options))
 
 
+def _skipgram_with_offset(x: Point) -> tuple[float, Point]:
+    return _without_last(maths.skipgram(CENTER, OUTSIDE, *_with_offset(x, 1.0)))
+
+
+def _cbow_with_offset(x: Point, combine: str) -> tuple[float, Point]:
+    share = 1.0 if combine == "mean" else 1 / len(OUTSIDE)
+    return _without_last(maths.cbow(CENTER, OUTSIDE, *_with_offset(x, share), combine=combine))
+
+
+def _with_offset(x: Point, share: float) -> tuple[Any, Any]:
+    """``W_in`` and ``W_out`` with one more coordinate, whose product is the offset."""
+    return (
+        np.column_stack([x["W_in"], np.full(V, share)]),
+        np.column_stack([x["W_out"], OFFSET]),
+    )
+
+
+def _without_last(window: maths.WindowGradients) -> tuple[float, Point]:
+    return window.loss, {
+        "W_in": np.asarray(window.d_W_in, np.float64)[:, :-1],
+        "W_out": np.asarray(window.d_W_out, np.float64)[:, :-1],
+    }
+
+
+def _exact_offset() -> Any:
+    return algebra.exact(OFFSET)
+
+
 def _corpus(x: Point) -> tuple[float, Point]:
     windows = [maths.skipgram(c, [o], x["W_in"], x["W_out"]) for c, o in PAIRS]
     return sum(window.loss for window in windows), {
@@ -137,12 +189,14 @@ def _gradients(window: maths.WindowGradients) -> tuple[float, Point]:
     return window.loss, {"W_in": np.asarray(window.d_W_in), "W_out": np.asarray(window.d_W_out)}
 
 
-def _cbow_on_paper(x: Mapping[str, Any], combine: str, sampled: bool) -> Any:
+def _cbow_on_paper(x: Mapping[str, Any], combine: str, sampled: bool, offset: bool = False) -> Any:
     v_hat = sum(x["W_in"][o] for o in OUTSIDE)
     if combine == "mean":
         v_hat = v_hat / len(OUTSIDE)
     if sampled:
         return algebra.sampled_pair(v_hat, CENTER, NEGATIVES, x["W_out"])
+    if offset:
+        return -algebra.log(algebra.softmax(x["W_out"] @ v_hat + _exact_offset())[CENTER])
     return algebra.softmax_pair(v_hat, CENTER, x["W_out"])
 
 

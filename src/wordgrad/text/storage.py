@@ -27,6 +27,8 @@ class CorpusFolder:
         Where to make it; by default where the operating system keeps temporary files.
     name : str, optional
         What to call it; by default something that no other folder is called.
+    what : str
+        What it is for, to be named in messages.
 
     Raises
     ------
@@ -35,9 +37,13 @@ class CorpusFolder:
     """
 
     def __init__(
-        self, parent: str | os.PathLike[str] | None = None, name: str | None = None
+        self,
+        parent: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        what: str = "The encoded text",
     ) -> None:
         self._named = name is not None
+        self._what = what
         try:
             if name is None:
                 self.path = Path(tempfile.mkdtemp(prefix="wordgrad-", dir=parent))
@@ -105,6 +111,6 @@ class CorpusFolder:
                 else "name another place with folder"
             )
             raise OutputError(
-                f"The encoded text could not be written to {self.path} "
+                f"{self._what} could not be written to {self.path} "
                 f"({error.strerror or error}); {remedy}."
             ) from error

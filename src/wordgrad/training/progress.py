@@ -39,5 +39,22 @@ class TrainingProgress:
     validation_loss: float | None = None
 
 
-ProgressCallback = Callable[[TrainingProgress], None]
+@dataclass(frozen=True)
+class CountingProgress:
+    """A moment of counting pairs, before a skip-gram with the exact softmax is trained.
+
+    Attributes
+    ----------
+    words_done, words_total : int
+        Words of the vocabulary whose pairs are counted.
+    pairs : float
+        Expected number of pairs counted so far.
+    """
+
+    words_done: int
+    words_total: int
+    pairs: float
+
+
+ProgressCallback = Callable[[TrainingProgress | CountingProgress], None]
 """Called from the thread that called ``fit``, a few times a second and at the end of an epoch."""

@@ -7,6 +7,9 @@ import threading
 import time
 from contextlib import closing
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wordgrad.errors import InputError, TrainingError
 from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.training.checkpoints import Checkpoint, Saving
@@ -34,7 +37,9 @@ class Trainer:
     corpus : EncodedCorpus
     config : TrainingConfig
     progress : callable, optional
-        Receives :class:`TrainingProgress` records, in the thread that calls :meth:`run`.
+        Receives :class:`TrainingProgress` records, and before them
+        :class:`~wordgrad.training.progress.CountingProgress` where pairs are counted, in the
+        thread that calls :meth:`run`.
     held_out : HeldOut, optional
     saving : Saving, optional
 
@@ -55,11 +60,12 @@ class Trainer:
         saving: Saving | None = None,
     ) -> None:
         self.config = config
+        # First: it may refuse what would not fit, before the parameters take their room.
+        self.runner = make_runner(corpus, config, progress)
         self.parameters = Parameters.initial(
             len(corpus.vocabulary), config.vector_size, config.seed
         )
         self.state = TrainingState()
-        self.runner = make_runner(corpus, config)
         self._progress = progress
         self._corpus = corpus
         self._saving = saving
@@ -79,16 +85,19 @@ class Trainer:
         return self.state.history
 
     @property
-    def result(self) -> Parameters:
-        """The parameters to give back: where training ends early, those of the best epoch."""
-        return self.parameters if self._best is None else self._best
+    def vectors(self) -> NDArray[np.float32]:
+        """Word vectors (V, D): where validation ends training early, those of the best epoch."""
+        return self.runner.vectors(self.parameters if self._best is None else self._best)
 
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
         epoch, best = self.state.epoch, self.state.best_epoch
         patience_ended = self._patience is not None and best and epoch - best >= self._patience
-        return epoch >= self.config.epochs or bool(patience_ended)
+        if epoch >= self.config.epochs or patience_ended:
+            return True
+        # Between two epochs alone: one that has begun is brought to its end.
+        return self.state.token == 0 and self.runner.converged(self.history)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take over a checkpoint's parameters and state, to go on from there.
@@ -120,14 +129,17 @@ class Trainer:
         """
         if self._saved is None:
             self._save()
-        self.runner.compile(self.parameters)
-        self._words_before = self._words_done
-        self._saved_at = self._began_at = time.perf_counter()
-        if self._saving is None:
-            self._run_epochs()
-        else:
-            with self._interrupts:
+        try:
+            self.runner.compile(self.parameters)
+            self._words_before = self._words_done
+            self._saved_at = self._began_at = time.perf_counter()
+            if self._saving is None:
                 self._run_epochs()
+            else:
+                with self._interrupts:
+                    self._run_epochs()
+        finally:
+            self.runner.close()
 
     def _run_epochs(self) -> None:
         while not self.finished:
@@ -196,6 +208,7 @@ class Trainer:
             seconds=state.seconds,
             learning_rate=rate,
             validation_loss=validation,
+            gradient_norm=self.runner.gradient_norm,
         )
         self._report(rate, validation)
         state.end_epoch(record)

@@ -72,7 +72,7 @@ class NegativeSamplingValidation:
 
     def __call__(self, parameters: Parameters) -> Loss:
         """Return the loss summed over the pairs, in nats, and their number."""
-        total, pairs = 0.0, 0
+        total, pairs = 0.0, 0.0
         for windows in self.windows():
             loss = windows_loss(parameters, windows, self._config)
             total, pairs = total + loss.total, pairs + loss.pairs

@@ -200,7 +200,7 @@ def _state(record: Mapping[str, Any], tokens: int) -> TrainingState:
     state = TrainingState(
         epoch=_number(record["epoch"]),
         token=_number(record["token"]),
-        loss=Loss(_real(record["loss"]), _number(record["pairs"])),
+        loss=Loss(_real(record["loss"]), _real(record["pairs"])),
         seconds=_real(record["seconds"]),
         history=history,
     )
@@ -232,7 +232,8 @@ def _number(value: Any) -> int:
 def _real(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
         raise FormatError(f"{value!r} is not a finite number >= 0")
-    return float(value)
+    number: float = value  # a whole number stays one: pairs are, where they are drawn
+    return number
 
 
 def _text(value: Any) -> str:

@@ -31,10 +31,14 @@ from wordgrad.training.parameters import Parameters
 
 
 class Loss(NamedTuple):
-    """A loss summed over pairs, in nats and float64, and the number of pairs."""
+    """A loss summed over pairs, in nats and float64, and the number of pairs.
+
+    Where pairs are counted and not drawn (skip-gram with the exact softmax), their number is an
+    expectation, and not a whole one.
+    """
 
     total: float
-    pairs: int
+    pairs: float
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ may pause it: that is all that progress, checkpoints and resuming need to know.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.text.held_out import HeldOutText
 from wordgrad.training.engines.protocol import Loss
+from wordgrad.training.history import EpochRecord
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.validation import Validation
 
@@ -33,6 +35,10 @@ class Runner(Protocol):
 
     length: int
     """Number of positions in an epoch: the tokens of the corpus."""
+
+    @property
+    def gradient_norm(self) -> float | None:
+        """Norm of the gradient a pair over the epoch so far, or None where nobody adds it up."""
 
     def compile(self, parameters: Parameters) -> None:
         """Make ready what the first step would wait for, and change nothing."""
@@ -72,3 +78,12 @@ class Runner(Protocol):
         InputError
             If the text gives nothing to measure: before training, not after its first epoch.
         """
+
+    def converged(self, history: Sequence[EpochRecord]) -> bool:
+        """Whether training may end after the epochs of ``history``, having nothing to gain."""
+
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the word vectors of trained parameters, (V, D); these are not changed."""
+
+    def close(self) -> None:
+        """Remove what was kept outside memory; :meth:`compile` would make it again."""

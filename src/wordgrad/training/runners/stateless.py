@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError
 from wordgrad.text.held_out import HeldOutText
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.history import EpochRecord
+from wordgrad.training.parameters import Parameters
 from wordgrad.training.validation import NegativeSamplingValidation, Validation
 
 
@@ -21,6 +24,18 @@ class StatelessRunner:
     """
 
     config: TrainingConfig
+    gradient_norm: float | None = None
+
+    def converged(self, history: Sequence[EpochRecord]) -> bool:
+        """Never: the learning rate is to fall to its end."""
+        return False
+
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the input vectors."""
+        return parameters.W_in
+
+    def close(self) -> None:
+        """Nothing is kept outside memory."""
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return nothing."""
