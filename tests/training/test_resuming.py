@@ -24,6 +24,7 @@ from wordgrad.training.runners.stateless import StatelessRunner
 
 ONE_WORKER = pytest.param({"workers": 1}, id="one worker")
 REPRODUCIBLE = pytest.param({"workers": 2, "reproducible": True}, id="reproducible")
+SOFTMAX = pytest.param({"workers": 1, "loss": "softmax", "tolerance": 0.0}, id="softmax")
 SETTINGS = {"vector_size": 12, "min_count": 1, "sample": 0, "epochs": 3}
 
 
@@ -76,7 +77,7 @@ def facts(model):
     return model.vectors_.words, model.vectors_.matrix.tobytes(), history
 
 
-@pytest.mark.parametrize("mode", [ONE_WORKER, REPRODUCIBLE])
+@pytest.mark.parametrize("mode", [ONE_WORKER, REPRODUCIBLE, SOFTMAX])
 @pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
 @pytest.mark.parametrize("at", [(0, 0), (0, 1), (1, 4000), (2, 1)])
 def test_going_on_gives_the_bytes_of_the_whole(tmp_path, monkeypatch, mode, architecture, at):
@@ -237,8 +238,8 @@ def test_the_best_epoch_survives_a_break(tmp_path, monkeypatch):
     losses = iter([5.0, 3.0, 4.0, 3.5, 5.0, 3.0, 4.0, 3.5])
     make = trainer_module.make_runner
 
-    def with_our_losses(corpus, config):
-        runner = make(corpus, config)
+    def with_our_losses(corpus, config, progress):
+        runner = make(corpus, config, progress)
         runner.validation = lambda text: lambda parameters: Loss(next(losses), 1)
         return runner
 

@@ -167,7 +167,7 @@ class Trainer:
                     state.loss.total + step.loss.total, state.loss.pairs + step.loss.pairs
                 )
                 state.token += step.stop - step.start
-                rate = step.learning_rate
+                rate = min(rate, step.learning_rate)  # it falls, but steps end in any order
                 self._between_steps(rate)
         state.seconds = seconds_before + time.perf_counter() - began
         return rate

@@ -85,6 +85,10 @@ class SoftmaxSteps:
         with self.block.blas():
             return canonical_vectors(parameters, self._shares)
 
+    def close(self) -> None:
+        """End the threads."""
+        self.block.close()
+
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Return what a training needs to go on, beside its parameters."""
         epoch_sums = np.array([self._squares, self._pairs])

@@ -127,7 +127,9 @@ class CountsRunner:
         return self._steps.vectors(parameters)
 
     def close(self) -> None:
-        """Remove the counts."""
+        """Remove the counts, and end the threads."""
+        if self._steps is not None:
+            self._steps.close()
         if self._counts is not None:
             self._counts.close()
             self._counts = None

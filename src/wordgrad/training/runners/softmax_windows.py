@@ -100,7 +100,8 @@ class WindowsRunner:
         return self._steps.vectors(parameters)
 
     def close(self) -> None:
-        """Nothing is kept outside memory."""
+        """End the threads; nothing is kept outside memory."""
+        self._steps.close()
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Return what a training needs to go on, beside its parameters."""

@@ -75,7 +75,7 @@ class BlockSoftmax:
         self.threads = threads
         self._logits = np.empty((block_rows, n_words), np.float32)
         self._d_W_out = np.empty((n_words, vector_size), np.float32)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="wordgrad-softmax")
+        self._pool: ThreadPoolExecutor | None = None
         self._libraries = ThreadpoolController()
 
     def gradients(
@@ -139,8 +139,12 @@ class BlockSoftmax:
         if self.threads == 1:
             return [call(0, n)]
         edges = [n * k // self.threads for k in range(self.threads + 1)]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="wordgrad-softmax")
         return list(self._pool.map(call, edges[:-1], edges[1:]))
 
     def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown()
+        """End the threads; the next block would begin new ones."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
