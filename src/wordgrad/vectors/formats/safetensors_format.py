@@ -15,7 +15,8 @@ range of each tensor; string metadata), then the tensors' bytes.  wordgrad write
 and this metadata, all strings: ``wordgrad`` (the version of this layout, "1"), one entry for each
 entry of :attr:`WordVectors.metadata` under the name ``"meta." + name``, as JSON, and two checksums
 (CRC-32, eight hexadecimal digits): ``crc32.matrix`` of the matrix' bytes, ``crc32.rest`` of all
-other metadata and tensors.  Thus a single flipped bit anywhere in the file is found.
+other metadata and tensors.  Thus a single flipped bit anywhere in the file is found.  The names in
+the header are sorted: equal vectors make equal files.
 
 The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so the
 matrix is not read through it but mapped from the byte range it has approved.  Nothing in such a
