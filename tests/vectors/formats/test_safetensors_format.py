@@ -60,6 +60,19 @@ def test_the_layout_is_the_one_documented(path):
     assert metadata["crc32.matrix"] == f"{zlib.crc32(tensors['matrix'].tobytes()):08x}"
 
 
+def test_equal_vectors_are_equal_files(tmp_path):
+    # The library orders metadata anew at each call: twenty entries hardly come out alike twice.
+    metadata = {f"name {k}": f"é \x1f \\ {k}" for k in range(20)}
+    for name in ("a", "b"):
+        WordVectors(["x", "y"], np.eye(2), metadata=metadata).save(tmp_path / f"{name}.safetensors")
+    contents = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("a", "b")]
+    assert contents[0] == contents[1]
+    (length,) = struct.unpack("<Q", contents[0][:8])
+    names = list(json.loads(contents[0][8 : 8 + length])["__metadata__"])
+    assert names == sorted(names)
+    assert load(tmp_path / "a.safetensors").metadata == metadata
+
+
 def test_a_file_with_right_checksums_is_read(path):
     assert load(write(path, parts()))["be"].tolist() == [3, 4, 5]
 

@@ -15,7 +15,8 @@ range of each tensor; string metadata), then the tensors' bytes.  wordgrad write
 and this metadata, all strings: ``wordgrad`` (the version of this layout, "1"), one entry for each
 entry of :attr:`WordVectors.metadata` under the name ``"meta." + name``, as JSON, and two checksums
 (CRC-32, eight hexadecimal digits): ``crc32.matrix`` of the matrix' bytes, ``crc32.rest`` of all
-other metadata and tensors.  Thus a single flipped bit anywhere in the file is found.
+other metadata and tensors.  Thus a single flipped bit anywhere in the file is found.  The names in
+the header are sorted: equal vectors make equal files.
 
 The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so the
 matrix is not read through it but mapped from the byte range it has approved.  Nothing in such a
@@ -66,7 +67,6 @@ def write(vectors: WordVectors, path: Path) -> None:
     metadata["crc32.rest"] = _checksum(metadata, rest)
     try:
         save_file({"matrix": matrix, **rest}, path, metadata=metadata)
-        _sort_header(path)
     except SafetensorError as error:
         # The library reports a full disk, too, as an error of its own kind.
         raise OSError(str(error)) from error
@@ -87,23 +87,6 @@ def _sort_metadata(path: Path) -> None:
             raise AssertionError("a header that grows when it is sorted")
         file.seek(8)
         file.write(text.ljust(length))
-
-
-def _sort_header(path: Path) -> None:
-    """Put the names in a file's header in order, so that the same vectors make the same bytes.
-
-    The library writes metadata in an order that changes from process to process.
-    """
-    with path.open("r+b") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        ordered = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        # Spaces are the padding that the format itself uses.  Were it longer than what is there,
-        # another order would be no reason to fail.
-        content = ordered.encode().ljust(length)
-        if len(content) == length:
-            file.seek(8)
-            file.write(content)
 
 
 def read(path: Path, opening: Opening) -> WordVectors:
