@@ -72,7 +72,7 @@ GRID = [
     *[Trial(20_000, 12, output_rate=rate) for rate in (0.1, 0.2)],
     *[Trial(20_000, 10, output_rate=0.15, l2=l2) for l2 in (10.0, 50.0)],
     Trial(20_000, 10, output_rate=0.2, prior=200.0),
-    *[Trial(20_000, 12, output_rate=0.2, sample=sample) for sample in (2e-5, 4e-4)],
+    *[Trial(20_000, 12, output_rate=0.2, sample=sample) for sample in (2e-5,)],
 ]
 
 

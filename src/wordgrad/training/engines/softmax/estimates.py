@@ -12,14 +12,13 @@ import numpy as np
 
 from wordgrad.errors import ParameterError
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines.softmax.counts import BLOCK_BYTES
 from wordgrad.training.parameters import row_floats
 
 OVER_THE_PRODUCTS = 1.6
 """Seconds of a block over those of its matrix products alone: see docs/performance.md."""
 
 PROBE_ROWS, PROBE_WORDS = 256, 4096
-TOKENS_A_SECOND = 1.5e6
-"""Tokens a thread counts the pairs of in a second at a window of 5, less on a slow machine."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,9 @@ def estimate(
     D, V = config.vector_size, n_words
     matrices = 2 * V * row_floats(D) * 4
     work = (V * D + block_rows * V + 2 * block_rows * D) * 4 + 2 * V * 8
+    work += 6 * V * D * 8  # the decompositions at the end, in float64
+    if config.architecture == "skipgram":
+        work = max(work, BLOCK_BYTES)  # which are given back before the first pass
     seconds = config.epochs * 3.0 * rows_a_pass * V * D / speed * OVER_THE_PRODUCTS
     return Estimate(matrices + work, seconds, 2 if config.architecture == "skipgram" else 1)
 
