@@ -1,0 +1,209 @@
+"""Text classifiers in safetensors files.
+
+Layout
+------
+A safetensors file (see :mod:`wordgrad.vectors.formats.safetensors_format`) with the tensors
+
+================= ============ ==================================================================
+``vectors``       F32 (R, D)   one row a feature: words first, then n-grams
+``importance``    F32 (R)      what each feature counts
+``W1``, ``b1``    F32          (D, H), (H)
+``W2``, ``b2``    F32          (H, C), (C)
+``hashes``        I64 (R - V)  rising hashes of the n-grams
+``words``         U8           the vocabulary in UTF-8, one word after another
+``word_offsets``  I64 (V + 1)  word ``i`` is ``words[word_offsets[i]:word_offsets[i + 1]]``
+``labels``        U8           the classes in UTF-8, one after another
+``label_offsets`` I64 (C + 1)
+================= ============ ==================================================================
+
+and the metadata ``wordgrad-classifier`` (the version of this layout, "1"), ``settings`` (JSON) and
+``crc32`` (eight hexadecimal digits), a checksum of all tensors and the settings.  Sizes in the file
+are compared with each other before anything is used.  Nothing in it can be executed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from wordgrad.errors import FormatError, InputError, OutputError
+from wordgrad.files import atomic_write, check_output
+from wordgrad.vectors.words import WordTable
+
+LAYOUT = "1"
+REMEDY = "train again, or fetch an undamaged copy."
+
+Tensors = dict[str, NDArray[Any]]
+
+_TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
+    "vectors": ("float32", 2),
+    "importance": ("float32", 1),
+    "W1": ("float32", 2),
+    "b1": ("float32", 1),
+    "W2": ("float32", 2),
+    "b2": ("float32", 1),
+    "hashes": ("int64", 1),
+    "words": ("uint8", 1),
+    "word_offsets": ("int64", 1),
+    "labels": ("uint8", 1),
+    "label_offsets": ("int64", 1),
+}
+
+
+def write_model(
+    path: str | os.PathLike[str],
+    arrays: Tensors,
+    words: list[str],
+    labels: list[str],
+    settings: dict[str, Any],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write a file of this layout; it is whole or absent at any moment.
+
+    Parameters
+    ----------
+    path : path
+    arrays : dict of arrays
+        Those of the table above but words and labels.
+    words, labels : list of str
+    settings : dict
+        What JSON can hold.
+
+    Raises
+    ------
+    OutputError
+        If the name does not end in ``.safetensors``, the file exists and ``overwrite`` is false, or
+        it cannot be written.
+    """
+    if Path(path).suffix.lower() != ".safetensors":
+        raise OutputError(
+            f"The output {path} must end in .safetensors, the format of classifiers; rename it."
+        )
+    check_output(path, overwrite=overwrite)
+    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    tensors["words"], tensors["word_offsets"] = WordTable.from_words(words).packed()
+    tensors["labels"], tensors["label_offsets"] = WordTable.from_words(labels).packed()
+    metadata = {"wordgrad-classifier": LAYOUT, "settings": json.dumps(settings)}
+    metadata["crc32"] = _checksum(metadata["settings"], tensors)
+    with atomic_write(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            # The library reports a full disk, too, as an error of its own kind.
+            raise OSError(str(error)) from error
+
+
+def read_model(
+    path: str | os.PathLike[str],
+) -> tuple[Tensors, list[str], list[str], dict[str, Any]]:
+    """Arrays, words, labels and settings of a file that :func:`write_model` made.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened.
+    FormatError
+        If it is damaged or something else.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise InputError(f"{file} is a directory; name a classifier's file in it.")
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            metadata = opened.metadata() or {}
+            _check_layout(file, metadata, set(opened.keys()))
+            tensors = {name: opened.get_tensor(name) for name in _TENSORS}
+    except SafetensorError as error:
+        raise FormatError(
+            f"{file} is not a whole safetensors file ({error}); name a classifier that wordgrad "
+            "wrote, or fetch an undamaged copy."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be opened ({error.strerror or error}); check the name and its "
+            "permissions."
+        ) from error
+    if _checksum(metadata["settings"], tensors) != metadata["crc32"]:
+        raise FormatError(f"{file} is damaged: it fails its checksum; {REMEDY}")
+    _check_shapes(file, tensors)
+    words, labels = (
+        list(WordTable.from_bytes(tensors.pop(data), tensors.pop(offsets), str(file)).words)
+        for data, offsets in (("words", "word_offsets"), ("labels", "label_offsets"))
+    )
+    return tensors, words, labels, _settings(file, metadata["settings"])
+
+
+def _check_layout(file: Path, metadata: dict[str, str], names: set[str]) -> None:
+    layout = metadata.get("wordgrad-classifier")
+    if layout is None:
+        what = "word vectors" if "wordgrad" in metadata else "something else"
+        raise FormatError(
+            f"{file} is a safetensors file of {what}, not of a classifier; name one that "
+            "`wordgrad classify train` or TextClassifier.save wrote."
+        )
+    if layout != LAYOUT:
+        raise FormatError(
+            f"{file} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
+            "install a newer version."
+        )
+    missing = sorted(set(_TENSORS) - names | {"settings", "crc32"} - set(metadata))
+    if missing or names != set(_TENSORS):
+        what = f"{', '.join(missing)} is missing" if missing else "it holds unknown tensors"
+        raise FormatError(f"{file} is damaged: {what}; {REMEDY}")
+
+
+def _check_shapes(file: Path, tensors: Tensors) -> None:
+    for name, (dtype, dimensions) in _TENSORS.items():
+        found = tensors[name]
+        if found.dtype != dtype or found.ndim != dimensions:
+            raise FormatError(
+                f"{file} is damaged: {name} must be {dtype} with {dimensions} dimensions, got "
+                f"{found.dtype} of shape {found.shape}; {REMEDY}"
+            )
+    rows, size = tensors["vectors"].shape
+    hidden, classes = tensors["W2"].shape
+    expected = {
+        "importance": (rows,),
+        "W1": (size, hidden),
+        "b1": (hidden,),
+        "b2": (classes,),
+        "label_offsets": (classes + 1,),
+        "word_offsets": (rows - len(tensors["hashes"]) + 1,),
+    }
+    for name, shape in expected.items():
+        if tensors[name].shape != shape or min(size, hidden) < 1 or classes < 2:
+            raise FormatError(
+                f"{file} is damaged: {name} has the shape {tensors[name].shape}, where the other "
+                f"sizes ask for {shape}; {REMEDY}"
+            )
+    if not all(np.isfinite(tensors[name]).all() for name in ("vectors", "importance", "W1", "W2")):
+        raise FormatError(f"{file} is damaged: it holds numbers that are not finite; {REMEDY}")
+    if (np.diff(tensors["hashes"]) <= 0).any():
+        raise FormatError(f"{file} is damaged: its hashes do not rise; {REMEDY}")
+
+
+def _settings(file: Path, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{file} is damaged: its settings are not JSON; {REMEDY}") from error
+    if not isinstance(found, dict):
+        raise FormatError(f"{file} is damaged: its settings are not a JSON object; {REMEDY}")
+    return found
+
+
+def _checksum(settings: str, tensors: Tensors) -> str:
+    value = zlib.crc32(settings.encode())
+    for name in sorted(tensors):
+        value = zlib.crc32(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode(), value)
+        value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)
+    return f"{value:08x}"
