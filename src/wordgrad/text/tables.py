@@ -104,7 +104,7 @@ def _parquet_cells(file: TextFile, column: str | None) -> Iterator[Cells]:
             yield Cells(batch[name], size * done // rows)
     except pl.exceptions.PolarsError as error:
         raise InputError(
-            f"{file.path} cannot be read as Parquet ({_first_line(error)}); check that it is "
+            f"{file.path} cannot be read as Parquet ({first_line(error)}); check that it is "
             "whole, and that its suffix is right."
         ) from error
 
@@ -180,12 +180,12 @@ class _Rows:
     def _not_parsed(self, data: bytes, error: Exception) -> InputError:
         line, reason = f"in lines {self._lines + 1} to {self._lines + data.count(bytes([10]))}", ""
         if self._file.format == "jsonl":
-            found = _first_bad_json(data)
+            found = first_bad_json(data)
             if found is not None:
                 line, reason = f"in line {self._lines + found[0]}", found[1]
         return InputError(
             f"{self._file.path} is not valid {self._file.format.upper()} {line} "
-            f"({reason or _first_line(error)}); correct the file."
+            f"({reason or first_line(error)}); correct the file."
         )
 
 
@@ -216,7 +216,8 @@ def whole_rows(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _first_bad_json(data: bytes) -> tuple[int, str] | None:
+def first_bad_json(data: bytes) -> tuple[int, str] | None:
+    """Line, from 1, and reason of the first line that is no JSON object; None if all are."""
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
             continue
@@ -228,5 +229,6 @@ def _first_bad_json(data: bytes) -> tuple[int, str] | None:
     return None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's message; Polars goes on with advice for programmers."""
     return str(error).strip().partition("\n")[0]
