@@ -15,14 +15,66 @@ Design
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Array32 = NDArray[np.float32]
 
 _FAST = {"contract", "reassoc", "nsz"}  # sums in any order; NaN and infinity keep their meaning
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
-part = njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST, inline="always")
+
+
+class NetworkArrays(NamedTuple):
+    """Parameters; ``W1`` to ``b2`` are views of ``layers``, in this order.
+
+    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
+    """
+
+    vectors: Array32
+    importance: Array32
+    layers: Array32
+    W1: Array32
+    b1: Array32
+    W2: Array32
+    b2: Array32
+
+
+class StateArrays(NamedTuple):
+    """What training keeps beside the parameters.
+
+    squares : float32 (R,), Adagrad's sums.
+    slot : int32 (R,); rows : int32 (F,); d_rows : float32 (F, D), for batches of F features.
+    d_layers, means, mean_squares : float32 as ``layers``: gradients and Adam's averages.
+    steps : int64 (1,), taken so far.
+    """
+
+    squares: Array32
+    slot: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    d_rows: Array32
+    d_layers: Array32
+    d_W1: Array32
+    d_b1: Array32
+    d_W2: Array32
+    d_b2: Array32
+    means: Array32
+    mean_squares: Array32
+    steps: NDArray[np.int64]
+
+
+class Rates(NamedTuple):
+    """Numbers of a training: float32, ``steps_all`` int."""
+
+    vectors: np.float32
+    layers: np.float32
+    l2: np.float32
+    smoothing: np.float32
+    drop: np.float32
+    steps_all: int
+
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -80,18 +132,16 @@ def output_layer(h: Any, W2: Any, b2: Any, logits: Any) -> None:
 
 
 @jit
-def forward(
-    features: Any, offsets: Any, vectors: Any, importance: Any, W1: Any, b1: Any, W2: Any, b2: Any,
-    x: Any, logits: Any,
-) -> None:  # fmt: skip
+def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> None:
     """Fill x ``(N, D)`` and logits ``(N, C)`` for every text."""
-    h = np.zeros(b1.size, np.float32)
+    h = np.zeros(network.b1.size, np.float32)
     for i in range(offsets.size - 1):
         read_text(
-            features, offsets[i], offsets[i + 1], vectors, importance, _ZERO, np.uint64(0), x[i]
-        )
-        hidden_layer(x[i], W1, b1, h)
-        output_layer(h, W2, b2, logits[i])
+            features, offsets[i], offsets[i + 1], network.vectors, network.importance, _ZERO,
+            np.uint64(0), x[i],
+        )  # fmt: skip
+        hidden_layer(x[i], network.W1, network.b1, h)
+        output_layer(h, network.W2, network.b2, logits[i])
 
 
 @jit
@@ -142,47 +192,54 @@ def backward_layers(
 
 @jit
 def add_gradients(
-    texts: Any, text_weights: Any, features: Any, offsets: Any, labels: Any, vectors: Any,
-    importance: Any, W1: Any, b1: Any, W2: Any, b2: Any, d_W1: Any, d_b1: Any, d_W2: Any,
-    d_b2: Any, slot: Any, rows: Any, d_rows: Any, smoothing: Any, drop: Any, key: Any,
+    texts: Any, features: Any, offsets: Any, labels: Any, weights: Any, network: Any, state: Any,
+    smoothing: Any, drop: Any, key: Any,
 ) -> Any:  # fmt: skip
-    """Add the gradient of the weighted sum of a batch's losses; return the loss and the rows met.
+    """Add the gradient of the mean loss of a batch; return the mean and the number of rows met.
 
-    texts : int64 (B,), numbers of texts; ``text_weights``, float32 (B,), what their losses count.
-    slot : int32 (R,), -1 everywhere; afterwards each row's place in ``rows`` and ``d_rows``.
-    rows : int32 (at least all rows of the batch,); d_rows : float32 (as many, D).
+    texts : int64 (B,), numbers of texts.
+    labels, weights : int64 and float32 (N,), the class of every text and what its loss counts.
+    network : NetworkArrays
+    state : StateArrays
+        ``slot`` is -1 everywhere; afterwards it is each row's place in ``rows`` and ``d_rows``.
     """
-    x = np.empty(W1.shape[0], np.float32)
+    x = np.empty(network.W1.shape[0], np.float32)
     d_x = np.empty_like(x)
-    h = np.empty(b1.size, np.float32)
+    h = np.empty(network.b1.size, np.float32)
     delta_1 = np.empty_like(h)
-    logits = np.empty(b2.size, np.float32)
+    logits = np.empty(network.b2.size, np.float32)
     met = 0
     loss = 0.0
     for k in range(texts.size):
         i = texts[k]
-        scale = read_text(features, offsets[i], offsets[i + 1], vectors, importance, drop, key, x)
-        hidden_layer(x, W1, b1, h)
-        output_layer(h, W2, b2, logits)
-        loss += np.float64(text_weights[k]) * softmax_loss(logits, labels[i], smoothing)
+        weight = weights[i] / np.float32(texts.size)
+        scale = read_text(
+            features, offsets[i], offsets[i + 1], network.vectors, network.importance, drop, key, x
+        )
+        hidden_layer(x, network.W1, network.b1, h)
+        output_layer(h, network.W2, network.b2, logits)
+        loss += np.float64(weight) * softmax_loss(logits, labels[i], smoothing)
         for c in range(logits.size):
-            logits[c] *= text_weights[k]
-        backward_layers(x, h, logits, W1, W2, d_W1, d_b1, d_W2, d_b2, delta_1, d_x)
+            logits[c] *= weight
+        backward_layers(
+            x, h, logits, network.W1, network.W2, state.d_W1, state.d_b1, state.d_W2, state.d_b2,
+            delta_1, d_x,
+        )  # fmt: skip
         for d in range(x.size):
             d_x[d] *= scale
         for f in range(offsets[i], offsets[i + 1]):
             if drop > 0 and random_share(key, f) < drop:
                 continue
             feature = features[f]
-            place = slot[feature]
+            place = state.slot[feature]
             if place < 0:
                 place = met
                 met += 1
-                slot[feature] = place
-                rows[place] = feature
-                d_rows[place] = _ZERO
-            a = importance[feature]
-            d_row = d_rows[place]
+                state.slot[feature] = place
+                state.rows[place] = feature
+                state.d_rows[place] = _ZERO
+            a = network.importance[feature]
+            d_row = state.d_rows[place]
             for d in range(d_x.size):
                 d_row[d] += a * d_x[d]
     return loss, met
@@ -221,3 +278,38 @@ def step_layer(p: Any, d_p: Any, mean: Any, square: Any, rate: Any, steps: Any, 
         root = np.sqrt(square[i] * square_scale) + np.float32(1e-8)
         p[i] -= rate * mean_scale * mean[i] / root
         d_p[i] = _ZERO
+
+
+@jit
+def train(
+    texts: Any, batch_size: Any, features: Any, offsets: Any, labels: Any, weights: Any,
+    network: Any, state: Any, rates: Any, key: Any,
+) -> Any:  # fmt: skip
+    """Take one step a batch of ``texts``, in their order; return the mean loss, weighted, float64.
+
+    rates : Rates; both fall linearly, to 0 after ``rates.steps_all`` steps.
+    """
+    loss = 0.0
+    n_weights, n_hidden, n_out = network.W1.size, network.b1.size, network.W2.size
+    cuts = (0, n_weights, n_weights + n_hidden, n_weights + n_hidden + n_out, network.layers.size)
+    for start in range(0, texts.size, batch_size):
+        batch = texts[start : start + batch_size]
+        mean, met = add_gradients(
+            batch, features, offsets, labels, weights, network, state, rates.smoothing, rates.drop,
+            key,
+        )  # fmt: skip
+        loss += mean * np.float64(batch.size)
+        left = np.float32(1.0 - state.steps[0] / rates.steps_all)
+        state.steps[0] += 1
+        step_rows(
+            met, state.rows, state.d_rows, state.slot, network.vectors, state.squares,
+            rates.vectors * left, rates.l2,
+        )  # fmt: skip
+        for i in range(4):
+            part = slice(cuts[i], cuts[i + 1])
+            step_layer(
+                network.layers[part], state.d_layers[part], state.means[part],
+                state.mean_squares[part], rates.layers * left, state.steps[0],
+                rates.l2 if i % 2 == 0 else _ZERO,
+            )  # fmt: skip
+    return loss / np.float64(texts.size)

@@ -1,4 +1,4 @@
-"""Parameters of the network that reads texts, and its state in training.
+"""Parameters of the network that reads texts.
 
 A text with the features f_1 .. f_n is seen as the weighted mean of their vectors::
 
@@ -11,16 +11,19 @@ chain rule ``dJ/dv_i = a_i / (a_1 + ... + a_n) dJ/dx``.  A text without features
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.classification.bags import Bags
-from wordgrad.classification.text_kernels import forward
+from wordgrad.classification.text_kernels import Array32, NetworkArrays, forward
 from wordgrad.maths import OneHiddenLayer
 
-Array32 = NDArray[np.float32]
+START = np.float32(0.1)
+"""Vectors start uniform on [-START, START)."""
 
 
 @dataclass(frozen=True)
@@ -33,49 +36,79 @@ class TextNetwork:
         One row a feature.
     importance : float32 (R,)
         ``a``, positive.
-    W1, b1, W2, b2 : float32 (D, H), (H,), (H, C), (C,)
+    layers : float32 (P,)
+        W1 ``(D, H)``, b1, W2 ``(H, C)`` and b2, row by row, one after another.
+    hidden_size, n_classes : int
+        H, C.
     """
 
     vectors: Array32
     importance: Array32
-    W1: Array32
-    b1: Array32
-    W2: Array32
-    b2: Array32
+    layers: Array32
+    hidden_size: int
+    n_classes: int
 
     @classmethod
     def initial(
         cls, importance: Array32, vector_size: int, hidden_size: int, n_classes: int, seed: int
     ) -> TextNetwork:
-        """Vectors uniform on [-0.1, 0.1), the layers as ``OneHiddenLayer`` starts them."""
+        """Random vectors, and layers as :class:`~wordgrad.maths.OneHiddenLayer` starts them."""
         rng = np.random.default_rng([seed, 2])
         vectors = rng.random((len(importance), vector_size), np.float32)
         vectors -= np.float32(0.5)
-        vectors *= np.float32(0.2)
-        layers = OneHiddenLayer(vector_size, hidden_size, n_classes, seed=seed)
-        parts = (layers.W1, layers.b1, layers.W2, layers.b2)
-        return cls(vectors, importance, *(part.astype(np.float32) for part in parts))
+        vectors *= 2 * START
+        layers = OneHiddenLayer(vector_size, hidden_size, n_classes, seed=seed).pack()
+        return cls(vectors, importance, layers.astype(np.float32), hidden_size, n_classes)
 
-    def layers(self) -> tuple[Array32, Array32, Array32, Array32]:
-        """W1, b1, W2, b2."""
-        return self.W1, self.b1, self.W2, self.b2
+    @classmethod
+    def of(cls, tensors: Mapping[str, NDArray[Any]]) -> TextNetwork:
+        """Network with the arrays that :meth:`tensors` names; their shapes fit each other."""
+        layers = np.concatenate([tensors[name].ravel() for name in ("W1", "b1", "W2", "b2")])
+        hidden_size, n_classes = tensors["W2"].shape
+        return cls(tensors["vectors"], tensors["importance"], layers, hidden_size, n_classes)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return all arrays by name: vectors, importance, W1, b1, W2, b2."""
+        arrays = self.arrays()._asdict()
+        del arrays["layers"]
+        return arrays
+
+    def arrays(self) -> NetworkArrays:
+        """Return what kernels take: the same memory."""
+        return NetworkArrays(self.vectors, self.importance, self.layers, *self.parts(self.layers))
+
+    def parts(self, flat: Array32) -> list[Array32]:
+        """Views of W1, b1, W2, b2 in an array that is laid out as ``layers``."""
+        size, hidden, classes = self.vectors.shape[1], self.hidden_size, self.n_classes
+        shapes = [(size, hidden), (hidden,), (hidden, classes), (classes,)]
+        cuts = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
+        return [
+            part.reshape(shape) for part, shape in zip(np.split(flat, cuts), shapes, strict=True)
+        ]
 
     def copy(self) -> TextNetwork:
         """Return a network whose parameters no longer change with this one's."""
-        arrays = (self.vectors, self.importance, *self.layers())
-        return TextNetwork(*(array.copy() for array in arrays))
+        return TextNetwork(
+            self.vectors.copy(),
+            self.importance,
+            self.layers.copy(),
+            self.hidden_size,
+            self.n_classes,
+        )
+
+    def take(self, other: TextNetwork) -> None:
+        """Overwrite the parameters with those of another network of the same sizes."""
+        self.vectors[:] = other.vectors
+        self.layers[:] = other.layers
 
     def inputs_and_logits(self, bags: Bags) -> tuple[Array32, Array32]:
         """Inputs x ``(N, D)`` and logits ``(N, C)`` of every text."""
         x = np.zeros((len(bags), self.vectors.shape[1]), np.float32)
-        logits = np.zeros((len(bags), len(self.b2)), np.float32)
-        forward(
-            bags.features, bags.offsets, self.vectors, self.importance, *self.layers(), x, logits
-        )
+        logits = np.zeros((len(bags), self.n_classes), np.float32)
+        forward(bags.features, bags.offsets, self.arrays(), x, logits)
         return x, logits
 
     def exact_layers(self) -> OneHiddenLayer:
         """Return the layers as the float64 network of the mathematics."""
-        n_inputs, n_hidden = self.W1.shape
-        hidden = OneHiddenLayer(n_inputs, n_hidden, len(self.b2))
-        return hidden.unpack(np.concatenate([part.ravel() for part in self.layers()]))
+        hidden = OneHiddenLayer(self.vectors.shape[1], self.hidden_size, self.n_classes)
+        return hidden.unpack(self.layers)

@@ -1,4 +1,4 @@
-"""Epochs over bags of features: shuffles, batches, learning rate, validation, history."""
+"""Epochs over bags of features: shuffles, learning rate, validation, history."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.bags import Bags
-from wordgrad.classification.text_kernels import add_gradients, step_layer, step_rows
+from wordgrad.classification.examples import LabelledBags
+from wordgrad.classification.text_kernels import Rates, StateArrays, train
 from wordgrad.classification.text_network import TextNetwork
 from wordgrad.errors import TrainingError
 
@@ -23,16 +23,15 @@ class TextTraining:
     Attributes
     ----------
     epochs, batch_size : int
-    learning_rate : float
-        Of the vectors (Adagrad); it falls linearly to 0.
-    layer_rate : float
-        Of the layers (Adam); it falls with it.
+    learning_rate, layer_rate : float
+        Of the vectors (Adagrad) and of the layers (Adam); both fall linearly to 0.
     l2 : float
-        Of vectors and weights, biases left alone.
-    drop : float
+        Of vectors and weights; biases are left alone.
+    dropout : float
         Share of a text's features that a step leaves out.
     smoothing : float
-        Of the labels.
+        Share of the target that all classes divide among them.
+    train_vectors : bool
     patience : int
         Epochs without a lower validation loss before training stops.
     seed : int
@@ -43,7 +42,7 @@ class TextTraining:
     learning_rate: float
     layer_rate: float
     l2: float
-    drop: float
+    dropout: float
     smoothing: float
     train_vectors: bool
     patience: int
@@ -59,7 +58,7 @@ class ClassifierProgress:
     epoch, epochs : int
         Epochs done, and their number.
     loss : float
-        Mean loss a text, in nats.
+        Mean loss a text, in nats, over the epoch's steps.
     validation_loss, validation_accuracy : float or None
     learning_rate : float
         At the epoch's end.
@@ -76,15 +75,6 @@ class ClassifierProgress:
     seconds: float
 
 
-@dataclass(frozen=True)
-class LabelledBags:
-    """Texts, their classes as int64 (N,), and what each counts as float32 (N,), mean 1."""
-
-    bags: Bags
-    labels: NDArray[np.int64]
-    weights: NDArray[np.float32]
-
-
 class TextTrainer:
     """Trains a network in place.
 
@@ -92,6 +82,8 @@ class TextTrainer:
     ----------
     network : TextNetwork
     settings : TextTraining
+    examples : LabelledBags
+        The texts to train on.
     progress : callable, optional
         Receives a :class:`ClassifierProgress` after every epoch.
     """
@@ -100,22 +92,26 @@ class TextTrainer:
         self,
         network: TextNetwork,
         settings: TextTraining,
+        examples: LabelledBags,
         progress: Callable[[Any], None] | None = None,
     ) -> None:
         self.network = network
         self.settings = settings
+        self.examples = examples
         self.history: list[ClassifierProgress] = []
         self._progress = progress
-        self._layers = [part.reshape(-1) for part in network.layers()]
-        self._d_layers = [np.zeros_like(part) for part in network.layers()]
-        self._moments = [(np.zeros_like(p), np.zeros_like(p)) for p in self._layers]
-        self._squares = np.zeros(len(network.vectors), np.float32)
-        self._slot = np.full(len(network.vectors), -1, np.int32)
-        self._rows = np.zeros(0, np.int32)
-        self._d_rows = np.zeros((0, network.vectors.shape[1]), np.float32)
-        self._steps = 0
+        self._state = _new_state(network)
+        batches = -(-len(examples.labels) // settings.batch_size)
+        self._rates = Rates(
+            np.float32(settings.learning_rate if settings.train_vectors else 0),
+            np.float32(settings.layer_rate),
+            np.float32(settings.l2),
+            np.float32(settings.smoothing),
+            np.float32(settings.dropout),
+            batches * settings.epochs,
+        )
 
-    def run(self, train: LabelledBags, held: LabelledBags | None = None) -> None:
+    def run(self, held: LabelledBags | None = None) -> None:
         """Train for all epochs, or until the loss on ``held`` stops falling.
 
         Raises
@@ -123,92 +119,98 @@ class TextTrainer:
         TrainingError
             If the loss is no longer a number.
         """
-        settings = self.settings
-        random = np.random.default_rng([settings.seed, 3])
-        batches = -(-len(train.labels) // settings.batch_size)
+        random = np.random.default_rng([self.settings.seed, 3])
         best: tuple[float, int, TextNetwork | None] = (np.inf, 0, None)
-        for epoch in range(settings.epochs):
+        for epoch in range(self.settings.epochs):
             begin = time.perf_counter()
-            loss = self._epoch(train, random, batches * settings.epochs)
+            order = random.permutation(len(self.examples.labels)).astype(np.int64)
+            loss = self.apply(order, key=int(random.integers(2**63)))
             seconds = time.perf_counter() - begin
+            self._check(loss)
             checked = None if held is None else evaluate(self.network, held)
-            self._report(epoch, loss, checked, seconds)
+            self._report(loss, checked, seconds)
             if checked is not None:
                 if checked[0] < best[0]:
                     best = (checked[0], epoch, self.network.copy())
-                elif epoch - best[1] >= settings.patience:
+                elif epoch - best[1] >= self.settings.patience:
                     break
         if best[2] is not None:
-            copy_into(self.network, best[2])
+            self.network.take(best[2])
 
-    def apply_batch(
-        self, train: LabelledBags, texts: NDArray[np.int64], rate: float, key: int = 0
-    ) -> float:
-        """Take one step on the mean loss of ``texts``; return that loss.
+    def apply(self, texts: NDArray[np.int64], key: int = 0) -> float:
+        """Take one step a batch of ``texts``; return the mean loss, each before its step.
 
         Parameters
         ----------
         texts : int64 (B,)
-        rate : float
-            What both learning rates are multiplied by.
+            Numbers of texts, in the order of training.
         key : int
             Of the features that are dropped.
         """
-        settings, network, bags = self.settings, self.network, train.bags
-        self._make_room(int((bags.offsets[texts + 1] - bags.offsets[texts]).sum()))
-        loss, met = add_gradients(
-            texts, train.weights[texts] / np.float32(len(texts)), bags.features, bags.offsets,
-            train.labels, network.vectors, network.importance, *network.layers(), *self._d_layers,
-            self._slot, self._rows, self._d_rows, np.float32(settings.smoothing),
-            np.float32(settings.drop), np.uint64(key),
-        )  # fmt: skip
-        vector_rate = settings.learning_rate * rate if settings.train_vectors else 0.0
-        step_rows(
-            met, self._rows, self._d_rows, self._slot, network.vectors, self._squares,
-            np.float32(vector_rate), np.float32(settings.l2 if settings.train_vectors else 0),
-        )  # fmt: skip
-        self._steps += 1
-        for i, (p, d_p) in enumerate(zip(self._layers, self._d_layers, strict=True)):
-            l2 = settings.l2 if i % 2 == 0 else 0.0
-            step_layer(
-                p, d_p.reshape(-1), *self._moments[i], np.float32(settings.layer_rate * rate),
-                self._steps, np.float32(l2),
-            )  # fmt: skip
-        return float(loss)
-
-    def _epoch(self, train: LabelledBags, random: np.random.Generator, steps: int) -> float:
-        order = random.permutation(len(train.labels)).astype(np.int64)
-        key = int(random.integers(2**63))
+        bags = self.examples.bags
+        sizes = np.concatenate([[0], np.cumsum(np.diff(bags.offsets)[texts])])
         size = self.settings.batch_size
-        total = 0.0
-        for start in range(0, len(order), size):
-            texts = order[start : start + size]
-            rate = 1.0 - self._steps / steps
-            total += len(texts) * self.apply_batch(train, texts, rate, key)
-        loss = total / len(order)
-        if not np.isfinite(loss):
+        edges = np.minimum(np.arange(0, len(texts) + size, size), len(texts))
+        self._make_room(int(np.diff(sizes[edges]).max(initial=0)))
+        return float(
+            train(
+                texts, size, bags.features, bags.offsets, self.examples.labels,
+                self.examples.weights, self.network.arrays(), self._state, self._rates,
+                np.uint64(key),
+            )
+        )  # fmt: skip
+
+    def _make_room(self, features: int) -> None:
+        state = self._state
+        if len(state.rows) < features:
+            room = features + features // 4
+            self._state = state._replace(
+                rows=np.zeros(room, np.int32),
+                d_rows=np.zeros((room, state.d_rows.shape[1]), np.float32),
+            )
+
+    def _check(self, loss: float) -> None:
+        if not np.isfinite(loss) or not np.isfinite(self.network.layers).all():
             raise TrainingError(
                 f"Training diverged in epoch {len(self.history) + 1} (the loss is {loss}); use a "
                 f"lower learning_rate than {self.settings.learning_rate:g}."
             )
-        self._rate = self.settings.learning_rate * (1.0 - self._steps / steps)
-        return loss
 
-    def _make_room(self, features: int) -> None:
-        if len(self._rows) < features:
-            self._rows = np.zeros(2 * features, np.int32)
-            self._d_rows = np.zeros((2 * features, self._d_rows.shape[1]), np.float32)
-
-    def _report(
-        self, epoch: int, loss: float, checked: tuple[float, float] | None, seconds: float
-    ) -> None:
+    def _report(self, loss: float, checked: tuple[float, float] | None, seconds: float) -> None:
         validation_loss, accuracy = checked if checked is not None else (None, None)
+        left = 1.0 - int(self._state.steps[0]) / self._rates.steps_all
         record = ClassifierProgress(
-            epoch + 1, self.settings.epochs, loss, validation_loss, accuracy, self._rate, seconds
+            len(self.history) + 1,
+            self.settings.epochs,
+            loss,
+            validation_loss,
+            accuracy,
+            self.settings.learning_rate * left,
+            seconds,
         )
         self.history.append(record)
         if self._progress is not None:
             self._progress(record)
+
+
+def _new_state(network: TextNetwork) -> StateArrays:
+    rows, size = network.vectors.shape
+    d_layers = np.zeros_like(network.layers)
+    d_W1, d_b1, d_W2, d_b2 = network.parts(d_layers)
+    return StateArrays(
+        squares=np.zeros(rows, np.float32),
+        slot=np.full(rows, -1, np.int32),
+        rows=np.zeros(0, np.int32),
+        d_rows=np.zeros((0, size), np.float32),
+        d_layers=d_layers,
+        d_W1=d_W1,
+        d_b1=d_b1,
+        d_W2=d_W2,
+        d_b2=d_b2,
+        means=np.zeros_like(d_layers),
+        mean_squares=np.zeros_like(d_layers),
+        steps=np.zeros(1, np.int64),
+    )
 
 
 def evaluate(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
@@ -219,10 +221,3 @@ def evaluate(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
     losses = np.log(np.exp(logits).sum(axis=1)) - right
     hits = logits.argmax(axis=1) == held.labels
     return float(np.average(losses, weights=held.weights)), float(hits.mean())
-
-
-def copy_into(network: TextNetwork, other: TextNetwork) -> None:
-    """Overwrite a network's parameters with those of another of the same sizes."""
-    network.vectors[:] = other.vectors
-    for mine, its in zip(network.layers(), other.layers(), strict=True):
-        mine[:] = its

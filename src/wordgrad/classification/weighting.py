@@ -18,35 +18,27 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.bags import Bags
+from wordgrad.classification.examples import LabelledBags
 
 SMOOTHING = 1.0
 LEAST = 1e-3
 """No feature's weight is less, as a share of the mean: its vector would never be learned."""
 
 
-def divergences(
-    bags: Bags,
-    labels: NDArray[np.intp],
-    weights: NDArray[np.float64],
-    n_features: int,
-    n_classes: int,
-) -> NDArray[np.float32]:
+def divergences(examples: LabelledBags, n_features: int, n_classes: int) -> NDArray[np.float32]:
     """Weight of every feature, mean 1.
 
     Parameters
     ----------
-    bags : Bags
+    examples : LabelledBags
         The training texts.
-    labels : int (N,)
-        Their classes, 0 to ``n_classes - 1``.
-    weights : float64 (N,)
-        What each text counts.
+    n_features, n_classes : int
 
     Returns
     -------
     float32 (n_features,)
     """
+    bags, labels, weights = examples.bags, examples.labels, examples.weights
     texts = np.repeat(np.arange(len(bags)), np.diff(bags.offsets))
     # A text counts once for a feature, however often it holds it.
     pairs = np.unique(texts * np.int64(n_features) + bags.features)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import train_test_split
 
-from wordgrad.classification.bags import Bags, Features, tokenise
-from wordgrad.classification.dense_network import softmax_rows
-from wordgrad.classification.explaining import contributions
-from wordgrad.classification.model_file import read_model, write_model
+from wordgrad.classification.bags import Features, Tokens, tokenise
+from wordgrad.classification.examples import (
+    LabelledBags,
+    class_codes,
+    example_weights,
+    held_out,
+)
+from wordgrad.classification.starting import start_from
+from wordgrad.classification.text_model import TextModel
 from wordgrad.classification.text_network import TextNetwork
-from wordgrad.classification.text_trainer import LabelledBags, TextTrainer, TextTraining
+from wordgrad.classification.text_trainer import TextTrainer, TextTraining
 from wordgrad.classification.weighting import divergences
 from wordgrad.errors import InputError, ParameterError, check_int, check_real
 from wordgrad.vectors.word_vectors import WordVectors
-
-_SAVED = ("lowercase", "pattern", "ngrams", "buckets", "min_count")
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -167,53 +170,42 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             A hyper-parameter is out of range; or the lengths differ; or there are fewer than two
             classes, or as many as texts.
         InputError
-            No text has a token.
+            No text has a token that counts, or ``vectors`` have none of the words.
         TrainingError
             The loss is no longer a number.
         """
         self._check_parameters()
         texts = _as_texts(texts)
-        codes = self._classes_of(labels, len(texts))
-        weights = self._weights(sample_weight, codes)
+        classes, codes = class_codes(labels, len(texts))
+        weights = example_weights(sample_weight, self.class_weight, classes, codes)
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
-        if len(tokens.ids) == 0:
-            raise InputError(
-                f"The texts hold no token ({len(texts)} were given); check that they are not empty."
-            )
-        self._features = Features.learn(
-            tokens, min_count=self.min_count, ngrams=self.ngrams, buckets=self.buckets
-        )
-        if len(self._features) == 0:
-            raise InputError(
-                f"No word reaches min_count={self.min_count} in {len(tokens.ids)} tokens; use a "
-                "lower one."
-            )
-        bags = self._features.bags(tokens)
+        features = self._learn_features(tokens, len(texts))
+        bags = features.bags(tokens)
+        train, held = LabelledBags.of(bags, codes, weights), None
+        if self.early_stopping:
+            parts = held_out(train.labels, self.validation_fraction, self.seed)
+            train, held = (train.take(part) for part in parts)
+        importance = divergences(train, len(features), len(classes))
+        network = self._first_network(features, importance, len(classes))
+        trainer = TextTrainer(network, self._training(), train, self.progress)
+        trainer.run(held)
+        self.classes_ = classes
+        self.vocabulary_ = tuple(features.words)
         self.texts_empty_, self.tokens_, self.tokens_unknown_ = (
             bags.empty,
             bags.tokens,
             bags.unknown,
         )
-        self.vocabulary_ = tuple(self._features.words)
-        train, held = self._split(bags, codes, weights)
-        importance = divergences(
-            train.bags,
-            train.labels,
-            train.weights.astype(np.float64),
-            len(self._features),
-            len(self.classes_),
-        )
-        self._network = self._first_network(importance)
-        trainer = TextTrainer(self._network, self._training(), self.progress)
-        trainer.run(train, held)
-        self.history_ = [vars(record) | {} for record in trainer.history]
+        self.history_ = [asdict(record) for record in trainer.history]
         self.n_iter_ = len(self.history_)
+        self._model = TextModel(features, network, self.pattern, self.lowercase)
         return self
 
     def _check_parameters(self) -> None:
-        for name in ("vector_size", "hidden_size", "epochs", "batch_size", "ngrams", "buckets"):
-            check_int(name, getattr(self, name), minimum=1)
-        for name in ("min_count", "patience"):
+        for name in (
+            "vector_size", "hidden_size", "epochs", "batch_size", "ngrams", "buckets", "min_count",
+            "patience",
+        ):  # fmt: skip
             check_int(name, getattr(self, name), minimum=1)
         if self.workers is not None:
             check_int("workers", self.workers, minimum=1)
@@ -223,13 +215,29 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in ("dropout", "smoothing", "validation_fraction"):
             value = check_real(name, getattr(self, name), minimum=0.0, maximum=1.0)
             if value == 1 or (value == 0 and name == "validation_fraction"):
-                raise ParameterError(f"{name} must be a number below 1, got {value:g}.")
+                least = "in (0, 1)" if name == "validation_fraction" else "in [0, 1)"
+                raise ParameterError(f"{name} must be a finite number {least}, got {value:g}.")
         for name in ("lowercase", "train_vectors", "early_stopping"):
-            if not isinstance(getattr(self, name), bool):
-                value = getattr(self, name)
+            value = getattr(self, name)
+            if not isinstance(value, bool):
                 raise ParameterError(f"{name} must be True or False, got {value!r}.")
         if self.progress is not None and not callable(self.progress):
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
+
+    def _learn_features(self, tokens: Tokens, n_texts: int) -> Features:
+        if len(tokens.ids) == 0:
+            raise InputError(
+                f"The texts hold no token ({n_texts} were given); check that they are not empty."
+            )
+        features = Features.learn(
+            tokens, min_count=self.min_count, ngrams=self.ngrams, buckets=self.buckets
+        )
+        if len(features.words) == 0:
+            raise InputError(
+                f"No word reaches min_count={self.min_count} in {len(tokens.ids)} tokens; use a "
+                "lower one."
+            )
+        return features
 
     def _training(self) -> TextTraining:
         return TextTraining(
@@ -238,111 +246,26 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             learning_rate=self.learning_rate,
             layer_rate=self.learning_rate / 5,
             l2=self.l2,
-            drop=self.dropout,
+            dropout=self.dropout,
             smoothing=self.smoothing,
             train_vectors=self.train_vectors,
             patience=self.patience,
             seed=self.seed,
         )
 
-    def _classes_of(self, labels: ArrayLike, n_texts: int) -> NDArray[np.int64]:
-        given = np.asarray(labels)
-        if given.ndim != 1 or len(given) != n_texts:
-            raise ParameterError(
-                f"labels must be one for each of the {n_texts} texts, got the shape {given.shape}."
-            )
-        if given.dtype.kind not in "USOiub":
-            raise ParameterError(f"labels must be strings or integers, got {given.dtype}.")
-        try:
-            self.classes_, codes = np.unique(given, return_inverse=True)
-        except TypeError as error:
-            raise ParameterError("labels must be all strings or all integers.") from error
-        if len(self.classes_) < 2:
-            raise ParameterError(
-                f"labels must hold at least two classes, got one class, {given.tolist()[0]!r}; "
-                "there is nothing to tell apart."
-                if n_texts
-                else "texts must hold at least one text, got none."
-            )
-        if len(self.classes_) == n_texts and n_texts > 2:
-            raise ParameterError(
-                f"labels must repeat, got {n_texts} classes for {n_texts} texts; is it the right "
-                "column?"
-            )
-        return codes.astype(np.int64)
-
-    def _weights(
-        self, sample_weight: ArrayLike | None, codes: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        n = len(codes)
-        weights = np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
-            raise ParameterError(
-                f"sample_weight must be {n} finite numbers >= 0, one a text, got the shape "
-                f"{weights.shape}."
-            )
-        totals = np.bincount(codes, weights, minlength=len(self.classes_))
-        if (totals == 0).any():
-            missing = self.classes_[int(np.argmin(totals))]
-            raise ParameterError(
-                f"sample_weight must leave every class a text, got none for {missing!r}."
-            )
-        if self.class_weight == "balanced":
-            weights = weights * (totals.mean() / totals)[codes]
-        if self.class_weight is None or self.class_weight == "balanced":
-            return weights
-        if not isinstance(self.class_weight, dict):
-            raise ParameterError(
-                f"class_weight must be a dict, 'balanced' or None, got {self.class_weight!r}."
-            )
-        factors = [
-            check_real("class_weight", self.class_weight.get(label, 1.0), minimum=0.0)
-            for label in self.classes_.tolist()
-        ]
-        scaled: NDArray[np.float64] = weights * np.array(factors)[codes]
-        return scaled
-
-    def _split(
-        self, bags: Bags, codes: NDArray[np.int64], weights: NDArray[np.float64]
-    ) -> tuple[LabelledBags, LabelledBags | None]:
-        kept = np.flatnonzero(weights > 0)
-        if not self.early_stopping:
-            return _labelled(bags, codes, weights, kept), None
-        room = int(np.ceil(self.validation_fraction * len(kept)))
-        counts = np.bincount(codes[kept], minlength=len(self.classes_))
-        if len(kept) - room < len(counts):
-            raise ParameterError(
-                f"early_stopping must leave a text a class to train on, got {len(kept)} texts of "
-                f"{len(counts)} classes; give more, or early_stopping=False."
-            )
-        stratify = codes[kept] if counts.min() >= 2 and room >= len(counts) else None
-        train, held = train_test_split(
-            kept, test_size=room, stratify=stratify, random_state=self.seed
-        )
-        return (_labelled(bags, codes, weights, part) for part in (train, held))  # type: ignore[return-value]
-
-    def _first_network(self, importance: NDArray[np.float32]) -> TextNetwork:
+    def _first_network(
+        self, features: Features, importance: NDArray[np.float32], n_classes: int
+    ) -> TextNetwork:
         vectors = self.vectors
         if vectors is not None and not isinstance(vectors, WordVectors):
             from wordgrad.vectors.formats import load
 
             vectors = load(vectors)
         size = self.vector_size if vectors is None else vectors.matrix.shape[1]
-        network = TextNetwork.initial(
-            importance, size, self.hidden_size, len(self.classes_), self.seed
-        )
+        network = TextNetwork.initial(importance, size, self.hidden_size, n_classes, self.seed)
         self.words_with_vectors_ = 0
         if vectors is not None:
-            rows = [i for i, word in enumerate(self._features.words) if word in vectors]
-            if not rows:
-                raise InputError(
-                    "vectors hold none of the words of the texts; check that lowercase and pattern "
-                    "are those the vectors were trained with."
-                )
-            self.words_with_vectors_ = len(rows)
-            given = np.stack([vectors[self._features.words[i]] for i in rows])
-            given = given * (0.1 / np.sqrt((given**2).mean()))
-            network.vectors[rows] = given
+            self.words_with_vectors_ = start_from(network, features.words, vectors)
         return network
 
     # ---------------------------------------------------------------- asking
@@ -354,8 +277,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         float64 (N, C)
         """
-        bags = self._bags(texts)
-        return softmax_rows(self._network.inputs_and_logits(bags)[1].astype(np.float64))
+        model = self._trained()
+        return model.probabilities(model.bags(_as_texts(texts)))
 
     def predict(self, texts: Sequence[str]) -> NDArray[Any]:
         """Most probable label of every text."""
@@ -367,7 +290,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         r"""How far each token pushed towards a label.
 
         The gradient of the label's log odds for x (from :math:`dJ/dx`; see
-        :func:`wordgrad.classification.explaining.contributions`) times what the token adds to x:
+        :func:`~wordgrad.classification.explaining.contributions`) times what the token adds to x:
         its own vector, and an equal part of every n-gram it is in.  An unknown word adds nothing.
 
         Parameters
@@ -386,26 +309,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ParameterError
             If the label is not a class.
         """
-        bags = self._bags([text])
-        if label is None:
-            code = int(self._network.inputs_and_logits(bags)[1][0].argmax())
-        else:
+        model = self._trained()
+        code = None
+        if label is not None:
             found = np.flatnonzero(self.classes_ == label)
             if len(found) == 0:
                 raise ParameterError(
                     f"label must be one of {self.classes_.tolist()}, got {label!r}."
                 )
             code = int(found[0])
-        tokens = tokenise([text], pattern=self.pattern, lowercase=self.lowercase)
-        values = contributions(self._network, self._features, tokens, code)
-        words = [tokens.types[i] for i in tokens.ids.tolist()]
-        return list(zip(words, values.tolist(), strict=True))
+        return model.explain(text, code)
 
-    def _bags(self, texts: Sequence[str]) -> Bags:
-        if not hasattr(self, "_network"):
+    def _trained(self) -> TextModel:
+        if not hasattr(self, "_model"):
             raise NotFittedError("This TextClassifier is not fitted yet; call fit, or load a file.")
-        tokens = tokenise(_as_texts(texts), pattern=self.pattern, lowercase=self.lowercase)
-        return self._features.bags(tokens)
+        return self._model
 
     # ---------------------------------------------------------------- files
 
@@ -417,20 +335,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         OutputError
             See :func:`wordgrad.classification.model_file.write_model`.
         """
-        self._bags([])
-        network = self._network
-        arrays: dict[str, NDArray[Any]] = {
-            "vectors": network.vectors,
-            "importance": network.importance,
-            "W1": network.W1,
-            "b1": network.b1,
-            "W2": network.W2,
-            "b2": network.b2,
-            "hashes": self._features.hashes,
-        }
-        labels = [str(label) for label in self.classes_.tolist()]
-        settings = {name: getattr(self, name) for name in _SAVED} | {"history": self.history_}
-        write_model(path, arrays, self._features.words, labels, settings, overwrite=overwrite)
+        labels = [str(label) for label in self.classes_.tolist()] if self._trained() else []
+        self._trained().save(path, labels, self.history_, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TextClassifier:
@@ -441,21 +347,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError, FormatError
             See :func:`wordgrad.classification.model_file.read_model`.
         """
-        arrays, words, labels, settings = read_model(path)
-        hashes = arrays.pop("hashes")
-        network = TextNetwork(**arrays)
-        model = cls(
-            vector_size=network.vectors.shape[1],
-            hidden_size=len(network.b1),
-            **{name: settings[name] for name in _SAVED},
+        model, labels, history = TextModel.load(path)
+        estimator = cls(
+            vector_size=model.network.vectors.shape[1],
+            hidden_size=model.network.hidden_size,
+            ngrams=model.features.ngrams,
+            buckets=model.features.buckets,
+            lowercase=model.lowercase,
+            pattern=model.pattern,
         )
-        model._network = network
-        model._features = Features(words, hashes, model.ngrams, model.buckets)
-        model.classes_ = np.array(labels)
-        model.vocabulary_ = tuple(words)
-        model.history_ = settings["history"]
-        model.n_iter_ = len(model.history_)
-        return model
+        estimator._model = model
+        estimator.classes_ = np.array(labels)
+        estimator.vocabulary_ = tuple(model.features.words)
+        estimator.history_ = history
+        estimator.n_iter_ = len(history)
+        return estimator
 
 
 def _as_texts(texts: Sequence[str]) -> list[str]:
@@ -464,10 +370,3 @@ def _as_texts(texts: Sequence[str]) -> list[str]:
             "texts must be a sequence of strings, got one string; put it in a list."
         )
     return list(texts)
-
-
-def _labelled(
-    bags: Bags, codes: NDArray[np.int64], weights: NDArray[np.float64], texts: NDArray[np.intp]
-) -> LabelledBags:
-    chosen = weights[texts]
-    return LabelledBags(bags.take(texts), codes[texts], (chosen / chosen.mean()).astype(np.float32))
