@@ -60,7 +60,7 @@ class DenseNetwork:
         logits += self.b2
         return h, logits
 
-    def probabilities(self, X: Floats) -> Floats:
+    def probabilities(self, X: Floats) -> NDArray[np.float64]:
         """Softmax of the logits, float64 so that rows sum to 1 to its rounding."""
         return softmax_rows(self.forward(X)[1].astype(np.float64))
 

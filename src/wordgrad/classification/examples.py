@@ -77,7 +77,7 @@ def example_weights(
     Raises
     ------
     ParameterError
-        If a weight is out of range, or fewer than two classes are left with a weight above 0.
+        If a weight is out of range, or all are 0.
 
     Examples
     --------
@@ -102,13 +102,23 @@ def example_weights(
         raise ParameterError(
             f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}."
         )
-    if (totals * factors > 0).sum() < 2:
-        raise ParameterError(
-            "The weights must leave examples of at least two classes, got one class or none with "
-            "a weight above 0."
-        )
     chosen: NDArray[np.float64] = weights * factors[codes]
+    if not chosen.any():
+        raise ParameterError(
+            "sample_weight and class_weight must leave an example a weight above 0, got zero for "
+            "all of them."
+        )
     return chosen
+
+
+def check_two_classes(weights: NDArray[np.float64], codes: Codes) -> None:
+    """Raise :class:`ParameterError` unless examples of two classes have a weight above 0."""
+    left = len(np.unique(codes[weights > 0]))
+    if left < 2:
+        raise ParameterError(
+            "sample_weight and class_weight must leave examples of at least two classes, got "
+            "one class with a weight above zero."
+        )
 
 
 def _own_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:

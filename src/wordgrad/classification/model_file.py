@@ -16,9 +16,11 @@ A safetensors file (see :mod:`wordgrad.vectors.formats.safetensors_format`) with
 ``label_offsets`` I64 (C + 1)
 ================= ============ ==================================================================
 
-and the metadata ``wordgrad-classifier`` (the version of this layout, "1"), ``settings`` (JSON) and
-``crc32`` (eight hexadecimal digits), a checksum of all tensors and the settings.  Sizes in the file
-are compared with each other before anything is used.  Nothing in it can be executed.
+and one metadata entry, ``wordgrad-classifier``, a JSON object of ``layout`` (the version of this
+layout, "1"), ``settings`` (an object) and ``crc32`` (eight hexadecimal digits), a checksum of all
+tensors and the settings.  It is one entry because the library writes several in any order, and the
+same model should give the same bytes.  Sizes in the file are compared with each other before
+anything is used.  Nothing in it can be executed.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from wordgrad.errors import FormatError, InputError, OutputError
 from wordgrad.files import atomic_write, check_output
 from wordgrad.vectors.words import WordTable
 
+ENTRY = "wordgrad-classifier"
 LAYOUT = "1"
 REMEDY = "train again, or fetch an undamaged copy."
 
@@ -92,8 +95,8 @@ def write_model(
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     tensors["words"], tensors["word_offsets"] = WordTable.from_words(words).packed()
     tensors["labels"], tensors["label_offsets"] = WordTable.from_words(labels).packed()
-    metadata = {"wordgrad-classifier": LAYOUT, "settings": json.dumps(settings)}
-    metadata["crc32"] = _checksum(metadata["settings"], tensors)
+    about = {"layout": LAYOUT, "settings": settings, "crc32": _checksum(settings, tensors)}
+    metadata = {ENTRY: json.dumps(about)}
     with atomic_write(path) as temporary:
         try:
             save_file(tensors, temporary, metadata=metadata)
@@ -120,7 +123,7 @@ def read_model(
     try:
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}
-            _check_layout(file, metadata, set(opened.keys()))
+            about = _about(file, metadata, set(opened.keys()))
             tensors = {name: opened.get_tensor(name) for name in _TENSORS}
     except SafetensorError as error:
         raise FormatError(
@@ -132,33 +135,40 @@ def read_model(
             f"{file} cannot be opened ({error.strerror or error}); check the name and its "
             "permissions."
         ) from error
-    if _checksum(metadata["settings"], tensors) != metadata["crc32"]:
+    if _checksum(about["settings"], tensors) != about["crc32"]:
         raise FormatError(f"{file} is damaged: it fails its checksum; {REMEDY}")
     _check_shapes(file, tensors)
     words, labels = (
         list(WordTable.from_bytes(tensors.pop(data), tensors.pop(offsets), str(file)).words)
         for data, offsets in (("words", "word_offsets"), ("labels", "label_offsets"))
     )
-    return tensors, words, labels, _settings(file, metadata["settings"])
+    return tensors, words, labels, about["settings"]
 
 
-def _check_layout(file: Path, metadata: dict[str, str], names: set[str]) -> None:
-    layout = metadata.get("wordgrad-classifier")
-    if layout is None:
+def _about(file: Path, metadata: dict[str, str], names: set[str]) -> dict[str, Any]:
+    if ENTRY not in metadata:
         what = "word vectors" if "wordgrad" in metadata else "something else"
         raise FormatError(
             f"{file} is a safetensors file of {what}, not of a classifier; name one that "
             "`wordgrad classify train` or TextClassifier.save wrote."
         )
+    try:
+        about = json.loads(metadata[ENTRY])
+        layout, settings, _ = about["layout"], dict(about["settings"]), str(about["crc32"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FormatError(
+            f"{file} is damaged: its metadata are not what wordgrad writes; {REMEDY}"
+        ) from error
     if layout != LAYOUT:
         raise FormatError(
             f"{file} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
             "install a newer version."
         )
-    missing = sorted(set(_TENSORS) - names | {"settings", "crc32"} - set(metadata))
-    if missing or names != set(_TENSORS):
+    if names != set(_TENSORS):
+        missing = sorted(set(_TENSORS) - names)
         what = f"{', '.join(missing)} is missing" if missing else "it holds unknown tensors"
         raise FormatError(f"{file} is damaged: {what}; {REMEDY}")
+    return {"settings": settings, "crc32": about["crc32"]}
 
 
 def _check_shapes(file: Path, tensors: Tensors) -> None:
@@ -185,24 +195,17 @@ def _check_shapes(file: Path, tensors: Tensors) -> None:
                 f"{file} is damaged: {name} has the shape {tensors[name].shape}, where the other "
                 f"sizes ask for {shape}; {REMEDY}"
             )
-    if not all(np.isfinite(tensors[name]).all() for name in ("vectors", "importance", "W1", "W2")):
+    floats = (name for name, (dtype, _) in _TENSORS.items() if dtype == "float32")
+    if not all(np.isfinite(tensors[name]).all() for name in floats):
         raise FormatError(f"{file} is damaged: it holds numbers that are not finite; {REMEDY}")
+    if (tensors["importance"] <= 0).any():
+        raise FormatError(f"{file} is damaged: importance must be positive; {REMEDY}")
     if (np.diff(tensors["hashes"]) <= 0).any():
         raise FormatError(f"{file} is damaged: its hashes do not rise; {REMEDY}")
 
 
-def _settings(file: Path, text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{file} is damaged: its settings are not JSON; {REMEDY}") from error
-    if not isinstance(found, dict):
-        raise FormatError(f"{file} is damaged: its settings are not a JSON object; {REMEDY}")
-    return found
-
-
-def _checksum(settings: str, tensors: Tensors) -> str:
-    value = zlib.crc32(settings.encode())
+def _checksum(settings: dict[str, Any], tensors: Tensors) -> str:
+    value = zlib.crc32(json.dumps(settings, sort_keys=True).encode())
     for name in sorted(tensors):
         value = zlib.crc32(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode(), value)
         value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)

@@ -67,7 +67,8 @@ class TextModel:
             "lowercase": self.lowercase,
             "ngrams": self.features.ngrams,
             "buckets": self.features.buckets,
-            "history": history,
+            # Without seconds: the same training gives the same file.
+            "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
         }
         arrays = self.network.tensors() | {"hashes": self.features.hashes}
         write_model(path, arrays, self.features.words, labels, settings, overwrite=overwrite)

@@ -7,18 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wordgrad.classification.dense_network import DenseNetwork, Floats
-from wordgrad.classification.optimisers import OPTIMISERS, make_optimiser
-from wordgrad.errors import ParameterError, TrainingError, check_choice, check_int, check_real
+from wordgrad.classification.dense_trainer import DenseTrainer, DenseTraining, Rows
+from wordgrad.classification.examples import check_two_classes, example_weights, held_out
+from wordgrad.classification.optimisers import OPTIMISERS
+from wordgrad.errors import ParameterError, check_choice, check_int, check_real, check_share
 
 
 class OneHiddenLayerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -137,29 +133,19 @@ class OneHiddenLayerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         TrainingError
             The loss is no longer a number.
         """
-        self._check_parameters()
+        settings = self._settings()
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
         check_classification_targets(y)
-        weights = self._weights(X, sample_weight)
-        X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        self.classes_ = self._checked_classes(unique_labels(y))
-        labels = np.searchsorted(self.classes_, y)
-        self._start(X.dtype)
-        held: tuple[Any, ...] | None = None
+        self.classes_ = _at_least_two(unique_labels(y))
+        rows = self._rows(X, y, sample_weight)
+        check_two_classes(rows.weights, rows.labels)
+        rows, held = rows.with_weight(), None
         if self.early_stopping:
-            X, labels, weights, held = self._hold_out(X, labels, weights)
-        weights = weights * self._class_weights(y)[labels]
-        best = _Best(self.patience)
-        for _ in range(self.epochs):
-            self._epoch(X, labels, weights)
-            if held is not None:
-                loss = float(np.average(self._network.losses(*held[:2]), weights=held[2]))
-                self.validation_loss_curve_.append(loss)
-                if best.is_over(loss, self._network.parameters):
-                    break
-        if best.parameters is not None:
-            self._network.parameters[:] = best.parameters
-        return self
+            parts = held_out(rows.labels, self.validation_fraction, self.seed)
+            rows, held = (rows.take(part) for part in parts)
+        self._start(X.dtype, settings)
+        self.validation_loss_curve_ = self._trainer.run(rows, held, self.epochs, self.patience)
+        return self._finish()
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -178,135 +164,79 @@ class OneHiddenLayerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         ParameterError, ValueError, TrainingError
             As in :meth:`fit`; also if a label is not among ``classes``.
         """
-        self._check_parameters()
-        first = not hasattr(self, "_network")
+        settings = self._settings()
+        if self.class_weight == "balanced":
+            raise ParameterError(
+                "class_weight must not be 'balanced' in partial_fit, which sees a part of the "
+                "examples; give a dict of weights."
+            )
+        first = not hasattr(self, "_trainer")
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=first)
         check_classification_targets(y)
-        if first:
-            if classes is None:
-                raise ParameterError(
-                    "classes must be given at the first call of partial_fit, got None; name all "
-                    "labels that will come."
-                )
-            self.classes_ = self._checked_classes(unique_labels(classes))
-            self._start(X.dtype)
-        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
-            raise ParameterError(
-                f"classes must be those of the first call, {self.classes_.tolist()}, got "
-                f"{unique_labels(classes).tolist()}; leave classes out."
-            )
+        self._take_classes(classes, first)
         new = np.setdiff1d(y, self.classes_)
         if new.size:
             raise ParameterError(
                 f"y must hold labels among the classes {self.classes_.tolist()}, got "
                 f"{new.tolist()[0]!r}; name all labels at the first call of partial_fit."
             )
-        weights = self._weights(X, sample_weight)
-        if self.class_weight == "balanced":
-            raise ParameterError(
-                "class_weight must not be 'balanced' in partial_fit, which sees a part of the "
-                "examples; give a dict of weights."
-            )
-        labels = np.searchsorted(self.classes_, y)
-        weights = weights * self._class_weights(y)[labels]
-        X = X.astype(self._network.parameters.dtype, copy=False)
-        kept = weights > 0
-        self._epoch(X[kept], labels[kept], weights[kept])
-        return self
+        if first:
+            self._start(X.dtype, settings)
+        self._trainer.settings = settings
+        X = X.astype(self._trainer.network.parameters.dtype, copy=False)
+        rows = self._rows(X, y, sample_weight).with_weight()
+        self._trainer.epoch(rows)
+        return self._finish()
 
-    def _check_parameters(self) -> None:
+    def _settings(self) -> DenseTraining:
         check_int("hidden_size", self.hidden_size, minimum=1)
         check_real("learning_rate", self.learning_rate, above=0.0)
         check_choice("optimizer", self.optimizer, OPTIMISERS)
-        momentum = check_real("momentum", self.momentum, minimum=0.0, maximum=1.0)
-        dropout = check_real("dropout", self.dropout, minimum=0.0, maximum=1.0)
-        for name, value in (("momentum", momentum), ("dropout", dropout)):
-            if value == 1:
-                raise ParameterError(f"{name} must be a finite number in [0, 1), got 1.")
         check_real("l2", self.l2, minimum=0.0)
-        check_int("epochs", self.epochs, minimum=1)
-        check_int("batch_size", self.batch_size, minimum=1)
-        check_int("patience", self.patience, minimum=1)
-        check_int("seed", self.seed, minimum=0)
-        fraction = check_real("validation_fraction", self.validation_fraction, above=0.0)
-        if fraction >= 1:
-            raise ParameterError(
-                f"validation_fraction must be a number in (0, 1), got {fraction:g}."
-            )
-
-    def _weights(self, X: Floats, sample_weight: Any) -> Floats:
-        weights: Floats = _check_sample_weight(
-            sample_weight, X, dtype=X.dtype, ensure_non_negative=True
+        check_share("momentum", self.momentum)
+        check_share("dropout", self.dropout)
+        check_share("validation_fraction", self.validation_fraction, above=0.0)
+        for name in ("epochs", "batch_size", "patience"):
+            check_int(name, getattr(self, name), minimum=1)
+        return DenseTraining(
+            self.optimizer,
+            self.learning_rate,
+            self.momentum,
+            self.l2,
+            self.dropout,
+            self.batch_size,
+            check_int("seed", self.seed, minimum=0),
         )
-        if not weights.any():
-            raise ParameterError("sample_weight must have a number above 0, got zeros alone.")
-        return weights
 
-    def _checked_classes(self, classes: NDArray[Any]) -> NDArray[Any]:
-        if len(classes) < 2:
+    def _take_classes(self, classes: Any, first: bool) -> None:
+        if first:
+            if classes is None:
+                raise ParameterError(
+                    "classes must be given at the first call of partial_fit, got None; name all "
+                    "labels that will come."
+                )
+            self.classes_ = _at_least_two(unique_labels(classes))
+        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
             raise ParameterError(
-                f"y must hold at least two classes, got one class, {classes.tolist()[0]!r}; "
-                "there is nothing to tell apart."
+                f"classes must be those of the first call, {self.classes_.tolist()}, got "
+                f"{unique_labels(classes).tolist()}; leave classes out."
             )
-        return classes
 
-    def _class_weights(self, y: NDArray[Any]) -> Floats:
-        weights: Floats = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
-        return weights
+    def _rows(self, X: Floats, y: NDArray[Any], sample_weight: Any) -> Rows:
+        labels = np.searchsorted(self.classes_, y).astype(np.int64)
+        weights = example_weights(sample_weight, self.class_weight, self.classes_, labels)
+        return Rows(X, labels, weights)
 
-    def _start(self, dtype: Any) -> None:
-        self._network = DenseNetwork(
+    def _start(self, dtype: Any, settings: DenseTraining) -> None:
+        network = DenseNetwork(
             self.n_features_in_, self.hidden_size, len(self.classes_), dtype=dtype, seed=self.seed
         )
-        self._optimiser = make_optimiser(self.optimizer, self._network.parameters, self.momentum)
-        self._random = np.random.default_rng([self.seed, 1])
-        self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] = []
-        self.n_iter_ = 0
+        self._trainer = DenseTrainer(network, settings)
 
-    def _hold_out(self, X: Floats, labels: Any, weights: Floats) -> Any:
-        counts = np.bincount(labels)
-        room = min(int(np.ceil(self.validation_fraction * len(labels))), len(labels) - 1)
-        stratify = labels if counts.min() >= 2 and room >= len(counts) else None
-        if len(labels) - room < len(counts):
-            raise ParameterError(
-                f"early_stopping must leave an example a class to train on, got {len(labels)} "
-                f"examples of {len(counts)} classes; give more, or early_stopping=False."
-            )
-        train, held = train_test_split(
-            np.arange(len(labels)), test_size=room, stratify=stratify, random_state=self.seed
-        )
-        return X[train], labels[train], weights[train], (X[held], labels[held], weights[held])
-
-    def _epoch(self, X: Floats, labels: NDArray[np.intp], weights: Floats) -> None:
-        network, size = self._network, min(self.batch_size, len(X))
-        share = (weights / weights.mean()).astype(X.dtype)
-        order = self._random.permutation(len(X)) if size < len(X) else np.arange(len(X))
-        loss = 0.0
-        for start in range(0, len(X), size):
-            rows = order[start : start + size]
-            loss += len(rows) * self._step(X[rows], labels[rows], share[rows] / len(rows))
-        loss /= len(X)
-        if not np.isfinite(loss) or not np.isfinite(network.parameters).all():
-            raise TrainingError(
-                f"Training diverged in epoch {self.n_iter_ + 1} (the loss is {loss}); use a lower "
-                f"learning_rate than {self.learning_rate:g}, or scale the features."
-            )
-        self.loss_curve_.append(loss)
-        self.n_iter_ += 1
-
-    def _step(self, X: Floats, labels: NDArray[np.intp], weights: Floats) -> float:
-        network = self._network
-        mask = None
-        if self.dropout:
-            kept = self._random.random((len(X), self.hidden_size)) >= self.dropout
-            mask = (kept / (1 - self.dropout)).astype(X.dtype)
-        loss = network.backward(X, labels, weights, mask)
-        if self.l2:
-            network.d_W1 += self.l2 * network.W1
-            network.d_W2 += self.l2 * network.W2
-        self._optimiser.step(network.parameters, network.gradient, self.learning_rate)
-        return loss
+    def _finish(self) -> OneHiddenLayerClassifier:
+        self.loss_curve_ = list(self._trainer.loss_curve)
+        self.n_iter_ = len(self.loss_curve_)
+        return self
 
     # ---------------------------------------------------------------- asking
 
@@ -323,7 +253,8 @@ class OneHiddenLayerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return softmax_rows_of(self._network, X)
+        network = self._trainer.network
+        return network.probabilities(X.astype(network.parameters.dtype, copy=False))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class of every row."""
@@ -332,22 +263,10 @@ class OneHiddenLayerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         return labels
 
 
-def softmax_rows_of(network: DenseNetwork, X: Floats) -> NDArray[np.float64]:
-    """Probabilities, in the network's own number type up to the logits."""
-    return network.probabilities(X.astype(network.parameters.dtype, copy=False))  # type: ignore[return-value]
-
-
-class _Best:
-    """The parameters of the lowest loss so far, and how long ago they were."""
-
-    def __init__(self, patience: int) -> None:
-        self._patience = patience
-        self._loss = np.inf
-        self._waited = 0
-        self.parameters: Floats | None = None
-
-    def is_over(self, loss: float, parameters: Floats) -> bool:
-        self._waited += 1
-        if loss < self._loss:
-            self._loss, self._waited, self.parameters = loss, 0, parameters.copy()
-        return self._waited >= self._patience
+def _at_least_two(classes: NDArray[Any]) -> NDArray[Any]:
+    if len(classes) < 2:
+        raise ParameterError(
+            f"y must hold at least two classes, got one class, {classes.tolist()[0]!r}; "
+            "there is nothing to tell apart."
+        )
+    return classes

@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from wordgrad.classification.bags import Features, Tokens, tokenise
 from wordgrad.classification.examples import (
     LabelledBags,
+    check_two_classes,
     class_codes,
     example_weights,
     held_out,
@@ -24,7 +25,7 @@ from wordgrad.classification.text_model import TextModel
 from wordgrad.classification.text_network import TextNetwork
 from wordgrad.classification.text_trainer import TextTrainer, TextTraining
 from wordgrad.classification.weighting import divergences
-from wordgrad.errors import InputError, ParameterError, check_int, check_real
+from wordgrad.errors import InputError, ParameterError, check_int, check_real, check_share
 from wordgrad.vectors.word_vectors import WordVectors
 
 
@@ -178,6 +179,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = _as_texts(texts)
         classes, codes = class_codes(labels, len(texts))
         weights = example_weights(sample_weight, self.class_weight, classes, codes)
+        check_two_classes(weights, codes)
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
         features = self._learn_features(tokens, len(texts))
         bags = features.bags(tokens)
@@ -212,11 +214,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_int("seed", self.seed, minimum=0)
         check_real("learning_rate", self.learning_rate, above=0.0)
         check_real("l2", self.l2, minimum=0.0)
-        for name in ("dropout", "smoothing", "validation_fraction"):
-            value = check_real(name, getattr(self, name), minimum=0.0, maximum=1.0)
-            if value == 1 or (value == 0 and name == "validation_fraction"):
-                least = "in (0, 1)" if name == "validation_fraction" else "in [0, 1)"
-                raise ParameterError(f"{name} must be a finite number {least}, got {value:g}.")
+        check_share("dropout", self.dropout)
+        check_share("smoothing", self.smoothing)
+        check_share("validation_fraction", self.validation_fraction, above=0.0)
         for name in ("lowercase", "train_vectors", "early_stopping"):
             value = getattr(self, name)
             if not isinstance(value, bool):
