@@ -11,18 +11,22 @@ from wordgrad.classification.bags import Bags
 from wordgrad.classification.examples import LabelledBags
 from wordgrad.classification.text_kernels import random_share
 from wordgrad.classification.text_network import TextNetwork
-from wordgrad.classification.text_trainer import TextTrainer, TextTraining
+from wordgrad.classification.text_trainer import TextTrainer
+from wordgrad.classification.text_training import TextTraining
 from wordgrad.maths import assert_gradients
 
 SETTINGS = TextTraining(
+    vector_size=1,
+    hidden_size=1,
     epochs=1,
     batch_size=1000,
     learning_rate=0.1,
-    layer_rate=0.01,
     l2=0.0,
     dropout=0.0,
     smoothing=0.0,
     train_vectors=True,
+    early_stopping=False,
+    validation_fraction=0.1,
     patience=1,
     seed=1,
 )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.classification.ngrams import count_ngrams, hash_ngrams
-from wordgrad.errors import ParameterError
+from wordgrad.errors import InputError, ParameterError
 from wordgrad.text.tokens import EMPTY, END, TextBlock, Tokenizer
 
 UNKNOWN = -1
@@ -165,10 +165,26 @@ class Features:
         ngrams: int,
         buckets: int,
     ) -> Features:
-        """Choose the words that occur at least ``min_count`` times, and every n-gram's hash."""
+        """Choose the words that occur at least ``min_count`` times, and every n-gram's hash.
+
+        Raises
+        ------
+        InputError
+            If there is no token, or none that occurs often enough.
+        """
+        if len(tokens.ids) == 0:
+            raise InputError(
+                f"The texts hold no token ({len(tokens.offsets) - 1} were given); check that they "
+                "are not empty."
+            )
         counts = np.bincount(tokens.ids, minlength=len(tokens.types))
         order = np.argsort(-counts, kind="stable")
         words = [tokens.types[i] for i in order[counts[order] >= min_count].tolist()]
+        if not words:
+            raise InputError(
+                f"No word reaches min_count={min_count} in {len(tokens.ids)} tokens; use "
+                f"min_count={int(counts.max())} or less."
+            )
         features = cls(words, np.zeros(0, np.int64), ngrams, buckets)
         if ngrams < 2:
             return features

@@ -13,40 +13,8 @@ from numpy.typing import NDArray
 from wordgrad.classification.examples import LabelledBags
 from wordgrad.classification.text_kernels import Rates, StateArrays, train
 from wordgrad.classification.text_network import TextNetwork
+from wordgrad.classification.text_training import TextTraining
 from wordgrad.errors import TrainingError
-
-
-@dataclass(frozen=True)
-class TextTraining:
-    """Settings of a training, checked by whoever makes them.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    learning_rate, layer_rate : float
-        Of the vectors (Adagrad) and of the layers (Adam); both fall linearly to 0.
-    l2 : float
-        Of vectors and weights; biases are left alone.
-    dropout : float
-        Share of a text's features that a step leaves out.
-    smoothing : float
-        Share of the target that all classes divide among them.
-    train_vectors : bool
-    patience : int
-        Epochs without a lower validation loss before training stops.
-    seed : int
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    layer_rate: float
-    l2: float
-    dropout: float
-    smoothing: float
-    train_vectors: bool
-    patience: int
-    seed: int
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ class OneHiddenLayerClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         check_classification_targets(y)
         self.classes_ = _at_least_two(unique_labels(y))
         rows = self._rows(X, y, sample_weight)
-        check_two_classes(rows.weights, rows.labels)
+        check_two_classes(np.asarray(rows.weights, np.float64), rows.labels)
         rows, held = rows.with_weight(), None
         if self.early_stopping:
             parts = held_out(rows.labels, self.validation_fraction, self.seed)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
-from wordgrad.classification.bags import Features, Tokens, tokenise
+from wordgrad.classification.bags import Features, tokenise
 from wordgrad.classification.examples import (
     LabelledBags,
     check_two_classes,
@@ -23,9 +23,10 @@ from wordgrad.classification.examples import (
 from wordgrad.classification.starting import start_from
 from wordgrad.classification.text_model import TextModel
 from wordgrad.classification.text_network import TextNetwork
-from wordgrad.classification.text_trainer import TextTrainer, TextTraining
+from wordgrad.classification.text_trainer import TextTrainer
+from wordgrad.classification.text_training import TextTraining
 from wordgrad.classification.weighting import divergences
-from wordgrad.errors import InputError, ParameterError, check_int, check_real, check_share
+from wordgrad.errors import ParameterError, check_int
 from wordgrad.vectors.word_vectors import WordVectors
 
 
@@ -175,13 +176,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         TrainingError
             The loss is no longer a number.
         """
-        self._check_parameters()
+        settings = self._training()
         texts = _as_texts(texts)
         classes, codes = class_codes(labels, len(texts))
         weights = example_weights(sample_weight, self.class_weight, classes, codes)
         check_two_classes(weights, codes)
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
-        features = self._learn_features(tokens, len(texts))
+        features = Features.learn(
+            tokens, min_count=self.min_count, ngrams=self.ngrams, buckets=self.buckets
+        )
         bags = features.bags(tokens)
         train, held = LabelledBags.of(bags, codes, weights), None
         if self.early_stopping:
@@ -189,7 +192,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             train, held = (train.take(part) for part in parts)
         importance = divergences(train, len(features), len(classes))
         network = self._first_network(features, importance, len(classes))
-        trainer = TextTrainer(network, self._training(), train, self.progress)
+        trainer = TextTrainer(network, settings, train, self.progress)
         trainer.run(held)
         self.classes_ = classes
         self.vocabulary_ = tuple(features.words)
@@ -203,55 +206,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._model = TextModel(features, network, self.pattern, self.lowercase)
         return self
 
-    def _check_parameters(self) -> None:
-        for name in (
-            "vector_size", "hidden_size", "epochs", "batch_size", "ngrams", "buckets", "min_count",
-            "patience",
-        ):  # fmt: skip
+    def _training(self) -> TextTraining:
+        for name in ("ngrams", "buckets", "min_count"):
             check_int(name, getattr(self, name), minimum=1)
         if self.workers is not None:
             check_int("workers", self.workers, minimum=1)
-        check_int("seed", self.seed, minimum=0)
-        check_real("learning_rate", self.learning_rate, above=0.0)
-        check_real("l2", self.l2, minimum=0.0)
-        check_share("dropout", self.dropout)
-        check_share("smoothing", self.smoothing)
-        check_share("validation_fraction", self.validation_fraction, above=0.0)
-        for name in ("lowercase", "train_vectors", "early_stopping"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise ParameterError(f"{name} must be True or False, got {value!r}.")
+        if not isinstance(self.lowercase, bool):
+            raise ParameterError(f"lowercase must be True or False, got {self.lowercase!r}.")
         if self.progress is not None and not callable(self.progress):
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
-
-    def _learn_features(self, tokens: Tokens, n_texts: int) -> Features:
-        if len(tokens.ids) == 0:
-            raise InputError(
-                f"The texts hold no token ({n_texts} were given); check that they are not empty."
-            )
-        features = Features.learn(
-            tokens, min_count=self.min_count, ngrams=self.ngrams, buckets=self.buckets
-        )
-        if len(features.words) == 0:
-            raise InputError(
-                f"No word reaches min_count={self.min_count} in {len(tokens.ids)} tokens; use a "
-                "lower one."
-            )
-        return features
-
-    def _training(self) -> TextTraining:
-        return TextTraining(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            layer_rate=self.learning_rate / 5,
-            l2=self.l2,
-            dropout=self.dropout,
-            smoothing=self.smoothing,
-            train_vectors=self.train_vectors,
-            patience=self.patience,
-            seed=self.seed,
-        )
+        names = TextTraining.__dataclass_fields__
+        return TextTraining(**{name: getattr(self, name) for name in names})
 
     def _first_network(
         self, features: Features, importance: NDArray[np.float32], n_classes: int
