@@ -166,7 +166,8 @@ def goals(tables: Record, speeds: Record, rates: Record) -> Record:
         found["equal accuracy"][name] = {"measured": ratio, "goal": wanted, "passed": passed}
     diverged = sum(value is None for one in rates.values() for value in one.values())
     tried = sum(map(len, rates.values()))
-    found["divergence"] = {"measured": diverged, "of": tried, "passed": tried > 0 and not diverged}
+    passed = diverged == 0 if tried else None
+    found["divergence"] = {"measured": diverged, "of": tried, "passed": passed}
     return found
 
 

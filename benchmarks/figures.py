@@ -13,12 +13,24 @@ import re
 import sys
 from collections.abc import Callable
 
+from classification_figures import (
+    classification,
+    classification_effects,
+    classification_goals,
+    classification_rates,
+)
 from goals import goals
 from query_figures import queries
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 
 DOCUMENTS = tuple(
-    ROOT / name for name in ("README.md", "docs/performance.md", "docs/from-gensim.md")
+    ROOT / name
+    for name in (
+        "README.md",
+        "docs/performance.md",
+        "docs/from-gensim.md",
+        "docs/classification.md",
+    )
 )
 _MARKED = re.compile(
     r"(?P<start><!-- figures:(?P<name>[\w-]+):start -->\n)"
@@ -198,6 +210,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         kernels,
         machine,
         queries,
+        classification,
+        classification_goals,
+        classification_rates,
+        classification_effects,
     )
 }
 
