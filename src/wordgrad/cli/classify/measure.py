@@ -47,11 +47,11 @@ def measure(
     printed = json_output is not None and str(json_output) == "-"
     if json_output is not None and not printed:
         check_output(json_output, overwrite=overwrite)
-    read = read_data(data, form, label_column, text_column, errors)
     from wordgrad.estimators.classification_report import score_predictions
     from wordgrad.estimators.text_classifier import TextClassifier
 
     classifier = TextClassifier.load(model)
+    read = read_data(data, form, label_column, text_column, errors)
     predicted = [str(label) for label in classifier.predict(read.texts)]
     report = score_predictions([str(one) for one in classifier.classes_], read.labels, predicted)
     _tell_unknown(report)
