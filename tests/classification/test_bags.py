@@ -1,11 +1,14 @@
 """Texts as bags of words and n-grams."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.classification.bags import UNKNOWN, Features, tokenise
+from wordgrad.classification.bags import tokenise
+from wordgrad.classification.features import UNKNOWN, Features
 from wordgrad.errors import ParameterError
 
 WORDS = st.sampled_from(["a", "B", "b", "c", "é", "\u00a0", "\n", "d\u2003e", "", "  "])
@@ -52,7 +55,7 @@ def test_what_is_no_text_is_refused(texts, message):
 
 
 def learn(texts, **settings):
-    settings = {"min_count": 1, "ngrams": 2, "buckets": 2**22} | settings
+    settings = {"min_count": 1, "prefix": 0, "ngrams": 2, "buckets": 2**22} | settings
     tokens = tokenise(texts, pattern=None, lowercase=False)
     return Features.learn(tokens, **settings), tokens
 
@@ -73,9 +76,11 @@ def test_features_are_the_words_and_one_row_for_each_different_ngram(texts):
     features, tokens = learn([" ".join(text) for text in texts], ngrams=3)
     bags = features.bags(tokens)
     rows = {}
+    counts = Counter(word for words in texts for word in words)
     for i, words in enumerate(texts):
         found = rows_of(bags, i)
-        expected = [(word,) for word in words] + symbols(words, 2) + symbols(words, 3)
+        common = [word if counts[word] > 1 else "rare" for word in words]
+        expected = [(word,) for word in words] + symbols(common, 2) + symbols(common, 3)
         assert len(found) == len(expected)
         for row, ngram in zip(found, expected, strict=True):
             assert rows.setdefault(ngram, row) == row
@@ -92,19 +97,33 @@ def test_words_are_numbered_by_frequency_and_rare_ones_are_unknown():
 
 
 def test_what_was_not_seen_in_training_adds_nothing():
-    features, _ = learn(["a b", "c"])
+    features, _ = learn(["a b", "c", "a b"])
     bags = features.bags(tokenise(["a b", "z z", "", "b a"], pattern=None, lowercase=False))
     assert len(rows_of(bags, 0)) == 5  # a, b, ^a, ab, b$
-    assert rows_of(bags, 1) == rows_of(bags, 2) == []
+    # Like the only rare word of training, z begins a text and ends one: ^z, z$.
+    assert len(rows_of(bags, 1)) == 2
+    assert rows_of(bags, 2) == []
     assert rows_of(bags, 3) == [features.words.index("b"), features.words.index("a")]
-    assert (bags.unknown, bags.empty) == (2, 2)
+    assert (bags.unknown, bags.empty) == (2, 1)
+
+
+def test_long_words_share_their_beginnings_even_if_unknown():
+    features, _ = learn(["hopeful hope", "hopeless hoping"], ngrams=1, prefix=4)
+    assert features.beginnings == ["hope", "hopi"]
+    texts = ["hopeful", "hope", "hoped", "hop", "hopping"]
+    bags = features.bags(tokenise(texts, pattern=None, lowercase=False))
+    hope = len(features.words)
+    assert rows_of(bags, 0) == [features.words.index("hopeful"), hope]
+    assert rows_of(bags, 1) == [features.words.index("hope")]
+    assert rows_of(bags, 2) == [hope]
+    assert rows_of(bags, 3) == rows_of(bags, 4) == []
 
 
 def test_ngrams_share_a_row_when_buckets_are_few():
-    features, tokens = learn(["a b c d e f g"], buckets=3)
+    features, tokens = learn(["a b c d e f g g f e d c b a"], buckets=3)
     assert features.hashes.tolist() == sorted(set(features.hashes.tolist()))
     assert set(features.hashes.tolist()) <= {0, 1, 2}
-    assert len(features.bags(tokens).features) == 7 + 8
+    assert len(features.bags(tokens).features) == 14 + 15
 
 
 def test_without_ngrams_there_are_words_alone():
@@ -114,7 +133,7 @@ def test_without_ngrams_there_are_words_alone():
 
 
 def test_ngrams_of_a_text_tell_their_places():
-    features, _ = learn(["a b c"], ngrams=3)
+    features, _ = learn(["a b c"] * 2, ngrams=3)
     ids = np.array([0, 1, 2], np.int32)
     places = [(first, n) for first, n, _ in features.ngrams_of(ids)]
     assert places == [(-1, 2), (0, 2), (1, 2), (2, 2), (-1, 3), (0, 3), (1, 3)]

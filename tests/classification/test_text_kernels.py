@@ -11,13 +11,14 @@ from wordgrad.classification.bags import Bags
 from wordgrad.classification.examples import LabelledBags
 from wordgrad.classification.text_kernels import random_share
 from wordgrad.classification.text_network import TextNetwork
-from wordgrad.classification.text_trainer import TextTrainer
+from wordgrad.classification.text_trainer import Member
 from wordgrad.classification.text_training import TextTraining
 from wordgrad.maths import assert_gradients
 
 SETTINGS = TextTraining(
     vector_size=1,
     hidden_size=1,
+    members=1,
     epochs=1,
     batch_size=1000,
     learning_rate=0.1,
@@ -67,7 +68,7 @@ def exact_step(network, examples, smoothing=0.0, kept=None):
             if kept is None or kept[f]:
                 mixing[i, bags.features[f]] += network.importance[bags.features[f]]
     sums = mixing.sum(axis=1, keepdims=True)
-    mixing /= np.where(sums > 0, sums, 1)
+    mixing /= np.sqrt(np.where(sums > 0, sums, 1))
     layers = network.exact_layers()
     targets = np.eye(network.n_classes)[examples.labels]
     targets = (1 - smoothing) * targets + smoothing / network.n_classes
@@ -89,7 +90,7 @@ def close(found, expected):
 def stepped(network, examples, key=0, **changes):
     """Loss, and the parameters before and after one step on all texts."""
     before = network.copy()
-    trainer = TextTrainer(network, replace(SETTINGS, **changes), examples)
+    trainer = Member(network, replace(SETTINGS, **changes), examples)
     loss = trainer.apply(np.arange(len(examples.labels)), key)
     return loss, before, trainer
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.bags import UNKNOWN, Features, Tokens
+from wordgrad.classification.bags import Tokens
+from wordgrad.classification.features import UNKNOWN, Features
 from wordgrad.classification.text_network import TextNetwork
 from wordgrad.maths import OneHiddenLayer
 
@@ -19,9 +20,9 @@ def contributions(
     odds, :math:`\log \hat y / (1 - \hat y)`: y is the label and q the distribution of the other
     classes.  (:math:`-dJ(y)/dx` alone, the gradient of :math:`\log \hat y`, is g times
     :math:`1 - \hat y`: it vanishes where the network is sure.)  Both come from
-    :class:`wordgrad.maths.OneHiddenLayer`.  Feature f adds :math:`a_f v_f / \sum a` to x; its
-    product with g is shared equally among the tokens of the feature (the edges of a text, which are
-    symbols of n-grams, leave their part to the words).
+    :class:`wordgrad.maths.OneHiddenLayer`.  Feature f adds
+    :math:`a_f v_f / \sqrt{\sum a}` to x; its product with g is shared equally among the tokens of
+    the feature (the edges of a text, which are symbols of n-grams, leave their part to the words).
 
     Returns
     -------
@@ -31,14 +32,14 @@ def contributions(
     bags = features.bags(tokens)
     x, _ = network.inputs_and_logits(bags)
     d_x = _log_odds_gradient(network.exact_layers(), x.astype(np.float64), label)
-    total = float(network.importance[bags.features].astype(np.float64).sum())
     values = np.zeros(len(tokens.ids))
+    total = float(network.importance[bags.features].astype(np.float64).sum())
     if total == 0:
         return values
-    pushes = network.importance * (network.vectors.astype(np.float64) @ d_x) / total
+    pushes = network.importance * (network.vectors.astype(np.float64) @ d_x) / np.sqrt(total)
     ids = features.word_ids(tokens)
-    known = ids != UNKNOWN
-    values[known] += pushes[ids[known]]
+    for rows in (ids, features.beginning_rows(tokens)):
+        values[rows != UNKNOWN] += pushes[rows[rows != UNKNOWN]]
     for first, n, row in features.ngrams_of(ids):
         inside = slice(max(first, 0), min(first + n, len(ids)))
         values[inside] += pushes[row] / (inside.stop - inside.start)

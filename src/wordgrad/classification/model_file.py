@@ -5,13 +5,14 @@ Layout
 A safetensors file (see :mod:`wordgrad.vectors.formats.safetensors_format`) with the tensors
 
 ================= ============ ==================================================================
-``vectors``       F32 (R, D)   one row a feature: words first, then n-grams
+``vectors``       F32 (R, D)   one row a feature: words, beginnings of words, n-grams
 ``importance``    F32 (R)      what each feature counts
 ``W1``, ``b1``    F32          (D, H), (H)
 ``W2``, ``b2``    F32          (H, C), (C)
-``hashes``        I64 (R - V)  rising hashes of the n-grams
+``hashes``        I64 (G)      rising hashes of the n-grams
 ``words``         U8           the vocabulary in UTF-8, one word after another
 ``word_offsets``  I64 (V + 1)  word ``i`` is ``words[word_offsets[i]:word_offsets[i + 1]]``
+``beginnings``    U8           beginnings of words, likewise, with ``beginning_offsets``
 ``labels``        U8           the classes in UTF-8, one after another
 ``label_offsets`` I64 (C + 1)
 ================= ============ ==================================================================
@@ -56,16 +57,23 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
     "hashes": ("int64", 1),
     "words": ("uint8", 1),
     "word_offsets": ("int64", 1),
+    "beginnings": ("uint8", 1),
+    "beginning_offsets": ("int64", 1),
     "labels": ("uint8", 1),
     "label_offsets": ("int64", 1),
+}
+
+_STRINGS = {
+    "words": "word_offsets",
+    "beginnings": "beginning_offsets",
+    "labels": "label_offsets",
 }
 
 
 def write_model(
     path: str | os.PathLike[str],
     arrays: Tensors,
-    words: list[str],
-    labels: list[str],
+    strings: dict[str, list[str]],
     settings: dict[str, Any],
     *,
     overwrite: bool,
@@ -76,8 +84,9 @@ def write_model(
     ----------
     path : path
     arrays : dict of arrays
-        Those of the table above but words and labels.
-    words, labels : list of str
+        Those of the table above but those of ``strings``.
+    strings : dict of list of str
+        Words, beginnings, labels.
     settings : dict
         What JSON can hold.
 
@@ -93,8 +102,8 @@ def write_model(
         )
     check_output(path, overwrite=overwrite)
     tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    tensors["words"], tensors["word_offsets"] = WordTable.from_words(words).packed()
-    tensors["labels"], tensors["label_offsets"] = WordTable.from_words(labels).packed()
+    for name, offsets in _STRINGS.items():
+        tensors[name], tensors[offsets] = WordTable.from_words(strings[name]).packed()
     about = {"layout": LAYOUT, "settings": settings, "crc32": _checksum(settings, tensors)}
     metadata = {ENTRY: json.dumps(about)}
     with atomic_write(path) as temporary:
@@ -107,8 +116,8 @@ def write_model(
 
 def read_model(
     path: str | os.PathLike[str],
-) -> tuple[Tensors, list[str], list[str], dict[str, Any]]:
-    """Arrays, words, labels and settings of a file that :func:`write_model` made.
+) -> tuple[Tensors, dict[str, list[str]], dict[str, Any]]:
+    """Arrays, strings and settings of a file that :func:`write_model` made.
 
     Raises
     ------
@@ -138,11 +147,11 @@ def read_model(
     if _checksum(about["settings"], tensors) != about["crc32"]:
         raise FormatError(f"{file} is damaged: it fails its checksum; {REMEDY}")
     _check_shapes(file, tensors)
-    words, labels = (
-        list(WordTable.from_bytes(tensors.pop(data), tensors.pop(offsets), str(file)).words)
-        for data, offsets in (("words", "word_offsets"), ("labels", "label_offsets"))
-    )
-    return tensors, words, labels, about["settings"]
+    strings = {
+        name: list(WordTable.from_bytes(tensors.pop(name), tensors.pop(offsets), str(file)).words)
+        for name, offsets in _STRINGS.items()
+    }
+    return tensors, strings, about["settings"]
 
 
 def _about(file: Path, metadata: dict[str, str], names: set[str]) -> dict[str, Any]:
@@ -187,7 +196,7 @@ def _check_shapes(file: Path, tensors: Tensors) -> None:
         "b1": (hidden,),
         "b2": (classes,),
         "label_offsets": (classes + 1,),
-        "word_offsets": (rows - len(tensors["hashes"]) + 1,),
+        "word_offsets": (rows - len(tensors["hashes"]) - len(tensors["beginning_offsets"]) + 2,),
     }
     for name, shape in expected.items():
         if tensors[name].shape != shape or min(size, hidden) < 1 or classes < 2:

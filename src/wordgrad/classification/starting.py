@@ -1,22 +1,38 @@
-"""Vectors that were learned elsewhere as a start."""
+"""Where training starts: random parameters, or vectors that were learned elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordgrad.classification.text_network import START, TextNetwork
+from wordgrad.classification.text_training import TextTraining
 from wordgrad.errors import InputError
 from wordgrad.vectors.word_vectors import WordVectors
 
 
-def start_from(network: TextNetwork, words: Sequence[str], vectors: WordVectors) -> int:
+def first_networks(
+    settings: TextTraining, importance: NDArray[np.float32], n_classes: int, size: int
+) -> list[TextNetwork]:
+    """Members of the sizes that ``size`` and ``hidden_size`` come to when divided among them."""
+    sizes, hidden = (
+        [len(part) for part in np.array_split(np.arange(total), settings.members)]
+        for total in (size, settings.hidden_size)
+    )
+    return [
+        TextNetwork.initial(importance, D, H, n_classes, settings.seed + 1000 * number)
+        for number, (D, H) in enumerate(zip(sizes, hidden, strict=True))
+    ]
+
+
+def start_from(networks: Sequence[TextNetwork], words: Sequence[str], vectors: WordVectors) -> int:
     """Give words the vectors they have elsewhere; return how many have one.
 
-    They are scaled, all by the same number, to the size that random vectors start with: what was
-    learned elsewhere is how vectors lie to each other, and the learning rate is meant for this
-    size.
+    Members take consecutive parts of them.  They are scaled, all by the same number, to the size
+    that random vectors start with: what was learned elsewhere is how vectors lie to each other, and
+    the learning rate is meant for this size.
 
     Raises
     ------
@@ -33,5 +49,7 @@ def start_from(network: TextNetwork, words: Sequence[str], vectors: WordVectors)
     size = float(np.sqrt((given.astype(np.float64) ** 2).mean()))
     if size > 0:
         given = given * np.float32(START / np.sqrt(3) / size)  # uniform on +-s: rms s / sqrt(3)
-    network.vectors[rows] = given
+    cuts = np.cumsum([network.vectors.shape[1] for network in networks])[:-1]
+    for network, part in zip(networks, np.split(given, cuts, axis=1), strict=True):
+        network.vectors[rows] = part
     return len(rows)

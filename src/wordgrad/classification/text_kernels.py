@@ -94,7 +94,10 @@ def random_share(key: Any, position: Any) -> Any:
 def read_text(
     features: Any, start: Any, stop: Any, vectors: Any, importance: Any, drop: Any, key: Any, x: Any
 ) -> Any:
-    """Set x to the weighted mean of a text's vectors; return 1 / (sum of the weights), or 0."""
+    """Set x to a text's weighted sum of vectors over the root of the weights' sum.
+
+    Return what the sum was multiplied by: 0 for a text without features.
+    """
     x[:] = _ZERO
     total = _ZERO
     for f in range(start, stop):
@@ -105,7 +108,7 @@ def read_text(
         total += a
         for d in range(x.size):
             x[d] += a * row[d]
-    scale = _ONE / total if total > 0 else _ZERO
+    scale = _ONE / np.sqrt(total) if total > 0 else _ZERO
     for d in range(x.size):
         x[d] *= scale
     return scale

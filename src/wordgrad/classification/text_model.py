@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.bags import Bags, Features, tokenise
+from wordgrad.classification.bags import Bags, tokenise
 from wordgrad.classification.dense_network import softmax_rows
 from wordgrad.classification.explaining import contributions
+from wordgrad.classification.features import Features
 from wordgrad.classification.model_file import read_model, write_model
 from wordgrad.classification.text_network import TextNetwork
 from wordgrad.errors import FormatError
@@ -62,35 +63,53 @@ class TextModel:
         overwrite: bool,
     ) -> None:
         """Write to a safetensors file; see :mod:`wordgrad.classification.model_file`."""
+        features = self.features
         settings = {
             "pattern": self.pattern,
             "lowercase": self.lowercase,
-            "ngrams": self.features.ngrams,
-            "buckets": self.features.buckets,
+            "common": features.common,
+            "prefix": features.prefix,
+            "ngrams": features.ngrams,
+            "buckets": features.buckets,
             # Without seconds: the same training gives the same file.
             "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
         }
-        arrays = self.network.tensors() | {"hashes": self.features.hashes}
-        write_model(path, arrays, self.features.words, labels, settings, overwrite=overwrite)
+        arrays = self.network.tensors() | {"hashes": features.hashes}
+        strings = {"words": features.words, "beginnings": features.beginnings, "labels": labels}
+        write_model(path, arrays, strings, settings, overwrite=overwrite)
 
     @classmethod
     def load(
         cls, path: str | os.PathLike[str]
     ) -> tuple[TextModel, list[str], list[dict[str, Any]]]:
         """Model, labels and history of a file that :meth:`save` wrote."""
-        arrays, words, labels, settings = read_model(path)
-        kinds = {"lowercase": bool, "ngrams": int, "buckets": int, "history": list}
-        wrong = [name for name, kind in kinds.items() if not isinstance(settings.get(name), kind)]
-        pattern = settings.get("pattern")
-        if (
-            wrong
-            or not isinstance(pattern, str | None)
-            or min(settings["ngrams"], settings["buckets"]) < 1
-        ):
+        arrays, strings, settings = read_model(path)
+        if not _are_settings(settings):
             raise FormatError(
                 f"{path} is damaged: its settings are not those of a classifier; train again, or "
                 "fetch an undamaged copy."
             )
-        features = Features(words, arrays["hashes"], settings["ngrams"], settings["buckets"])
+        features = Features(
+            strings["words"],
+            settings["common"],
+            strings["beginnings"],
+            settings["prefix"],
+            arrays["hashes"],
+            settings["ngrams"],
+            settings["buckets"],
+        )
         network = TextNetwork.of(arrays)
-        return cls(features, network, pattern, settings["lowercase"]), labels, settings["history"]
+        model = cls(features, network, settings["pattern"], settings["lowercase"])
+        return model, strings["labels"], settings["history"]
+
+
+def _are_settings(found: dict[str, Any]) -> bool:
+    least = {"common": 0, "prefix": 0, "ngrams": 1, "buckets": 1}
+    numbers = all(type(found.get(name)) is int and found[name] >= least[name] for name in least)
+    pattern = found.get("pattern", 0)
+    return (
+        numbers
+        and isinstance(found.get("lowercase"), bool)
+        and (pattern is None or isinstance(pattern, str))
+        and isinstance(found.get("history"), list)
+    )

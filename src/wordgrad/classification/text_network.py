@@ -1,18 +1,21 @@
 """Parameters of the network that reads texts.
 
-A text with the features f_1 .. f_n is seen as the weighted mean of their vectors::
+A text with the features f_1 .. f_n is seen as the weighted sum of their vectors, scaled::
 
-    x = (a_1 v_1 + ... + a_n v_n) / (a_1 + ... + a_n)
+    x = (a_1 v_1 + ... + a_n v_n) / sqrt(a_1 + ... + a_n)
 
 and x goes through the network of :mod:`wordgrad.maths.network`.  ``a`` is fixed before training
 (see :mod:`wordgrad.classification.weighting`), the vectors are learned with the network: by the
-chain rule ``dJ/dv_i = a_i / (a_1 + ... + a_n) dJ/dx``.  A text without features has x = 0.
+chain rule ``dJ/dv_i = a_i / sqrt(a_1 + ... + a_n) dJ/dx``.  A text without features has x = 0.
+
+Between a sum and a mean lies the root: a long text says more than a short one, but not in
+proportion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +70,34 @@ class TextNetwork:
         hidden_size, n_classes = tensors["W2"].shape
         return cls(tensors["vectors"], tensors["importance"], layers, hidden_size, n_classes)
 
+    @classmethod
+    def joined(cls, members: Sequence[TextNetwork]) -> TextNetwork:
+        """One network whose logits are the mean of the members' logits.
+
+        Its vectors and hidden units are the members' side by side, its W1 is block-diagonal, and
+        its W2 and b2 are theirs over their number.  The members share features and importance.
+        """
+        n = len(members)
+        parts = [member.parts(member.layers) for member in members]
+        W1 = np.zeros((sum(len(p[0]) for p in parts), sum(len(p[1]) for p in parts)), np.float32)
+        row = column = 0
+        for block, *_ in parts:
+            W1[row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
+        layers = [
+            W1.ravel(),
+            np.concatenate([b1 for _, b1, _, _ in parts]),
+            np.concatenate([W2 for _, _, W2, _ in parts]).ravel() / np.float32(n),
+            sum(b2 for _, _, _, b2 in parts) / np.float32(n),
+        ]
+        return cls(
+            np.concatenate([member.vectors for member in members], axis=1),
+            members[0].importance,
+            np.concatenate(layers).astype(np.float32),
+            column,
+            members[0].n_classes,
+        )
+
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name: vectors, importance, W1, b1, W2, b2."""
         arrays = self.arrays()._asdict()
@@ -88,18 +119,7 @@ class TextNetwork:
 
     def copy(self) -> TextNetwork:
         """Return a network whose parameters no longer change with this one's."""
-        return TextNetwork(
-            self.vectors.copy(),
-            self.importance,
-            self.layers.copy(),
-            self.hidden_size,
-            self.n_classes,
-        )
-
-    def take(self, other: TextNetwork) -> None:
-        """Overwrite the parameters with those of another network of the same sizes."""
-        self.vectors[:] = other.vectors
-        self.layers[:] = other.layers
+        return replace(self, vectors=self.vectors.copy(), layers=self.layers.copy())
 
     def inputs_and_logits(self, bags: Bags) -> tuple[Array32, Array32]:
         """Inputs x ``(N, D)`` and logits ``(N, C)`` of every text."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,31 +44,27 @@ class ClassifierProgress:
     seconds: float
 
 
-class TextTrainer:
-    """Trains a network in place.
+class Member:
+    """One network, its texts, and its state between epochs.
 
     Parameters
     ----------
     network : TextNetwork
+        Trained in place.
     settings : TextTraining
     examples : LabelledBags
         The texts to train on.
-    progress : callable, optional
-        Receives a :class:`ClassifierProgress` after every epoch.
+    number : int
+        Which member it is: members shuffle differently.
     """
 
     def __init__(
-        self,
-        network: TextNetwork,
-        settings: TextTraining,
-        examples: LabelledBags,
-        progress: Callable[[Any], None] | None = None,
+        self, network: TextNetwork, settings: TextTraining, examples: LabelledBags, number: int = 0
     ) -> None:
         self.network = network
         self.settings = settings
         self.examples = examples
-        self.history: list[ClassifierProgress] = []
-        self._progress = progress
+        self._random = np.random.default_rng([settings.seed, 3, number])
         self._state = _new_state(network)
         batches = -(-len(examples.labels) // settings.batch_size)
         self._rates = Rates(
@@ -79,31 +76,15 @@ class TextTrainer:
             batches * settings.epochs,
         )
 
-    def run(self, held: LabelledBags | None = None) -> None:
-        """Train for all epochs, or until the loss on ``held`` stops falling.
+    @property
+    def share_left(self) -> float:
+        """What the learning rate has left of its start."""
+        return 1.0 - int(self._state.steps[0]) / self._rates.steps_all
 
-        Raises
-        ------
-        TrainingError
-            If the loss is no longer a number.
-        """
-        random = np.random.default_rng([self.settings.seed, 3])
-        best: tuple[float, int, TextNetwork | None] = (np.inf, 0, None)
-        for epoch in range(self.settings.epochs):
-            begin = time.perf_counter()
-            order = random.permutation(len(self.examples.labels)).astype(np.int64)
-            loss = self.apply(order, key=int(random.integers(2**63)))
-            seconds = time.perf_counter() - begin
-            self._check(loss)
-            checked = None if held is None else evaluate(self.network, held)
-            self._report(loss, checked, seconds)
-            if checked is not None:
-                if checked[0] < best[0]:
-                    best = (checked[0], epoch, self.network.copy())
-                elif epoch - best[1] >= self.settings.patience:
-                    break
-        if best[2] is not None:
-            self.network.take(best[2])
+    def epoch(self) -> float:
+        """Go through the texts once, in random order; return the mean loss."""
+        order = self._random.permutation(len(self.examples.labels)).astype(np.int64)
+        return self.apply(order, key=int(self._random.integers(2**63)))
 
     def apply(self, texts: NDArray[np.int64], key: int = 0) -> float:
         """Take one step a batch of ``texts``; return the mean loss, each before its step.
@@ -137,23 +118,84 @@ class TextTrainer:
                 d_rows=np.zeros((room, state.d_rows.shape[1]), np.float32),
             )
 
+
+class TextTrainer:
+    """Trains members side by side, each on its own, and joins them.
+
+    Parameters
+    ----------
+    members : list of Member
+    progress : callable, optional
+        Receives a :class:`ClassifierProgress` after every epoch.
+    workers : int
+        Threads; what is learned does not depend on them.
+
+    Attributes
+    ----------
+    history : list of ClassifierProgress
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        progress: Callable[[Any], None] | None = None,
+        workers: int = 1,
+    ) -> None:
+        self.history: list[ClassifierProgress] = []
+        self._members = members
+        self._progress = progress
+        self._workers = min(workers, len(members))
+
+    def run(self, held: LabelledBags | None = None) -> TextNetwork:
+        """Train for all epochs, or until the loss on ``held`` stops falling; return the best.
+
+        Raises
+        ------
+        TrainingError
+            If the loss is no longer a number.
+        """
+        settings = self._members[0].settings
+        best: tuple[float, int, TextNetwork | None] = (np.inf, 0, None)
+        with ThreadPoolExecutor(self._workers) as pool:
+            for epoch in range(settings.epochs):
+                begin = time.perf_counter()
+                losses = list(pool.map(Member.epoch, self._members))
+                seconds = time.perf_counter() - begin
+                loss = float(np.mean(losses))
+                self._check(loss)
+                joined = None if held is None else self._joined()
+                checked = evaluate(joined, held) if joined is not None and held else (None, None)
+                self._report(loss, checked, seconds)
+                if checked[0] is None:
+                    continue
+                if checked[0] < best[0]:
+                    best = (checked[0], epoch, joined)
+                elif epoch - best[1] >= settings.patience:
+                    break
+        return best[2] if best[2] is not None else self._joined()
+
+    def _joined(self) -> TextNetwork:
+        return TextNetwork.joined([member.network for member in self._members])
+
     def _check(self, loss: float) -> None:
-        if not np.isfinite(loss) or not np.isfinite(self.network.layers).all():
+        layers = [member.network.layers for member in self._members]
+        if not np.isfinite(loss) or not all(np.isfinite(part).all() for part in layers):
+            rate = self._members[0].settings.learning_rate
             raise TrainingError(
-                f"Training diverged in epoch {len(self.history) + 1} (the loss is {loss}); use a "
-                f"lower learning_rate than {self.settings.learning_rate:g}."
+                f"Training diverged in epoch {len(self.history) + 1} (the loss is {loss:g}); use "
+                f"a lower learning_rate than {rate:g}."
             )
 
-    def _report(self, loss: float, checked: tuple[float, float] | None, seconds: float) -> None:
-        validation_loss, accuracy = checked if checked is not None else (None, None)
-        left = 1.0 - int(self._state.steps[0]) / self._rates.steps_all
+    def _report(
+        self, loss: float, checked: tuple[float | None, float | None], seconds: float
+    ) -> None:
+        member = self._members[0]
         record = ClassifierProgress(
             len(self.history) + 1,
-            self.settings.epochs,
+            member.settings.epochs,
             loss,
-            validation_loss,
-            accuracy,
-            self.settings.learning_rate * left,
+            *checked,
+            member.settings.learning_rate * member.share_left,
             seconds,
         )
         self.history.append(record)

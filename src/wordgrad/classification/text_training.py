@@ -14,7 +14,8 @@ class TextTraining:
     Attributes
     ----------
     vector_size, hidden_size : int
-        D, H.
+        D and H, of all members together.
+    members : int
     epochs, batch_size : int
     learning_rate : float
         Of the vectors (Adagrad); it falls linearly to 0.
@@ -39,6 +40,7 @@ class TextTraining:
 
     vector_size: int
     hidden_size: int
+    members: int
     epochs: int
     batch_size: int
     learning_rate: float
@@ -52,8 +54,15 @@ class TextTraining:
     seed: int
 
     def __post_init__(self) -> None:
-        for name in ("vector_size", "hidden_size", "epochs", "batch_size", "patience"):
+        for name in ("members", "epochs", "batch_size", "patience"):
             check_int(name, getattr(self, name), minimum=1)
+        for name in ("vector_size", "hidden_size"):
+            check_int(name, getattr(self, name), minimum=1)
+            if getattr(self, name) < self.members:
+                raise ParameterError(
+                    f"{name} must be at least members={self.members}, which divide it among them, "
+                    f"got {getattr(self, name)}."
+                )
         check_int("seed", self.seed, minimum=0)
         check_real("learning_rate", self.learning_rate, above=0.0)
         check_real("l2", self.l2, minimum=0.0)

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import NotFittedError
 
-from wordgrad.classification.bags import Features, tokenise
+from wordgrad.classification.bags import tokenise
 from wordgrad.classification.examples import (
     LabelledBags,
     check_two_classes,
@@ -20,17 +19,19 @@ from wordgrad.classification.examples import (
     example_weights,
     held_out,
 )
-from wordgrad.classification.starting import start_from
+from wordgrad.classification.features import Features
+from wordgrad.classification.starting import first_networks, start_from
 from wordgrad.classification.text_model import TextModel
 from wordgrad.classification.text_network import TextNetwork
-from wordgrad.classification.text_trainer import TextTrainer
+from wordgrad.classification.text_trainer import Member, TextTrainer
 from wordgrad.classification.text_training import TextTraining
 from wordgrad.classification.weighting import divergences
 from wordgrad.errors import ParameterError, check_int
+from wordgrad.estimators.text_answers import TextAnswers, as_texts
 from wordgrad.vectors.word_vectors import WordVectors
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Texts to labels: mean of word vectors, one sigmoid hidden layer, softmax.
 
     Parameters
@@ -43,6 +44,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     learning_rate : float, default 0.05
         Of the vectors, by Adagrad; the layers learn at a fifth of it by Adam.  Both fall linearly
         to 0.
+    members : int, default 2
+        Networks that learn side by side from different starts and in different order; their sizes
+        add up to ``vector_size`` and ``hidden_size``.  Together they are one network, whose logits
+        are the mean of theirs.
     batch_size : int, default 32
     ngrams : int, default 2
         The longest n-grams of words that are features; 1 for words alone.
@@ -50,6 +55,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         N-grams are told apart by a hash below this number.
     min_count : int, default 1
         Words that occur less often in the training texts are unknown.
+    prefix : int, default 4
+        A word of more letters has its beginning of this length as a feature, too; 0 for none.
     vectors : WordVectors or path, optional
         Where the words' vectors start; words without one start at random.
     train_vectors : bool, default True
@@ -70,7 +77,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     patience : int, default 3
     class_weight : dict, "balanced" or None
     workers : int, optional
-        Threads.
+        Threads; by default one a member, which is the most that are of use.  What is learned does
+        not depend on them: the same seed gives the same bytes.
     seed : int, default 1
     progress : callable, optional
         Receives a :class:`~wordgrad.classification.text_trainer.ClassifierProgress` an epoch.
@@ -111,10 +119,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         epochs: int = 10,
         learning_rate: float = 0.05,
         *,
+        members: int = 2,
         batch_size: int = 32,
         ngrams: int = 2,
         buckets: int = 2**22,
         min_count: int = 1,
+        prefix: int = 4,
         vectors: WordVectors | str | os.PathLike[str] | None = None,
         train_vectors: bool = True,
         lowercase: bool = True,
@@ -134,10 +144,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.hidden_size = hidden_size
         self.epochs = epochs
         self.learning_rate = learning_rate
+        self.members = members
         self.batch_size = batch_size
         self.ngrams = ngrams
         self.buckets = buckets
         self.min_count = min_count
+        self.prefix = prefix
         self.vectors = vectors
         self.train_vectors = train_vectors
         self.lowercase = lowercase
@@ -177,13 +189,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             The loss is no longer a number.
         """
         settings = self._training()
-        texts = _as_texts(texts)
+        texts = as_texts(texts)
         classes, codes = class_codes(labels, len(texts))
         weights = example_weights(sample_weight, self.class_weight, classes, codes)
         check_two_classes(weights, codes)
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
         features = Features.learn(
-            tokens, min_count=self.min_count, ngrams=self.ngrams, buckets=self.buckets
+            tokens,
+            min_count=self.min_count,
+            prefix=self.prefix,
+            ngrams=self.ngrams,
+            buckets=self.buckets,
         )
         bags = features.bags(tokens)
         train, held = LabelledBags.of(bags, codes, weights), None
@@ -191,10 +207,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             parts = held_out(train.labels, self.validation_fraction, self.seed)
             train, held = (train.take(part) for part in parts)
         importance = divergences(train, len(features), len(classes))
-        network = self._first_network(features, importance, len(classes))
-        trainer = TextTrainer(network, settings, train, self.progress)
-        trainer.run(held)
         self.classes_ = classes
+        members = [
+            Member(network, settings, train, number)
+            for number, network in enumerate(self._first_networks(settings, features, importance))
+        ]
+        trainer = TextTrainer(members, self.progress, self.workers or self.members)
+        network = trainer.run(held)
         self.vocabulary_ = tuple(features.words)
         self.texts_empty_, self.tokens_, self.tokens_unknown_ = (
             bags.empty,
@@ -209,6 +228,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _training(self) -> TextTraining:
         for name in ("ngrams", "buckets", "min_count"):
             check_int(name, getattr(self, name), minimum=1)
+        check_int("prefix", self.prefix, minimum=0)
         if self.workers is not None:
             check_int("workers", self.workers, minimum=1)
         if not isinstance(self.lowercase, bool):
@@ -218,90 +238,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = TextTraining.__dataclass_fields__
         return TextTraining(**{name: getattr(self, name) for name in names})
 
-    def _first_network(
-        self, features: Features, importance: NDArray[np.float32], n_classes: int
-    ) -> TextNetwork:
+    def _first_networks(
+        self, settings: TextTraining, features: Features, importance: NDArray[np.float32]
+    ) -> list[TextNetwork]:
         vectors = self.vectors
         if vectors is not None and not isinstance(vectors, WordVectors):
             from wordgrad.vectors.formats import load
 
             vectors = load(vectors)
-        size = self.vector_size if vectors is None else vectors.matrix.shape[1]
-        network = TextNetwork.initial(importance, size, self.hidden_size, n_classes, self.seed)
+        size = settings.vector_size if vectors is None else vectors.matrix.shape[1]
+        networks = first_networks(settings, importance, len(self.classes_), size)
         self.words_with_vectors_ = 0
         if vectors is not None:
-            self.words_with_vectors_ = start_from(network, features.words, vectors)
-        return network
-
-    # ---------------------------------------------------------------- asking
-
-    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probability of every class, in the order of ``classes_``; rows sum to 1.
-
-        Returns
-        -------
-        float64 (N, C)
-        """
-        model = self._trained()
-        return model.probabilities(model.bags(_as_texts(texts)))
-
-    def predict(self, texts: Sequence[str]) -> NDArray[Any]:
-        """Most probable label of every text."""
-        probabilities = self.predict_proba(texts)
-        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
-        return labels
-
-    def explain(self, text: str, label: Any = None) -> list[tuple[str, float]]:
-        r"""How far each token pushed towards a label.
-
-        The gradient of the label's log odds for x (from :math:`dJ/dx`; see
-        :func:`~wordgrad.classification.explaining.contributions`) times what the token adds to x:
-        its own vector, and an equal part of every n-gram it is in.  An unknown word adds nothing.
-
-        Parameters
-        ----------
-        text : str
-        label : a class, optional
-            By default the most probable one.
-
-        Returns
-        -------
-        list of (token, contribution)
-            In the order of the text; positive pushes towards the label.  In nats, to first order.
-
-        Raises
-        ------
-        ParameterError
-            If the label is not a class.
-        """
-        model = self._trained()
-        code = None
-        if label is not None:
-            found = np.flatnonzero(self.classes_ == label)
-            if len(found) == 0:
-                raise ParameterError(
-                    f"label must be one of {self.classes_.tolist()}, got {label!r}."
-                )
-            code = int(found[0])
-        return model.explain(text, code)
-
-    def _trained(self) -> TextModel:
-        if not hasattr(self, "_model"):
-            raise NotFittedError("This TextClassifier is not fitted yet; call fit, or load a file.")
-        return self._model
-
-    # ---------------------------------------------------------------- files
-
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write to one safetensors file; labels are kept as strings.
-
-        Raises
-        ------
-        OutputError
-            See :func:`wordgrad.classification.model_file.write_model`.
-        """
-        labels = [str(label) for label in self.classes_.tolist()] if self._trained() else []
-        self._trained().save(path, labels, self.history_, overwrite=overwrite)
+            self.words_with_vectors_ = start_from(networks, features.words, vectors)
+        return networks
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TextClassifier:
@@ -316,6 +266,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         estimator = cls(
             vector_size=model.network.vectors.shape[1],
             hidden_size=model.network.hidden_size,
+            prefix=model.features.prefix,
             ngrams=model.features.ngrams,
             buckets=model.features.buckets,
             lowercase=model.lowercase,
@@ -327,11 +278,3 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         estimator.history_ = history
         estimator.n_iter_ = len(history)
         return estimator
-
-
-def _as_texts(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise ParameterError(
-            "texts must be a sequence of strings, got one string; put it in a list."
-        )
-    return list(texts)
