@@ -84,6 +84,21 @@ def test_bad_bytes_are_named_or_counted(tmp_path):
     assert texts(path, errors="replace")[-1] == "t\ufffdo"
 
 
+@pytest.mark.parametrize("step", [3, 1 << 16])
+def test_lines_are_counted_across_reads(tmp_path, step):
+    data = b"one two\n" * 400_000 if step > 3 else b"one two\n" * 9
+    path = tmp_path / "a.txt"
+    path.write_bytes(data + b"t\xffo")
+    wanted = f"line {data.count(bytes([10])) + 1}, is not valid UTF-8"
+    with pytest.raises(InputError, match=wanted):
+        texts(path)
+    source = io.TextIOWrapper(io.BufferedReader(Dribble(path.read_bytes(), step)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", source)
+        with pytest.raises(InputError, match=f"standard input, {wanted}"):
+            texts("-")
+
+
 def test_wrong_arguments(tmp_path):
     (tmp_path / "a.txt").write_text("x\n")
     with pytest.raises(ParameterError, match="column is for"):
