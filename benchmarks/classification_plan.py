@@ -27,12 +27,13 @@ RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 EFFECTS: dict[str, Settings] = {
     "words alone": {"ngrams": 1},
     "n-grams up to three words": {"ngrams": 3},
+    "no beginnings of words": {"prefix": 0},
+    "one member": {"members": 1},
+    "four members": {"members": 4},
     "dropout 0.2": {"dropout": 0.2},
     "labels smoothed by 0.1": {"smoothing": 0.1},
     "start from `wiki8` vectors": {"vectors": True},
     "`wiki8` vectors, not trained": {"vectors": True, "train_vectors": False},
-    "16 numbers a vector": {"vector_size": 16},
-    "stopped early": {"early_stopping": True, "epochs": 20},
 }
 """One change each to the default configuration."""
 

@@ -46,6 +46,13 @@ def train(
     hidden_size: Annotated[
         int, typer.Option(help="Units of the hidden layer.", rich_help_panel=NETWORK)
     ] = 32,
+    members: Annotated[
+        int,
+        typer.Option(
+            help="Networks that learn side by side and are averaged; they share the sizes above.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = 2,
     ngrams: Annotated[
         int,
         typer.Option(help="Most words in a row that count together.", rich_help_panel=NETWORK),
@@ -56,6 +63,13 @@ def train(
             help="N-grams are told apart by a hash below this number.", rich_help_panel=NETWORK
         ),
     ] = 2**22,
+    prefix: Annotated[
+        int,
+        typer.Option(
+            help="Longer words count by their beginning of so many letters, too; 0: they do not.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = 4,
     vectors: Annotated[
         Path | None,
         typer.Option(
@@ -120,7 +134,7 @@ def train(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Threads. Default: one for each processor.",
+            help="Threads. Default: one for each member, the most that are of use.",
             rich_help_panel=TRAINING,
             show_default=False,
         ),
@@ -155,8 +169,10 @@ def train(
     settings = {
         "vector_size": vector_size,
         "hidden_size": hidden_size,
+        "members": members,
         "ngrams": ngrams,
         "buckets": buckets,
+        "prefix": prefix,
         "vectors": vectors,
         "train_vectors": train_vectors,
         "epochs": epochs,
