@@ -52,8 +52,8 @@ def main() -> None:
     texts, labels = (list(column) for column in zip(*tested, strict=True))
     right = sum(model.predict(texts) == labels)
     most = max(map(labels.count, SUBJECTS))
-    print(f"{right / len(tested):.1%} of {len(tested)} others right; always the most frequent ")
-    print(f"subject would be {most / len(tested):.1%}")
+    print(f"{right / len(tested):.1%} of {len(tested)} others right", end="; ")
+    print(f"the most frequent subject, said every time, would be: {most / len(tested):.1%}")
 
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "subjects.safetensors")
