@@ -174,10 +174,8 @@ class LabelledBags:
     def of(
         cls, bags: Bags, labels: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> LabelledBags:
-        """Texts whose weights are scaled to the mean 1; those of weight 0 are left out."""
-        kept = np.flatnonzero(weights > 0)
-        chosen = weights[kept] / weights[kept].mean()
-        return cls(bags.take(kept), labels[kept], chosen.astype(np.float32))
+        """Texts whose weights are scaled to the mean 1."""
+        return cls(bags, labels, (weights / weights.mean()).astype(np.float32))
 
     def take(self, texts: NDArray[np.int64]) -> LabelledBags:
         """Some of the texts, in the order given."""

@@ -6,75 +6,18 @@ Design
     A feature that occurs twice in a batch gets one row of the gradient: ``slot`` finds it.
 (b) The layers are small.  Plain loops whose innermost runs over consecutive floats become vector
     instructions; a call of BLAS would cost more than the product.
-(c) Vectors step by Adagrad with one sum of squares a row (Duchi, Hazan and Singer, *Adaptive
-    subgradient methods*, 2011): a rare feature learns much from each text it is in, a step is never
-    longer than the rate times the root of D, and a row that is not in the batch is not touched.
-(d) Which features a text drops is a function of (key, position), by SplitMix64's finaliser: the
+(c) Which features a text drops is a function of (key, position), by SplitMix64's finaliser: the
     backward pass recomputes what the forward pass drew.
+(d) Rows are indexed, ``vectors[row, d]``, never sliced: Numba counts references to a slice.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-Array32 = NDArray[np.float32]
-
-_FAST = {"contract", "reassoc", "nsz"}  # sums in any order; NaN and infinity keep their meaning
-jit = njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
-
-
-class NetworkArrays(NamedTuple):
-    """Parameters; ``W1`` to ``b2`` are views of ``layers``, in this order.
-
-    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
-    """
-
-    vectors: Array32
-    importance: Array32
-    layers: Array32
-    W1: Array32
-    b1: Array32
-    W2: Array32
-    b2: Array32
-
-
-class StateArrays(NamedTuple):
-    """What training keeps beside the parameters.
-
-    squares : float32 (R,), Adagrad's sums.
-    slot : int32 (R,); rows : int32 (F,); d_rows : float32 (F, D), for batches of F features.
-    d_layers, means, mean_squares : float32 as ``layers``: gradients and Adam's averages.
-    steps : int64 (1,), taken so far.
-    """
-
-    squares: Array32
-    slot: NDArray[np.int32]
-    rows: NDArray[np.int32]
-    d_rows: Array32
-    d_layers: Array32
-    d_W1: Array32
-    d_b1: Array32
-    d_W2: Array32
-    d_b2: Array32
-    means: Array32
-    mean_squares: Array32
-    steps: NDArray[np.int64]
-
-
-class Rates(NamedTuple):
-    """Numbers of a training: float32, ``steps_all`` int."""
-
-    vectors: np.float32
-    layers: np.float32
-    l2: np.float32
-    smoothing: np.float32
-    drop: np.float32
-    steps_all: int
-
+from wordgrad.classification.text_steps import jit, step_layer, step_rows
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -103,11 +46,11 @@ def read_text(
     for f in range(start, stop):
         if drop > 0 and random_share(key, f) < drop:
             continue
-        row = vectors[features[f]]
-        a = importance[features[f]]
+        row = features[f]
+        a = importance[row]
         total += a
         for d in range(x.size):
-            x[d] += a * row[d]
+            x[d] += a * vectors[row, d]
     scale = _ONE / np.sqrt(total) if total > 0 else _ZERO
     for d in range(x.size):
         x[d] *= scale
@@ -198,16 +141,15 @@ def add_gradients(
     texts: Any, features: Any, offsets: Any, labels: Any, weights: Any, network: Any, state: Any,
     smoothing: Any, drop: Any, key: Any,
 ) -> Any:  # fmt: skip
-    """Add the gradient of the mean loss of a batch; return the mean and the number of rows met.
+    """Gather the gradient of the mean loss of a batch; return the mean and the number of rows met.
 
     texts : int64 (B,), numbers of texts.
     labels, weights : int64 and float32 (N,), the class of every text and what its loss counts.
     network : NetworkArrays
     state : StateArrays
-        ``slot`` is -1 everywhere; afterwards it is each row's place in ``rows`` and ``d_rows``.
+        ``slot`` is -1 everywhere; afterwards it is each row's place among the rows met.
     """
     x = np.empty(network.W1.shape[0], np.float32)
-    d_x = np.empty_like(x)
     h = np.empty(network.b1.size, np.float32)
     delta_1 = np.empty_like(h)
     logits = np.empty(network.b2.size, np.float32)
@@ -224,63 +166,60 @@ def add_gradients(
         loss += np.float64(weight) * softmax_loss(logits, labels[i], smoothing)
         for c in range(logits.size):
             logits[c] *= weight
+        d_x = state.d_x[k]
         backward_layers(
             x, h, logits, network.W1, network.W2, state.d_W1, state.d_b1, state.d_W2, state.d_b2,
             delta_1, d_x,
         )  # fmt: skip
+        norm = _ZERO
         for d in range(x.size):
             d_x[d] *= scale
-        for f in range(offsets[i], offsets[i + 1]):
-            if drop > 0 and random_share(key, f) < drop:
-                continue
-            feature = features[f]
-            place = state.slot[feature]
-            if place < 0:
-                place = met
-                met += 1
-                state.slot[feature] = place
-                state.rows[place] = feature
-                state.d_rows[place] = _ZERO
-            a = network.importance[feature]
-            d_row = state.d_rows[place]
-            for d in range(d_x.size):
-                d_row[d] += a * d_x[d]
+            norm += d_x[d] * d_x[d]
+        state.norms[k] = norm
+        met = meet_rows(
+            k, met, features, offsets[i], offsets[i + 1], network.importance, drop, key, state
+        )
     return loss, met
 
 
 @jit
-def step_rows(
-    met: Any, rows: Any, d_rows: Any, slot: Any, vectors: Any, squares: Any, rate: Any, l2: Any
-) -> None:
-    """Adagrad's step of the rows met: the mean square of a row's gradients is added up."""
-    n = np.float32(vectors.shape[1])
-    for place in range(met):
-        row = rows[place]
-        slot[row] = -1
-        v, d_v = vectors[row], d_rows[place]
-        square = _ZERO
-        for d in range(v.size):
-            d_v[d] += l2 * v[d]
-            square += d_v[d] * d_v[d]
-        squares[row] += square / n
-        step = rate / (np.sqrt(squares[row]) + np.float32(1e-12))
-        for d in range(v.size):
-            v[d] -= step * d_v[d]
+def meet_rows(
+    k: Any, met: Any, features: Any, start: Any, stop: Any, importance: Any, drop: Any, key: Any,
+    state: Any,
+) -> Any:  # fmt: skip
+    """Add text k's part to the gradients of its features' rows; return the number of rows met.
 
-
-@jit
-def step_layer(p: Any, d_p: Any, mean: Any, square: Any, rate: Any, steps: Any, l2: Any) -> None:
-    """Adam's step (Kingma and Ba 2015, algorithm 1) of one flat array; its gradient becomes 0."""
-    keep, keep_square = np.float32(0.9), np.float32(0.999)
-    mean_scale = np.float32(1.0 / (1.0 - 0.9**steps))
-    square_scale = np.float32(1.0 / (1.0 - 0.999**steps))
-    for i in range(p.size):
-        g = d_p[i] + l2 * p[i]
-        mean[i] = keep * mean[i] + (_ONE - keep) * g
-        square[i] = keep_square * square[i] + (_ONE - keep_square) * g * g
-        root = np.sqrt(square[i] * square_scale) + np.float32(1e-8)
-        p[i] -= rate * mean_scale * mean[i] / root
-        d_p[i] = _ZERO
+    A row that one text alone has met is not written out: its gradient is ``shares`` times the d_x
+    of that text, ``owners``.  Most rows stay so.  A row that a second text meets is written to
+    ``d_rows``, and has no owner (-1).
+    """
+    slot, rows, owners, shares = state.slot, state.rows, state.owners, state.shares
+    d_x, d_rows = state.d_x, state.d_rows
+    for f in range(start, stop):
+        if drop > 0 and random_share(key, f) < drop:
+            continue
+        row = features[f]
+        a = importance[row]
+        place = slot[row]
+        if place < 0:
+            slot[row] = met
+            rows[met] = row
+            owners[met] = k
+            shares[met] = a
+            met += 1
+            continue
+        owner = owners[place]
+        if owner == k:
+            shares[place] += a
+        elif owner >= 0:
+            owners[place] = -1
+            share = shares[place]
+            for d in range(d_x.shape[1]):
+                d_rows[place, d] = share * d_x[owner, d] + a * d_x[k, d]
+        else:
+            for d in range(d_x.shape[1]):
+                d_rows[place, d] += a * d_x[k, d]
+    return met
 
 
 @jit
@@ -304,10 +243,7 @@ def train(
         loss += mean * np.float64(batch.size)
         left = np.float32(1.0 - state.steps[0] / rates.steps_all)
         state.steps[0] += 1
-        step_rows(
-            met, state.rows, state.d_rows, state.slot, network.vectors, state.squares,
-            rates.vectors * left, rates.l2,
-        )  # fmt: skip
+        step_rows(met, network.vectors, state, rates.vectors * left, rates.l2)
         for i in range(4):
             part = slice(cuts[i], cuts[i + 1])
             step_layer(

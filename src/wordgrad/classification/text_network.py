@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.classification.bags import Bags
-from wordgrad.classification.text_kernels import Array32, NetworkArrays, forward
+from wordgrad.classification.text_arrays import Array32, NetworkArrays
+from wordgrad.classification.text_kernels import forward
 from wordgrad.maths import OneHiddenLayer
 
 START = np.float32(0.1)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.classification.examples import LabelledBags
-from wordgrad.classification.text_kernels import Rates, StateArrays, train
+from wordgrad.classification.text_arrays import Rates, StateArrays
+from wordgrad.classification.text_kernels import train
 from wordgrad.classification.text_network import TextNetwork
 from wordgrad.classification.text_training import TextTraining
 from wordgrad.errors import TrainingError
@@ -100,7 +101,7 @@ class Member:
         sizes = np.concatenate([[0], np.cumsum(np.diff(bags.offsets)[texts])])
         size = self.settings.batch_size
         edges = np.minimum(np.arange(0, len(texts) + size, size), len(texts))
-        self._make_room(int(np.diff(sizes[edges]).max(initial=0)))
+        self._make_room(int(np.diff(sizes[edges]).max(initial=0)), min(size, len(texts)))
         return float(
             train(
                 texts, size, bags.features, bags.offsets, self.examples.labels,
@@ -109,14 +110,21 @@ class Member:
             )
         )  # fmt: skip
 
-    def _make_room(self, features: int) -> None:
-        state = self._state
+    def _make_room(self, features: int, texts: int) -> None:
+        state, size = self._state, self.network.vectors.shape[1]
         if len(state.rows) < features:
             room = features + features // 4
-            self._state = state._replace(
+            state = state._replace(
                 rows=np.zeros(room, np.int32),
-                d_rows=np.zeros((room, state.d_rows.shape[1]), np.float32),
+                owners=np.zeros(room, np.int32),
+                shares=np.zeros(room, np.float32),
+                d_rows=np.zeros((room, size), np.float32),
             )
+        if len(state.norms) < texts:
+            state = state._replace(
+                d_x=np.zeros((texts, size), np.float32), norms=np.zeros(texts, np.float32)
+            )
+        self._state = state
 
 
 class TextTrainer:
@@ -211,7 +219,11 @@ def _new_state(network: TextNetwork) -> StateArrays:
         squares=np.zeros(rows, np.float32),
         slot=np.full(rows, -1, np.int32),
         rows=np.zeros(0, np.int32),
+        owners=np.zeros(0, np.int32),
+        shares=np.zeros(0, np.float32),
         d_rows=np.zeros((0, size), np.float32),
+        d_x=np.zeros((0, size), np.float32),
+        norms=np.zeros(0, np.float32),
         d_layers=d_layers,
         d_W1=d_W1,
         d_b1=d_b1,

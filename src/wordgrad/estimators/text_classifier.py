@@ -40,7 +40,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         D; the size of ``vectors`` if they are given.
     hidden_size : int, default 32
         H.
-    epochs : int, default 10
+    epochs : int, default 5
     learning_rate : float, default 0.05
         Of the vectors, by Adagrad; the layers learn at a fifth of it by Adam.  Both fall linearly
         to 0.
@@ -116,7 +116,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         self,
         vector_size: int = 64,
         hidden_size: int = 32,
-        epochs: int = 10,
+        epochs: int = 5,
         learning_rate: float = 0.05,
         *,
         members: int = 2,
@@ -177,6 +177,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         texts : sequence of str (N,)
         labels : sequence of str or int (N,)
         sample_weight : array_like of float >= 0 (N,), optional
+            Texts of weight 0 are left out.
 
         Raises
         ------
@@ -193,6 +194,9 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         classes, codes = class_codes(labels, len(texts))
         weights = example_weights(sample_weight, self.class_weight, classes, codes)
         check_two_classes(weights, codes)
+        counted = np.flatnonzero(weights > 0)
+        texts = [texts[i] for i in counted.tolist()]
+        codes, weights = codes[counted], weights[counted]
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
         features = Features.learn(
             tokens,
