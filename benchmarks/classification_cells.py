@@ -7,6 +7,7 @@ run may be stopped and continued.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -117,6 +118,7 @@ def run_cell(cell: Cell, place: Place) -> Record:
         "date": head["date"],
         "commit": head["commit"],
         "threads": place.threads,
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         **result,
     }
     append_json_line(RUNS, record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tables import Record, load, table
 
-_GOALS = {
+CLASSIFICATION_GOALS = {
     "accuracy": "at least the better of fastText and TF-IDF",
     "epoch": "an epoch at least as fast as fastText's",
     "equal accuracy": "5 x as fast as `MLPClassifier`",
@@ -47,7 +47,7 @@ def classification_goals() -> str:
     """What was aimed at and what was measured, set by set."""
     result = _result()
     goals, rows = result["goals"], []
-    for kind, title in _GOALS.items():
+    for kind, title in CLASSIFICATION_GOALS.items():
         for name, found in goals[kind].items():
             cells = [f"{result['data'][name]['title']}: {title}"]
             if kind == "accuracy":
@@ -85,3 +85,29 @@ def classification_effects() -> str:
         cells = [f"{100 * one['difference']:+.1f}" if one else "" for one in found]
         rows.append([title, *cells])
     return table(["points of accuracy", *_titles(result)], rows)
+
+
+def classification_machine() -> str:
+    """Where and when, and how busy the machine was."""
+    result = _result()
+    where, versions = result["machine"], result["versions"]
+    programs = ", ".join(
+        f"{name} {versions[package]}"
+        for name, package in (
+            ("wordgrad", "wordgrad"),
+            ("fastText", "fasttext-numpy2-wheel"),
+            ("scikit-learn", "scikit-learn"),
+        )
+    )
+    load = result["load_averages"]
+    busy = (
+        "not noted"
+        if load is None
+        else f"{load['median']:.1f} ({load['min']:.1f} to {load['max']:.1f})"
+    )
+    threads = " or ".join(map(str, result["threads"]))
+    return (
+        f"Measured until {result['date'][:10]}: {where['cpu']}, {where['cores']} cores, {threads} "
+        f"threads; Python {where['python']}; {programs}; load average after a measurement, the "
+        f"measured program's own threads among it: {busy}.\n"
+    )

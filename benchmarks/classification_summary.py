@@ -140,6 +140,12 @@ def _speeds(data: Path) -> Record:
     return found
 
 
+def _loads(records: Iterable[Record]) -> Record | None:
+    """Load averages after the cells that say: a busy machine slows all, and not all alike."""
+    values = [one["load_average"] for one in records if one.get("load_average") is not None]
+    return {key: spread(values)[key] for key in ("median", "min", "max")} if values else None
+
+
 def _best(rows: Record, names: Iterable[str]) -> float | None:
     values = [rows[name]["accuracy"] for name in names if "accuracy" in (rows.get(name) or {})]
     return max(values) if values else None
@@ -202,6 +208,7 @@ def summarise(data: Path) -> Path:
             for name, one in sets.items()
         },
         "threads": sorted({one["threads"] for one in known.values() if "threads" in one}),
+        "load_averages": _loads(known.values()),
         "first_folds": FIRST_FOLDS,
         "titles": {key: one.title for key, one in contestants.items()},
         "accuracies": tables,

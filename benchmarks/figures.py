@@ -17,6 +17,7 @@ from classification_figures import (
     classification,
     classification_effects,
     classification_goals,
+    classification_machine,
     classification_rates,
 )
 from goals import goals
@@ -214,6 +215,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         classification_goals,
         classification_rates,
         classification_effects,
+        classification_machine,
     )
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from classification_figures import CLASSIFICATION_GOALS
 from tables import ARCHITECTURES, CONFIGURATIONS, load, table
 
 
@@ -30,7 +31,9 @@ def goals() -> str:
             [f"{title}: every set", "at most 1.0 below gensim", f"{lowest:+.1f} ({least})", below],
             [f"{title}: average", "above gensim", f"{mean:+.1f}", _passed(found["average_above"])],
         ]
-    return table(["", "goal", "measured", "reached"], [*rows, *_resource_goals()])
+    return table(
+        ["", "goal", "measured", "reached"], [*rows, *_resource_goals(), *_classification_goals()]
+    )
 
 
 def _resource_goals() -> list[list[str]]:
@@ -53,4 +56,16 @@ def _resource_goals() -> list[list[str]]:
     for name, found in load("startup.json")["goals"].items():
         aim, measured = f"under {found['goal']:g} s", f"{found['measured']:.2f} s"
         rows.append([f"`{name}`", aim, measured, _passed(found["passed"])])
+    return rows
+
+
+def _classification_goals() -> list[list[str]]:
+    """In sets that reached them; set by set they are in docs/classification.md."""
+    found = load("classification.json")["goals"]
+    rows = []
+    for kind, title in CLASSIFICATION_GOALS.items():
+        passed = [one["passed"] for one in found[kind].values()]
+        every = all(passed) if passed else None
+        of = f"{sum(passed)} of {len(passed)} sets"
+        rows.append(["classification", title, of, _passed(every)])
     return rows
