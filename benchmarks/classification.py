@@ -38,7 +38,7 @@ Again = Annotated[bool, typer.Option(help="Run what is on record once more.")]
 _SETS = list(TITLES)
 _ROWS = ["wordgrad", "wordgrad-wiki8", "fasttext", "fasttext-same", "logistic", "tfidf-mlp",
          "vectors-mlp", "vectors-network"]  # fmt: skip
-_PARTS = ["rows", "rates", "effects"]
+_PARTS = ["rows", "rates"]
 _SPEED = Path(__file__).with_name("classification_speed.py")
 COURSE_EPOCHS = 60
 
@@ -57,7 +57,7 @@ def cells(
     threads: Threads = 2,
     again: Again = False,
 ) -> None:
-    """Accuracies, training times, the learning rates of ours, and what each of its parts does."""
+    """Accuracies and training times, and ours at every learning rate."""
     place = Place(data, vectors, threads, again, typer.echo)
     known = plan.contestants()
     for name in names:
@@ -66,8 +66,6 @@ def cells(
                 plan.compare(known[one], name, place)
         if "rates" in part:
             run_cells(plan.rate_cells(name), place)
-        if "effects" in part:
-            run_cells(plan.effect_cells(name, vectors=vectors is not None).values(), place)
 
 
 @app.command()

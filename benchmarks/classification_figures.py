@@ -75,18 +75,6 @@ def classification_rates() -> str:
     return table(["learning rate", *rates], rows)
 
 
-def classification_effects() -> str:
-    """Differences that one change to the default makes."""
-    result = _result()
-    changes = list(dict.fromkeys(title for one in result["effects"].values() for title in one))
-    rows = []
-    for title in changes:
-        found = [one.get(title) for one in result["effects"].values()]
-        cells = [f"{100 * one['difference']:+.1f}" if one else "" for one in found]
-        rows.append([title, *cells])
-    return table(["points of accuracy", *_titles(result)], rows)
-
-
 def classification_machine() -> str:
     """Where and when, and how busy the machine was."""
     result = _result()

@@ -24,19 +24,6 @@ TFIDF_MLP: Settings = {**MLP, "ngrams": 1}
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Learning rates of ours, two powers of ten around the default: does any diverge?"""
 
-EFFECTS: dict[str, Settings] = {
-    "words alone": {"ngrams": 1},
-    "n-grams up to three words": {"ngrams": 3},
-    "no beginnings of words": {"prefix": 0},
-    "one member": {"members": 1},
-    "four members": {"members": 4},
-    "dropout 0.2": {"dropout": 0.2},
-    "labels smoothed by 0.1": {"smoothing": 0.1},
-    "start from `wiki8` vectors": {"vectors": True},
-    "`wiki8` vectors, not trained": {"vectors": True, "train_vectors": False},
-}
-"""One change each to the default configuration."""
-
 
 @dataclass(frozen=True)
 class Contestant:
@@ -115,12 +102,3 @@ def ranked(records: Iterable[Record]) -> list[Record]:
 def rate_cells(name: str) -> list[Cell]:
     """Our classifier on the validation part at every rate of :data:`RATES`."""
     return [Cell("wordgrad", name, "validation", {"learning_rate": rate}) for rate in RATES]
-
-
-def effect_cells(name: str, *, vectors: bool) -> dict[str, Cell]:
-    """Our classifier on the test part with one change each."""
-    return {
-        title: Cell("wordgrad", name, "test", settings)
-        for title, settings in EFFECTS.items()
-        if vectors or "vectors" not in settings
-    }

@@ -73,20 +73,6 @@ def _rates(name: str, known: Known) -> Record:
     return found
 
 
-def _effects(name: str, known: Known) -> Record:
-    base = known.get(Cell("wordgrad", name, "test", {}).key)
-    found = {}
-    for title, cell in plan.effect_cells(name, vectors=True).items():
-        record = known.get(cell.key)
-        if record is not None and base is not None and succeeded(record) and succeeded(base):
-            found[title] = {
-                "accuracy": accuracy(record),
-                "difference": accuracy(record) - accuracy(base),
-                "seconds": seconds(record),
-            }
-    return found
-
-
 def _epochs(rounds: list[Record]) -> Record:
     """FastText's seconds over ours, round by round."""
     found: Record = {
@@ -213,7 +199,6 @@ def summarise(data: Path) -> Path:
         "titles": {key: one.title for key, one in contestants.items()},
         "accuracies": tables,
         "rates": rates,
-        "effects": {name: _effects(name, known) for name in TITLES},
         "speed": speeds,
         "goals": goals(tables, speeds, rates),
     }

@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 from classification_figures import (
     classification,
-    classification_effects,
     classification_goals,
     classification_machine,
     classification_rates,
@@ -214,7 +213,6 @@ FIGURES: dict[str, Callable[[], str]] = {
         classification,
         classification_goals,
         classification_rates,
-        classification_effects,
         classification_machine,
     )
 }
