@@ -48,7 +48,7 @@ def model(tmp_path_factory):
     """A file with a classifier that knows the three labels."""
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
     rows = list(examples(240))
-    classifier = TextClassifier(vector_size=16, hidden_size=8, workers=1)
+    classifier = TextClassifier(vector_size=16, hidden_size=8, epochs=20, workers=1)
     classifier.fit([text for _, text in rows], [label for label, _ in rows]).save(path)
     return path
 

@@ -88,7 +88,7 @@ def train(
     ] = True,
     epochs: Annotated[
         int, typer.Option(help="Passes over the texts.", rich_help_panel=TRAINING)
-    ] = 10,
+    ] = 5,
     learning_rate: Annotated[
         float,
         typer.Option(help="The first step size; it falls to 0.", rich_help_panel=TRAINING),
