@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from wordgrad import maths
+from wordgrad.classification.text_trainer import Member
 from wordgrad.proofs import Claim, all_claims, prove
 from wordgrad.proofs import claim as claims_module
 from wordgrad.proofs.algebra import derivative_error, sigmoid
+from wordgrad.proofs.text_claims import text_kernel_error
 from wordgrad.training.engines.cpu import CpuEngine
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +26,9 @@ def test_every_claim_passes(claim):
 
 
 def test_the_claims_cover_every_loss_and_architecture_by_every_witness_they_have():
-    assert len({claim.formula for claim in CLAIMS}) == len(CLAIMS) == 18
-    assert sum(claim.algebra is not None for claim in CLAIMS) == 17
-    assert sum(claim.machine is not None for claim in CLAIMS) == 3
+    assert len({claim.formula for claim in CLAIMS}) == len(CLAIMS) == 19
+    assert sum(claim.algebra is not None for claim in CLAIMS) == 18
+    assert sum(claim.machine is not None for claim in CLAIMS) == 4
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.formula)
@@ -93,10 +95,25 @@ class SilentEngine(CpuEngine):
 def test_a_wrong_kernel_fails_by_the_machine(monkeypatch, engine):
     monkeypatch.setattr("wordgrad.proofs.machine.CpuEngine", engine)
     for claim in CLAIMS:
-        if claim.machine is not None:
+        if claim.machine not in (None, text_kernel_error):
             verdict = prove(Claim(claim.formula, claim.document, machine=claim.machine))
             assert verdict.machine.passed is False
             assert not verdict.passed
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0005])
+def test_a_wrong_step_of_the_words_vectors_fails_by_the_machine(monkeypatch, factor):
+    apply = Member.apply
+
+    def wrong(self, texts):
+        before = self.network.vectors.copy()
+        loss = apply(self, texts)
+        self.network.vectors[:] = before + factor * (self.network.vectors - before)
+        return loss
+
+    monkeypatch.setattr(Member, "apply", wrong)
+    (claim,) = (one for one in CLAIMS if one.machine is text_kernel_error)
+    assert prove(claim).machine.passed is False
 
 
 # --- verdicts ---
