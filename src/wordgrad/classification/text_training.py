@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wordgrad.errors import ParameterError, check_int, check_real, check_share
+
+STEPS = 100
+"""An epoch has at least so many steps, unless there are fewer texts."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,15 @@ class TextTraining:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ParameterError(f"{name} must be True or False, got {value!r}.")
+
+    def for_texts(self, n_texts: int) -> TextTraining:
+        """Return the settings with batches so small that an epoch has :data:`STEPS` of them.
+
+        >>> settings = TextTraining(8, 8, 1, 5, 32, 0.1, 0, 0, 0, True, False, 0.1, 3, 1)
+        >>> [settings.for_texts(n).batch_size for n in (40, 1000, 3200, 10**6)]
+        [1, 10, 32, 32]
+        """
+        return replace(self, batch_size=min(self.batch_size, max(1, n_texts // STEPS)))
 
     @property
     def layer_rate(self) -> float:

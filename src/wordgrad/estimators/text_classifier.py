@@ -41,7 +41,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
     hidden_size : int, default 32
         H.
     epochs : int, default 5
-    learning_rate : float, default 0.05
+    learning_rate : float, default 0.025
         Of the vectors, by Adagrad; the layers learn at a fifth of it by Adam.  Both fall linearly
         to 0.
     members : int, default 2
@@ -49,13 +49,15 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         add up to ``vector_size`` and ``hidden_size``.  Together they are one network, whose logits
         are the mean of theirs.
     batch_size : int, default 32
+        Texts a step; fewer where there are less than 100 times as many texts, so that an epoch
+        of few texts has steps enough.
     ngrams : int, default 2
         The longest n-grams of words that are features; 1 for words alone.
     buckets : int, default 2**22
         N-grams are told apart by a hash below this number.
     min_count : int, default 1
         Words that occur less often in the training texts are unknown.
-    prefix : int, default 4
+    prefix : int, default 5
         A word of more letters has its beginning of this length as a feature, too; 0 for none.
     vectors : WordVectors or path, optional
         Where the words' vectors start; words without one start at random.
@@ -117,14 +119,14 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         vector_size: int = 64,
         hidden_size: int = 32,
         epochs: int = 5,
-        learning_rate: float = 0.05,
+        learning_rate: float = 0.025,
         *,
         members: int = 2,
         batch_size: int = 32,
         ngrams: int = 2,
         buckets: int = 2**22,
         min_count: int = 1,
-        prefix: int = 4,
+        prefix: int = 5,
         vectors: WordVectors | str | os.PathLike[str] | None = None,
         train_vectors: bool = True,
         lowercase: bool = True,
@@ -189,8 +191,8 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         TrainingError
             The loss is no longer a number.
         """
-        settings = self._training()
         texts = as_texts(texts)
+        settings = self._training(len(texts))
         classes, codes = class_codes(labels, len(texts))
         weights = example_weights(sample_weight, self.class_weight, classes, codes)
         check_two_classes(weights, codes)
@@ -229,7 +231,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         self._model = TextModel(features, network, self.pattern, self.lowercase)
         return self
 
-    def _training(self) -> TextTraining:
+    def _training(self, n_texts: int) -> TextTraining:
         for name in ("ngrams", "buckets", "min_count"):
             check_int(name, getattr(self, name), minimum=1)
         check_int("prefix", self.prefix, minimum=0)
@@ -240,7 +242,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         if self.progress is not None and not callable(self.progress):
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
         names = TextTraining.__dataclass_fields__
-        return TextTraining(**{name: getattr(self, name) for name in names})
+        return TextTraining(**{name: getattr(self, name) for name in names}).for_texts(n_texts)
 
     def _first_networks(
         self, settings: TextTraining, features: Features, importance: NDArray[np.float32]

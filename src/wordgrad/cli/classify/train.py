@@ -69,7 +69,7 @@ def train(
             help="Longer words count by their beginning of so many letters, too; 0: they do not.",
             rich_help_panel=NETWORK,
         ),
-    ] = 4,
+    ] = 5,
     vectors: Annotated[
         Path | None,
         typer.Option(
@@ -92,7 +92,7 @@ def train(
     learning_rate: Annotated[
         float,
         typer.Option(help="The first step size; it falls to 0.", rich_help_panel=TRAINING),
-    ] = 0.05,
+    ] = 0.025,
     batch_size: Annotated[int, typer.Option(help="Texts a step.", rich_help_panel=TRAINING)] = 32,
     dropout: Annotated[
         float,
