@@ -21,10 +21,10 @@ from unittest.mock import patch
 
 import numpy as np
 from labelled_sets import LabelledSet, load_set
+from lever_figures import TITLES
 from machine import RESULTS, circumstances
-from tables import Record, load, table
+from tables import Record
 
-TITLES = {"sst5": "SST, five-way", "trec": "TREC", "mr": "MR", "subj": "Subj"}
 OUT = RESULTS / "classification-levers.json"
 FOLDS, USED = 5, 3
 
@@ -132,21 +132,6 @@ def measure(data: Path, vectors: Path | None, only: str | None) -> None:
         OUT.write_text(json.dumps(head | circumstances() | {"levers": levers}, indent=1) + "\n")
         mean = np.mean([np.mean(values) for values in levers[name].values()])
         print(f"{name}: {100 * mean:.2f}", flush=True)
-
-
-def classification_levers() -> str:
-    """Accuracy of the default in percent, and points that each change adds or takes away."""
-    levers = load("classification-levers.json")["levers"]
-    means = {
-        name: [100 * float(np.mean(values[key])) for key in TITLES]
-        for name, values in levers.items()
-    }
-    base = means.pop("default")
-    rows = [["default", *(f"{value:.1f}%" for value in [*base, float(np.mean(base))])]]
-    for name, values in means.items():
-        points = [a - b for a, b in zip(values, base, strict=True)]
-        rows.append([name, *(f"{point:+.1f}" for point in [*points, float(np.mean(points))])])
-    return table(["points of accuracy", *TITLES.values(), "mean"], rows)
 
 
 def main() -> None:

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from lever_figures import dense_epochs, dense_layers
 from machine import RESULTS, circumstances
 from numba import njit
 from sklearn.neural_network import MLPClassifier
-from tables import Record, load, table
 from threadpoolctl import threadpool_limits
 
 from wordgrad import OneHiddenLayerClassifier
@@ -101,26 +101,6 @@ def _least(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
             run()
             seconds[name].append(time.process_time() - begin)
     return {name: min(values) for name, values in seconds.items()}
-
-
-def dense_layers() -> str:
-    """Milliseconds of both ways for each size, and of an epoch beside scikit-learn's."""
-    result: Record = load(OUT)
-    rows = [
-        [f"{one['inputs']} inputs, {one['hidden']} units", *_cells(one["seconds"].values())]
-        for one in result["passes"]
-    ]
-    return table(["forward and backward, 9,000 rows", "BLAS", "compiled loops"], rows)
-
-
-def dense_epochs() -> str:
-    """Milliseconds an epoch of both classifiers."""
-    row = ["100 inputs, 100 units, 9,000 rows", *_cells(load(OUT)["epoch_seconds"].values())]
-    return table(["an epoch", "`OneHiddenLayerClassifier`", "`MLPClassifier`"], [row])
-
-
-def _cells(seconds: Any) -> list[str]:
-    return [f"{1000 * value:.1f} ms" for value in seconds]
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from classification_figures import (
     classification_rates,
 )
 from goals import goals
+from lever_figures import classification_levers, dense_epochs, dense_layers
 from query_figures import queries
 from tables import ARCHITECTURES, CONFIGURATIONS, NAMES, ROOT, Record, load, table
 
@@ -214,6 +215,9 @@ FIGURES: dict[str, Callable[[], str]] = {
         classification_goals,
         classification_rates,
         classification_machine,
+        classification_levers,
+        dense_layers,
+        dense_epochs,
     )
 }
 

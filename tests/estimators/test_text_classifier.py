@@ -208,6 +208,18 @@ def test_vectors_from_elsewhere_are_the_start(train_vectors, tmp_path):
     assert (again._model.network.vectors == model._model.network.vectors).all()
 
 
+def test_vectors_that_do_not_learn_are_all_that_counts():
+    rng = np.random.default_rng(0)
+    words = [*PRAISE, *BLAME]
+    vectors = WordVectors(words, rng.normal(size=(len(words), 10)))
+    texts, labels = reviews()
+    model = small(vectors=vectors, train_vectors=False, epochs=20, learning_rate=0.2).fit(
+        texts, labels
+    )
+    assert model.score(texts, labels) == 1.0
+    assert [value for _, value in model.explain("the film was")] == [0.0, 0.0, 0.0]
+
+
 def test_unseen_words_profit_from_their_beginnings():
     texts, labels = reviews()
     with_beginnings = small(prefix=4).fit(texts, labels)
@@ -246,6 +258,7 @@ def test_ngrams_tell_what_words_cannot():
         ({"seed": -1}, "seed must be an integer >= 0"),
         ({"workers": 0}, "workers must be an integer >= 1"),
         ({"lowercase": "yes"}, "lowercase must be True or False, got 'yes'"),
+        ({"train_vectors": False}, "train_vectors=False needs vectors, got None"),
         ({"train_vectors": 1}, "train_vectors must be True or False, got 1"),
         ({"early_stopping": None}, "early_stopping must be True or False, got None"),
         ({"progress": 3}, "progress must be callable or None, got 3"),

@@ -27,12 +27,15 @@ def first_networks(
     ]
 
 
-def start_from(networks: Sequence[TextNetwork], words: Sequence[str], vectors: WordVectors) -> int:
+def start_from(
+    networks: Sequence[TextNetwork], words: Sequence[str], vectors: WordVectors, *, learn: bool
+) -> int:
     """Give words the vectors they have elsewhere; return how many have one.
 
     Members take consecutive parts of them.  They are scaled, all by the same number, to the size
     that random vectors start with: what was learned elsewhere is how vectors lie to each other, and
-    the learning rate is meant for this size.
+    the learning rate is meant for this size.  If vectors do not ``learn``, their size is 1, which
+    the layers are meant for, and what has no vector elsewhere gets zeros.
 
     Raises
     ------
@@ -48,8 +51,11 @@ def start_from(networks: Sequence[TextNetwork], words: Sequence[str], vectors: W
     given = np.stack([vectors[words[row]] for row in rows])
     size = float(np.sqrt((given.astype(np.float64) ** 2).mean()))
     if size > 0:
-        given = given * np.float32(START / np.sqrt(3) / size)  # uniform on +-s: rms s / sqrt(3)
+        target = START / np.sqrt(3) if learn else 1.0  # uniform on +-s: rms s / sqrt(3)
+        given = given * np.float32(target / size)
     cuts = np.cumsum([network.vectors.shape[1] for network in networks])[:-1]
     for network, part in zip(networks, np.split(given, cuts, axis=1), strict=True):
+        if not learn:
+            network.vectors[:] = 0
         network.vectors[rows] = part
     return len(rows)

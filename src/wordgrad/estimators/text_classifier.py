@@ -62,7 +62,8 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
     vectors : WordVectors or path, optional
         Where the words' vectors start; words without one start at random.
     train_vectors : bool, default True
-        Whether the vectors are learned with the network.
+        Whether the vectors are learned with the network.  If not, only words with a vector in
+        ``vectors`` count.
     lowercase : bool, default True
     pattern : str, optional
         Regular expression (the syntax of Rust's ``regex``) whose matches are the tokens; by default
@@ -239,6 +240,8 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
             check_int("workers", self.workers, minimum=1)
         if not isinstance(self.lowercase, bool):
             raise ParameterError(f"lowercase must be True or False, got {self.lowercase!r}.")
+        if self.train_vectors is False and self.vectors is None:
+            raise ParameterError("train_vectors=False needs vectors, got None; give word vectors.")
         if self.progress is not None and not callable(self.progress):
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
         names = TextTraining.__dataclass_fields__
@@ -256,7 +259,9 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         networks = first_networks(settings, importance, len(self.classes_), size)
         self.words_with_vectors_ = 0
         if vectors is not None:
-            self.words_with_vectors_ = start_from(networks, features.words, vectors)
+            self.words_with_vectors_ = start_from(
+                networks, features.words, vectors, learn=settings.train_vectors
+            )
         return networks
 
     @classmethod
