@@ -26,6 +26,16 @@ def environment(settings: Settings, numba_cache: Path | None = None) -> dict[str
     return values
 
 
+def run_script(
+    script: Path, arguments: list[str], threads: int
+) -> subprocess.CompletedProcess[str]:
+    """Run a script of this folder in a fresh process with so many threads."""
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.run(
+        command, env=environment(Settings(threads=threads)), capture_output=True, text=True
+    )
+
+
 def run(
     program: str,
     text: Path,

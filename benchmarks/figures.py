@@ -13,7 +13,14 @@ import re
 import sys
 from collections.abc import Callable
 
+from classification_figures import (
+    classification,
+    classification_goals,
+    classification_machine,
+    classification_rates,
+)
 from goals import goals
+from lever_figures import classification_levers, dense_epochs, dense_layers
 from query_figures import loading, queries
 from reproducible_figures import reproducible, reproducible_designs, reproducible_quality
 from softmax_figures import (
@@ -27,7 +34,13 @@ from trust_figures import fuzz, long_runs, stops
 
 DOCUMENTS = tuple(
     ROOT / name
-    for name in ("README.md", "docs/performance.md", "docs/from-gensim.md", "docs/trust.md")
+    for name in (
+        "README.md",
+        "docs/performance.md",
+        "docs/from-gensim.md",
+        "docs/classification.md",
+        "docs/trust.md",
+    )
 )
 _MARKED = re.compile(
     r"(?P<start><!-- figures:(?P<name>[\w-]+):start -->\n)"
@@ -240,6 +253,13 @@ FIGURES: dict[str, Callable[[], str]] = {
         softmax_beside_fasttext,
         softmax_quality,
         softmax_search,
+        classification,
+        classification_goals,
+        classification_rates,
+        classification_machine,
+        classification_levers,
+        dense_layers,
+        dense_epochs,
     )
 }
 

@@ -17,7 +17,16 @@ from texts import sha256
 
 RESULTS = Path(__file__).with_name("results")
 _ROOT = Path(__file__).parents[1]
-_PACKAGES = ("wordgrad", "numba", "llvmlite", "numpy", "polars", "gensim", "fasttext-numpy2-wheel")
+_PACKAGES = (
+    "wordgrad",
+    "numba",
+    "llvmlite",
+    "numpy",
+    "polars",
+    "scikit-learn",
+    "gensim",
+    "fasttext-numpy2-wheel",
+)
 
 
 def _first_value(file: str, key: str) -> str | None:

@@ -17,10 +17,11 @@ def pytest_configure(config):
     Numba recompiles a function when its own file changes, but not when a file whose code was
     compiled into it does: without this, a fault in a tile would pass the tests from the cache.
     """
-    engines = Path(__file__).parents[1] / "src" / "wordgrad" / "training" / "engines"
+    package = Path(__file__).parents[1] / "src" / "wordgrad"
     digest = hashlib.sha256()
-    for source in sorted(engines.glob("*.py")):
-        digest.update(source.read_bytes())
+    for folder in ("training/engines", "classification"):
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     if "NUMBA_CACHE_DIR" in os.environ:
         folder = Path(os.environ["NUMBA_CACHE_DIR"]) / name

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wordgrad import errors, maths
     from wordgrad.errors import WordgradError
+    from wordgrad.estimators.network_classifier import OneHiddenLayerClassifier
+    from wordgrad.estimators.text_classifier import TextClassifier
     from wordgrad.estimators.word2vec import Word2Vec
     from wordgrad.text.corpus import EncodedCorpus, ReadingProgress, encode_corpus
     from wordgrad.text.vocabulary import Vocabulary
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AnalogyResult",
     "EncodedCorpus",
+    "OneHiddenLayerClassifier",
     "ReadingProgress",
     "SimilarityResult",
+    "TextClassifier",
     "TrainingProgress",
     "Vocabulary",
     "Word2Vec",
@@ -53,8 +57,10 @@ __all__ = [
 _HOMES = {
     "AnalogyResult": "wordgrad.vectors.evaluation",
     "EncodedCorpus": "wordgrad.text.corpus",
+    "OneHiddenLayerClassifier": "wordgrad.estimators.network_classifier",
     "ReadingProgress": "wordgrad.text.corpus",
     "SimilarityResult": "wordgrad.vectors.evaluation",
+    "TextClassifier": "wordgrad.estimators.text_classifier",
     "TrainingProgress": "wordgrad.training.progress",
     "Vocabulary": "wordgrad.text.vocabulary",
     "Word2Vec": "wordgrad.estimators.word2vec",

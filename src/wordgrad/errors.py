@@ -145,6 +145,23 @@ def check_bool(name: str, value: object) -> bool:
     return value
 
 
+def check_share(name: str, value: object, *, above: float | None = None) -> float:
+    """Return ``value`` as a ``float`` in [0, 1), or in (0, 1) if ``above=0``.
+
+    >>> check_share("dropout", 1)
+    Traceback (most recent call last):
+        ...
+    wordgrad.errors.ParameterError: dropout must be a number in [0, 1), got 1.
+    """
+    inside = "(0, 1)" if above is not None else "[0, 1)"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ParameterError(f"{name} must be a number in {inside}, got {value!r}.")
+    number = float(value)
+    if not 0 <= number < 1 or (above is not None and number <= above):
+        raise ParameterError(f"{name} must be a number in {inside}, got {number:g}.")
+    return number
+
+
 def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     """Return ``value`` if it is one of ``choices``, or raise :class:`ParameterError`.
 

@@ -12,7 +12,7 @@ import wordgrad as package
 from wordgrad.cli import similar as similar_command
 from wordgrad.vectors import formats
 
-COMMANDS = ["train", "similar", "analogy", "evaluate", "demo"]
+COMMANDS = ["train", "similar", "analogy", "evaluate", "classify", "demo"]
 
 
 def python(code, **options):

@@ -61,6 +61,24 @@ def test_inputs():
     assert distance(X, delta_1 * W1.T) < 1e-35
 
 
+def test_vectors_of_the_words():
+    """one-hidden-layer.md, "Vectors of the words"."""
+    counts, weights = sp.Matrix([[1, 2, 0], [0, 1, 1]]), sp.Matrix([3, sp.Rational(1, 2), 1])
+    sums = counts * weights
+    A = sp.Matrix(B, 3, lambda n, f: counts[n, f] * weights[f] / sp.sqrt(sums[n]))
+    V = matrix("v", 3, DX)
+    inside = dict(zip(X, A * V, strict=True))
+    derivative = [sp.diff(J.subs(inside), symbol) for symbol in V]
+    formula = (A.T * delta_1 * W1.T).subs(inside)
+    point = {symbol: value for symbol, value in POINT.items() if symbol not in set(X)}
+    point |= {symbol: sp.Rational((5 * k) % 17 - 8, 7) for k, symbol in enumerate(V, start=1)}
+    evaluate = sp.lambdify(list(point), [derivative, list(formula)], "mpmath", cse=True)
+    with mpmath.workdps(40):
+        values = [mpmath.mpf(value.p) / value.q for value in map(sp.Rational, point.values())]
+        pairs = zip(*evaluate(*values), strict=True)
+        assert max(abs(left - right) for left, right in pairs) < 1e-35
+
+
 def test_the_other_layers_derivative_is_wrong():
     """one-hidden-layer.md, "Where written solutions go wrong"."""
     sigma_2 = z2.applyfunc(lambda t: sp.exp(-t) / (1 + sp.exp(-t)) ** 2)

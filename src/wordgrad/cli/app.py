@@ -11,6 +11,10 @@ import typer
 
 from wordgrad.cli.analogy import analogy
 from wordgrad.cli.check_gradients import check_gradients
+from wordgrad.cli.classify.explain import explain
+from wordgrad.cli.classify.measure import measure as classify_test
+from wordgrad.cli.classify.predict import predict
+from wordgrad.cli.classify.train import train as classify_train
 from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
 from wordgrad.cli.doesnt_match import doesnt_match
@@ -24,15 +28,23 @@ from wordgrad.cli.train import train
 
 LEAST_COLUMNS = 60  # below, Rich's panels cut the names of options short
 
-app = typer.Typer(
-    name="wordgrad",
-    no_args_is_help=True,
-    rich_markup_mode="rich" if get_terminal_size().columns >= LEAST_COLUMNS else None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, "
-    "143 asked to end.",
-)
+_EPILOG = "Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 asked to end."
+
+
+def _application(name: str, help_: str | None) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        help=help_,
+        no_args_is_help=True,
+        rich_markup_mode="rich" if get_terminal_size().columns >= LEAST_COLUMNS else None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=_EPILOG,
+    )
+
+
+app = _application("wordgrad", None)
+classify = _application("classify", "Label texts: train a classifier, test it, use it.")
 
 
 def _show_version(wanted: bool) -> None:
@@ -78,3 +90,8 @@ app.command("map", cls=ListOptions, help=_help(map_))(guarded(map_))
 app.command("plot-loss", help=_help(plot_loss))(guarded(plot_loss))
 app.command("demo", help=_help(demo))(guarded(demo))
 app.command("check-gradients", help=_help(check_gradients))(guarded(check_gradients))
+classify.command("train", help=_help(classify_train))(guarded(classify_train))
+classify.command("test", help=_help(classify_test))(guarded(classify_test))
+classify.command("predict", help=_help(predict))(guarded(predict))
+classify.command("explain", help=_help(explain))(guarded(explain))
+app.add_typer(classify)

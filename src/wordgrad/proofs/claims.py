@@ -5,6 +5,7 @@ from __future__ import annotations
 from wordgrad.proofs.claim import Claim
 from wordgrad.proofs.function_claims import sigmoid_claims, softmax_claims
 from wordgrad.proofs.network_claims import network_claims
+from wordgrad.proofs.text_claims import text_claims
 from wordgrad.proofs.window_claims import cbow_claims, pair_claims, skipgram_claims
 
 
@@ -14,6 +15,7 @@ def all_claims() -> list[Claim]:
         *sigmoid_claims(),
         *softmax_claims(),
         *network_claims(),
+        *text_claims(),
         *pair_claims(),
         *skipgram_claims(),
         *cbow_claims(),

@@ -121,7 +121,7 @@ def _parquet_cells(file: TextFile, column: str | None) -> Iterator[Cells]:
     # Polars does not check all that it reads: some damages make it panic, which is no Exception.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(
-            f"{file.path} cannot be read as Parquet ({_first_line(error)}); check that it is "
+            f"{file.path} cannot be read as Parquet ({first_line(error)}); check that it is "
             "whole, and that its suffix is right."
         ) from error
 
@@ -217,7 +217,7 @@ class _Rows:
                 line, reason = f"in line {self._lines + found[0]}", found[1]
         return InputError(
             f"{self._file.path} is not valid {self._file.format.upper()} {line} "
-            f"({reason or _first_line(error)}); correct the file."
+            f"({reason or first_line(error)}); correct the file."
         )
 
 
@@ -250,5 +250,6 @@ def whole_rows(blocks: Iterator[bytes], name: str = "The table") -> Iterator[byt
         yield rest
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's message; Polars goes on with advice for programmers."""
     return str(error).strip().partition("\n")[0][:300]

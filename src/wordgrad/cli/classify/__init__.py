@@ -1,0 +1,1 @@
+"""``wordgrad classify train | test | predict | explain``."""

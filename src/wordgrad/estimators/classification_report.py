@@ -1,0 +1,162 @@
+"""How well a classifier does: accuracy, precision, recall and F1 of each class, confusions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from wordgrad.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one class, or a mean over classes.
+
+    Attributes
+    ----------
+    label : str
+    precision : float
+        Of the texts that were given this label, the share that has it; 0 if none was given it.
+    recall : float or None
+        Of the texts that have it, the share that was given it; None if no text has it.
+    f1 : float or None
+        Their harmonic mean; None with the recall.
+    texts : int
+        How many have this label.
+    """
+
+    label: str
+    precision: float
+    recall: float | None
+    f1: float | None
+    texts: int
+
+
+@dataclass(frozen=True)
+class ClassificationReport:
+    """What :func:`score_predictions` found.
+
+    Attributes
+    ----------
+    texts, correct : int
+    classes : tuple of ClassScores
+        The classifier's classes in their order, then labels it does not know, in theirs.
+    macro : ClassScores
+        Mean over the classes that any text has.
+    weighted : ClassScores
+        The same, each class weighed by its texts.
+    unknown : dict of str to int
+        Labels the classifier has never seen, and how many texts have them; each such text is an
+        error.
+    confusion : int64 (L, L)
+        Texts with the label of the row that were given the label of the column; both in the order
+        of ``classes``.
+    """
+
+    texts: int
+    correct: int
+    classes: tuple[ClassScores, ...]
+    macro: ClassScores
+    weighted: ClassScores
+    unknown: dict[str, int]
+    confusion: npt.NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the texts that were given the label they have."""
+        return self.correct / self.texts
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the rows and columns of the confusions."""
+        return tuple(one.label for one in self.classes)
+
+    def confusions(self) -> list[tuple[str, str, int]]:
+        """Label, another label given instead, how often; the most frequent first."""
+        found = [
+            (self.labels[row], self.labels[column], int(self.confusion[row, column]))
+            for row, column in np.argwhere(self.confusion)
+            if row != column
+        ]
+        return sorted(found, key=lambda one: (-one[2], one[0], one[1]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON takes it."""
+        return {
+            "texts": self.texts,
+            "correct": self.correct,
+            "accuracy": self.accuracy,
+            "classes": [asdict(one) for one in self.classes],
+            "macro": asdict(self.macro),
+            "weighted": asdict(self.weighted),
+            "unknown_labels": self.unknown,
+            "confusion": {"labels": list(self.labels), "rows": self.confusion.tolist()},
+        }
+
+
+def score_predictions(
+    classes: Sequence[str], labels: Sequence[str], predicted: Sequence[str]
+) -> ClassificationReport:
+    """Compare labels with predictions.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Those the classifier knows.
+    labels, predicted : sequence of str (N,)
+        What each text has, and what it was given.
+
+    Raises
+    ------
+    ParameterError
+        If there are no texts, or the lengths differ.
+
+    Examples
+    --------
+    >>> report = score_predictions(["bad", "good"], ["bad", "good", "odd"], ["bad"] * 3)
+    >>> report.correct, report.unknown, report.confusions()
+    (1, {'odd': 1}, [('good', 'bad', 1), ('odd', 'bad', 1)])
+    """
+    if len(labels) != len(predicted) or not labels:
+        raise ParameterError(
+            "labels and predicted must be as many, and at least one, got "
+            f"{len(labels)} and {len(predicted)}."
+        )
+    known = set(classes)
+    counts = dict.fromkeys(sorted(set(labels) - known), 0)
+    for label in labels:
+        if label not in known:
+            counts[label] += 1
+    every = [*classes, *counts]
+    matrix = np.asarray(confusion_matrix(labels, predicted, labels=every), dtype=np.int64)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predicted, labels=every, zero_division=0.0
+    )
+    scores = tuple(
+        ClassScores(
+            label,
+            float(precision[i]),
+            float(recall[i]) if support[i] else None,
+            float(f1[i]) if support[i] else None,
+            int(support[i]),
+        )
+        for i, label in enumerate(every)
+    )
+    present = [one.label for one in scores if one.texts]
+    means = [_mean(name, labels, predicted, present) for name in ("macro", "weighted")]
+    correct = int(np.trace(matrix))
+    return ClassificationReport(len(labels), correct, scores, means[0], means[1], counts, matrix)
+
+
+def _mean(
+    name: str, labels: Sequence[str], predicted: Sequence[str], present: Sequence[str]
+) -> ClassScores:
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, predicted, labels=present, average=name, zero_division=0.0
+    )
+    return ClassScores(f"{name} mean", float(precision), float(recall), float(f1), len(labels))

@@ -1,0 +1,150 @@
+"""Texts as bags of words and n-grams."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordgrad.classification.bags import tokenise
+from wordgrad.classification.features import UNKNOWN, Features
+from wordgrad.errors import ParameterError
+
+WORDS = st.sampled_from(["a", "B", "b", "c", "é", "\u00a0", "\n", "d\u2003e", "", "  "])
+TEXTS = st.lists(st.lists(WORDS, max_size=8).map(" ".join), max_size=8)
+
+
+def split(texts, lowercase=False):
+    tokens = tokenise(texts, pattern=None, lowercase=lowercase)
+    words = [tokens.types[i] for i in tokens.ids]
+    return [words[i:j] for i, j in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+
+
+@given(TEXTS, st.booleans())
+def test_tokens_are_those_of_split(texts, lowercase):
+    expected = [(text.lower() if lowercase else text).split() for text in texts]
+    assert split(texts, lowercase) == expected
+
+
+def test_a_pattern_finds_the_tokens_of_each_text():
+    tokens = tokenise(["It's\nnew.", "", "New"], pattern="[a-z]+", lowercase=True)
+    assert tokens.types == ["it", "s", "new"]
+    assert tokens.ids.tolist() == [0, 1, 2, 2]
+    assert tokens.offsets.tolist() == [0, 3, 3, 4]
+
+
+def test_types_are_numbered_by_first_occurrence_whatever_was_tokenised_before():
+    tokenise(["z y x"], pattern=None, lowercase=False)
+    assert tokenise(["x Y y"], pattern=None, lowercase=True).types == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["fine", None], "texts must be strings, got None in position 1"),
+        (["half \ud800 pair"], "texts must be valid Unicode, got '.ud800' in one of them"),
+    ],
+)
+def test_what_is_no_text_is_refused(texts, message):
+    with pytest.raises(ParameterError, match=message):
+        tokenise(texts, pattern=None, lowercase=False)
+
+
+# ---------------------------------------------------------------- features
+
+
+def learn(texts, **settings):
+    settings = {"min_count": 1, "prefix": 0, "ngrams": 2, "buckets": 2**22} | settings
+    tokens = tokenise(texts, pattern=None, lowercase=False)
+    return Features.learn(tokens, **settings), tokens
+
+
+def rows_of(bags, text):
+    return bags.features[bags.offsets[text] : bags.offsets[text + 1]].tolist()
+
+
+def symbols(words, n):
+    """The n-grams of a text, its edges as symbols, in the order in which they are hashed."""
+    edged = ["^", *words, "$"] if words else []
+    return [tuple(edged[i : i + n]) for i in range(len(edged) - n + 1)]
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), max_size=7), min_size=1, max_size=6))
+def test_features_are_the_words_and_one_row_for_each_different_ngram(texts):
+    texts.append(["a"])  # one text at least is not empty
+    features, tokens = learn([" ".join(text) for text in texts], ngrams=3)
+    bags = features.bags(tokens)
+    rows = {}
+    counts = Counter(word for words in texts for word in words)
+    for i, words in enumerate(texts):
+        found = rows_of(bags, i)
+        common = [word if counts[word] > 1 else "rare" for word in words]
+        expected = [(word,) for word in words] + symbols(common, 2) + symbols(common, 3)
+        assert len(found) == len(expected)
+        for row, ngram in zip(found, expected, strict=True):
+            assert rows.setdefault(ngram, row) == row
+    assert sorted(rows.values()) == list(range(len(features)))
+    assert all((row < len(features.words)) == (len(ngram) == 1) for ngram, row in rows.items())
+
+
+def test_words_are_numbered_by_frequency_and_rare_ones_are_unknown():
+    features, tokens = learn(["b a b", "a b c"], min_count=2)
+    assert features.words == ["b", "a"]
+    assert features.word_ids(tokens).tolist() == [0, 1, 0, 1, 0, UNKNOWN]
+    bags = features.bags(tokens)
+    assert (bags.tokens, bags.unknown, bags.empty) == (6, 1, 0)
+
+
+def test_what_was_not_seen_in_training_adds_nothing():
+    features, _ = learn(["a b", "c", "a b"])
+    bags = features.bags(tokenise(["a b", "z z", "", "b a"], pattern=None, lowercase=False))
+    assert len(rows_of(bags, 0)) == 5  # a, b, ^a, ab, b$
+    # Like the only rare word of training, z begins a text and ends one: ^z, z$.
+    assert len(rows_of(bags, 1)) == 2
+    assert rows_of(bags, 2) == []
+    assert rows_of(bags, 3) == [features.words.index("b"), features.words.index("a")]
+    assert (bags.unknown, bags.empty) == (2, 1)
+
+
+def test_long_words_share_their_beginnings_even_if_unknown():
+    features, _ = learn(["hopeful hope", "hopeless hoping"], ngrams=1, prefix=4)
+    assert features.beginnings == ["hope", "hopi"]
+    texts = ["hopeful", "hope", "hoped", "hop", "hopping"]
+    bags = features.bags(tokenise(texts, pattern=None, lowercase=False))
+    hope = len(features.words)
+    assert rows_of(bags, 0) == [features.words.index("hopeful"), hope]
+    assert rows_of(bags, 1) == [features.words.index("hope")]
+    assert rows_of(bags, 2) == [hope]
+    assert rows_of(bags, 3) == rows_of(bags, 4) == []
+
+
+def test_ngrams_share_a_row_when_buckets_are_few():
+    features, tokens = learn(["a b c d e f g g f e d c b a"], buckets=3)
+    assert features.hashes.tolist() == sorted(set(features.hashes.tolist()))
+    assert set(features.hashes.tolist()) <= {0, 1, 2}
+    assert len(features.bags(tokens).features) == 14 + 15
+
+
+def test_without_ngrams_there_are_words_alone():
+    features, tokens = learn(["a b a"], ngrams=1)
+    assert len(features) == 2
+    assert features.bags(tokens).features.tolist() == [0, 1, 0]
+
+
+def test_ngrams_of_a_text_tell_their_places():
+    features, _ = learn(["a b c"] * 2, ngrams=3)
+    ids = np.array([0, 1, 2], np.int32)
+    places = [(first, n) for first, n, _ in features.ngrams_of(ids)]
+    assert places == [(-1, 2), (0, 2), (1, 2), (2, 2), (-1, 3), (0, 3), (1, 3)]
+    bags = features.bags(tokenise(["a b c"], pattern=None, lowercase=False))
+    assert [row for _, _, row in features.ngrams_of(ids)] == rows_of(bags, 0)[3:]
+
+
+@given(st.lists(st.sampled_from(["a b", "c", "", "b b a"]), min_size=1, max_size=6), st.data())
+def test_bags_can_be_taken_in_any_order(texts, data):
+    features, tokens = learn(["a b c", *texts])
+    bags = features.bags(tokens)
+    chosen = data.draw(st.lists(st.integers(0, len(texts)), max_size=8))
+    part = bags.take(np.array(chosen, np.int64))
+    assert [rows_of(part, i) for i in range(len(part))] == [rows_of(bags, i) for i in chosen]

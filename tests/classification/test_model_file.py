@@ -1,0 +1,162 @@
+"""Files of classifiers: whole, checked, never trusted."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from wordgrad import TextClassifier, WordVectors
+from wordgrad.classification.model_file import ENTRY, _checksum
+from wordgrad.errors import FormatError, InputError, OutputError
+
+TEXTS = ["good film", "fine acting é", "bad film", "poor acting"] * 3
+LABELS = ["praise", "praise", "blame", "blame"] * 3
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TextClassifier(vector_size=4, hidden_size=4, epochs=2).fit(TEXTS, LABELS)
+
+
+@pytest.fixture
+def path(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    return path
+
+
+def header_of(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + length])
+
+
+def rewrite(path, change):
+    """Write the file again with tensors and metadata that ``change`` altered, checksum and all."""
+    tensors = load_file(path)
+    about = json.loads(header_of(path)["__metadata__"][ENTRY])
+    change(tensors, about)
+    if isinstance(about.get("settings"), dict):
+        about["crc32"] = _checksum(about["settings"], tensors)
+    save_file(tensors, path, metadata={ENTRY: json.dumps(about)})
+
+
+def test_what_is_loaded_answers_the_same(model, path):
+    loaded = TextClassifier.load(path)
+    texts = [*TEXTS, "", "never seen", "good é"]
+    assert (loaded.predict_proba(texts) == model.predict_proba(texts)).all()
+    assert loaded.explain("good film") == model.explain("good film")
+    assert loaded.classes_.tolist() == ["blame", "praise"]
+    assert loaded.vocabulary_ == model.vocabulary_
+    kept = [{k: v for k, v in row.items() if k != "seconds"} for row in model.history_]
+    assert loaded.history_ == kept
+    again = path.with_name("again.safetensors")
+    loaded.save(again)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_the_settings_that_cut_texts_travel_with_the_file(tmp_path):
+    model = TextClassifier(
+        vector_size=4, hidden_size=4, epochs=1, pattern="[a-z]+", lowercase=True, ngrams=3
+    ).fit(TEXTS, LABELS)
+    model.save(tmp_path / "m.safetensors")
+    loaded = TextClassifier.load(tmp_path / "m.safetensors")
+    assert (loaded.pattern, loaded.lowercase, loaded.ngrams) == ("[a-z]+", True, 3)
+    assert (loaded.predict_proba(["GOOD,film!"]) == model.predict_proba(["good film"])).all()
+
+
+def test_numbers_as_labels_come_back_as_strings(tmp_path):
+    model = TextClassifier(vector_size=4, hidden_size=4, epochs=1).fit(TEXTS, [3, 3, -1, -1] * 3)
+    model.save(tmp_path / "m.safetensors")
+    assert TextClassifier.load(tmp_path / "m.safetensors").classes_.tolist() == ["-1", "3"]
+
+
+def test_every_flipped_bit_is_found(path):
+    data = path.read_bytes()
+    rng = np.random.default_rng(1)
+    places = {0, 7, 8, 9, len(data) - 1, *rng.integers(0, len(data), 250).tolist()}
+    for place in places:
+        damaged = bytearray(data)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            TextClassifier.load(path)
+        except InputError:
+            continue
+        # Blanks in the header and the order of its entries carry nothing.
+        assert json.loads(damaged[8 : 8 + struct.unpack("<Q", data[:8])[0]]) == header_of(path)
+        pytest.fail(f"a flipped bit in byte {place} was not found")
+
+
+@pytest.mark.parametrize("length", [0, 5, 8, 100, -1])
+def test_a_file_cut_short_is_found(path, length):
+    data = path.read_bytes()
+    path.write_bytes(data[:length])
+    with pytest.raises(FormatError, match="not a whole safetensors file"):
+        TextClassifier.load(path)
+
+
+def drop(name):
+    return lambda tensors, about: tensors.pop(name)
+
+
+def put(name, make):
+    return lambda tensors, about: tensors.update({name: make(tensors[name])})
+
+
+def say(name, value):
+    return lambda tensors, about: about.update({name: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (drop("W2"), "W2 is missing"),
+        (lambda tensors, about: tensors.update(extra=np.zeros(1)), "unknown tensors"),
+        (say("layout", "9"), "layout '9' and this version"),
+        (put("vectors", lambda old: old.astype(np.float64)), "vectors must be float32"),
+        (put("b1", lambda old: old[:-1].copy()), "b1 has the shape"),
+        (put("vectors", lambda old: old[:-1].copy()), "importance has the shape"),
+        (put("hashes", lambda old: old[::-1].copy()), "hashes do not rise"),
+        (put("W1", lambda old: old * np.float32(np.nan)), "numbers that are not finite"),
+        (put("b2", lambda old: old * np.float32(np.inf)), "numbers that are not finite"),
+        (put("importance", lambda old: -old), "importance must be positive"),
+        (put("word_offsets", lambda old: old + 1), "word offsets do not rise"),
+        (put("words", lambda old: old | np.uint8(0x80)), "is not valid UTF-8"),
+        (say("settings", 1), "its metadata are not what wordgrad writes"),
+        (say("settings", {"common": True}), "settings are not those of a classifier"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(path, change, message):
+    rewrite(path, change)
+    with pytest.raises(FormatError, match=message):
+        TextClassifier.load(path)
+
+
+def test_files_of_other_kinds_are_named(tmp_path):
+    vectors = tmp_path / "vectors.safetensors"
+    WordVectors(["a"], [[1.0]]).save(vectors)
+    with pytest.raises(FormatError, match="of word vectors, not of a classifier"):
+        TextClassifier.load(vectors)
+    other = tmp_path / "other.safetensors"
+    save_file({"x": np.zeros(2)}, other)
+    with pytest.raises(FormatError, match="of something else, not of a classifier"):
+        TextClassifier.load(other)
+    with pytest.raises(InputError, match="is a directory"):
+        TextClassifier.load(tmp_path)
+    with pytest.raises(InputError, match="cannot be opened"):
+        TextClassifier.load(tmp_path / "none.safetensors")
+
+
+def test_saving_replaces_only_what_it_may(model, path, tmp_path):
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        model.save(path)
+    model.save(path, overwrite=True)
+    assert path.read_bytes() == before
+    with pytest.raises(OutputError, match=r"must end in \.safetensors"):
+        model.save(tmp_path / "model.bin")
+    with pytest.raises(OutputError, match="does not exist"):
+        model.save(tmp_path / "no" / "model.safetensors")

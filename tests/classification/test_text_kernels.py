@@ -1,0 +1,184 @@
+"""One step of the compiled text network is that of the mathematics, to float32 rounding."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wordgrad.classification.bags import Bags
+from wordgrad.classification.examples import LabelledBags
+from wordgrad.classification.text_kernels import random_share
+from wordgrad.classification.text_network import TextNetwork
+from wordgrad.classification.text_trainer import Member
+from wordgrad.classification.text_training import TextTraining
+from wordgrad.maths import assert_gradients
+
+SETTINGS = TextTraining(
+    vector_size=1,
+    hidden_size=1,
+    members=1,
+    epochs=1,
+    batch_size=1000,
+    learning_rate=0.1,
+    l2=0.0,
+    dropout=0.0,
+    smoothing=0.0,
+    train_vectors=True,
+    early_stopping=False,
+    validation_fraction=0.1,
+    patience=1,
+    seed=1,
+)
+ROUNDING = 1e-4  # of a gradient's largest element: sums of some hundred float32 products
+
+
+@st.composite
+def problems(draw):
+    """A network with parameters far from 0, and some texts, some of them empty."""
+    size, hidden, classes = (draw(st.integers(1, n)) for n in (20, 18, 5))
+    n_rows = draw(st.integers(1, 9))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    lengths = draw(st.lists(st.integers(0, 7), min_size=1, max_size=12))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    features = rng.integers(0, n_rows, offsets[-1]).astype(np.int32)
+    importance = rng.uniform(0.01, 3, n_rows).astype(np.float32)
+    network = TextNetwork.initial(importance, size, hidden, classes + 1, seed=2)
+    network.vectors[:] = rng.normal(size=network.vectors.shape)
+    network.layers[:] = rng.normal(size=network.layers.shape)
+    examples = LabelledBags(
+        Bags(features, offsets, len(features), 0),
+        rng.integers(0, classes + 1, len(lengths)),
+        rng.uniform(0.1, 2, len(lengths)).astype(np.float32),
+    )
+    return network, examples
+
+
+def exact_step(network, examples, smoothing=0.0, kept=None):
+    """Loss and gradients in float64: the mathematics' for the layers and x, the chain rule's for v.
+
+    kept : for each position of ``features``, whether it is read.
+    """
+    bags, n = examples.bags, len(examples.labels)
+    vectors = network.vectors.astype(np.float64)
+    mixing = np.zeros((n, len(vectors)))  # x = mixing @ vectors
+    for i in range(n):
+        for f in range(bags.offsets[i], bags.offsets[i + 1]):
+            if kept is None or kept[f]:
+                mixing[i, bags.features[f]] += network.importance[bags.features[f]]
+    sums = mixing.sum(axis=1, keepdims=True)
+    mixing /= np.sqrt(np.where(sums > 0, sums, 1))
+    layers = network.exact_layers()
+    targets = np.eye(network.n_classes)[examples.labels]
+    targets = (1 - smoothing) * targets + smoothing / network.n_classes
+    weights = examples.weights.astype(np.float64) / n
+    loss, d_layers, d_vectors = 0.0, 0.0, np.zeros_like(vectors)
+    for i in range(n):
+        gradients = layers.loss_and_gradients(mixing[i : i + 1] @ vectors, targets[i : i + 1])
+        loss += weights[i] * gradients.loss
+        d_layers = d_layers + weights[i] * gradients.pack()
+        d_vectors += weights[i] * np.outer(mixing[i], gradients.d_X[0])
+    return loss, d_layers, d_vectors
+
+
+def close(found, expected):
+    scale = max(float(np.abs(expected).max(initial=0)), 1e-3)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING * scale)
+
+
+def stepped(network, examples, key=0, **changes):
+    """Loss, and the parameters before and after one step on all texts."""
+    before = network.copy()
+    trainer = Member(network, replace(SETTINGS, **changes), examples)
+    loss = trainer.apply(np.arange(len(examples.labels)), key)
+    return loss, before, trainer
+
+
+def check_step(network, examples, key=0, kept=None, **changes):
+    used = replace(SETTINGS, **changes)
+    loss, before, trainer = stepped(network, examples, key, **changes)
+    exact, d_layers, d_vectors = exact_step(before, examples, used.smoothing, kept)
+    assert loss == pytest.approx(exact, rel=1e-5, abs=1e-6)
+    touched = np.unique(examples.bags.features if kept is None else examples.bags.features[kept])
+    d_vectors[touched] += used.l2 * before.vectors[touched]
+    weights = np.concatenate([np.full(p.size, float(p.ndim == 2)) for p in before.arrays()[3:]])
+    d_layers = d_layers + used.l2 * weights * before.layers
+    # What the optimisers have seen, from what they keep: Adam's first mean is a tenth.
+    close(10 * trainer._state.means, d_layers)
+    close(trainer._state.squares, (d_vectors**2).mean(axis=1))
+    # Their first steps: Adam's is rate * g / |g|, Adagrad's rate * g / rms(g).
+    size = np.abs(d_layers)
+    sure = size > 100 * ROUNDING * size.max()
+    change = network.layers.astype(np.float64) - before.layers
+    np.testing.assert_allclose(
+        change[sure], -used.layer_rate * np.sign(d_layers[sure]), rtol=1e-2, atol=1e-6
+    )
+    rms = np.sqrt((d_vectors**2).mean(axis=1, keepdims=True))
+    sure = rms[:, 0] > 100 * ROUNDING * max(rms.max(), 1e-3)
+    change = network.vectors.astype(np.float64) - before.vectors
+    close(change[sure], -used.learning_rate * (d_vectors / np.maximum(rms, 1e-30))[sure])
+
+
+@settings(max_examples=60)
+@given(problems())
+def test_a_step_follows_the_gradient_of_the_mathematics(problem):
+    check_step(*problem)
+
+
+@settings(max_examples=30)
+@given(problems(), st.floats(0.01, 0.9), st.floats(0, 0.5))
+def test_smoothed_targets_and_l2(problem, smoothing, l2):
+    check_step(*problem, smoothing=smoothing, l2=l2)
+
+
+@settings(max_examples=30)
+@given(problems(), st.integers(0, 2**62))
+def test_dropped_features_take_no_part(problem, key):
+    network, examples = problem
+    n = len(examples.bags.features)
+    kept = np.array([random_share(np.uint64(key), f) >= 0.5 for f in range(n)], bool)
+    check_step(network, examples, key, kept, dropout=0.5)
+
+
+def test_the_gradient_of_a_vector_is_that_of_differences():
+    """dJ/dx flows into the vectors: the exact step above, against its own loss."""
+    rng = np.random.default_rng(3)
+    bags = Bags(np.array([0, 1, 1, 2], np.int32), np.array([0, 3, 4]), 4, 0)
+    examples = LabelledBags(bags, np.array([1, 0]), np.array([0.5, 1.5], np.float32))
+    network = TextNetwork.initial(np.array([0.5, 2, 1], np.float32), 3, 4, 2, seed=1)
+    network.layers[:] = rng.normal(size=network.layers.shape)
+
+    def loss(point):
+        moved = replace(network, vectors=point["vectors"])
+        total, _, d_vectors = exact_step(moved, examples)
+        return total, {"vectors": d_vectors}
+
+    assert_gradients(loss, {"vectors": rng.normal(size=(3, 3))})
+
+
+def test_dropping_is_uniform():
+    shares = np.array([random_share(np.uint64(12345), f) for f in range(20_000)])
+    assert shares.min() >= 0
+    assert shares.max() < 1
+    counts = np.bincount((shares * 10).astype(int), minlength=10)
+    # Each count is binomial with mean 2,000: 6 standard deviations are 255.
+    assert np.abs(counts - 2000).max() < 255
+
+
+def test_rows_outside_the_batch_are_not_touched():
+    bags = Bags(np.array([1, 1], np.int32), np.array([0, 2, 2]), 2, 0)
+    examples = LabelledBags(bags, np.array([1, 0]), np.ones(2, np.float32))
+    network = TextNetwork.initial(np.ones(3, np.float32), 4, 3, 2, seed=1)
+    _, before, _ = stepped(network, examples, l2=0.1)
+    assert (network.vectors[[0, 2]] == before.vectors[[0, 2]]).all()
+    assert (network.vectors[1] != before.vectors[1]).all()
+
+
+def test_vectors_can_be_kept_as_they_are():
+    bags = Bags(np.array([0, 1], np.int32), np.array([0, 1, 2]), 2, 0)
+    examples = LabelledBags(bags, np.array([1, 0]), np.ones(2, np.float32))
+    network = TextNetwork.initial(np.ones(2, np.float32), 4, 3, 2, seed=1)
+    _, before, _ = stepped(network, examples, train_vectors=False, l2=0.1)
+    assert (network.vectors == before.vectors).all()
+    assert (network.layers != before.layers).any()

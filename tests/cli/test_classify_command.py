@@ -1,0 +1,411 @@
+"""``wordgrad classify``: from labelled text to a classifier, its scores and its answers."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from wordgrad.cli.classify.train import train
+from wordgrad.estimators.text_classifier import TextClassifier
+
+WORDS = {
+    "praise": ["good", "fine", "lovely", "joy", "moving"],
+    "blame": ["bad", "poor", "dull", "waste", "clumsy"],
+    "odd, one": ["strange", "weird", "odd", "curious", "eerie"],
+}
+COMMON = ["the", "film", "was", "a", "and", "acting"]
+
+
+def examples(n, seed=1):
+    draw = random.Random(seed)
+    for i in range(n):
+        label = list(WORDS)[i % len(WORDS)]
+        yield label, " ".join(draw.sample(COMMON, 3) + draw.sample(WORDS[label], 2))
+
+
+def tab(rows):
+    return "".join(f"{label}\t{text}\n" for label, text in rows)
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "train.tsv"
+    path.write_text(tab(examples(90)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A file with a classifier that knows the three labels."""
+    path = tmp_path_factory.mktemp("model") / "model.safetensors"
+    rows = list(examples(240))
+    classifier = TextClassifier(vector_size=16, hidden_size=8, epochs=20, workers=1)
+    classifier.fit([text for _, text in rows], [label for label, _ in rows]).save(path)
+    return path
+
+
+def refused(outcome, code, *parts):
+    assert (outcome.code, outcome.out) == (code, "")
+    for part in parts:
+        assert part in outcome.message
+    assert outcome.err.startswith("Error: ") or "Usage: " in outcome.err
+
+
+# ------------------------------------------------------------------------- train
+
+
+def test_labelled_text_becomes_a_classifier(wordgrad, data, tmp_path):
+    output = tmp_path / "m.safetensors"
+    outcome = wordgrad("classify", "train", data, "-o", output, "--epochs", 3, "--workers", 1)
+    assert (outcome.code, outcome.out) == (0, "")
+    for said in (
+        "Read 90 texts with 3 labels: praise 30, blame 30, odd, one 30.",
+        "Epoch 1 of 3: loss ",
+        "Epoch 3 of 3: loss ",
+        "m.safetensors: 3 classes, 21 words,",
+        f"wordgrad classify test {output} LABELLED-TEXT",
+    ):
+        assert said in outcome.err
+    rows = list(examples(90))
+    direct = TextClassifier(epochs=3, workers=1)
+    direct.fit([text for _, text in rows], [label for label, _ in rows])
+    texts = ["the good film", "weird acting", ""]
+    assert (TextClassifier.load(output).predict_proba(texts) == direct.predict_proba(texts)).all()
+
+
+def test_options_have_the_estimators_names_and_defaults():
+    options = {
+        name: getattr(parameter.default, "value", parameter.default)
+        for name, parameter in inspect.signature(train).parameters.items()
+    }
+    for name in ("data", "output", "overwrite", "form", "label_column", "text_column", "errors"):
+        del options[name]
+    parameters = {
+        name: parameter.default
+        for name, parameter in inspect.signature(TextClassifier).parameters.items()
+        if name != "progress"
+    }
+    assert options == parameters
+
+
+def test_every_option_reaches_the_estimator(wordgrad, data, tmp_path, monkeypatch):
+    seen = {}
+
+    def fit(self, texts, labels):
+        seen.update(self.get_params())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TextClassifier, "fit", fit)
+    flags = {"lowercase": ("--no-lowercase", False), "train_vectors": ("--fixed-vectors", False)}
+    flags["early_stopping"] = ("--early-stopping", True)
+    special = {"class_weight": "balanced", "pattern": r"\w+", "workers": 3, "vectors": tmp_path}
+    wanted, options = {}, []
+    for name, default in TextClassifier().get_params().items():
+        if name == "progress":
+            continue
+        if name in flags:
+            option, wanted[name] = flags[name]
+            options.append(option)
+            continue
+        wanted[name] = special.get(name, default)
+        if name not in special:
+            wanted[name] = default + 1 if isinstance(default, int) else default / 2 + 0.01
+        options += [f"--{name.replace('_', '-')}", wanted[name]]
+    outcome = wordgrad("classify", "train", data, "-o", tmp_path / "m.safetensors", *options)
+    assert outcome.code == 130
+    assert outcome.message.endswith("Interrupted; no classifier was written.")
+    assert callable(seen.pop("progress"))
+    assert seen == wanted
+    assert os.listdir(tmp_path) == ["train.tsv"]
+
+
+def test_vectors_to_start_from(wordgrad, tmp_path, vector_file):
+    data = tmp_path / "a.txt"
+    data.write_text("royal\tthe king\nfruit\tthe apple\n" * 10)
+    output = tmp_path / "m.safetensors"
+    outcome = wordgrad("classify", "train", data, "-o", output, "--vectors", vector_file)
+    assert outcome.code == 0
+    assert f"3 of the 3 words started from {vector_file}." in outcome.message
+    assert TextClassifier.load(output).vector_size == 4
+
+
+def test_what_was_odd_is_counted(wordgrad, tmp_path):
+    data = tmp_path / "a.txt"
+    data.write_bytes(b"good\tfine \xff film\n\nbad\tdull film\nbad\t\n" * 5)
+    output = tmp_path / "m.safetensors"
+    outcome = wordgrad("classify", "train", data, "-o", output, "--errors", "replace")
+    assert outcome.code == 0
+    for said in (
+        "5 blank lines were passed over.",
+        "5 texts are empty but for their labels.",
+        "5 bytes were not UTF-8 and were replaced.",
+    ):
+        assert said in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code", "parts"),
+    [
+        ("", [], 1, ["a.tsv is empty"]),
+        ("good\tone\ngood\ttwo\n", [], 2, ["one class, 'good'"]),
+        ("a\tone\nb\ttwo\nc\tthree\n", [], 2, ["3 classes for 3 texts"]),
+        ("a\t\nb\t\na\t\n", [], 1, ["no token"]),
+        ("good one\n", [], 1, ["a.tsv cannot be told", "--format"]),
+        ("good\tone\nbad two\n", [], 1, ["a.tsv, line 2, has no tab"]),
+        ("__label__a __label__b x\n", [], 1, ["line 1, has 2 labels"]),
+        ("id\tlabel\ttext\n1\t\tx\n", [], 1, ["a.tsv, row 1, has no label"]),
+        ("label\ttext\n1\tx\n", ["--label-column", "no"], 1, ["no column 'no'", "'label', 'text'"]),
+        ("good\tone\n", ["--format", "xml"], 2, ["'xml' is not one of"]),
+        ("good\tone\nbad\ttwo\n" * 3, ["--epochs", 0], 2, ["epochs must be an integer"]),
+        ("good\tone\nbad\ttwo\n" * 3, ["--learning-rate", "nan"], 2, ["learning_rate must be"]),
+        ("good\tone\nbad\ttwo\n" * 3, ["--vectors", "none.txt"], 1, ["none.txt"]),
+    ],
+)
+def test_what_cannot_be_trained_on(wordgrad, tmp_path, content, options, code, parts):
+    path = tmp_path / "a.tsv"
+    path.write_text(content)
+    output = tmp_path / "m.safetensors"
+    outcome = wordgrad("classify", "train", path, "-o", output, *options)
+    assert (outcome.code, outcome.out) == (code, "")
+    for part in parts:
+        assert part in outcome.message
+    assert os.listdir(tmp_path) == ["a.tsv"]
+
+
+def test_the_output_is_checked_before_anything_is_read(wordgrad, tmp_path):
+    taken = tmp_path / "taken.safetensors"
+    taken.write_bytes(b"mine")
+    missing = tmp_path / "none.tsv"
+    refused(wordgrad("classify", "train", missing, "-o", taken), 1, "exists already")
+    refused(wordgrad("classify", "train", missing, "-o", tmp_path / "m.bin"), 2, ".safetensors")
+    nowhere = tmp_path / "no" / "m.safetensors"
+    refused(wordgrad("classify", "train", missing, "-o", nowhere), 1, "does not exist")
+    refused(wordgrad("classify", "train", missing, "-o", tmp_path / "m.safetensors"), 1, "none.tsv")
+    assert taken.read_bytes() == b"mine"
+
+
+# -------------------------------------------------------------------------- test
+
+
+def test_scores_through_a_pipe(wordgrad, model, tmp_path):
+    data = tmp_path / "test.tsv"
+    rows = [*examples(30, seed=2), ("praise", "bad poor dull"), ("blame", "good fine lovely")]
+    data.write_text(tab(rows))
+    outcome = wordgrad("classify", "test", model, data)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = [line.split("\t") for line in outcome.out.splitlines()]
+    assert lines[0] == ["accuracy", f"{30 / 32:.6f}", "30", "32"]
+    assert ["class", "praise", f"{10 / 11:.6f}", f"{10 / 11:.6f}", f"{10 / 11:.6f}", "11"] in lines
+    assert ["confusion", "praise", "blame", "1"] in lines
+    assert ["confusion", "odd, one", "odd, one", "10"] in lines
+    assert {line[0] for line in lines} == {"accuracy", "class", "macro", "weighted", "confusion"}
+
+
+def test_labels_never_seen_are_errors_and_told_of(wordgrad, model, tmp_path):
+    data = tmp_path / "test.tsv"
+    data.write_text(tab([*examples(3), ("new", "a film"), ("newer", ""), ("new", "xyzzy")]))
+    outcome = wordgrad("classify", "test", model, data, "--json", "-")
+    assert outcome.code == 0
+    said = "3 of 6 texts have labels that the classifier has never seen ('new', 'newer'); each is"
+    assert said in outcome.message
+    report = json.loads(outcome.out)
+    assert (report["correct"], report["texts"], report["accuracy"]) == (3, 6, 0.5)
+    assert report["unknown_labels"] == {"new": 2, "newer": 1}
+    assert report["confusion"]["labels"] == ["blame", "odd, one", "praise", "new", "newer"]
+    assert sum(map(sum, report["confusion"]["rows"])) == 6
+    new = next(one for one in report["classes"] if one["label"] == "new")
+    assert (new["precision"], new["recall"], new["f1"], new["texts"]) == (0.0, 0.0, 0.0, 2)
+
+
+def test_json_goes_to_a_file_that_is_not_replaced(wordgrad, model, data, tmp_path):
+    output = tmp_path / "scores.json"
+    outcome = wordgrad("classify", "test", model, data, "--json", output)
+    assert outcome.code == 0
+    assert json.loads(output.read_text())["texts"] == 90
+    refused(wordgrad("classify", "test", model, data, "--json", output), 1, "exists already")
+    assert wordgrad("classify", "test", model, data, "--json", output, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize("columns", [30, 60, 100])
+def test_tables_fit_the_terminal(wordgrad, terminal, model, tmp_path, columns):
+    data = tmp_path / "test.tsv"
+    data.write_text(tab([*examples(30), ("praise", "bad dull"), ("a label with a long name", "x")]))
+    terminal(columns)
+    outcome = wordgrad("classify", "test", model, data)
+    assert outcome.code == 0
+    assert all(len(line) <= columns for line in outcome.out.splitlines())
+    assert "right: 30 of 32 texts." in outcome.out
+    wide = columns >= 60
+    assert ("label \\ given" in outcome.out) == wide
+    assert ("Most frequent confusions" in outcome.out) == (not wide)
+    for part in ("macro", "weighted", "praise", "0.", "long"):
+        assert part in outcome.out
+
+
+def test_many_classes_are_listed_by_their_confusions(wordgrad, terminal, model, tmp_path):
+    data = tmp_path / "test.tsv"
+    data.write_text(tab((f"new {i:03}", "a film") for i in range(60)))
+    terminal(80)
+    outcome = wordgrad("classify", "test", model, data)
+    assert "0.0% right: 0 of 60 texts." in outcome.out
+    assert "new 059" in outcome.out
+
+
+@pytest.mark.parametrize("command", ["test", "predict"])
+def test_a_model_that_is_none(wordgrad, data, tmp_path, vector_file, command):
+    missing = tmp_path / "none.safetensors"
+    refused(wordgrad("classify", command, missing, data), 1, "none.safetensors")
+    refused(wordgrad("classify", command, vector_file, data), 1, "word vectors, not of a classif")
+    refused(wordgrad("classify", command, data, data), 1, "train.tsv")
+
+
+# ----------------------------------------------------------------------- predict
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    def give(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return give
+
+
+def test_a_line_in_a_line_out(wordgrad, model, typed):
+    typed("a good film\r\n\n  \nweird \u2028 eerie\nbad\tpoor\nxyzzy".encode())
+    outcome = wordgrad("classify", "predict", model)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.split("\n")[:-1]
+    assert len(lines) == 6
+    assert lines[0] == "praise"
+    assert (lines[3], lines[4]) == ("odd, one", "blame")
+    assert lines[1] == lines[2] == lines[5]  # texts without a known word
+
+
+def test_probabilities(wordgrad, model, typed):
+    typed(b"a good film\n\n")
+    lines = wordgrad("classify", "predict", model, "--proba").out.splitlines()
+    label, chance = lines[0].split("\t")
+    assert label == "praise"
+    assert 0.5 < float(chance) <= 1
+    typed(b"a good film\n\n")
+    for line in wordgrad("classify", "predict", model, "--top", 9).out.splitlines():
+        fields = line.split("\t")
+        chances = [float(chance) for chance in fields[1::2]]
+        assert sorted(fields[::2]) == sorted(WORDS)
+        assert chances == sorted(chances, reverse=True)
+        assert sum(chances) == pytest.approx(1, abs=1e-5)
+
+
+def test_files_and_tables(wordgrad, model, tmp_path):
+    (tmp_path / "a.txt").write_text("a good film\n\n")
+    (tmp_path / "b.csv").write_text('id,body\n1,"bad, poor\nfilm"\n2,weird\n')
+    both = wordgrad("classify", "predict", model, tmp_path / "a.txt", tmp_path / "b.csv",
+                    "--text-column", "body")  # fmt: skip
+    assert both.code == 0
+    assert [both.out.splitlines()[i] for i in (0, 2, 3)] == ["praise", "blame", "odd, one"]
+    assert len(both.out.splitlines()) == 4
+
+
+def test_many_lines_keep_their_order(wordgrad, model, tmp_path):
+    rows = list(examples(60_000, seed=3))
+    (tmp_path / "a.txt").write_text("".join(f"{text}\n" for _, text in rows))
+    outcome = wordgrad("classify", "predict", model, tmp_path / "a.txt")
+    assert outcome.out.splitlines() == [label for label, _ in rows]
+
+
+def test_lines_that_are_not_utf8(wordgrad, model, typed):
+    typed(b"good\nb\xffd\n")
+    outcome = wordgrad("classify", "predict", model)
+    assert outcome.code == 1
+    assert "standard input, line 2, is not valid UTF-8" in outcome.message
+    typed(b"good\nb\xffd\n")
+    outcome = wordgrad("classify", "predict", model, "--errors", "replace")
+    assert (outcome.code, len(outcome.out.splitlines())) == (0, 2)
+    assert "1 byte was not UTF-8" in outcome.message
+
+
+def test_wrong_inputs_of_predict(wordgrad, model, typed, tmp_path):
+    typed(b"")
+    assert wordgrad("classify", "predict", model).out == ""
+    refused(wordgrad("classify", "predict", model, tmp_path / "none.txt"), 1, "none.txt")
+    refused(wordgrad("classify", "predict", model, "--top", 0), 2, "--top")
+    refused(wordgrad("classify", "predict", model, "--text-column", "x"), 2, "without columns")
+
+
+def child(model, *options, **streams):
+    return subprocess.Popen(
+        [sys.executable, "-m", "wordgrad", "classify", "predict", str(model), *options],
+        **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        | streams,
+    )
+
+
+def test_an_answer_comes_before_the_next_question(model):
+    with child(model) as process:
+        for text, label in ((b"a good film", b"praise"), (b"weird", b"odd, one")):
+            process.stdin.write(text + b"\n")
+            process.stdin.flush()
+            assert process.stdout.readline().rstrip() == label
+        process.stdin.write(b"bad")  # an end without a line feed
+        out, err = process.communicate(timeout=60)
+    assert (out.strip(), err, process.returncode) == (b"blame", b"", 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and terminals")
+def test_ctrl_c_says_how_far_it_came(model):
+    import pty  # not on Windows
+
+    ours, theirs = pty.openpty()
+    with child(model, stdin=theirs) as process:
+        for _ in range(2):
+            os.write(ours, b"a good film\n")
+            assert process.stdout.readline() == b"praise\n"
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert err.startswith("Type a text and press Enter")
+    # The second line may be counted or not: Ctrl-C comes when its answer has just been written.
+    assert re.fullmatch(r"Interrupted after (1 line|2 lines)\.", err.splitlines()[-1])
+    os.close(ours)
+    os.close(theirs)
+
+
+# ----------------------------------------------------------------------- explain
+
+
+def test_words_that_pushed(wordgrad, model):
+    outcome = wordgrad("classify", "explain", model, "A good film, xyzzy")
+    assert outcome.code == 0
+    pushed = dict(line.split("\t") for line in outcome.out.splitlines())
+    assert list(pushed) == ["a", "good", "film,", "xyzzy"]
+    assert float(pushed["good"]) > abs(float(pushed["a"]))
+    assert float(pushed["xyzzy"]) == 0
+    assert re.match(r"praise: probability [01]\.\d{3}\.", outcome.err)
+
+
+def test_another_label_can_be_explained(wordgrad, model, terminal):
+    whole = wordgrad("classify", "explain", model, "a", "good", "--label", "blame", "--json")
+    record = json.loads(whole.out)
+    assert record["label"] == "blame"
+    assert [one["word"] for one in record["words"]] == ["a", "good"]
+    assert record["words"][1]["contribution"] < 0
+    refused(wordgrad("classify", "explain", model, "a", "--label", "no"), 2, "'no'")
+    terminal(50)
+    shown = wordgrad("classify", "explain", model, "a good film", "--label", "blame")
+    assert "towards blame" in shown.out
+    assert all(len(line) <= 50 for line in shown.out.splitlines())
+
+
+def test_an_empty_text_is_explained_by_nothing(wordgrad, model):
+    outcome = wordgrad("classify", "explain", model, " ")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "The text has no words" in outcome.message
