@@ -73,17 +73,7 @@ def skipgram_claims() -> list[Claim]:
             lambda x: sum(algebra.softmax_pair(x["W_in"][CENTER], o, x["W_out"]) for o in OUTSIDE),
             machine=partial(softmax_error, "skipgram"),
         ),
-        gradient_claim(
-            "skip-gram, softmax with log p(w) added",
-            "softmax-offset.md#one-more-coordinate",
-            point,
-            _skipgram_with_offset,
-            lambda x: sum(
-                -algebra.log(algebra.softmax(x["W_out"] @ x["W_in"][CENTER] + _exact_offset())[o])
-                for o in OUTSIDE
-            ),
-            machine=partial(softmax_error, "skipgram", "unigram"),
-        ),
+        _offset_claim(point),
         gradient_claim(
             "skip-gram, negative sampling",
             "skip-gram.md#skip-gram",
@@ -104,6 +94,20 @@ def skipgram_claims() -> list[Claim]:
             machine=partial(softmax_error, "skipgram"),
         ),
     ]
+
+
+def _offset_claim(point: Point) -> Claim:
+    return gradient_claim(
+        "skip-gram, softmax with log p(w) added",
+        "softmax-offset.md#one-more-coordinate",
+        point,
+        _skipgram_with_offset,
+        lambda x: sum(
+            -algebra.log(algebra.softmax(x["W_out"] @ x["W_in"][CENTER] + _exact_offset())[o])
+            for o in OUTSIDE
+        ),
+        machine=partial(softmax_error, "skipgram", "unigram"),
+    )
 
 
 def cbow_claims() -> list[Claim]:

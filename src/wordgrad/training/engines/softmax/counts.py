@@ -157,11 +157,7 @@ def count_pairs(
                         )
                     )
         np.cumsum(starts, out=starts)
-        if starts[-1] == 0:
-            raise InputError(
-                "No sentence holds two words, so there is nothing to learn from; give longer "
-                "sentences, or lower min_count."
-            )
+        _check_any(int(starts[-1]))
         return PairCounts(
             starts,
             np.memmap(folder.path / _COLUMNS, np.int32, "r"),
@@ -252,6 +248,14 @@ def _in_order(counter: _Counter, blocks: list[tuple[int, int]], workers: int) ->
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _check_any(n_counts: int) -> None:
+    if n_counts == 0:
+        raise InputError(
+            "No sentence holds two words, so there is nothing to learn from; give longer "
+            "sentences, or lower min_count."
+        )
 
 
 def _check_room(folder: CorpusFolder, n_counts: int) -> None:
