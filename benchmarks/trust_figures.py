@@ -8,6 +8,8 @@ _READERS = {
     "vectors": "vectors: all formats, guessed ones, histories of losses",
     "corpora": "texts: files of all kinds, folders, names, standard input, lists",
     "sets": "test sets, arguments of the command line",
+    "checkpoints": "checkpoints, folders of trainings",
+    "classifiers": "classifiers, labelled text",
 }
 _READING = {
     "lines": "in a thousand lines",

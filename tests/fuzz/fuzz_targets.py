@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import fuzz_checkpoints as checkpoints
+import fuzz_classifiers as classifiers
 import fuzz_mutations as change
 import fuzz_seeds as seeds
 import numpy as np
@@ -311,6 +313,19 @@ TARGETS = (
     Target("questions", "sets", "q.txt", lambda: [seeds.QUESTIONS],
            lambda path, rng: read_questions(path)),
     Target("arguments", "sets", "a", lambda: [ARGUMENTS], _command),
+    Target("checkpoint", "checkpoints", "c.safetensors",
+           lambda: [checkpoints.folder_files()[checkpoints.newest()]],
+           checkpoints.read_checkpoint, checkpoints.checkpoint),
+    Target("checkpoint-folder", "checkpoints", "seed",
+           lambda: [b"whole"], checkpoints.go_on),
+    Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
+           classifiers.use_model, classifiers.damaged_model),
+    Target("labelled-lines", "classifiers", "l.txt",
+           lambda: [classifiers.LINES, classifiers.MARKED], classifiers.labelled),
+    Target("labelled-table", "classifiers", "l.csv", lambda: [classifiers.TABLE],
+           classifiers.labelled),
+    Target("labelled-objects", "classifiers", "l.jsonl", lambda: [classifiers.OBJECTS],
+           classifiers.labelled, change.json_lines),
 )  # fmt: skip
 FAMILIES = tuple(dict.fromkeys(target.family for target in TARGETS))
 

@@ -20,6 +20,7 @@ from wordgrad.vectors.formats import FORMATS
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 NAMES = [target.name for target in TARGETS]
 CASES = {"sets": 150, "vectors": 150, "corpora": 60, "slow": 30}
+CASES |= {"checkpoints": 60, "classifiers": 60}
 SLOW = {"loss-history", "arguments"}
 
 

@@ -1,0 +1,88 @@
+"""Files of classifiers, and labelled text, as targets."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import struct
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import fuzz_mutations as change
+import numpy as np
+
+from wordgrad import TextClassifier
+from wordgrad.classification import model_file
+from wordgrad.text.labelled import FORMS, read_labelled
+
+LINES = b"cat\tthe cat purrs on the mat\ndog\tthe dog barks at night\r\n\ncat\t\nbird\ta b\tc d\n"
+MARKED = b"__label__cat the cat purrs\n__label__dog the dog barks\n__label__bird \n"
+TABLE = b'label,text\ncat,"the cat, the mat"\ndog,the dog\nbird,\n'
+OBJECTS = b'{"label": "cat", "text": "the cat"}\n{"text": "a \\u00e9 dog", "label": "dog"}\n'
+TYPES = {"F32": np.float32, "I64": np.int64, "U8": np.uint8}
+
+
+@cache
+def model() -> bytes:
+    """A small classifier's file."""
+    texts = ["the cat purrs", "the dog barks", "cats purr softly", "dogs bark loudly"] * 5
+    labels = ["cat", "dog"] * 10
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "m.safetensors")
+        TextClassifier(vector_size=4, hidden_size=3, epochs=2).fit(texts, labels).save(path)
+        return path.read_bytes()
+
+
+def use_model(path: Path, rng: random.Random) -> None:
+    """Open a classifier and ask it something."""
+    found = TextClassifier.load(path)
+    shares = found.predict_proba(["the cat purrs", "", "something unknown", "the dog \u00e9"])
+    assert shares.shape == (4, len(found.classes_))
+    if np.isfinite(shares).all():
+        assert np.allclose(shares.sum(axis=1), 1)
+    found.predict(["the cat"])
+    found.explain("the cat purrs")
+
+
+def damaged_model(rng: random.Random, data: bytes) -> bytes:
+    """Settings, header or numbers changed; mostly with the checksum made right again."""
+    if rng.random() < 0.3:
+        return change.blind(rng, data)
+    (length,) = struct.unpack("<Q", data[:8])
+    header, tensors = json.loads(data[8 : 8 + length]), data[8 + length :]
+    about = json.loads(header["__metadata__"][model_file.ENTRY])
+    if rng.random() < 0.7:
+        about = change.json_value(rng, about)
+    if rng.random() < 0.4:
+        tensors = change.blind(rng, tensors)[: len(tensors)].ljust(len(tensors), b"\0")
+    if rng.random() < 0.3:
+        header = change.json_value(rng, header)
+    _put(header, about, tensors)
+    text = json.dumps(header).encode("utf-8", "surrogatepass")
+    return struct.pack("<Q", len(text)) + text + tensors
+
+
+def _put(header: Any, about: Any, tensors: bytes) -> None:
+    """Put the record back, with the checksum that belongs to what is there."""
+    try:
+        arrays = {}
+        for name in set(header) - {"__metadata__"}:
+            start, stop = header[name]["data_offsets"]
+            numbers = np.frombuffer(tensors[start:stop], TYPES[header[name]["dtype"]])
+            arrays[name] = numbers.reshape(header[name]["shape"])
+        about["crc32"] = model_file._checksum(about["settings"], arrays)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        pass  # so broken that no checksum is looked at
+    with contextlib.suppress(LookupError, TypeError):
+        header["__metadata__"][model_file.ENTRY] = json.dumps(about)
+
+
+def labelled(path: Path, rng: random.Random) -> None:
+    """Read labelled text, in the form of its name or another one."""
+    form = rng.choice([None, None, *FORMS])
+    found = read_labelled(path, form=form, errors=rng.choice(["strict", "replace"]))
+    assert len(found.texts) == len(found.labels) > 0
+    assert all(found.labels)
