@@ -61,6 +61,8 @@ average moves by from seed to seed."""
 DESIGNS: dict[str, Layout | None] = {
     "default mode": None,
     "one block a round (one thread)": Layout(1, 512, 64),
+    "4 blocks of 256": Layout(4, 256, 32),
+    "4 blocks of 128": Layout(4, 128, 64),
     "8 blocks of 250": Layout(8, 250, 16),
     "8 blocks of 125": Layout(8, 125, 32),
     "8 blocks of 64": Layout(8, 64, 64),

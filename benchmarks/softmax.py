@@ -50,6 +50,7 @@ VOCABULARY = 20_000
 SEEDS = (1, 2, 3)
 SHORT_BYTES = 500_000
 GOAL_OVER_PRODUCTS = 1.6
+MOST_FAILURES = 20
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
 
 
@@ -124,15 +125,27 @@ def shortened(text: Path, work: Path) -> Path:
     return target
 
 
-def beside_fasttext(text: Path, architecture: str, threads: int) -> Record:
-    """One epoch of fastText's softmax and of ours, on the same short text."""
+def fasttext_softmax(text: Path, architecture: str, threads: int) -> Any:
+    """Train one epoch of fastText with the full softmax, without subwords."""
     import fasttext
 
-    start = time.perf_counter()
-    theirs = fasttext.train_unsupervised(
+    return fasttext.train_unsupervised(
         str(text), model=architecture, loss="softmax", dim=100, ws=5, minCount=5, t=1e-4,
         epoch=1, thread=threads, maxn=0, verbose=0,
     )  # fmt: skip
+
+
+def beside_fasttext(text: Path, architecture: str, threads: int) -> Record:
+    """One epoch of fastText's softmax and of ours, on the same short text."""
+    failures, theirs = 0, None
+    while theirs is None:
+        start = time.perf_counter()
+        try:
+            theirs = fasttext_softmax(text, architecture, threads)
+        except RuntimeError:  # "Encountered NaN", now and then, at any learning rate
+            failures += 1
+            if failures == MOST_FAILURES:
+                raise
     fasttext_seconds = time.perf_counter() - start
     settings: Record = {"loss": "softmax", "architecture": architecture, "workers": threads}
     Word2Vec(epochs=1, **settings).fit(text)  # compiles
@@ -144,6 +157,7 @@ def beside_fasttext(text: Path, architecture: str, threads: int) -> Record:
         "vocabulary": len(ours.vectors_),
         "fasttext_vocabulary": len(theirs.get_words()),
         "tokens": ours.report_.tokens_kept,
+        "fasttext_failures": failures,
         "fasttext_epoch_seconds": fasttext_seconds,
         "wordgrad_epoch_seconds": an_epoch,
         "wordgrad_epochs": len(ours.history_),
@@ -175,7 +189,7 @@ def trained(text: Path, sets: Path, **settings: Any) -> Record:
         "seconds": seconds,
         "training_seconds": sum(epoch["seconds"] for epoch in model.history_),
         "losses": [epoch["loss"] for epoch in model.history_],
-        "gradient_norms": [epoch["gradient_norm"] for epoch in model.history_],
+        "gradient_norms": [epoch.get("gradient_norm") for epoch in model.history_],
         "scores": scores(model.vectors_, sets),
     }
 

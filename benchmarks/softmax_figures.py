@@ -48,7 +48,9 @@ def softmax_beside_fasttext() -> str:
         for architecture, one in found["fasttext"].items()
     ]
     head = ["softmax", "fastText, an epoch", "wordgrad, an epoch", "whole training", "ratio"]
-    return table(head, rows)
+    failures = sum(one.get("fasttext_failures", 0) for one in found["fasttext"].values())
+    note = f'\nfastText stopped {failures} times with "Encountered NaN" before it came to an end.\n'
+    return table(head, rows) + (note if failures else "")
 
 
 def softmax_quality() -> str:

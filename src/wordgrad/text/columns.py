@@ -41,7 +41,7 @@ def choose_column(
     """
     import polars as pl
 
-    names = _listed(list(schema))
+    names = listed(list(schema))
     strings = [name for name, kind in schema.items() if kind == pl.String]
     if column is not None:
         if column not in schema:
@@ -62,7 +62,12 @@ def choose_column(
     )
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names for a message, which may be many and long.
+
+    >>> listed(["a", "b"])
+    "'a', 'b'"
+    """
     shown = [name if len(name) <= _NAME_SHOWN else name[:_NAME_SHOWN] + "..." for name in names]
     listed = ", ".join(map(repr, shown[:_NAMES_SHOWN])) or "none"
     more = len(names) - _NAMES_SHOWN

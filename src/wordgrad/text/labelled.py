@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from wordgrad.errors import FormatError, InputError, ParameterError, check_choice
 from wordgrad.text.blocks import decompressed
+from wordgrad.text.json_lines import without_lone_surrogates
 from wordgrad.text.labelled_lines import PREFIX, Row, fasttext_rows, tab_rows
 from wordgrad.text.labelled_tables import COLUMNS, parquet_rows, table_rows
 from wordgrad.text.reading import open_file
@@ -145,6 +146,9 @@ class _Reader:
         if not data.strip():
             raise InputError(f"{name} is empty; give a file with a label and a text a line.")
         form = self.form or guess_form(name, kind, data, any(self.columns))
+        if form == "jsonl":
+            data, more = without_lone_surrogates(data, name, 0, self.errors)
+            replaced += more
         if form in _TABLES:
             return _counted(table_rows(data, form, name, self.columns), name, 0, replaced)
         if any(self.columns):

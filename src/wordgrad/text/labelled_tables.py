@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wordgrad.errors import FormatError, InputError
-from wordgrad.text.json_lines import first_bad_json
+from wordgrad.text.columns import listed
+from wordgrad.text.json_lines import first_bad_json, json_columns
 from wordgrad.text.labelled_lines import Row
 from wordgrad.text.sources import TextFile
 from wordgrad.text.tables import first_line
@@ -51,14 +52,13 @@ def table_rows(data: bytes, form: str, name: str, columns: Columns) -> list[Row]
 
     try:
         if form == "jsonl":
-            schema = pl.read_ndjson(data, infer_schema_length=1000, n_rows=1000).schema
-            label, text = labelled_columns(name, schema, columns)
+            label, text = labelled_columns(name, json_columns(data), columns)
             kinds = dict.fromkeys((label, text), pl.String)
             frame = pl.read_ndjson(data, schema=kinds)
         else:
             frame = pl.read_csv(data, separator=_SEPARATORS[form], infer_schema=False)
             label, text = labelled_columns(name, frame.schema, columns)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
         reason, place = first_line(error), ""
         bad = first_bad_json(data) if form == "jsonl" else None
         if bad is not None:
@@ -92,7 +92,8 @@ def parquet_rows(file: TextFile, columns: Columns) -> list[Row]:
         lazy = pl.scan_parquet(file.path, glob=False)
         label, text = labelled_columns(name, lazy.collect_schema(), columns)
         frame = lazy.select(label, text).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    # A damaged file can make Polars panic, which is no Exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise FormatError(
             f"{name} cannot be read as Parquet ({first_line(error)}); check that it is whole, and "
             "that its suffix is right."
@@ -138,7 +139,7 @@ def labelled_columns(name: str, schema: Mapping[str, Any], columns: Columns) -> 
 def _checked(name: str, schema: Mapping[str, Any], kind: str, column: str | None) -> str:
     import polars as pl
 
-    names = ", ".join(repr(one) for one in schema) or "none"
+    names = listed(list(schema))
     if column is None:
         raise InputError(
             f"{name} has no column {kind!r}; name the one with the {kind}s with {kind}_column "

@@ -21,12 +21,12 @@ def zipf(n_words, n_tokens):
     return np.maximum(n_tokens * share / share.sum(), 1).astype(np.int64)
 
 
-def test_a_large_text_with_the_default_settings_has_rounds_for_eight_threads():
+def test_a_large_text_with_the_default_settings_has_rounds_for_four_threads():
     counts = zipf(70_000, 17_000_000)
     for architecture in ("skipgram", "cbow"):
         layout = layout_for(counts, TrainingConfig(architecture=architecture))
-        assert layout.blocks == 8
-        assert layout.block_tokens >= 32
+        assert layout.blocks == 4
+        assert layout.block_tokens >= 128
         assert 16_000 < layout.step_tokens <= rule.MOST_STEP_TOKENS
 
 

@@ -1,7 +1,7 @@
 """How large a round may be: by the settings and the corpus, and never by the number of threads.
 
 A block starts from parameters that do not know yet what the round's other blocks learn.  For rare
-words that is nothing.  The most frequent one changes in every block, and eight changes that were
+words that is nothing.  The most frequent one changes in every block, and several changes that were
 each right alone may be too much together.  What the others do to a row, in a round, grows with
 
     learning rate x pairs of the hottest row in a window x windows of the other blocks
@@ -25,8 +25,10 @@ from wordgrad.text.sampling import keep_probabilities, noise_distribution
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.round_memory import Layout, plan_bytes, private_bytes
 
-BLOCKS = 8
-MOST_BLOCK_TOKENS = 64
+BLOCKS = 4
+"""Eight would give work to eight threads, and cost two threads a tenth to a fifth more."""
+
+MOST_BLOCK_TOKENS = 256
 LEAST_BLOCK_TOKENS = 6
 MOST_STALE = 5.0
 ROUNDS_AN_EPOCH = 200
