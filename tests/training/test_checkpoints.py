@@ -378,6 +378,7 @@ def test_what_killed_writes_left_is_removed_and_nothing_else(tmp_path):
         folder.save(checkpoint())
     (tmp_path / ".checkpoint-2.safetensors.0a1b2c3d.part").write_bytes(b"half")
     (tmp_path / ".held-out.safetensors.0a1b2c3d.part").write_bytes(b"half")
+    (tmp_path / ".tmpOIxGvK").write_bytes(b"half")
     (tmp_path / ".mine.part").write_bytes(b"mine")
     (tmp_path / "checkpoint-007.safetensors").write_bytes(b"mine")
     with CheckpointFolder.open(tmp_path) as folder:

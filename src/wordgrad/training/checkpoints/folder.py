@@ -40,7 +40,10 @@ TEXT = "text"
 _HELD_OUT = "held-out.safetensors"
 _HELD_OUT_PART = "held-out text"
 _NAME = re.compile(r"checkpoint-([1-9]\d{0,17})\.safetensors")
-_LEFT_OVER = re.compile(r"\.(checkpoint-\d+|held-out)\.safetensors\.[0-9a-f]+\.part")
+# Of our own writes, and of those that the safetensors library does aside for itself.
+_LEFT_OVER = re.compile(
+    r"\.(checkpoint-\d+|held-out)\.safetensors\.[0-9a-f]+\.part|\.tmp[A-Za-z0-9]{6}"
+)
 
 
 class CheckpointFolder:
