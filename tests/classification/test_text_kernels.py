@@ -115,7 +115,9 @@ def check_step(network, examples, key=0, kept=None, **changes):
         change[sure], -used.layer_rate * np.sign(d_layers[sure]), rtol=1e-2, atol=1e-6
     )
     rms = np.sqrt((d_vectors**2).mean(axis=1, keepdims=True))
-    sure = rms[:, 0] > 100 * ROUNDING * max(rms.max(), 1e-3)
+    # Adagrad divides a gradient by its size: of a small one (y_hat - y of a text that is known),
+    # what is left of float32 may be less than ROUNDING asks for.
+    sure = rms[:, 0] > 100 * ROUNDING * max(rms.max(), 1.0)
     change = network.vectors.astype(np.float64) - before.vectors
     close(change[sure], -used.learning_rate * (d_vectors / np.maximum(rms, 1e-30))[sure])
 

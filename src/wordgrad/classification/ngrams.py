@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 
 jit = njit(nogil=True, cache=True, error_model="numpy")
 
+RANGES = {"prefix": (0, 1000), "ngrams": (1, 100), "buckets": (1, 1 << 62)}
+"""Least and most of the settings, in Python and in a file: a text takes time that grows with the
+square of ``ngrams``."""
+
 _EDGE = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -15,6 +15,7 @@ from wordgrad.classification.dense_network import softmax_rows
 from wordgrad.classification.explaining import contributions
 from wordgrad.classification.features import Features
 from wordgrad.classification.model_file import read_model, write_model
+from wordgrad.classification.ngrams import RANGES
 from wordgrad.classification.text_network import TextNetwork
 from wordgrad.errors import FormatError
 
@@ -104,8 +105,11 @@ class TextModel:
 
 
 def _are_settings(found: dict[str, Any]) -> bool:
-    least = {"common": 0, "prefix": 0, "ngrams": 1, "buckets": 1}
-    numbers = all(type(found.get(name)) is int and found[name] >= least[name] for name in least)
+    ranges = RANGES | {"common": (0, 1 << 62)}
+    numbers = all(
+        type(found.get(name)) is int and least <= found[name] <= most
+        for name, (least, most) in ranges.items()
+    )
     pattern = found.get("pattern", 0)
     return (
         numbers

@@ -20,6 +20,7 @@ from wordgrad.classification.examples import (
     held_out,
 )
 from wordgrad.classification.features import Features
+from wordgrad.classification.ngrams import RANGES
 from wordgrad.classification.starting import first_networks, start_from
 from wordgrad.classification.text_model import TextModel
 from wordgrad.classification.text_network import TextNetwork
@@ -233,9 +234,9 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         return self
 
     def _training(self, n_texts: int) -> TextTraining:
-        for name in ("ngrams", "buckets", "min_count"):
-            check_int(name, getattr(self, name), minimum=1)
-        check_int("prefix", self.prefix, minimum=0)
+        for name, (least, most) in RANGES.items():
+            check_int(name, getattr(self, name), minimum=least, maximum=most)
+        check_int("min_count", self.min_count, minimum=1)
         if self.workers is not None:
             check_int("workers", self.workers, minimum=1)
         if not isinstance(self.lowercase, bool):

@@ -204,7 +204,8 @@ def _state(record: Mapping[str, Any], tokens: int) -> TrainingState:
         seconds=_real(record["seconds"]),
         history=history,
     )
-    if [one.epoch for one in history] != list(range(1, state.epoch + 1)):
+    epochs = [one.epoch for one in history]
+    if len(epochs) != state.epoch or epochs != list(range(1, len(epochs) + 1)):
         raise FormatError(f"{len(history)} epochs of history do not lead to epoch {state.epoch}")
     if state.token >= max(tokens, 1):
         raise FormatError(f"position {state.token} is outside a text of {tokens} words")
