@@ -45,7 +45,9 @@ def test_an_index_of_the_most_frequent_words(tmp_path, vectors):
     again = WordVectors(WORDS, MATRIX)
     again.load_index(tmp_path / "part.index")
     found = again.most_similar("w200", 1000, approximate=True)
-    assert {word for word, _ in found} == set(WORDS[:50])
+    words = {word for word, _ in found}
+    assert words <= set(WORDS[:50])
+    assert len(words) >= 45  # approximate: now and then a word or two are not found
     with pytest.raises(ParameterError, match="that of the index, 50, got 70"):
         again.most_similar("w200", restrict_vocab=70, approximate=True)
 
