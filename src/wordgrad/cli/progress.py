@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from wordgrad.cli import wording
+from wordgrad.cli.live import LiveDisplay
 
 if TYPE_CHECKING:
     from wordgrad.text.corpus import ReadingProgress
@@ -28,7 +28,7 @@ SECONDS_BETWEEN_LINES = 10.0
 LABEL = "{:<9}"
 
 
-class ProgressDisplay:
+class ProgressDisplay(LiveDisplay):
     """Callable that takes progress records, to be used in a ``with`` statement.
 
     Parameters
@@ -40,31 +40,17 @@ class ProgressDisplay:
     """
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console
+        super().__init__(console)
         self._clock = clock
         self._reading: ReadingProgress | None = None
         self._counting: CountingProgress | None = None
         self._training: TrainingProgress | None = None
         self._last_line = self._last_event = clock()
-        self._live: Live | None = None
 
     @property
     def training_began(self) -> bool:
         """Whether a record about training has come."""
         return self._training is not None
-
-    def __enter__(self) -> ProgressDisplay:
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._live = Live(
-                console=self._console,
-                get_renderable=self._render,
-                refresh_per_second=8,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
-        return self
 
     def __exit__(
         self,
@@ -72,8 +58,7 @@ class ProgressDisplay:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        super().__exit__(kind, error, traceback)
         if self._training is not None and kind is None:
             self._say(_epoch_line(self._training))
 

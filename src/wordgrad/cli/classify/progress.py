@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from wordgrad.cli import wording
+from wordgrad.cli.live import LiveDisplay
 
 if TYPE_CHECKING:
     from wordgrad.classification.text_trainer import ClassifierProgress
 
 
-class EpochDisplay:
+class EpochDisplay(LiveDisplay):
     """Callable that takes a record an epoch, to be used in a ``with`` statement.
 
     Parameters
@@ -27,31 +26,8 @@ class EpochDisplay:
     """
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._last: ClassifierProgress | None = None
-        self._live: Live | None = None
-
-    def __enter__(self) -> EpochDisplay:
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self._live = Live(
-                console=self._console,
-                get_renderable=self._render,
-                refresh_per_second=8,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
 
     def __call__(self, event: ClassifierProgress) -> None:
         """Take one record."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from wordgrad.training.engines.rounds import RoundEngine, RoundThread
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.runners.protocol import Step
 from wordgrad.training.runners.stateless import StatelessRunner
+from wordgrad.training.runners.threads import StepThreads
 
 
 class RoundRunner(StatelessRunner):
@@ -53,11 +53,11 @@ class RoundRunner(StatelessRunner):
             yield from steps
 
 
-class _Crew:
+class _Crew(StepThreads):
     """The threads of an epoch; iterating gives its steps as they end.
 
     All meet between two steps.  The last to come writes down the step that has ended and decides on
-    the next.  Leaving the block, for whatever reason, ends and joins them all.
+    the next.
     """
 
     def __init__(
@@ -74,43 +74,14 @@ class _Crew:
         self._epoch = epoch
         self._key = np.uint64(engine.tables.key(epoch))
         self._pause = pause
-        self._stop = threading.Event()
-        self._results: queue.SimpleQueue[Step | BaseException | None] = queue.SimpleQueue()
         self._next_start = start
         self._step: tuple[int, int, float] | None = None
         self._meeting = threading.Barrier(n_threads, action=self._plan)
         shares = [k * engine.layout.blocks // n_threads for k in range(n_threads)]
-        self._threads = [
-            threading.Thread(
-                target=self._work, args=(engine.thread(share),), name=f"wordgrad-{k}", daemon=True
-            )
-            for k, share in enumerate(shares)
-        ]
+        super().__init__([(engine.thread(share),) for share in shares])
 
-    def __enter__(self) -> Iterator[Step]:
-        try:
-            for thread in self._threads:
-                thread.start()
-        except BaseException:  # those that run wait for the others: let them go
-            self._meeting.abort()
-            raise
-        return self._ended()
-
-    def __exit__(self, *exception: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ended(self) -> Iterator[Step]:
-        running = len(self._threads)
-        while running:
-            result = self._results.get()
-            if result is None:
-                running -= 1
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                yield result
+    def _let_go(self) -> None:
+        self._meeting.abort()
 
     def _plan(self) -> None:
         """Between two steps, while no thread is at work: end the last one, choose the next."""

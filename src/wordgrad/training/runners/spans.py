@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Generator, Iterator
 
@@ -12,6 +11,7 @@ from wordgrad.training.engines.protocol import Engine, SamplingTables, Span
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.runners.protocol import Step
 from wordgrad.training.runners.stateless import StatelessRunner
+from wordgrad.training.runners.threads import StepThreads
 
 MOST_SPAN_TOKENS = 20_000
 LEAST_SPAN_TOKENS = 500
@@ -59,11 +59,11 @@ class SpanRunner(StatelessRunner):
             yield Span(start, stop, epoch, self.config.learning_rate_at(progress))
 
 
-class _Threads:
+class _Threads(StepThreads):
     """Runs spans on several threads; iterating gives a step as each span ends.
 
     Each thread takes the next span when it has finished one, so that a slow core does not hold up
-    the others.  Leaving the block, for whatever reason, stops and joins them all.
+    the others.
     """
 
     def __init__(
@@ -79,33 +79,7 @@ class _Threads:
         self._spans = spans
         self._pause = pause
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._results: queue.SimpleQueue[Step | BaseException | None] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"wordgrad-{k}", daemon=True)
-            for k in range(n_threads)
-        ]
-
-    def __enter__(self) -> Iterator[Step]:
-        for thread in self._threads:
-            thread.start()
-        return self._ended()
-
-    def __exit__(self, *exception: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ended(self) -> Iterator[Step]:
-        running = len(self._threads)
-        while running:
-            result = self._results.get()
-            if result is None:
-                running -= 1
-            elif isinstance(result, BaseException):
-                raise result
-            else:
-                yield result
+        super().__init__([()] * n_threads)
 
     def _work(self) -> None:
         try:
