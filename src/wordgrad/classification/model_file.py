@@ -106,7 +106,7 @@ def write_model(
         tensors[name], tensors[offsets] = WordTable.from_words(strings[name]).packed()
     about = {"layout": LAYOUT, "settings": settings, "crc32": _checksum(settings, tensors)}
     metadata = {ENTRY: json.dumps(about)}
-    with atomic_write(path) as temporary:
+    with atomic_write(path, overwrite=overwrite) as temporary:
         try:
             save_file(tensors, temporary, metadata=metadata)
         except SafetensorError as error:

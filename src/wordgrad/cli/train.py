@@ -148,8 +148,8 @@ def train(
         typer.Option(
             metavar="DIR",
             help="Go on with the training that was saved to this folder, with its text and its "
-            "settings; --epochs, --learning-rate, --workers, --early-stopping and "
-            "--checkpoint-every may be new.",
+            "settings; --epochs, --learning-rate, --workers, --early-stopping, --tolerance, "
+            "--max-hours and --checkpoint-every may be new.",
             rich_help_panel=SAVING,
             show_default=False,
         ),

@@ -221,7 +221,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             The ``checkpoint`` of that training.
         **changes
             Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``checkpoint_every``,
-            ``early_stopping``, ``progress``.  :meth:`resume` refuses any other.
+            ``early_stopping``, ``tolerance``, ``max_hours``, ``progress``.  :meth:`resume` refuses
+            any other.
 
         Raises
         ------

@@ -46,7 +46,7 @@ def write(
         "crc32.graph": _checksum(graph),
         "crc32.matrix": _checksum(matrix),
     }
-    with atomic_write(target) as temporary:
+    with atomic_write(target, overwrite=overwrite) as temporary:
         try:
             save_file({"graph": graph}, temporary, metadata=metadata)
         except SafetensorError as error:  # a full disk, too, is an error of its own kind
