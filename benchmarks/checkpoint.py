@@ -14,9 +14,9 @@ from typing import Any
 
 from machine import circumstances, describe_text, spread, write_json
 
-from wordgrad.text.corpus import EncodedCorpus, encode_corpus
-from wordgrad.text.fingerprint import Fingerprint
-from wordgrad.training.checkpoints import Checkpoint, CheckpointFolder, Identity, Saving
+from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
+from wordgrad.corpus.fingerprint import Fingerprint
+from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder, Identity, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.trainer import Trainer
 

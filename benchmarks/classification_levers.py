@@ -82,7 +82,7 @@ def changed(name: str) -> Iterator[None]:
         return np.ones(n_features, np.float32)
 
     if name == PATCHES[0]:
-        with patch("wordgrad.estimators.text_classifier.divergences", alike):
+        with patch("wordgrad.text_classifier.divergences", alike):
             yield
     elif name == PATCHES[1]:
         with patch("wordgrad.classification.features.COMMON", 1):

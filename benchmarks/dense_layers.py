@@ -24,13 +24,13 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from wordgrad import OneHiddenLayerClassifier
-from wordgrad.classification.dense_network import DenseNetwork
-from wordgrad.classification.text_kernels import (
+from wordgrad.classification.kernels import (
     backward_layers,
     hidden_layer,
     output_layer,
     softmax_loss,
 )
+from wordgrad.network_classifier import DenseNetwork
 
 ROWS, BATCH, CLASSES, ROUNDS, EPOCHS = 9000, 200, 5, 7, 5
 SIZES = ((32, 16), (100, 100), (300, 64))

@@ -22,16 +22,15 @@ from machine import RESULTS, circumstances
 from numba import njit
 from texts import sha256
 
-from wordgrad.text.corpus import encode_corpus
+from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.cpu import CpuEngine
-from wordgrad.training.engines.memory import store_int64
-from wordgrad.training.engines.protocol import SamplingTables, Span, Windows
-from wordgrad.training.engines.tiles import score_tile, update_tile
-from wordgrad.training.engines.vector_code import LANES
-from wordgrad.training.engines.windows import draw_windows
-from wordgrad.training.engines.workspace import Workspace
+from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.kernels.memory import store_int64
+from wordgrad.training.kernels.simd import LANES
+from wordgrad.training.kernels.tiles import score_tile, update_tile
+from wordgrad.training.kernels.workspace import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
+from wordgrad.training.sampling import SamplingTables, Span, Windows, draw_windows
 
 N_WORDS = 300
 N_WINDOWS = 10_000

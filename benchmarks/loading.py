@@ -26,7 +26,8 @@ import numpy as np
 from cells import Cells
 from machine import spread
 
-from wordgrad.vectors import WordVectors, load
+from wordgrad.io.formats import load
+from wordgrad.word_vectors import WordVectors
 
 LARGE = (1_000_000, 300)
 ENDINGS = {"word2vec-binary": ".bin", "word2vec-text": ".txt"}
@@ -40,7 +41,7 @@ GOALS = {
 _READ_ALONE = """
 import json, sys, time
 from programs import peak_memory
-from wordgrad.vectors import load
+from wordgrad import load
 start = time.perf_counter()
 vectors = load(sys.argv[1])
 seconds = time.perf_counter() - start

@@ -53,7 +53,7 @@ SWEEP: dict[tuple[Program, Architecture], tuple[float, ...]] = {
 def evaluate(vectors: Path, sets: Path) -> Record:
     """Score one program's vectors, all programs by wordgrad's evaluator."""
     from wordgrad import WordVectors
-    from wordgrad.vectors.evaluation import evaluate_analogies, evaluate_similarity
+    from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 
     with np.load(vectors) as stored:
         model = WordVectors([str(word) for word in stored["words"]], stored["matrix"])

@@ -53,7 +53,7 @@ def _read_wordgrad(text: str, threads: int, min_count: int) -> dict[str, Any]:
     import numpy
     import polars
 
-    from wordgrad.text.corpus import encode_corpus
+    from wordgrad.corpus.corpus import encode_corpus
 
     base = _peak_bytes()
     start, processor = perf_counter(), process_time()

@@ -36,15 +36,14 @@ from machine import (
     write_json,
 )
 
-from wordgrad.text.corpus import EncodedCorpus, encode_corpus
+from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.protocol import SamplingTables
-from wordgrad.training.engines.round_memory import Layout
+from wordgrad.training.engine import Runner
+from wordgrad.training.engines.deterministic import RoundRunner, layout_for
+from wordgrad.training.engines.hogwild import SpanRunner
+from wordgrad.training.kernels.rounds import Layout
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.runners import Runner
-from wordgrad.training.runners.layout import layout_for
-from wordgrad.training.runners.rounds import RoundRunner
-from wordgrad.training.runners.spans import SpanRunner
+from wordgrad.training.sampling import SamplingTables
 from wordgrad.training.trainer import Trainer
 
 Record = dict[str, Any]

@@ -31,15 +31,14 @@ from quality import ANALOGIES, SIMILARITY
 from texts import break_lines
 
 from wordgrad import Word2Vec, WordVectors
-from wordgrad.text.corpus import encode_corpus
-from wordgrad.text.sampling import keep_probabilities
+from wordgrad.corpus.corpus import encode_corpus
+from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.softmax.block import Targets
-from wordgrad.training.engines.softmax.counts import BYTES_A_COUNT, count_pairs
+from wordgrad.training.engines.block_softmax import Targets
+from wordgrad.training.engines.pair_counts import BYTES_A_COUNT, count_pairs
+from wordgrad.training.engines.softmax import BLOCK_ROWS, SoftmaxSteps
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.runners.softmax import SoftmaxSteps
-from wordgrad.training.runners.softmax_counts import BLOCK_ROWS
-from wordgrad.vectors.evaluation import evaluate_analogies, evaluate_similarity
+from wordgrad.training.sampling import keep_probabilities
 
 Record = dict[str, Any]
 CELLS = RESULTS / "softmax.jsonl"

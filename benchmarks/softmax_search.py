@@ -21,13 +21,13 @@ from machine import RESULTS, append_json_line, describe_text, read_json_lines
 from quality import SIMILARITY
 
 from wordgrad import WordVectors
-from wordgrad.text.corpus import encode_corpus
-from wordgrad.text.sampling import keep_probabilities
-from wordgrad.training.engines.softmax.canonical import canonical_vectors
-from wordgrad.training.engines.softmax.counts import PairCounts, count_pairs
-from wordgrad.training.engines.softmax.rows import errors_in_place
+from wordgrad.corpus.corpus import encode_corpus
+from wordgrad.evaluation import evaluate_similarity
+from wordgrad.training.engines.block_softmax import canonical_vectors
+from wordgrad.training.engines.pair_counts import PairCounts, count_pairs
+from wordgrad.training.kernels.softmax import errors_in_place
 from wordgrad.training.parameters import Parameters
-from wordgrad.vectors.evaluation import evaluate_similarity
+from wordgrad.training.sampling import keep_probabilities
 
 TRIALS = RESULTS / "softmax-search.jsonl"
 JUDGED = ("WordSim-353", "MEN", "SimLex-999", "Rare Words")

@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wordgrad import errors, maths
+    from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
+    from wordgrad.corpus.encode import ReadingProgress
     from wordgrad.errors import WordgradError
-    from wordgrad.estimators.network_classifier import OneHiddenLayerClassifier
-    from wordgrad.estimators.text_classifier import TextClassifier
-    from wordgrad.estimators.word2vec import Word2Vec
-    from wordgrad.text.corpus import EncodedCorpus, ReadingProgress, encode_corpus
-    from wordgrad.text.vocabulary import Vocabulary
-    from wordgrad.training.progress import TrainingProgress
-    from wordgrad.vectors.evaluation import (
+    from wordgrad.evaluation import (
         AnalogyResult,
         SimilarityResult,
         evaluate_analogies,
         evaluate_similarity,
     )
-    from wordgrad.vectors.formats import load
-    from wordgrad.vectors.word_vectors import WordVectors
+    from wordgrad.io.formats import load
+    from wordgrad.network_classifier import OneHiddenLayerClassifier
+    from wordgrad.text_classifier import TextClassifier
+    from wordgrad.training.engine import TrainingProgress
+    from wordgrad.vocabulary import Vocabulary
+    from wordgrad.word2vec import Word2Vec
+    from wordgrad.word_vectors import WordVectors
 
     __version__: str
 
@@ -55,21 +56,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AnalogyResult": "wordgrad.vectors.evaluation",
-    "EncodedCorpus": "wordgrad.text.corpus",
-    "OneHiddenLayerClassifier": "wordgrad.estimators.network_classifier",
-    "ReadingProgress": "wordgrad.text.corpus",
-    "SimilarityResult": "wordgrad.vectors.evaluation",
-    "TextClassifier": "wordgrad.estimators.text_classifier",
-    "TrainingProgress": "wordgrad.training.progress",
-    "Vocabulary": "wordgrad.text.vocabulary",
-    "Word2Vec": "wordgrad.estimators.word2vec",
-    "WordVectors": "wordgrad.vectors.word_vectors",
+    "AnalogyResult": "wordgrad.evaluation",
+    "EncodedCorpus": "wordgrad.corpus.corpus",
+    "OneHiddenLayerClassifier": "wordgrad.network_classifier",
+    "ReadingProgress": "wordgrad.corpus.encode",
+    "SimilarityResult": "wordgrad.evaluation",
+    "TextClassifier": "wordgrad.text_classifier",
+    "TrainingProgress": "wordgrad.training.engine",
+    "Vocabulary": "wordgrad.vocabulary",
+    "Word2Vec": "wordgrad.word2vec",
+    "WordVectors": "wordgrad.word_vectors",
     "WordgradError": "wordgrad.errors",
-    "encode_corpus": "wordgrad.text.corpus",
-    "evaluate_analogies": "wordgrad.vectors.evaluation",
-    "evaluate_similarity": "wordgrad.vectors.evaluation",
-    "load": "wordgrad.vectors.formats",
+    "encode_corpus": "wordgrad.corpus.corpus",
+    "evaluate_analogies": "wordgrad.evaluation",
+    "evaluate_similarity": "wordgrad.evaluation",
+    "load": "wordgrad.io.formats",
 }
 _MODULES = ("errors", "maths")
 

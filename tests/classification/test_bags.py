@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.classification.bags import tokenise
-from wordgrad.classification.features import UNKNOWN, Features
+from wordgrad.classification.features import UNKNOWN, Features, tokenise
 from wordgrad.errors import ParameterError
 
 WORDS = st.sampled_from(["a", "B", "b", "c", "é", "\u00a0", "\n", "d\u2003e", "", "  "])

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgrad.classification.dense_network import DenseNetwork
-from wordgrad.classification.optimisers import OPTIMISERS, make_optimiser
 from wordgrad.maths import OneHiddenLayer, assert_gradients
+from wordgrad.network_classifier import OPTIMISERS, DenseNetwork, make_optimiser
 
 
 @st.composite

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from wordgrad import TextClassifier, WordVectors
-from wordgrad.classification.model_file import ENTRY, _checksum
+from wordgrad.classification.model import ENTRY, _checksum
 from wordgrad.errors import FormatError, InputError, OutputError
 
 TEXTS = ["good film", "fine acting é", "bad film", "poor acting"] * 3

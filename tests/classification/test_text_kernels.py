@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgrad.classification.bags import Bags
 from wordgrad.classification.examples import LabelledBags
-from wordgrad.classification.text_kernels import random_share
-from wordgrad.classification.text_network import TextNetwork
-from wordgrad.classification.text_trainer import Member
-from wordgrad.classification.text_training import TextTraining
+from wordgrad.classification.features import Bags
+from wordgrad.classification.kernels import random_share
+from wordgrad.classification.model import TextNetwork
+from wordgrad.classification.trainer import Member, TextTraining
 from wordgrad.maths import assert_gradients
 
 SETTINGS = TextTraining(

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from wordgrad.classification.bags import Bags
-from wordgrad.classification.examples import LabelledBags
-from wordgrad.classification.weighting import LEAST, divergences
+from wordgrad.classification.examples import LEAST, LabelledBags, divergences
+from wordgrad.classification.features import Bags
 
 
 def examples(texts, labels, weights=None):

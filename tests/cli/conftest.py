@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wordgrad.cli import main
-from wordgrad.vectors import WordVectors
+from wordgrad.word_vectors import WordVectors
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 

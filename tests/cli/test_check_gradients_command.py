@@ -5,8 +5,8 @@ import typer
 
 from wordgrad.cli import check_gradients as command
 from wordgrad.cli.check_gradients import check_gradients
-from wordgrad.proofs import Claim
-from wordgrad.proofs import claim as claims_module
+from wordgrad.gradient_checks import check as claims_module
+from wordgrad.gradient_checks.check import Claim
 
 GOOD = Claim(
     "a = a", "derivations/a.md#b", algebra=lambda: 1e-17, numbers=lambda: 2.5e-9, machine=None
@@ -20,7 +20,7 @@ def lines_of(capsys):
 
 
 def test_lines_for_programs(monkeypatch, capsys):
-    monkeypatch.setattr("wordgrad.proofs.all_claims", lambda: [GOOD])
+    monkeypatch.setattr("wordgrad.gradient_checks.all_claims", lambda: [GOOD])
     check_gradients()
     lines, said = lines_of(capsys)
     assert lines == [["a = a", "derivations/a.md#b", "1.0e-17", "2.5e-09", "", "passed"]]
@@ -31,7 +31,7 @@ def test_lines_for_programs(monkeypatch, capsys):
 
 
 def test_a_failure_is_named_and_ends_with_code_1(monkeypatch, capsys):
-    monkeypatch.setattr("wordgrad.proofs.all_claims", lambda: [GOOD, BAD])
+    monkeypatch.setattr("wordgrad.gradient_checks.all_claims", lambda: [GOOD, BAD])
     with pytest.raises(typer.Exit) as caught:
         check_gradients()
     assert caught.value.exit_code == 1
@@ -41,7 +41,7 @@ def test_a_failure_is_named_and_ends_with_code_1(monkeypatch, capsys):
 
 
 def test_without_sympy_it_says_so_and_how_to_install_it(monkeypatch, capsys):
-    monkeypatch.setattr("wordgrad.proofs.all_claims", lambda: [GOOD])
+    monkeypatch.setattr("wordgrad.gradient_checks.all_claims", lambda: [GOOD])
     monkeypatch.setattr(claims_module, "find_spec", lambda name: None)
     check_gradients()
     lines, said = lines_of(capsys)
@@ -54,7 +54,7 @@ def test_without_sympy_it_says_so_and_how_to_install_it(monkeypatch, capsys):
 def test_the_table_fits_the_terminal(monkeypatch, capsys, width, columns):
     from rich.console import Console
 
-    monkeypatch.setattr("wordgrad.proofs.all_claims", lambda: [GOOD, BAD])
+    monkeypatch.setattr("wordgrad.gradient_checks.all_claims", lambda: [GOOD, BAD])
     console = Console(force_terminal=True, width=width)
     monkeypatch.setattr(command, "results_console", lambda: console)
     with pytest.raises(typer.Exit, match="1"):

@@ -14,8 +14,8 @@ import sys
 
 import pytest
 
-from wordgrad.cli.classify.train import train
-from wordgrad.estimators.text_classifier import TextClassifier
+from wordgrad.cli.classify_train import train
+from wordgrad.text_classifier import TextClassifier
 
 WORDS = {
     "praise": ["good", "fine", "lovely", "joy", "moving"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wordgrad.vectors import WordVectors, load
+from wordgrad.io.formats import load
+from wordgrad.word_vectors import WordVectors
 
 ENDINGS = [".txt", ".vec", ".bin", ".glove", ".glove.txt", ".npz", ".tsv", ".parquet"]
 

@@ -8,15 +8,15 @@ from types import ModuleType
 import pytest
 
 from wordgrad import WordVectors, load
-from wordgrad.plotting.html import is_page
+from wordgrad.plotting.page import is_page
 
 
 @pytest.fixture(autouse=True)
 def small_text(monkeypatch, tmp_path):
     text = ["a list of items", "a tuple of items", "the server of a client"] * 300
-    module = ModuleType("wordgrad.text.builtin")
+    module = ModuleType("wordgrad.corpus.builtin")
     module.builtin_sentences = lambda: iter(text)
-    monkeypatch.setitem(sys.modules, "wordgrad.text.builtin", module)
+    monkeypatch.setitem(sys.modules, "wordgrad.corpus.builtin", module)
     monkeypatch.setattr("wordgrad.cli.demo.SETTINGS", {"vector_size": 16, "workers": 1})
     monkeypatch.chdir(tmp_path)
     return tmp_path

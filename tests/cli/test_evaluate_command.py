@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from wordgrad.vectors import WordVectors, evaluate_analogies, evaluate_similarity
+from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
+from wordgrad.word_vectors import WordVectors
 
 
 @pytest.fixture

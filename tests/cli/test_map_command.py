@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from wordgrad.plotting.html import is_page
-from wordgrad.vectors import WordVectors
+from wordgrad.plotting.page import is_page
+from wordgrad.word_vectors import WordVectors
 
 
 @pytest.fixture

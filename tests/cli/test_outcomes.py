@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import wordgrad as package
-from wordgrad.cli import similar as similar_command
-from wordgrad.vectors import formats
+from wordgrad.cli import query as similar_command
+from wordgrad.io import formats
 
 COMMANDS = ["train", "similar", "analogy", "evaluate", "classify", "demo"]
 
@@ -126,7 +126,7 @@ import os, sys
 reader, writer = os.pipe()
 os.close(reader)
 os.dup2(writer, 1)
-from wordgrad.cli.outcomes import guarded
+from wordgrad.cli.exit import guarded
 from wordgrad.cli.console import results_console, write_lines
 
 @guarded

@@ -9,13 +9,8 @@ import pytest
 from rich.console import Console
 
 from wordgrad import ReadingProgress, TrainingProgress
-from wordgrad.cli.progress import (
-    ProgressDisplay,
-    counting_line,
-    reading_line,
-    training_line,
-)
-from wordgrad.training.progress import CountingProgress
+from wordgrad.cli.progress import ProgressDisplay, counting_line, reading_line, training_line
+from wordgrad.training.engine import CountingProgress
 
 
 class Clock:

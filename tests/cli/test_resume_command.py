@@ -11,8 +11,8 @@ import pytest
 import typer
 
 from wordgrad import load
-from wordgrad.cli.train_options import seconds
-from wordgrad.training.checkpoints import Checkpoint
+from wordgrad.cli.train import seconds
+from wordgrad.training.checkpoint import Checkpoint
 from wordgrad.training.trainer import Trainer
 
 SMALL = ["--vector-size", 8, "--min-count", 1, "--workers", 1, "--sample", 0]

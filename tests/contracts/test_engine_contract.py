@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from wordgrad.errors import ParameterError
 from wordgrad.maths import cbow, skipgram
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.cpu import CpuEngine
-from wordgrad.training.engines.protocol import Loss, Span, Windows
+from wordgrad.training.engine import Loss
+from wordgrad.training.engines.hogwild import CpuEngine
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.engines.vector_code import LANES
+from wordgrad.training.kernels.simd import LANES
 from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import Span, Windows
 
 ENGINES = [ReferenceEngine, CpuEngine]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
@@ -423,9 +424,9 @@ def test_a_span_needs_something_to_draw_from(engine):
 
 OTHER_WIDTH = """
 import sys
-from wordgrad.training.engines import vector_code
-vector_code.LANES = int(sys.argv[1])
-vector_code.Emitter.__init__.__defaults__ = (vector_code.LANES,)
+from wordgrad.training.kernels import simd
+simd.LANES = int(sys.argv[1])
+simd.Emitter.__init__.__defaults__ = (simd.LANES,)
 import pytest
 sys.exit(pytest.main(["-q", "-x", "-k", "not width and not ReferenceEngine", *sys.argv[2:]]))
 """
@@ -436,7 +437,7 @@ sys.exit(pytest.main(["-q", "-x", "-k", "not width and not ReferenceEngine", *sy
 def test_other_vector_widths_keep_the_contract(lanes, tmp_path):
     """What this machine's own width hides: other widths have other tails, shuffles and counts."""
     here = Path(__file__)
-    files = [here, *here.parents[1].glob("training/engines/test_tiles.py")]
+    files = [here, *here.parents[1].glob("training/kernels/test_tiles.py")]
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "WORDGRAD_WIDTH": str(lanes)}
     result = subprocess.run(
         [sys.executable, "-c", OTHER_WIDTH, str(lanes), *map(str, files)],

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError, InputError, OutputError
-from wordgrad.vectors import WordVectors, load
-from wordgrad.vectors.formats import FORMATS, parquet
+from wordgrad.io import parquet
+from wordgrad.io.formats import FORMATS, load
+from wordgrad.word_vectors import WordVectors
 
 WORDS = ["the", "naïve", "東京", "no\u00a0break", "🙂", '"quoted', "#,;'", "e\u0301", "null", "nan"]
 WORDS += ["\ufeffmark", "7", "-1.5e3", "line\u2028end\u0085", "</s>"]
@@ -215,7 +216,7 @@ def test_a_disk_that_fills_is_one_sentence(tmp_path, known):
         import resource, signal
         import numpy as np
         from wordgrad.errors import OutputError
-        from wordgrad.vectors import WordVectors
+        from wordgrad import WordVectors
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         try:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wordgrad.vectors import WordVectors
-from wordgrad.vectors.formats import FORMATS, named
+from wordgrad.io.formats import FORMATS, named
+from wordgrad.word_vectors import WordVectors
 
 ROWS, SIZE = 1_000_000, 16
 # GloVe's text goes through the same code as word2vec's.
@@ -18,14 +18,14 @@ WRITABLE = [known.name for known in FORMATS if known.writable and known.name != 
 FIXED = 160e6  # bytes: libraries, blocks and buffers, whatever the size of the file
 READ_AND_WRITE = """
 import sys
-from wordgrad.vectors import load
+from wordgrad import load
 source, target = sys.argv[1:]
 if source:
     vectors = load(source, check=True)
     vectors.save(target)
 else:  # what words and matrix take in memory, without any file
     import numpy as np
-    from wordgrad.vectors import WordVectors
+    from wordgrad import WordVectors
     matrix = np.ones((1_000_000, 16), dtype=np.float32)
     matrix.flags.writeable = False
     vectors = WordVectors([f"word{row}" for row in range(1_000_000)], matrix)

@@ -17,7 +17,7 @@ import fuzz_mutations as change
 
 from wordgrad import Word2Vec
 from wordgrad.errors import DamagedCheckpointWarning
-from wordgrad.training.checkpoints import Checkpoint, CheckpointFolder
+from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder
 
 NUMBERS = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "U64": "<u8", "F32": "<f4", "F64": "<f8"}
 SENTENCES = ["the cat sat on the mat", "the dog sat on the rug"] * 30

@@ -15,8 +15,8 @@ import fuzz_mutations as change
 import numpy as np
 
 from wordgrad import TextClassifier
-from wordgrad.classification import model_file
-from wordgrad.text.labelled import FORMS, read_labelled
+from wordgrad.classification import model as model_file
+from wordgrad.corpus.labelled import FORMS, read_labelled
 
 LINES = b"cat\tthe cat purrs on the mat\ndog\tthe dog barks at night\r\n\ncat\t\nbird\ta b\tc d\n"
 MARKED = b"__label__cat the cat purrs\n__label__dog the dog barks\n__label__bird \n"

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from wordgrad.vectors import WordVectors
-from wordgrad.vectors.formats import save
-from wordgrad.vectors.formats.projector import companion
+from wordgrad.io.formats import save
+from wordgrad.io.projector import companion
+from wordgrad.word_vectors import WordVectors
 
 WORDS = ["the", "of", "naïve", "東京", "e\u0301", "no\u00a0break", "שלום", "7"]
 EPOCHS = [
@@ -60,7 +60,7 @@ def compressed_npz() -> bytes:
 
 
 def fasttext_model(minn: int = 2, maxn: int = 3, bucket: int = 5) -> bytes:
-    """A model of fastText after the layout in :mod:`wordgrad.vectors.formats.fasttext`."""
+    """A model of fastText after the layout in :mod:`wordgrad.io.fasttext`."""
     size, rows = 4, len(WORDS) + bucket
     numbers = (12, size, 5, 1, 1, 5, 1, 1, 2, bucket, minn, maxn, 100)
     head = struct.pack(

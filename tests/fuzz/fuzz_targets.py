@@ -18,11 +18,12 @@ import fuzz_seeds as seeds
 import numpy as np
 import zstandard
 
+from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.errors import UnknownWordError
-from wordgrad.text.corpus import EncodedCorpus, encode_corpus
-from wordgrad.vectors import WordVectors, load
-from wordgrad.vectors.formats.projector import companion
-from wordgrad.vectors.testsets import read_pairs, read_questions
+from wordgrad.evaluation import read_pairs, read_questions
+from wordgrad.io.formats import load
+from wordgrad.io.projector import companion
+from wordgrad.word_vectors import WordVectors
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def memory(minutes: float, seed: int) -> dict[str, Any]:
 
 READ = """
 import json, resource, sys, time
-from wordgrad.text.corpus import encode_corpus
+from wordgrad.corpus.corpus import encode_corpus
 import polars
 libraries = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 began = time.monotonic()

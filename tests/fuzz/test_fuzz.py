@@ -15,7 +15,7 @@ from fuzz_campaign import campaign
 from fuzz_child import case_bytes
 from fuzz_targets import TARGETS, Target
 
-from wordgrad.vectors.formats import FORMATS
+from wordgrad.io.formats import FORMATS
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 NAMES = [target.name for target in TARGETS]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import OutputError
-from wordgrad.text.corpus import encode_corpus
-from wordgrad.vectors import WordVectors
-from wordgrad.vectors.formats import FORMATS, save
+from wordgrad.io.formats import FORMATS, save
+from wordgrad.word_vectors import WordVectors
 
 ROOM = 1 << 20  # bytes of the small disk, or of the largest file
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from wordgrad.vectors import WordVectors, load
+from wordgrad.io.formats import load
+from wordgrad.word_vectors import WordVectors
 
 CODES = {
     # Before the program has begun to listen, the system ends it by the signal itself.

@@ -54,7 +54,7 @@ def test_a_folder_without_permission(tmp_path):
     code = """
 import os
 from wordgrad.errors import OutputError
-from wordgrad.vectors import WordVectors
+from wordgrad import WordVectors
 vectors = WordVectors(["a"], [[1.0]])
 vectors.save("old.safetensors")
 before = open("old.safetensors", "rb").read()
@@ -82,7 +82,7 @@ assert open("old.safetensors", "rb").read() == before
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
 def test_standard_output_that_takes_nothing(tmp_path):
-    from wordgrad.vectors import WordVectors
+    from wordgrad.word_vectors import WordVectors
 
     path = tmp_path / "v.safetensors"
     WordVectors(["a", "b"], [[1.0, 0.0], [0.5, 1.0]]).save(path)

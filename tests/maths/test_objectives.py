@@ -7,13 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wordgrad.maths import (
-    assert_gradients,
-    cbow,
-    negative_sampling_loss,
-    skipgram,
-    softmax_loss,
-)
+from wordgrad.maths import assert_gradients, cbow, negative_sampling_loss, skipgram, softmax_loss
 
 few_examples = settings(
     max_examples=settings.default.max_examples // 4

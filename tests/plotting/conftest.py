@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wordgrad.vectors import WordVectors
+from wordgrad.word_vectors import WordVectors
 
 ODD = [
     "</script><script>alert(1)</script>",

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.plotting.labels import place_labels
+from wordgrad.plotting.draw_map import place_labels
 
 
 def _overlaps(places, sizes):

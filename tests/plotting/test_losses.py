@@ -11,8 +11,8 @@ import pytest
 
 from wordgrad.errors import FormatError, InputError, OutputError, ParameterError
 from wordgrad.plotting import loss_curve, save_losses
-from wordgrad.plotting.extras import MissingExtraError
-from wordgrad.vectors import WordVectors
+from wordgrad.plotting.picture import MissingExtraError
+from wordgrad.word_vectors import WordVectors
 
 
 def _vectors(losses=(2.5, 2.0, 1.75), **settings):

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from wordgrad.plotting import loss_curve, make_map, save_losses
-from wordgrad.plotting.text import visible
-from wordgrad.vectors import WordVectors
+from wordgrad.plotting.picture import visible
+from wordgrad.word_vectors import WordVectors
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402

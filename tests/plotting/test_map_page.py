@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 import pytest
 
 from wordgrad.plotting import make_map
-from wordgrad.plotting.html import is_page, script_json
-from wordgrad.plotting.map_page import page
-from wordgrad.vectors import WordVectors
+from wordgrad.plotting.draw_map import page
+from wordgrad.plotting.page import is_page, script_json
+from wordgrad.word_vectors import WordVectors
 
 
 class Parts(HTMLParser):

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from wordgrad.plotting import make_map
-from wordgrad.plotting.extras import MissingExtraError
-from wordgrad.plotting.picture import fonts_for
-from wordgrad.vectors import WordVectors
+from wordgrad.plotting.picture import MissingExtraError, fonts_for
+from wordgrad.word_vectors import WordVectors
 
 SVG = "{http://www.w3.org/2000/svg}"
 

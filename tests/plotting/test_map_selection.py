@@ -7,7 +7,7 @@ import pytest
 
 from wordgrad.errors import ParameterError, UnknownWordError
 from wordgrad.plotting.selection import around, most_frequent, named
-from wordgrad.vectors import WordVectors
+from wordgrad.word_vectors import WordVectors
 
 
 def _vectors():

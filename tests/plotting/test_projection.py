@@ -12,9 +12,9 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from wordgrad.errors import ParameterError
-from wordgrad.plotting.extras import MissingExtraError
+from wordgrad.plotting.picture import MissingExtraError
 from wordgrad.plotting.projection import project
-from wordgrad.vectors.search import unit
+from wordgrad.search.exact import unit
 
 
 def _blobs(a_group=25, groups=4):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from wordgrad.errors import FormatError, OutputError, ParameterError
+from wordgrad.io.formats import load
 from wordgrad.plotting import make_map
-from wordgrad.plotting.groups import clusters
-from wordgrad.vectors import WordVectors, load
-from wordgrad.vectors.search import unit
+from wordgrad.plotting.projection import clusters
+from wordgrad.search.exact import unit
+from wordgrad.word_vectors import WordVectors
 
 
 def test_neighbours_are_those_of_the_whole_space(crowd):

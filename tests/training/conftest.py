@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.protocol import SamplingTables
+from wordgrad.training.sampling import SamplingTables
 
 
 @pytest.fixture(scope="session")

@@ -20,10 +20,10 @@ import numpy as np
 
 import wordgrad.files
 from wordgrad import Word2Vec
-from wordgrad.training.checkpoints import Checkpoint, CheckpointFolder
+from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines import make_runner
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.runners import make_runner
 
 WORDS = 500
 RESULT = "result"

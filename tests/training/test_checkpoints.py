@@ -12,6 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from wordgrad.corpus import fingerprint as fingerprint_module
+from wordgrad.corpus.corpus import CorpusReport, encode_corpus
+from wordgrad.corpus.fingerprint import Fingerprint
+from wordgrad.corpus.validation import HeldOutText
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,
@@ -19,23 +23,19 @@ from wordgrad.errors import (
     OutputError,
     WordgradError,
 )
-from wordgrad.text import fingerprint as fingerprint_module
-from wordgrad.text.corpus import CorpusReport, encode_corpus
-from wordgrad.text.fingerprint import Fingerprint
-from wordgrad.text.held_out import HeldOutText
-from wordgrad.text.vocabulary import Vocabulary
-from wordgrad.training.checkpoints import (
+from wordgrad.training import checkpoint as file_module
+from wordgrad.training.checkpoint import (
     Checkpoint,
     CheckpointFolder,
     Identity,
+    read_arrays,
+    read_record,
+    recorded_settings,
+    write_arrays,
 )
-from wordgrad.training.checkpoints import file as file_module
-from wordgrad.training.checkpoints.file import read_arrays, read_record, write_arrays
-from wordgrad.training.checkpoints.folder import recorded_settings
-from wordgrad.training.engines.protocol import Loss
-from wordgrad.training.history import EpochRecord
+from wordgrad.training.engine import EpochRecord, Loss, TrainingState
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.state import TrainingState
+from wordgrad.vocabulary import Vocabulary
 
 WORDS = ["the", "naïve", "cat"]
 finite = st.floats(0, allow_nan=False, allow_infinity=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wordgrad.text.corpus import EncodedCorpus, encode_corpus
+from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.training import trainer
 from wordgrad.training.config import TrainingConfig
 

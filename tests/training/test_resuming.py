@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from wordgrad import Word2Vec
+from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,
@@ -15,12 +16,11 @@ from wordgrad.errors import (
     ParameterError,
     TrainingError,
 )
-from wordgrad.text.corpus import EncodedCorpus
 from wordgrad.training import trainer as trainer_module
-from wordgrad.training.checkpoints import Checkpoint, CheckpointFolder
-from wordgrad.training.engines.cpu import CpuEngine
-from wordgrad.training.engines.protocol import Loss
-from wordgrad.training.runners.stateless import StatelessRunner
+from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder
+from wordgrad.training.engine import Loss
+from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines.workers import StatelessRunner
 
 ONE_WORKER = pytest.param({"workers": 1}, id="one worker")
 REPRODUCIBLE = pytest.param({"workers": 2, "reproducible": True}, id="reproducible")
@@ -367,9 +367,7 @@ def test_settings_of_a_newer_version_are_not_dropped(tmp_path, monkeypatch):
     folder = tmp_path / "run"
     fit(checkpoint=folder)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "wordgrad.estimators.runs.recorded_settings", lambda path: {"window": 5, "magic": 1}
-        )
+        patch.setattr("wordgrad.word2vec.recorded_settings", lambda path: {"window": 5, "magic": 1})
         with pytest.raises(FormatError, match=r"does not know \(magic\)"):
             Word2Vec.from_checkpoint(folder)
 

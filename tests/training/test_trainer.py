@@ -5,13 +5,13 @@ import threading
 import numpy as np
 import pytest
 
+from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import InputError, TrainingError
-from wordgrad.text.corpus import encode_corpus
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.cpu import CpuEngine
-from wordgrad.training.engines.protocol import Span
-from wordgrad.training.progress import TrainingProgress
+from wordgrad.training.engine import TrainingProgress
+from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.sampling import Span
 from wordgrad.training.trainer import Trainer
 
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]

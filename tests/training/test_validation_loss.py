@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wordgrad.corpus.corpus import encode_corpus
+from wordgrad.corpus.validation import HeldOutText, encode_held_out
 from wordgrad.errors import InputError
-from wordgrad.text.corpus import encode_corpus
-from wordgrad.text.held_out import HeldOutText, encode_held_out
-from wordgrad.text.vocabulary import Vocabulary
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.engines.scoring import windows_loss
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.trainer import Trainer
-from wordgrad.training.validation import HeldOut, NegativeSamplingValidation
+from wordgrad.training.validation import HeldOut, NegativeSamplingValidation, windows_loss
+from wordgrad.vocabulary import Vocabulary
 
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 WORDS = [f"w{k}" for k in range(30)]

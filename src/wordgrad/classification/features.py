@@ -1,4 +1,12 @@
-"""What a text is made of: its words, the beginnings of long words, and n-grams by hashing.
+"""Texts as tokens, and texts as bags of features.
+
+Hashes of n-grams of word ids, compiled by Numba.
+
+The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``.  A hash mixes
+the ids by SplitMix64's finaliser (Steele, Lea and Flood, "Fast splittable pseudorandom number
+generators", OOPSLA 2014).
+
+What a text is made of: its words, the beginnings of long words, and n-grams by hashing.
 
 A feature is a row of the table of vectors.  The V words of the vocabulary come first, then the
 beginnings, then the n-grams.  Only what was seen in training has a row, so an n-gram that is new at
@@ -14,15 +22,172 @@ Three things let a text profit from others that share no word with it:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.bags import Bags, Tokens
-from wordgrad.classification.ngrams import count_ngrams, hash_ngrams
-from wordgrad.errors import InputError
+from wordgrad.corpus.tokenizer import EMPTY, END, TextBlock, Tokenizer
+from wordgrad.errors import InputError, ParameterError
+from wordgrad.training.kernels import jit
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokenised texts.
+
+    Attributes
+    ----------
+    ids : int32 (T,)
+        Numbers of the tokens' types.
+    offsets : int64 (N + 1,)
+        Text i has the tokens ``ids[offsets[i]:offsets[i + 1]]``.
+    types : list of str
+        Every type that occurs, in the order of its first occurrence.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    types: list[str]
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Texts as bags of features.
+
+    Attributes
+    ----------
+    features : int32 (F,)
+        Rows of the table of vectors.
+    offsets : int64 (N + 1,)
+        Text i has the features ``features[offsets[i]:offsets[i + 1]]``.
+    tokens, unknown : int
+        Tokens of the texts, and how many of them are not in the vocabulary.
+    empty : int
+        Texts without a single feature.
+    """
+
+    features: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    tokens: int
+    unknown: int
+
+    @property
+    def empty(self) -> int:
+        """Texts without a single feature."""
+        return int((np.diff(self.offsets) == 0).sum())
+
+    def take(self, texts: NDArray[np.intp]) -> Bags:
+        """Bags of some of the texts, in the order given; ``tokens`` and ``unknown`` stay."""
+        sizes = np.diff(self.offsets)[texts]
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], sizes)
+        return Bags(self.features[places], offsets, self.tokens, self.unknown)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> Tokens:
+    """Split texts into tokens as :class:`~wordgrad.corpus.tokenizer.Tokenizer` does.
+
+    A line feed inside a text counts as a space.
+
+    Raises
+    ------
+    ParameterError
+        If a text is not a string, or cannot be written as UTF-8.
+
+    Examples
+    --------
+    >>> tokens = tokenise(["To be", "", "not to be"], pattern=None, lowercase=True)
+    >>> tokens.types, tokens.ids.tolist(), tokens.offsets.tolist()
+    (['to', 'be', 'not'], [0, 1, 2, 0, 1], [0, 2, 2, 5])
+    """
+    lines = [_line(place, text) for place, text in enumerate(texts)]
+    tokenizer = Tokenizer(pattern, lowercase=lowercase)
+    try:
+        data = ("\n".join(lines) + "\n").encode() if lines else b""
+    except UnicodeEncodeError as error:
+        raise ParameterError(
+            f"texts must be valid Unicode, got {error.object[error.start]!r} in one of them "
+            f"({error.reason}); remove or replace it."
+        ) from error
+    codes = tokenizer.encode(TextBlock(data)).astype(np.int64)
+    codes = codes[codes != EMPTY]
+    ends = np.flatnonzero(codes == END)[: len(lines)]
+    offsets = np.zeros(len(lines) + 1, np.int64)
+    offsets[1:] = ends - np.arange(len(ends))
+    words = tokenizer.types()
+    if lowercase and pattern is None:
+        words = words.str.to_lowercase()
+    return _numbered(words.to_list(), codes[codes != END], offsets)
+
+
+def _line(place: int, text: object) -> str:
+    if not isinstance(text, str):
+        raise ParameterError(
+            f"texts must be strings, got {text!r} in position {place}; leave it out or convert it."
+        )
+    return text.replace("\n", " ")
+
+
+def _numbered(words: list[str], codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> Tokens:
+    """Give types numbers by their first occurrence: lower-casing may have made two of them one."""
+    kinds, first = np.unique(codes, return_index=True)
+    types: dict[str, int] = {}
+    table = np.zeros(len(words), np.int32)
+    for code in kinds[np.argsort(first)].tolist():
+        table[code] = types.setdefault(words[code], len(types))
+    return Tokens(table[codes], offsets, list(types))
+
+
+RANGES = {"prefix": (0, 1000), "ngrams": (1, 100), "buckets": (1, 1 << 62)}
+"""Least and most of the settings, in Python and in a file: a text takes time that grows with the
+square of ``ngrams``."""
+
+_EDGE = np.uint64(0x9E3779B97F4A7C15)
+
+
+@jit
+def _mix(z: Any) -> Any:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def count_ngrams(offsets: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
+    """Return how many n-grams of 2 to ``longest`` symbols each text has, its edges included."""
+    lengths = np.diff(offsets)
+    total = np.zeros(len(lengths), np.int64)
+    for n in range(2, longest + 1):
+        total += np.where(lengths > 0, np.maximum(lengths + 2 - n + 1, 0), 0)
+    return total
+
+
+@jit
+def hash_ngrams(ids: Any, offsets: Any, longest: Any, buckets: Any, cuts: Any, out: Any) -> None:
+    """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``."""
+    for i in range(offsets.size - 1):
+        start = offsets[i]
+        length = offsets[i + 1] - start
+        k = cuts[i]
+        if length == 0:
+            continue
+        for n in range(2, longest + 1):
+            for first in range(-1, length + 2 - n):
+                z = np.uint64(n)
+                for j in range(first, first + n):
+                    if 0 <= j < length:
+                        symbol = np.uint64(np.int64(ids[start + j]) + np.int64(2))
+                    else:
+                        symbol = _EDGE + np.uint64(j >= length)
+                    z = _mix(z * _EDGE + symbol)
+                out[k] = np.int64(z % np.uint64(buckets))
+                k += 1
+
 
 UNKNOWN = -1
 """The id of a word outside the vocabulary, and of all rare words in n-grams."""

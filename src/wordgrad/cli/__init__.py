@@ -31,7 +31,7 @@ def main() -> None:
         # A word that the terminal's encoding lacks is shown escaped, and ends nothing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    from wordgrad.cli.stopping import exit_code, stopping_in_order
+    from wordgrad.cli.exit import exit_code, stopping_in_order
 
     try:
         with stopping_in_order():

@@ -9,21 +9,18 @@ from typing import Annotated
 
 import typer
 
-from wordgrad.cli.analogy import analogy
 from wordgrad.cli.check_gradients import check_gradients
-from wordgrad.cli.classify.explain import explain
-from wordgrad.cli.classify.measure import measure as classify_test
-from wordgrad.cli.classify.predict import predict
-from wordgrad.cli.classify.train import train as classify_train
+from wordgrad.cli.classify import explain, predict
+from wordgrad.cli.classify import measure as classify_test
+from wordgrad.cli.classify_train import train as classify_train
 from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
-from wordgrad.cli.doesnt_match import doesnt_match
 from wordgrad.cli.evaluate import evaluate
+from wordgrad.cli.exit import guarded, start_debugging
 from wordgrad.cli.lists import ListOptions
 from wordgrad.cli.map import map_
-from wordgrad.cli.outcomes import guarded, start_debugging
 from wordgrad.cli.plot_loss import plot_loss
-from wordgrad.cli.similar import similar
+from wordgrad.cli.query import analogy, doesnt_match, similar
 from wordgrad.cli.train import train
 
 LEAST_COLUMNS = 60  # below, Rich's panels cut the names of options short

@@ -11,7 +11,7 @@ from wordgrad.cli.console import results_console, say, write_lines
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from wordgrad.proofs import Testimony, Verdict
+    from wordgrad.gradient_checks.check import Testimony, Verdict
 
 
 def check_gradients() -> None:
@@ -21,7 +21,7 @@ def check_gradients() -> None:
     step of the fast kernels; the largest error of each is shown. Through a pipe, lines parted by
     tabs: formula, document, algebra, numbers, machine, passed or failed. Exit code 1 if any fails.
     """
-    from wordgrad.proofs import all_claims, prove
+    from wordgrad.gradient_checks import all_claims, prove
 
     verdicts = [prove(claim) for claim in all_claims()]
     console = results_console()
@@ -35,7 +35,7 @@ def check_gradients() -> None:
 
 
 def _summarise(verdicts: list[Verdict]) -> None:
-    from wordgrad.proofs.claim import BOUNDS
+    from wordgrad.gradient_checks.check import BOUNDS
 
     failed = [verdict.claim.formula for verdict in verdicts if not verdict.passed]
     bounds = ", ".join(f"{kind} {bound:.0e}" for kind, bound in BOUNDS.items())

@@ -1,13 +1,21 @@
-"""Where output goes: tables for people, tab-separated lines for programs, messages on stderr."""
+"""Where output goes: tables for people, tab-separated lines for programs, messages on stderr.
+
+A display that is drawn anew several times a second on a terminal, and nowhere else.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
 
 if TYPE_CHECKING:
     from rich.console import Console
+
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -27,7 +35,7 @@ def _console(*, stderr: bool) -> Console:
 
     class QuietPipe(Console):
         def on_broken_pipe(self) -> None:
-            # Rich would exit with 1; wordgrad.cli.outcomes decides what a closed pipe means.
+            # Rich would exit with 1; wordgrad.cli.exit decides what a closed pipe means.
             self.quiet = True
             raise BrokenPipeError
 
@@ -64,3 +72,42 @@ def _field(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6f}"
     return str(value).translate(_ESCAPES)
+
+
+class LiveDisplay:
+    """Draws what ``_render`` returns while its ``with`` block runs, and takes it away after.
+
+    Parameters
+    ----------
+    console : Console
+        Where to draw; standard error, so that results can be piped.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._render,
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def _render(self) -> RenderableType:
+        raise NotImplementedError

@@ -11,8 +11,9 @@ from wordgrad.cli import wording
 from wordgrad.cli.console import say
 
 if TYPE_CHECKING:
-    from wordgrad.vectors.formats import Format
-    from wordgrad.vectors.word_vectors import WordVectors
+    from wordgrad.io.formats import Format
+    from wordgrad.word_vectors import WordVectors
+
 
 FORMATS = (
     "safetensors, word2vec-text, word2vec-binary, glove, npz, tsv, parquet or fasttext (which is "
@@ -51,7 +52,7 @@ def convert(
     format cannot hold is said, and a word that it cannot hold is an error.
     """
     from wordgrad.files import check_output
-    from wordgrad.vectors.formats import format_of_file, format_of_name, load, named, save
+    from wordgrad.io.formats import format_of_file, format_of_name, load, named, save
 
     to = format_of_name(target) if write_as is None else named(write_as)
     check_output(target, overwrite=overwrite)

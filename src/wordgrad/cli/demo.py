@@ -9,11 +9,12 @@ import typer
 
 from wordgrad.cli import wording
 from wordgrad.cli.console import results_console, say, say_command, write_lines
-from wordgrad.cli.training import train_to_file
+from wordgrad.cli.train import train_to_file
 from wordgrad.errors import WordgradError
 
 if TYPE_CHECKING:
-    from wordgrad.vectors.word_vectors import WordVectors
+    from wordgrad.word_vectors import WordVectors
+
 
 PROBES = ("list", "server", "directory", "matrix", "string", "thread", "day", "probability")
 NEIGHBOURS = 5
@@ -36,7 +37,7 @@ def demo(
     Needs no text and no network. Writes demo.safetensors, to go on with, and demo.html, a map to
     look at; files of an earlier demo are replaced.
     """
-    from wordgrad.text.builtin import builtin_sentences
+    from wordgrad.corpus.builtin import builtin_sentences
 
     say("Training on the documentation of Python, NumPy, SciPy, scikit-learn and Polars.")
     vectors = train_to_file(
@@ -55,7 +56,7 @@ def _is_demo(output: Path) -> bool:
     """Whether an earlier demo wrote the file, so that replacing it loses nothing."""
     if not output.exists():
         return False
-    from wordgrad.vectors.formats import load
+    from wordgrad.io.formats import load
 
     try:
         return load(output).metadata.get("source") == "demo"
@@ -92,7 +93,7 @@ def _draw(vectors: WordVectors, output: Path, *, overwrite: bool) -> None:
     """Write a map beside the vectors, unless a file that is no map would be lost."""
     from wordgrad.cli.map import drawing, write_map
     from wordgrad.plotting import make_map
-    from wordgrad.plotting.html import is_page
+    from wordgrad.plotting.page import is_page
 
     page = output.with_suffix(".html")
     if page.exists() and not overwrite and not is_page(page):

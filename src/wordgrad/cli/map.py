@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wordgrad.cli import wording
-from wordgrad.cli.answers import VECTORS
 from wordgrad.cli.console import errors_console, say
+from wordgrad.cli.query import VECTORS
 
 if TYPE_CHECKING:
     from wordgrad.plotting.word_map import WordMap
@@ -67,9 +67,9 @@ def map_(
     if neighbours is not None and not around:
         raise typer.BadParameter("--neighbours needs --around.")
     from wordgrad.files import check_output
-    from wordgrad.plotting.endings import checked_ending
+    from wordgrad.io.formats import load
+    from wordgrad.plotting.picture import checked_ending
     from wordgrad.plotting.word_map import AROUND_EACH, MOST_FREQUENT, make_map
-    from wordgrad.vectors import load
 
     checked_ending(output)
     check_output(output, overwrite=overwrite)

@@ -18,11 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from wordgrad.cli import wording
-from wordgrad.cli.live import LiveDisplay
+from wordgrad.cli.console import LiveDisplay
 
 if TYPE_CHECKING:
-    from wordgrad.text.corpus import ReadingProgress
-    from wordgrad.training.progress import CountingProgress, TrainingProgress
+    from wordgrad.corpus.encode import ReadingProgress
+    from wordgrad.training.engine import CountingProgress, TrainingProgress
+
 
 SECONDS_BETWEEN_LINES = 10.0
 LABEL = "{:<9}"
@@ -64,7 +65,7 @@ class ProgressDisplay(LiveDisplay):
 
     def __call__(self, event: ReadingProgress | CountingProgress | TrainingProgress) -> None:
         """Take one record."""
-        from wordgrad.training.progress import CountingProgress, TrainingProgress
+        from wordgrad.training.engine import CountingProgress, TrainingProgress
 
         self._last_event = self._clock()
         if isinstance(event, TrainingProgress):

@@ -1,8 +1,12 @@
 """The mathematics, in plain NumPy: the oracle that every fast engine answers to."""
 
 from wordgrad.maths.functions import log_sigmoid, log_softmax, sigmoid, sigmoid_grad, softmax
-from wordgrad.maths.gradcheck import assert_gradients, check_gradients
-from wordgrad.maths.gradreport import GradientError, GradientReport
+from wordgrad.maths.gradient_check import (
+    GradientError,
+    GradientReport,
+    assert_gradients,
+    check_gradients,
+)
 from wordgrad.maths.losses import cross_entropy, negative_sampling_loss, softmax_loss
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
 from wordgrad.maths.objectives import WindowGradients, cbow, skipgram

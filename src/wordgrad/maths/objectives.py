@@ -15,13 +15,7 @@ import numpy.typing as npt
 from wordgrad.errors import ParameterError, check_choice
 from wordgrad.maths.functions import log_softmax, softmax
 from wordgrad.maths.losses import negative_sampling_loss, softmax_loss
-from wordgrad.maths.validation import (
-    FloatArray,
-    IdArray,
-    as_finite,
-    as_ids,
-    finite_scores,
-)
+from wordgrad.maths.validation import FloatArray, IdArray, as_finite, as_ids, finite_scores
 
 LOSSES = ("softmax", "negative-sampling")
 

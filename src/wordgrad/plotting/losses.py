@@ -1,4 +1,9 @@
-"""How trainings went: the loss and the learning rate, epoch by epoch."""
+"""The page of losses: one HTML file that needs no network, drawn by Bokeh.
+
+The picture of losses, by Matplotlib.
+
+How trainings went: the loss and the learning rate, epoch by epoch.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,143 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, InputError, ParameterError, check_choice
 from wordgrad.files import atomic_write, check_output
-from wordgrad.plotting.endings import checked_ending
-from wordgrad.vectors.word_vectors import WordVectors
+from wordgrad.plotting.page import assemble, figure_item
+from wordgrad.plotting.picture import COLOURS, LINE, checked_ending, drawing, visible, write
+from wordgrad.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
+
+_MEASURES_SHOWN = {"loss": "mean loss per pair", "learning_rate": "learning rate"}
+
+
+def page(curves: Sequence[LossCurve], along: str) -> str:
+    """The whole page as text."""
+    from bokeh.models import Column, Range1d
+
+    above = _panel("loss", along, sizing_mode="stretch_both")
+    below = _panel("learning_rate", along, sizing_mode="stretch_width", height=190)
+    below.x_range = above.x_range  # moving one moves the other
+    largest = max(float(curve.learning_rate.max()) for curve in curves)
+    below.y_range = Range1d(-0.05 * largest, 1.05 * largest)
+    below.xaxis.axis_label = AXES[along]
+    below.xaxis.visible = True
+    for panel in (above, below):
+        _draw(panel, curves, along)
+    objectives = dict.fromkeys(curve.objective for curve in curves)
+    dashed = any(curve.validation is not None for curve in curves)
+    note = " Dashed: on held-out text, after each epoch." if dashed else ""
+    return assemble(
+        "loss",
+        title="Loss",
+        subtitle=f"Mean loss per pair and learning rate, epoch by epoch ({'; '.join(objectives)})."
+        f"{note}",
+        data=[
+            {"name": visible(curve.name), "color": COLOURS[place % len(COLOURS)]}
+            for place, curve in enumerate(curves)
+        ],
+        figure=figure_item(Column(above, below, sizing_mode="stretch_both")),
+    )
+
+
+def _panel(measure: str, along: str, **size: Any) -> figure:
+    from bokeh.models import PanTool, WheelZoomTool
+    from bokeh.plotting import figure
+
+    zoom = WheelZoomTool(dimensions="width")
+    panel = figure(
+        **size,
+        tools=[PanTool(dimensions="width"), zoom],
+        active_scroll=zoom,
+        toolbar_location=None,
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
+        min_border_left=64,
+        name=measure,
+    )
+    panel.yaxis.axis_label = _MEASURES_SHOWN[measure]
+    panel.axis.axis_label_text_font_style = "normal"
+    panel.axis.minor_tick_line_color = None
+    if along == "epoch":
+        from bokeh.models import BasicTicker
+
+        panel.xaxis.ticker = BasicTicker(min_interval=1, num_minor_ticks=0)
+    panel.xaxis.visible = False
+    return panel
+
+
+def _draw(panel: figure, curves: Sequence[LossCurve], along: str) -> None:
+    from bokeh.models import ColumnDataSource, HoverTool
+
+    dots = []
+    for place, curve in enumerate(curves):
+        values: Any = curve.loss if panel.name == "loss" else curve.learning_rate
+        columns = {
+            "x": curve.along[along].tolist(),
+            "y": values.tolist(),
+            "name": [visible(curve.name)] * len(values),
+        }
+        source = ColumnDataSource(columns)
+        colour = COLOURS[place % len(COLOURS)]
+        line = panel.line("x", "y", source=source, color=colour, line_width=2)
+        dot = panel.scatter("x", "y", source=source, color=colour, size=6)
+        line.tags = dot.tags = [place]
+        dots.append(dot)
+        if curve.validation is not None and panel.name == "loss":
+            held_out = ColumnDataSource(columns | {"y": curve.validation.tolist()})
+            dashed = panel.line(
+                "x", "y", source=held_out, color=colour, line_width=2, line_dash="dashed"
+            )
+            dashed.tags = [place]
+            dots.append(dashed)
+    unit = AXES[along]
+    measure = _MEASURES_SHOWN[str(panel.name)]
+    tooltips = [("training", "@name"), (unit, "@x{0,0.[0]}"), (measure, "@y{0.0000}")]
+    panel.add_tools(HoverTool(renderers=dots, tooltips=tooltips))
+
+
+def write_picture(curves: Sequence[LossCurve], along: str, path: Path, kind: str) -> None:
+    """Draw to ``path`` as ``kind`` ("png" or "svg")."""
+    names = [visible(curve.name) for curve in curves]
+    with drawing(names, 8, 6) as figure:
+        figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.15)
+        above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+        lines = []
+        for place, curve in enumerate(curves):
+            style = {"color": COLOURS[place % len(COLOURS)], "linewidth": 1.8}
+            where = curve.along[along]
+            lines += above.plot(where, curve.loss, marker="o", markersize=4, **style)
+            if curve.validation is not None:
+                above.plot(where, curve.validation, linestyle="dashed", **style)
+            below.plot(where, curve.learning_rate, marker="o", markersize=2.5, **style)
+        loss = "mean loss per pair"
+        if any(curve.validation is not None for curve in curves):
+            loss += "; dashed: on held-out text"
+        for axes, label in ((above, loss), (below, "learning rate")):
+            axes.set_ylabel(label)
+            axes.grid(color=LINE, linewidth=0.6)
+            axes.spines[["top", "right"]].set_visible(False)
+        below.set_xlabel(AXES[along])
+        below.set_ylim(bottom=-0.05 * max(float(curve.learning_rate.max()) for curve in curves))
+        if along == "epoch":
+            below.xaxis.get_major_locator().set_params(integer=True)
+        legend = above.legend(lines, [str(place) for place in range(len(lines))], frameon=False)
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            # Set afterwards: a legend reads dollars as mathematics and leaves out names like _a.
+            text.set_parse_math(False)
+            text.set_text(name)
+        figure.align_ylabels([above, below])
+        write(figure, path, kind)
+
 
 MEASURES = ("loss", "learning_rate", "words")
 AXES = {
@@ -163,13 +297,11 @@ def _objective(settings: dict[str, object]) -> str:
 
 
 def _write_page(curves: Sequence[LossCurve], along: str, path: Path, ending: str) -> None:
-    from wordgrad.plotting.loss_page import page
 
     path.write_text(page(curves, along), encoding="utf-8")
 
 
 def _write_picture(curves: Sequence[LossCurve], along: str, path: Path, ending: str) -> None:
-    from wordgrad.plotting.loss_picture import write_picture
 
     write_picture(curves, along, path, ending.removeprefix("."))
 

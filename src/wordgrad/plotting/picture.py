@@ -1,17 +1,78 @@
-"""What pictures share: Matplotlib, made ready for text of any kind."""
+"""What the ending of a drawing's name means.
+
+Libraries that not everyone needs, and what to do where one is missing.
+
+What pictures share: Matplotlib, made ready for text of any kind.
+
+Words as text that can be drawn: anything may stand in them.
+"""
 
 from __future__ import annotations
 
+import importlib
+import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from wordgrad.plotting.extras import required
+from wordgrad.errors import ParameterError, WordgradError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+ENDINGS = (".html", ".png", ".svg")
+
+
+def checked_ending(path: str | os.PathLike[str]) -> str:
+    """The ending of ``path`` in lower case, if it is one that can be drawn to.
+
+    >>> checked_ending("map.SVG")
+    '.svg'
+    >>> checked_ending("map.pdf")
+    Traceback (most recent call last):
+        ...
+    wordgrad.errors.ParameterError: The name of a drawing must end in .html, .png or .svg, got
+    map.pdf.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in ENDINGS:
+        raise ParameterError(
+            f"The name of a drawing must end in .html, .png or .svg, got {os.fspath(path)}."
+        )
+    return ending
+
+
+class MissingExtraError(WordgradError, ImportError):
+    """A library is not installed; the message has the command that installs it."""
+
+
+def required(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import ``module``, or say how to install it.
+
+    >>> required("math", extra="plot", purpose="A drawing").floor(1.5)
+    1
+    >>> required("no_such_module", extra="plot", purpose="A drawing")
+    Traceback (most recent call last):
+        ...
+    wordgrad.plotting.picture.MissingExtraError: A drawing needs the library no_such_module; install
+    it with: python -m pip install "wordgrad[plot]"
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        library = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] != library:
+            raise  # installed, but broken: hiding that would send people the wrong way
+        raise MissingExtraError(
+            f"{purpose} needs the library {library}; install it with: "
+            f'python -m pip install "wordgrad[{extra}]"'
+        ) from error
+
 
 COLOURS = (
     "#4269d0", "#e8930c", "#f0594a", "#33a9a0", "#3ca951",
@@ -80,3 +141,22 @@ def fonts_for(texts: Iterable[str]) -> list[str]:
             fonts.append(entry.name)
             missing -= has
     return fonts
+
+
+_INVISIBLE = re.compile("[\x00-\x20\x7f-\xa0\u2028\u2029\ud800-\udfff]")
+
+
+def visible(word: str) -> str:
+    r"""``word`` with a sign for each character that shows nothing, or breaks a line or a file.
+
+    >>> visible("New York"), visible("tab\there"), visible(""), visible("café")
+    ('New␣York', 'tab␉here', '(empty)', 'café')
+    """
+    return _INVISIBLE.sub(_sign, word) or "(empty)"
+
+
+def _sign(character: re.Match[str]) -> str:
+    code = ord(character[0])
+    if code in (0x20, 0xA0):
+        return "␣"
+    return chr(0x2400 + code) if code < 0x20 else "\ufffd"

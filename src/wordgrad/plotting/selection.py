@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import ParameterError, check_int
-from wordgrad.plotting.text import visible
-from wordgrad.vectors.search import unit
-from wordgrad.vectors.word_vectors import WordVectors
+from wordgrad.plotting.picture import visible
+from wordgrad.search.exact import unit
+from wordgrad.word_vectors import WordVectors
 
 LEAST_WORDS = 3
 NAMED = 5  # words that a description names

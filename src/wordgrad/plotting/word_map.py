@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from wordgrad.errors import ParameterError, check_int
 from wordgrad.files import atomic_write, check_output
-from wordgrad.plotting.endings import checked_ending
-from wordgrad.plotting.groups import clusters, typical
-from wordgrad.plotting.projection import METHOD_NAMES, default_method, project
+from wordgrad.plotting.picture import checked_ending
+from wordgrad.plotting.projection import METHOD_NAMES, clusters, default_method, project, typical
 from wordgrad.plotting.selection import Selection, around, most_frequent, named
-from wordgrad.vectors.search import ExactIndex, row_norms, unit
-from wordgrad.vectors.selection import Neighbours
-from wordgrad.vectors.word_vectors import WordVectors
+from wordgrad.search.exact import ExactIndex, Neighbours, row_norms, unit
+from wordgrad.word_vectors import WordVectors
 
 MOST_FREQUENT = 1500
 AROUND_EACH = 40
@@ -208,14 +206,14 @@ def _assembled(
 
 
 def _write_page(drawn: WordMap, path: Path, ending: str) -> int:
-    from wordgrad.plotting.map_page import page
+    from wordgrad.plotting.draw_map import page
 
     path.write_text(page(drawn), encoding="utf-8")
     return len(drawn.words)
 
 
 def _write_picture(drawn: WordMap, path: Path, ending: str) -> int:
-    from wordgrad.plotting.map_picture import write_picture
+    from wordgrad.plotting.draw_map import write_picture
 
     return write_picture(drawn, path, ending.removeprefix("."))
 

@@ -10,17 +10,21 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.errors import InputError, TrainingError
-from wordgrad.text.corpus import EncodedCorpus
-from wordgrad.training.checkpoints import Checkpoint, Saving
+from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.protocol import Loss
-from wordgrad.training.history import EpochRecord
+from wordgrad.training.engine import (
+    EpochRecord,
+    Loss,
+    ProgressCallback,
+    Step,
+    TrainingProgress,
+    TrainingState,
+)
+from wordgrad.training.engines import make_runner
 from wordgrad.training.interrupts import Interrupts
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.progress import ProgressCallback, TrainingProgress
-from wordgrad.training.runners import Step, make_runner
-from wordgrad.training.state import TrainingState
 from wordgrad.training.validation import HeldOut
 
 SECONDS_BETWEEN_REPORTS = 0.1
@@ -38,7 +42,7 @@ class Trainer:
     config : TrainingConfig
     progress : callable, optional
         Receives :class:`TrainingProgress` records, and before them
-        :class:`~wordgrad.training.progress.CountingProgress` where pairs are counted, in the
+        :class:`~wordgrad.training.engine.CountingProgress` where pairs are counted, in the
         thread that calls :meth:`run`.
     held_out : HeldOut, optional
     saving : Saving, optional

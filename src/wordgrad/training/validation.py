@@ -8,16 +8,39 @@ one vocabulary, are thus compared on the very same pairs, and what differs is th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from wordgrad.corpus.validation import HeldOutText
 from wordgrad.errors import InputError
-from wordgrad.text.held_out import HeldOutText
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.protocol import Loss, SamplingTables, Span, Windows
-from wordgrad.training.engines.scoring import windows_loss
-from wordgrad.training.engines.windows import draw_windows
+from wordgrad.training.engine import Loss
+from wordgrad.training.kernels.scoring import sum_of_losses
 from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import SamplingTables, Span, Windows, check_windows, draw_windows
+
+
+def windows_loss(parameters: Parameters, windows: Windows, config: TrainingConfig) -> Loss:
+    """Return the negative-sampling loss of windows, summed over pairs, and their number.
+
+    The loss is that of :mod:`wordgrad.training.engine`; nothing is written.  May be
+    called while other threads train: rows are read as they are at that moment.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    windows : Windows
+    config : TrainingConfig
+        Its ``architecture``, ``combine`` and ``negative``.
+    """
+    check_windows(windows, parameters.n_words, config.negative)
+    skipgram = config.architecture == "skipgram"
+    total = sum_of_losses(
+        windows.contexts, windows.offsets, windows.targets, parameters.W_in_rows,
+        parameters.W_out_rows, parameters.vector_size, skipgram, config.combine == "mean",
+    )  # fmt: skip
+    return Loss(float(total), len(windows.contexts) if skipgram else len(windows))
+
 
 DRAW = 1 << 40
 """Stands for the epoch in the key of the draws: no training comes so far."""
@@ -25,9 +48,6 @@ DRAW = 1 << 40
 TOKENS_AT_ONCE = 10_000
 """Windows are drawn again each time, a piece at a time: keeping them would take hundreds of bytes
 a word."""
-
-Validation = Callable[[Parameters], Loss]
-"""Measures the loss of parameters on a held-out text, and changes nothing."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from wordgrad.maths import cbow, skipgram
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.protocol import Loss, SamplingTables, Span, Windows, check_windows
-from wordgrad.training.engines.windows import draw_windows
+from wordgrad.training.engine import Loss
 from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import SamplingTables, Span, Windows, check_windows, draw_windows
 
 
 class ReferenceEngine:

@@ -1,0 +1,571 @@
+"""What the compiled code of the text network is given: arrays and numbers by name.
+
+Parameters of the network that reads texts.
+
+A text with the features f_1 .. f_n is seen as the weighted sum of their vectors, scaled::
+
+    x = (a_1 v_1 + ... + a_n v_n) / sqrt(a_1 + ... + a_n)
+
+and x goes through the network of :mod:`wordgrad.maths.network`.  ``a`` is fixed before training
+(see :mod:`wordgrad.classification.examples`), the vectors are learned with the network: by the
+chain rule ``dJ/dv_i = a_i / sqrt(a_1 + ... + a_n) dJ/dx``.  A text without features has x = 0.
+
+Between a sum and a mean lies the root: a long text says more than a short one, but not in
+proportion.
+
+Which tokens pushed a text towards a label.
+
+Text classifiers in safetensors files.
+
+Layout
+------
+A safetensors file (see :mod:`wordgrad.io.safetensors`) with the tensors
+
+================= ============ ==================================================================
+``vectors``       F32 (R, D)   one row a feature: words, beginnings of words, n-grams
+``importance``    F32 (R)      what each feature counts
+``W1``, ``b1``    F32          (D, H), (H)
+``W2``, ``b2``    F32          (H, C), (C)
+``hashes``        I64 (G)      rising hashes of the n-grams
+``words``         U8           the vocabulary in UTF-8, one word after another
+``word_offsets``  I64 (V + 1)  word ``i`` is ``words[word_offsets[i]:word_offsets[i + 1]]``
+``beginnings``    U8           beginnings of words, likewise, with ``beginning_offsets``
+``labels``        U8           the classes in UTF-8, one after another
+``label_offsets`` I64 (C + 1)
+================= ============ ==================================================================
+
+and one metadata entry, ``wordgrad-classifier``, a JSON object of ``layout`` (the version of this
+layout, "1"), ``settings`` (an object) and ``crc32`` (eight hexadecimal digits), a checksum of all
+tensors and the settings.  It is one entry because the library writes several in any order, and the
+same model should give the same bytes.  Sizes in the file are compared with each other before
+anything is used.  Nothing in it can be executed.
+
+A text classifier once it is trained: features and network, to ask and to save.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from wordgrad.classification.features import RANGES, UNKNOWN, Bags, Features, Tokens, tokenise
+from wordgrad.classification.kernels import forward
+from wordgrad.errors import FormatError, InputError, OutputError
+from wordgrad.files import atomic_write, check_output
+from wordgrad.maths import OneHiddenLayer
+from wordgrad.vocabulary import WordTable
+
+Array32 = NDArray[np.float32]
+
+
+def softmax_rows(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of every row of logits, which is overwritten."""
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits
+
+
+class NetworkArrays(NamedTuple):
+    """Parameters; ``W1`` to ``b2`` are views of ``layers``, in this order.
+
+    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
+    """
+
+    vectors: Array32
+    importance: Array32
+    layers: Array32
+    W1: Array32
+    b1: Array32
+    W2: Array32
+    b2: Array32
+
+
+class StateArrays(NamedTuple):
+    """What training keeps beside the parameters.
+
+    squares : float32 (R,), Adagrad's sums.
+    slot : int32 (R,), a row's place among those that the batch met.
+    rows, owners : int32 (F,); shares : float32 (F,); d_rows : float32 (F, D)
+        The rows met and their gradients (see meet_rows), for batches of F features.
+    d_x : float32 (B, D); norms : float32 (B,)
+        Each text's gradient of x, and the sum of its squares.
+    d_layers, means, mean_squares : float32 as ``layers``: gradients and Adam's averages.
+    steps : int64 (1,), taken so far.
+    """
+
+    squares: Array32
+    slot: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    owners: NDArray[np.int32]
+    shares: Array32
+    d_rows: Array32
+    d_x: Array32
+    norms: Array32
+    d_layers: Array32
+    d_W1: Array32
+    d_b1: Array32
+    d_W2: Array32
+    d_b2: Array32
+    means: Array32
+    mean_squares: Array32
+    steps: NDArray[np.int64]
+
+
+class Rates(NamedTuple):
+    """Numbers of a training: float32, ``steps_all`` int."""
+
+    vectors: np.float32
+    layers: np.float32
+    l2: np.float32
+    smoothing: np.float32
+    drop: np.float32
+    steps_all: int
+
+
+START = np.float32(0.1)
+"""Vectors start uniform on [-START, START)."""
+
+
+@dataclass(frozen=True)
+class TextNetwork:
+    """What is learned, and the weights of the features.
+
+    Attributes
+    ----------
+    vectors : float32 (R, D)
+        One row a feature.
+    importance : float32 (R,)
+        ``a``, positive.
+    layers : float32 (P,)
+        W1 ``(D, H)``, b1, W2 ``(H, C)`` and b2, row by row, one after another.
+    hidden_size, n_classes : int
+        H, C.
+    """
+
+    vectors: Array32
+    importance: Array32
+    layers: Array32
+    hidden_size: int
+    n_classes: int
+
+    @classmethod
+    def initial(
+        cls, importance: Array32, vector_size: int, hidden_size: int, n_classes: int, seed: int
+    ) -> TextNetwork:
+        """Random vectors, and layers as :class:`~wordgrad.maths.OneHiddenLayer` starts them."""
+        rng = np.random.default_rng([seed, 2])
+        vectors = rng.random((len(importance), vector_size), np.float32)
+        vectors -= np.float32(0.5)
+        vectors *= 2 * START
+        layers = OneHiddenLayer(vector_size, hidden_size, n_classes, seed=seed).pack()
+        return cls(vectors, importance, layers.astype(np.float32), hidden_size, n_classes)
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, NDArray[Any]]) -> TextNetwork:
+        """Network with the arrays that :meth:`tensors` names; their shapes fit each other."""
+        layers = np.concatenate([tensors[name].ravel() for name in ("W1", "b1", "W2", "b2")])
+        hidden_size, n_classes = tensors["W2"].shape
+        return cls(tensors["vectors"], tensors["importance"], layers, hidden_size, n_classes)
+
+    @classmethod
+    def joined(cls, members: Sequence[TextNetwork]) -> TextNetwork:
+        """One network whose logits are the mean of the members' logits.
+
+        Its vectors and hidden units are the members' side by side, its W1 is block-diagonal, and
+        its W2 and b2 are theirs over their number.  The members share features and importance.
+        """
+        n = len(members)
+        parts = [member.parts(member.layers) for member in members]
+        W1 = np.zeros((sum(len(p[0]) for p in parts), sum(len(p[1]) for p in parts)), np.float32)
+        row = column = 0
+        for block, *_ in parts:
+            W1[row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
+        layers = [
+            W1.ravel(),
+            np.concatenate([b1 for _, b1, _, _ in parts]),
+            np.concatenate([W2 for _, _, W2, _ in parts]).ravel() / np.float32(n),
+            sum(b2 for _, _, _, b2 in parts) / np.float32(n),
+        ]
+        return cls(
+            np.concatenate([member.vectors for member in members], axis=1),
+            members[0].importance,
+            np.concatenate(layers).astype(np.float32),
+            column,
+            members[0].n_classes,
+        )
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return all arrays by name: vectors, importance, W1, b1, W2, b2."""
+        arrays = self.arrays()._asdict()
+        del arrays["layers"]
+        return arrays
+
+    def arrays(self) -> NetworkArrays:
+        """Return what kernels take: the same memory."""
+        return NetworkArrays(self.vectors, self.importance, self.layers, *self.parts(self.layers))
+
+    def parts(self, flat: Array32) -> list[Array32]:
+        """Views of W1, b1, W2, b2 in an array that is laid out as ``layers``."""
+        size, hidden, classes = self.vectors.shape[1], self.hidden_size, self.n_classes
+        shapes = [(size, hidden), (hidden,), (hidden, classes), (classes,)]
+        cuts = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
+        return [
+            part.reshape(shape) for part, shape in zip(np.split(flat, cuts), shapes, strict=True)
+        ]
+
+    def copy(self) -> TextNetwork:
+        """Return a network whose parameters no longer change with this one's."""
+        return replace(self, vectors=self.vectors.copy(), layers=self.layers.copy())
+
+    def inputs_and_logits(self, bags: Bags) -> tuple[Array32, Array32]:
+        """Inputs x ``(N, D)`` and logits ``(N, C)`` of every text."""
+        x = np.zeros((len(bags), self.vectors.shape[1]), np.float32)
+        logits = np.zeros((len(bags), self.n_classes), np.float32)
+        forward(bags.features, bags.offsets, self.arrays(), x, logits)
+        return x, logits
+
+    def exact_layers(self) -> OneHiddenLayer:
+        """Return the layers as the float64 network of the mathematics."""
+        hidden = OneHiddenLayer(self.vectors.shape[1], self.hidden_size, self.n_classes)
+        return hidden.unpack(self.layers)
+
+
+def contributions(
+    network: TextNetwork, features: Features, tokens: Tokens, label: int
+) -> NDArray[np.float64]:
+    r"""Contribution of every token of one text.
+
+    With J the cross-entropy, :math:`g = dJ(q)/dx - dJ(y)/dx` is the gradient of the label's log
+    odds, :math:`\log \hat y / (1 - \hat y)`: y is the label and q the distribution of the other
+    classes.  (:math:`-dJ(y)/dx` alone, the gradient of :math:`\log \hat y`, is g times
+    :math:`1 - \hat y`: it vanishes where the network is sure.)  Both come from
+    :class:`wordgrad.maths.OneHiddenLayer`.  Feature f adds
+    :math:`a_f v_f / \sqrt{\sum a}` to x; its product with g is shared equally among the tokens of
+    the feature (the edges of a text, which are symbols of n-grams, leave their part to the words).
+
+    Returns
+    -------
+    float64 (T,)
+        Their sum is :math:`g \cdot x`.
+    """
+    bags = features.bags(tokens)
+    x, _ = network.inputs_and_logits(bags)
+    d_x = _log_odds_gradient(network.exact_layers(), x.astype(np.float64), label)
+    values = np.zeros(len(tokens.ids))
+    total = float(network.importance[bags.features].astype(np.float64).sum())
+    if total == 0:
+        return values
+    pushes = network.importance * (network.vectors.astype(np.float64) @ d_x) / np.sqrt(total)
+    ids = features.word_ids(tokens)
+    for rows in (ids, features.beginning_rows(tokens)):
+        values[rows != UNKNOWN] += pushes[rows[rows != UNKNOWN]]
+    for first, n, row in features.ngrams_of(ids):
+        inside = slice(max(first, 0), min(first + n, len(ids)))
+        values[inside] += pushes[row] / (inside.stop - inside.start)
+    return values
+
+
+def _log_odds_gradient(
+    layers: OneHiddenLayer, x: NDArray[np.float64], label: int
+) -> NDArray[np.float64]:
+    """Gradient of ``log(y_hat / (1 - y_hat))`` for one row x ``(1, D)``: float64 (D,)."""
+    logits = layers.forward(x).logits
+    logits[0, label] = -np.inf
+    others = np.exp(logits - logits.max())
+    others /= others.sum()
+    target = np.zeros_like(others)
+    target[0, label] = 1.0
+    towards, away = (layers.loss_and_gradients(x, Y).d_X[0] for Y in (target, others))
+    gradient: NDArray[np.float64] = away - towards
+    return gradient
+
+
+ENTRY = "wordgrad-classifier"
+LAYOUT = "1"
+REMEDY = "train again, or fetch an undamaged copy."
+
+Tensors = dict[str, NDArray[Any]]
+
+_TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
+    "vectors": ("float32", 2),
+    "importance": ("float32", 1),
+    "W1": ("float32", 2),
+    "b1": ("float32", 1),
+    "W2": ("float32", 2),
+    "b2": ("float32", 1),
+    "hashes": ("int64", 1),
+    "words": ("uint8", 1),
+    "word_offsets": ("int64", 1),
+    "beginnings": ("uint8", 1),
+    "beginning_offsets": ("int64", 1),
+    "labels": ("uint8", 1),
+    "label_offsets": ("int64", 1),
+}
+
+_STRINGS = {
+    "words": "word_offsets",
+    "beginnings": "beginning_offsets",
+    "labels": "label_offsets",
+}
+
+
+def write_model(
+    path: str | os.PathLike[str],
+    arrays: Tensors,
+    strings: dict[str, list[str]],
+    settings: dict[str, Any],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write a file of this layout; it is whole or absent at any moment.
+
+    Parameters
+    ----------
+    path : path
+    arrays : dict of arrays
+        Those of the table above but those of ``strings``.
+    strings : dict of list of str
+        Words, beginnings, labels.
+    settings : dict
+        What JSON can hold.
+
+    Raises
+    ------
+    OutputError
+        If the name does not end in ``.safetensors``, the file exists and ``overwrite`` is false, or
+        it cannot be written.
+    """
+    if Path(path).suffix.lower() != ".safetensors":
+        raise OutputError(
+            f"The output {path} must end in .safetensors, the format of classifiers; rename it."
+        )
+    check_output(path, overwrite=overwrite)
+    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    for name, offsets in _STRINGS.items():
+        tensors[name], tensors[offsets] = WordTable.from_words(strings[name]).packed()
+    about = {"layout": LAYOUT, "settings": settings, "crc32": _checksum(settings, tensors)}
+    metadata = {ENTRY: json.dumps(about)}
+    with atomic_write(path, overwrite=overwrite) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            # The library reports a full disk, too, as an error of its own kind.
+            raise OSError(str(error)) from error
+
+
+def read_model(
+    path: str | os.PathLike[str],
+) -> tuple[Tensors, dict[str, list[str]], dict[str, Any]]:
+    """Arrays, strings and settings of a file that :func:`write_model` made.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened.
+    FormatError
+        If it is damaged or something else.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise InputError(f"{file} is a directory; name a classifier's file in it.")
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            metadata = opened.metadata() or {}
+            about = _about(file, metadata, set(opened.keys()))
+            tensors = {name: opened.get_tensor(name) for name in _TENSORS}
+    except SafetensorError as error:
+        raise FormatError(
+            f"{file} is not a whole safetensors file ({error}); name a classifier that wordgrad "
+            "wrote, or fetch an undamaged copy."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be opened ({error.strerror or error}); check the name and its "
+            "permissions."
+        ) from error
+    if _checksum(about["settings"], tensors) != about["crc32"]:
+        raise FormatError(f"{file} is damaged: it fails its checksum; {REMEDY}")
+    _check_shapes(file, tensors)
+    strings = {
+        name: list(WordTable.from_bytes(tensors.pop(name), tensors.pop(offsets), str(file)).words)
+        for name, offsets in _STRINGS.items()
+    }
+    return tensors, strings, about["settings"]
+
+
+def _about(file: Path, metadata: dict[str, str], names: set[str]) -> dict[str, Any]:
+    if ENTRY not in metadata:
+        what = "word vectors" if "wordgrad" in metadata else "something else"
+        raise FormatError(
+            f"{file} is a safetensors file of {what}, not of a classifier; name one that "
+            "`wordgrad classify train` or TextClassifier.save wrote."
+        )
+    try:
+        about = json.loads(metadata[ENTRY])
+        layout, settings, _ = about["layout"], dict(about["settings"]), str(about["crc32"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FormatError(
+            f"{file} is damaged: its metadata are not what wordgrad writes; {REMEDY}"
+        ) from error
+    if layout != LAYOUT:
+        raise FormatError(
+            f"{file} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
+            "install a newer version."
+        )
+    if names != set(_TENSORS):
+        missing = sorted(set(_TENSORS) - names)
+        what = f"{', '.join(missing)} is missing" if missing else "it holds unknown tensors"
+        raise FormatError(f"{file} is damaged: {what}; {REMEDY}")
+    return {"settings": settings, "crc32": about["crc32"]}
+
+
+def _check_shapes(file: Path, tensors: Tensors) -> None:
+    for name, (dtype, dimensions) in _TENSORS.items():
+        found = tensors[name]
+        if found.dtype != dtype or found.ndim != dimensions:
+            raise FormatError(
+                f"{file} is damaged: {name} must be {dtype} with {dimensions} dimensions, got "
+                f"{found.dtype} of shape {found.shape}; {REMEDY}"
+            )
+    rows, size = tensors["vectors"].shape
+    hidden, classes = tensors["W2"].shape
+    expected = {
+        "importance": (rows,),
+        "W1": (size, hidden),
+        "b1": (hidden,),
+        "b2": (classes,),
+        "label_offsets": (classes + 1,),
+        "word_offsets": (rows - len(tensors["hashes"]) - len(tensors["beginning_offsets"]) + 2,),
+    }
+    for name, shape in expected.items():
+        if tensors[name].shape != shape or min(size, hidden) < 1 or classes < 2:
+            raise FormatError(
+                f"{file} is damaged: {name} has the shape {tensors[name].shape}, where the other "
+                f"sizes ask for {shape}; {REMEDY}"
+            )
+    floats = (name for name, (dtype, _) in _TENSORS.items() if dtype == "float32")
+    if not all(np.isfinite(tensors[name]).all() for name in floats):
+        raise FormatError(f"{file} is damaged: it holds numbers that are not finite; {REMEDY}")
+    if (tensors["importance"] <= 0).any():
+        raise FormatError(f"{file} is damaged: importance must be positive; {REMEDY}")
+    if (np.diff(tensors["hashes"]) <= 0).any():
+        raise FormatError(f"{file} is damaged: its hashes do not rise; {REMEDY}")
+
+
+def _checksum(settings: dict[str, Any], tensors: Tensors) -> str:
+    value = zlib.crc32(json.dumps(settings, sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = zlib.crc32(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode(), value)
+        value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)
+    return f"{value:08x}"
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """What turns texts into probabilities.
+
+    Attributes
+    ----------
+    features : Features
+    network : TextNetwork
+    pattern : str or None
+    lowercase : bool
+        How texts are split into tokens; see :class:`~wordgrad.corpus.tokenizer.Tokenizer`.
+    """
+
+    features: Features
+    network: TextNetwork
+    pattern: str | None
+    lowercase: bool
+
+    def bags(self, texts: Sequence[str]) -> Bags:
+        """Features of the texts."""
+        return self.features.bags(tokenise(texts, pattern=self.pattern, lowercase=self.lowercase))
+
+    def probabilities(self, bags: Bags) -> NDArray[np.float64]:
+        """Probability of every class: float64 (N, C), rows sum to 1."""
+        return softmax_rows(self.network.inputs_and_logits(bags)[1].astype(np.float64))
+
+    def explain(self, text: str, label: int | None) -> list[tuple[str, float]]:
+        """Tokens of a text with their contributions to a class, by default the most probable."""
+        tokens = tokenise([text], pattern=self.pattern, lowercase=self.lowercase)
+        if label is None:
+            label = int(self.probabilities(self.features.bags(tokens))[0].argmax())
+        values = contributions(self.network, self.features, tokens, label)
+        words = [tokens.types[i] for i in tokens.ids.tolist()]
+        return list(zip(words, values.tolist(), strict=True))
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        labels: list[str],
+        history: list[dict[str, Any]],
+        *,
+        overwrite: bool,
+    ) -> None:
+        """Write to a safetensors file; see :mod:`wordgrad.classification.model`."""
+        features = self.features
+        settings = {
+            "pattern": self.pattern,
+            "lowercase": self.lowercase,
+            "common": features.common,
+            "prefix": features.prefix,
+            "ngrams": features.ngrams,
+            "buckets": features.buckets,
+            # Without seconds: the same training gives the same file.
+            "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
+        }
+        arrays = self.network.tensors() | {"hashes": features.hashes}
+        strings = {"words": features.words, "beginnings": features.beginnings, "labels": labels}
+        write_model(path, arrays, strings, settings, overwrite=overwrite)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str]
+    ) -> tuple[TextModel, list[str], list[dict[str, Any]]]:
+        """Model, labels and history of a file that :meth:`save` wrote."""
+        arrays, strings, settings = read_model(path)
+        if not _are_settings(settings):
+            raise FormatError(
+                f"{path} is damaged: its settings are not those of a classifier; train again, or "
+                "fetch an undamaged copy."
+            )
+        features = Features(
+            strings["words"],
+            settings["common"],
+            strings["beginnings"],
+            settings["prefix"],
+            arrays["hashes"],
+            settings["ngrams"],
+            settings["buckets"],
+        )
+        network = TextNetwork.of(arrays)
+        model = cls(features, network, settings["pattern"], settings["lowercase"])
+        return model, strings["labels"], settings["history"]
+
+
+def _are_settings(found: dict[str, Any]) -> bool:
+    ranges = RANGES | {"common": (0, 1 << 62)}
+    numbers = all(
+        type(found.get(name)) is int and least <= found[name] <= most
+        for name, (least, most) in ranges.items()
+    )
+    pattern = found.get("pattern", 0)
+    return (
+        numbers
+        and isinstance(found.get("lowercase"), bool)
+        and (pattern is None or isinstance(pattern, str))
+        and isinstance(found.get("history"), list)
+    )

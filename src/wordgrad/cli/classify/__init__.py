@@ -1,1 +1,0 @@
-"""``wordgrad classify train | test | predict | explain``."""

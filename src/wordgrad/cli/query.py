@@ -1,0 +1,196 @@
+"""Showing words with their cosines, and the options that asking commands share.
+
+``wordgrad similar``: the neighbours of words.
+
+``wordgrad analogy``: what C is to, as A is to B.
+
+``wordgrad doesnt-match``: the odd one out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wordgrad.cli import wording
+from wordgrad.cli.console import errors_console, results_console, say, write_lines
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from wordgrad.word_vectors import WordVectors
+
+
+VECTORS = typer.Argument(
+    metavar="FILE", help="A file of word vectors, in any format that wordgrad reads."
+)
+TOPN = typer.Option("--topn", "-n", help="How many answers to show.")
+RESTRICT = typer.Option(
+    "--restrict-vocab", help="Only the most frequent so many words may be answers."
+)
+METHOD = typer.Option("--method", help="3cosadd sums cosines, 3cosmul multiplies them.")
+AS_JSON = typer.Option("--json", help="Print JSON instead.")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to one question: words and what they score, best first."""
+
+    question: str
+    found: list[tuple[str, float]]
+    score: str = "cosine"
+
+
+def show_answers(answers: list[Answers], *, as_json: bool) -> None:
+    """Print answers: as tables to a terminal, as tab-separated lines to anything else."""
+    if as_json:
+        entries = [
+            {
+                "question": answer.question,
+                "answers": [{"word": word, answer.score: score} for word, score in answer.found],
+            }
+            for answer in answers
+        ]
+        sys.stdout.write(json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
+        return
+    console = results_console()
+    if not console.is_terminal:
+        write_lines(
+            (answer.question, word, score) for answer in answers for word, score in answer.found
+        )
+        return
+    from rich.columns import Columns
+
+    console.print(Columns([_table(answer) for answer in answers], padding=(0, 3)))
+
+
+def _table(answers: Answers) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(Text(answers.question, style="bold cyan"), overflow="fold")
+    table.add_column(answers.score, justify="right", no_wrap=True)
+    for word, score in answers.found:
+        table.add_row(Text(word), f"{score:.4f}")
+    return table
+
+
+def similar(
+    file: Annotated[Path, VECTORS],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORD", help="Words to find neighbours of.")
+    ],
+    topn: Annotated[int, TOPN] = 10,
+    together: Annotated[
+        bool,
+        typer.Option("--together", help="Look for what all the words have in common instead."),
+    ] = False,
+    text: Annotated[
+        bool,
+        typer.Option(
+            "--text",
+            help="Take the words as a text: look near its mean, leave out words that are unknown.",
+        ),
+    ] = False,
+    restrict_vocab: Annotated[int | None, RESTRICT] = None,
+    approximate: Annotated[
+        bool,
+        typer.Option(
+            "--approximate",
+            help="Search through an index, which may miss a word; it is made at the first use and "
+            "kept in FILE.index. For very many words.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Show the words nearest to each word, by the cosine of their vectors.
+
+    Through a pipe: one line a neighbour, with word, neighbour and cosine, parted by tabs.
+    """
+    if text and together:
+        raise typer.BadParameter("Use either --text or --together.")
+    if approximate and restrict_vocab is not None:
+        raise typer.BadParameter("Use either --approximate or --restrict-vocab.")
+    from wordgrad.io.formats import load
+
+    vectors = load(file)
+    if approximate:
+        _index(vectors, file.with_name(f"{file.name}.index"))
+    if text:
+        found = vectors.closest_to_text(
+            " ".join(words), topn, restrict_vocab, approximate=approximate
+        )
+        _tell_skipped(found.skipped)
+        answers = [Answers(" ".join(words), found)]
+    else:
+        questions: list[list[str]] = [words] if together else [[word] for word in words]
+        rankings = vectors.most_similar_batch(
+            questions, topn, restrict_vocab, approximate=approximate
+        )
+        answers = [
+            Answers(" + ".join(asked), found)
+            for asked, found in zip(questions, rankings, strict=True)
+        ]
+    show_answers(answers, as_json=as_json)
+
+
+def _index(vectors: WordVectors, path: Path) -> None:
+    """Take the index at ``path``, or make it."""
+    if path.exists():
+        vectors.load_index(path)
+        return
+    from wordgrad.files import check_output
+
+    check_output(path)  # building takes long: not only to find that it cannot be kept
+    with errors_console().status("Building the index ..."):
+        vectors.build_index()
+    vectors.save_index(path)
+    say(f"Wrote {path}: {wording.size(path.stat().st_size)}.")
+
+
+def _tell_skipped(skipped: Sequence[str]) -> None:
+    if skipped:
+        listed = ", ".join(dict.fromkeys(skipped))
+        say(f"{len(skipped)} of the text's words left out, not in the vocabulary: {listed}")
+
+
+def analogy(
+    file: Annotated[Path, VECTORS],
+    a: Annotated[str, typer.Argument(metavar="A", help="A is to B ...")],
+    b: Annotated[str, typer.Argument(metavar="B", help="... as C is to the answer.")],
+    c: Annotated[str, typer.Argument(metavar="C", help="The word to answer for.")],
+    topn: Annotated[int, TOPN] = 10,
+    method: Annotated[str, METHOD] = "3cosadd",
+    restrict_vocab: Annotated[int | None, RESTRICT] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Answer "A is to B as C is to what?": man king woman gives queen, if all is well.
+
+    Through a pipe: one line an answer, with the question, answer and cosine (3cosmul: score),
+    parted by tabs.
+    """
+    from wordgrad.io.formats import load
+
+    found = load(file).analogy([b, c], [a], topn, restrict_vocab, method=method)
+    score = "cosine" if method == "3cosadd" else "score"
+    show_answers([Answers(f"{a} : {b} = {c} : ?", found, score)], as_json=as_json)
+
+
+def doesnt_match(
+    file: Annotated[Path, VECTORS],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORD", help="Two words or more, one of them odd.")
+    ],
+) -> None:
+    """Print the word that fits the others least: the farthest from the mean of all."""
+    from wordgrad.io.formats import load
+
+    write_lines([(load(file).doesnt_match(words),)])

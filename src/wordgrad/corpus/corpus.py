@@ -1,0 +1,374 @@
+"""A folder for a corpus: a temporary one, which goes away with it, or one that is kept.
+
+Text in, ids out: the corpus as training sees it, on disk and mapped into memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE
+from wordgrad.corpus.encode import (
+    FirstPass,
+    ProgressCallback,
+    Types,
+    choose_words,
+    final_ids,
+)
+from wordgrad.corpus.reader import Reading
+from wordgrad.corpus.sources import TextSource
+from wordgrad.corpus.tokenizer import END, Tokenizer
+from wordgrad.errors import InputError, OutputError, ParameterError, check_choice, check_int
+from wordgrad.files import sync, sync_folder
+from wordgrad.vocabulary import Vocabulary
+
+
+class CorpusFolder:
+    """A new folder, removed by :meth:`remove`, by garbage collection or at exit, unless kept.
+
+    Parameters
+    ----------
+    parent : path, optional
+        Where to make it; by default where the operating system keeps temporary files.
+    name : str, optional
+        What to call it; by default something that no other folder is called.
+    what : str
+        What it is for, to be named in messages.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        parent: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        what: str = "The encoded text",
+    ) -> None:
+        self._named = name is not None
+        self._what = what
+        try:
+            if name is None:
+                self.path = Path(tempfile.mkdtemp(prefix="wordgrad-", dir=parent))
+            else:
+                self.path = Path(parent or tempfile.gettempdir(), name)
+                self.path.mkdir()
+        except OSError as error:
+            raise OutputError(
+                f"No temporary folder could be made in {parent or tempfile.gettempdir()} "
+                f"({error.strerror or error}); name another place with folder."
+            ) from error
+        self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    @classmethod
+    def existing(cls, path: Path) -> CorpusFolder:
+        """Return a folder that was kept; it stays."""
+        folder = cls.__new__(cls)
+        folder.path = path
+        folder._named = True
+        folder._finalizer = weakref.finalize(folder, shutil.rmtree, path, ignore_errors=True)
+        folder._finalizer.detach()
+        return folder
+
+    def finish(self) -> None:
+        """If the folder has a name: flush its files to the disk, and keep it from now on."""
+        if not self._named:
+            return
+        with self.writing():
+            for file in self.path.iterdir():
+                sync(file)
+            sync_folder(self.path)
+            sync_folder(self.path.parent)
+        self._finalizer.detach()
+
+    def remove(self) -> None:
+        """Remove the folder and all in it, unless it is kept; doing so twice is no error."""
+        self._finalizer()
+
+    @contextmanager
+    def new_file(self, name: str) -> Iterator[Callable[[NDArray[Any]], None]]:
+        """Create a file; yield a function that appends an array's bytes to it."""
+        with self.writing():
+            handle = open(self.path / name, "wb")  # noqa: SIM115 (closed below, under writing())
+
+        def write(array: NDArray[Any]) -> None:
+            with self.writing():
+                handle.write(array.data)
+
+        try:
+            yield write
+        finally:
+            with self.writing():
+                handle.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn operating-system errors of the block into one :class:`OutputError`."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = (
+                "free some space, or name a folder on another disk with folder"
+                if full
+                else "name another place with folder"
+            )
+            raise OutputError(
+                f"{self._what} could not be written to {self.path} "
+                f"({error.strerror or error}); {remedy}."
+            ) from error
+
+
+IDS = "ids.int32"
+OFFSETS = "offsets.int64"
+_MOST_WORKERS = 8  # beyond, the one thread that reads is the limit
+
+
+@dataclass(frozen=True)
+class CorpusReport:
+    """What was read, and what of it was kept.
+
+    Attributes
+    ----------
+    files : int
+        Files read, standard input among them; 0 for sentences in memory.
+    bytes_read : int
+        Their size on disk, compressed where they are.
+    sentences_read, sentences_kept : int
+        Lines, cells or items; those left with at least one token of the vocabulary.
+    tokens_read, tokens_kept : int
+        Words of the text; those in the vocabulary, which are the corpus.
+    types_read : int
+        Distinct words of the text.  The vocabulary holds those that were kept.
+    bytes_replaced : int
+        Bytes that were not UTF-8 and became U+FFFD (``errors="replace"``).
+    seconds : float
+        Wall-clock time of it all.
+    """
+
+    files: int
+    bytes_read: int
+    sentences_read: int
+    sentences_kept: int
+    tokens_read: int
+    tokens_kept: int
+    types_read: int
+    bytes_replaced: int
+    seconds: float
+
+
+class EncodedCorpus:
+    """A text as ids: sentence ``s`` is ``ids[offsets[s]:offsets[s + 1]]``.
+
+    Made by :func:`encode_corpus`.  The arrays are files in a folder, mapped into memory, so a
+    corpus may be larger than the memory.  A temporary folder is removed by :meth:`close`, at the
+    end of a ``with`` block, or together with the object; one that was asked for is kept.
+
+    Attributes
+    ----------
+    ids : int32 array, shape (T,), read-only, memory-mapped
+    offsets : int64 array, shape (S + 1,), read-only, memory-mapped
+        From 0 to T, rising: no sentence is empty.
+    vocabulary : Vocabulary
+    report : CorpusReport
+    """
+
+    def __init__(self, folder: CorpusFolder, vocabulary: Vocabulary, report: CorpusReport) -> None:
+        self.vocabulary = vocabulary
+        self.report = report
+        self._folder = folder
+        self.ids: NDArray[np.int32] = np.memmap(folder.path / IDS, np.int32, "r")
+        self.offsets: NDArray[np.int64] = np.memmap(folder.path / OFFSETS, np.int64, "r")
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return len(self.offsets) - 1
+
+    def release_pages(self) -> None:
+        """Give the memory of the mapped files back; it is read from disk again when used.
+
+        The operating system counts mapped pages to the process once they were touched, and takes
+        them back only under pressure.  This keeps the count honest between passes.
+        """
+        for array in (self.ids, self.offsets):
+            mapped = getattr(array, "_mmap", None)
+            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+    def close(self) -> None:
+        """Remove the files; the arrays are empty afterwards."""
+        self.ids = np.empty(0, dtype=np.int32)
+        self.offsets = np.zeros(1, dtype=np.int64)
+        self._folder.remove()
+
+    def __enter__(self) -> EncodedCorpus:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"EncodedCorpus({len(self.ids)} tokens, {len(self)} sentences, "
+            f"{len(self.vocabulary)} words)"
+        )
+
+
+def encode_corpus(
+    source: TextSource,
+    *,
+    min_count: int = 5,
+    max_vocab: int | None = None,
+    column: str | None = None,
+    lowercase: bool = False,
+    pattern: str | None = None,
+    errors: str = "strict",
+    workers: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    keep_as: str | None = None,
+    progress: ProgressCallback | None = None,
+) -> EncodedCorpus:
+    """Read a text once and encode it as ids.
+
+    Parameters
+    ----------
+    source : path, glob, directory, "-", several of them, or iterable of sentences
+        See :func:`wordgrad.corpus.sources.resolve`.  A line, a row's cell or an item is a sentence;
+        its length is not limited.  An iterator is passed over once.
+    min_count : int
+        Words that occur less often are dropped, as if they were not in the text.
+    max_vocab : int, optional
+        Keep at most this many words, the most frequent ones.
+    column : str, optional
+        Which column of .jsonl, .csv, .tsv and .parquet files to read; by default "text", or the
+        only column of strings.
+    lowercase : bool
+        Lower-case the text.
+    pattern : str, optional
+        Regular expression in the syntax of Rust's ``regex``; each match is a token.  Without it
+        the text is split at white space exactly as ``str.split()`` does.  A line over 8 MiB is
+        matched in parts, cut at white space; if that makes a difference to the matches (they hold
+        white space, or the pattern uses ``^`` or ``$``), the line is refused.
+    errors : {"strict", "replace"}
+        What to do with bytes that are not UTF-8: raise, or replace them by U+FFFD and count them.
+    workers : int, optional
+        Threads that encode; by default one for each processor, at most 8.
+    folder : path, optional
+        Where to make the temporary folder, which takes four bytes a token.
+    keep_as : str, optional
+        Make a folder of this name instead, and keep it when the corpus is closed.
+    progress : callable, optional
+        Called with a :class:`ReadingProgress` after each block.
+
+    Returns
+    -------
+    EncodedCorpus
+
+    Raises
+    ------
+    InputError
+        If there is nothing to read, it cannot be read, or fewer than two words are left.
+    ParameterError
+        If a parameter is outside its range.
+    OutputError
+        If the temporary folder cannot be written.
+
+    Examples
+    --------
+    >>> with encode_corpus(["a rose is a rose", "is it"], min_count=2) as corpus:
+    ...     corpus.vocabulary.words, corpus.ids.tolist(), corpus.offsets.tolist()
+    (['a', 'is', 'rose'], [0, 2, 1, 0, 2, 1], [0, 5, 6])
+    """
+    begin = time.perf_counter()
+    check_int("min_count", min_count, minimum=1)
+    if max_vocab is not None:
+        check_int("max_vocab", max_vocab, minimum=2)
+    check_choice("errors", errors, ("strict", "replace"))
+    if not isinstance(lowercase, bool):
+        raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
+    if workers is None:
+        workers = min(_processors(), _MOST_WORKERS)
+    check_int("workers", workers, minimum=1)
+    tokenizer = Tokenizer(pattern, lowercase=lowercase)
+    longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
+    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
+    store = CorpusFolder(folder, keep_as)
+    try:
+        first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
+        with store.new_file(IDS) as write:
+            first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
+        types = Types.of(tokenizer.types(), first.counts, lowercase=lowercase)
+        del tokenizer  # millions of types take room twice otherwise
+        vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
+        _check_words(vocabulary, types, min_count, reading.name)
+        with store.writing():
+            sentences = final_ids(store.path / IDS, store.path / OFFSETS, table)
+            report = CorpusReport(
+                files=len(reading.files),
+                bytes_read=first.bytes_done,
+                sentences_read=int(first.counts[END]),
+                sentences_kept=sentences,
+                tokens_read=int(types.counts.sum()),
+                tokens_kept=vocabulary.total,
+                types_read=len(types.words),
+                bytes_replaced=first.replaced,
+                seconds=time.perf_counter() - begin,
+            )
+            store.finish()
+            return EncodedCorpus(store, vocabulary, report)
+    except BaseException:
+        store.remove()
+        raise
+
+
+def _processors() -> int:
+    """Processors that this process may use, which in a container may be fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str) -> None:
+    if len(vocabulary) >= 2:
+        return
+    tokens, kinds = int(types.counts.sum()), len(types.words)
+    if tokens == 0:
+        raise InputError(f"There are no tokens in {name}; check that it is not empty.")
+    found = f"{tokens} tokens of {kinds} types were read"
+    if kinds == 1:
+        raise InputError(
+            f"The vocabulary of {name} is one word, {_shown(types.words[0])} ({found}); training "
+            "needs at least two words."
+        )
+    works = int(np.partition(types.counts, kinds - 2)[kinds - 2])
+    what = "no word reaches" if len(vocabulary) == 0 else "only one word reaches"
+    raise InputError(
+        f"In {name} {what} min_count={min_count} ({found}); a vocabulary needs at least two "
+        f"words: use min_count={works} or less."
+    )
+
+
+def _shown(word: str) -> str:
+    return repr(word if len(word) <= 40 else word[:40] + "...")

@@ -1,0 +1,328 @@
+"""Lines that are too long to be matched whole, and whether it matters where they are cut.
+
+First pass: text to provisional ids on disk, counted on the way.
+
+Second pass: provisional ids to final ones, once all counts are known.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE, not_utf8, replace_invalid
+from wordgrad.corpus.reader import Piece
+from wordgrad.corpus.tokenizer import EMPTY, END, WHITE_SPACE, TextBlock, TokenBlock, Tokenizer
+from wordgrad.errors import InputError
+from wordgrad.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+WINDOW = 64 << 10
+"""Bytes on each side of a cut that are looked at."""
+
+
+class Seams:
+    """Watches pieces go by, and refuses a line whose matches depend on where it was cut.
+
+    A line is cut after white space.  A match that holds none lies on one side, so the cut can only
+    matter to a match that holds white space, and to ``^``, ``$`` and their like, which look at
+    their neighbours alone.  So the text on both sides of each cut is matched once as it is and once
+    as it was.  What could escape is a match longer than :data:`WINDOW` bytes where no other match
+    near any cut holds white space.
+
+    Parameters
+    ----------
+    tokenizer : Tokenizer
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._left = b""  # end of a line that goes on
+        self._name = "The text"
+
+    def check(self, piece: Piece) -> None:
+        """Compare the beginning of ``piece`` with the end of the one before.
+
+        Raises
+        ------
+        InputError
+            If the line should not have been cut between them.
+        """
+        if not isinstance(piece.block, TextBlock):
+            return
+        data = piece.block.data
+        if self._left and self._tokenizer.depends_on_cut(
+            self._left, data[:WINDOW].partition(b"\n")[0]
+        ):
+            raise InputError(
+                f"{self._name} holds a line of more than {LONGEST_WHOLE_LINE >> 20} MiB, which is "
+                "matched in parts, and the matches of pattern depend on where it is cut; break "
+                "such lines, or use a pattern without ^ and $ whose matches hold no white space."
+            )
+        if piece.starts:
+            self._name = piece.starts[-1].name
+        self._left = b"" if data.endswith(b"\n") else data[-WINDOW:].rpartition(b"\n")[2]
+
+
+@dataclass(frozen=True)
+class ReadingProgress:
+    """How far the reading is.
+
+    Attributes
+    ----------
+    bytes_done : int
+        Bytes read, as they lie on disk (compressed ones where they are).
+    bytes_total : int or None
+        Size of all files; None for standard input and for sentences in memory.
+    tokens : int
+        Tokens read so far.
+    file : str
+        Name of the file being read; empty for sentences in memory.
+    """
+
+    bytes_done: int
+    bytes_total: int | None
+    tokens: int
+    file: str
+
+
+ProgressCallback = Callable[[ReadingProgress], object]
+_Encoded: TypeAlias = tuple[NDArray[np.uint32], int]  # ids, bytes replaced
+
+
+class FirstPass:
+    """Encodes pieces with some threads and writes the ids in the order of the text.
+
+    Attributes
+    ----------
+    counts : int64 array
+        How often each provisional id was written; ``counts[END]`` is the number of sentences.
+    bytes_done, replaced : int
+        Bytes read, and how many of them were not UTF-8 and replaced.
+    """
+
+    def __init__(self, *, errors: str, bytes_total: int | None) -> None:
+        self.counts = np.zeros(EMPTY + 1, dtype=np.int64)
+        self.bytes_done = 0
+        self.replaced = 0
+        self._errors = errors
+        self._bytes_total = bytes_total
+        self._ids = 0
+        self._file = ""
+        self._file_line = 0  # lines of all files before that one
+
+    def run(
+        self,
+        pieces: Iterator[Piece],
+        tokenizer: Tokenizer,
+        write: Callable[[NDArray[np.uint32]], object],
+        *,
+        workers: int,
+        progress: ProgressCallback | None,
+    ) -> None:
+        """Encode all ``pieces`` and hand the ids to ``write``, in the order of the text.
+
+        At most ``workers + 1`` pieces are held at a time, whatever the length of the text.
+        """
+        waiting: deque[tuple[Piece, Future[_Encoded]]] = deque()
+        seams = Seams(tokenizer)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="wordgrad-text")
+        try:
+            for piece in pieces:
+                seams.check(piece)
+                if len(waiting) > workers:
+                    self._finish(*waiting.popleft(), write, progress)
+                waiting.append((piece, pool.submit(self._encode, tokenizer, piece)))
+            while waiting:
+                self._finish(*waiting.popleft(), write, progress)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _encode(self, tokenizer: Tokenizer, piece: Piece) -> _Encoded:
+        """Runs in a thread: Polars and NumPy let the others go on meanwhile."""
+        try:
+            return tokenizer.encode(piece.block), piece.replaced
+        except UnicodeDecodeError:
+            if self._errors == "strict" or isinstance(piece.block, TokenBlock):
+                raise
+        data, replaced = replace_invalid(piece.block.data)
+        return tokenizer.encode(TextBlock(data)), replaced
+
+    def _finish(
+        self,
+        piece: Piece,
+        future: Future[_Encoded],
+        write: Callable[[NDArray[np.uint32]], object],
+        progress: ProgressCallback | None,
+    ) -> None:
+        lines = int(self.counts[END])
+        try:
+            ids, replaced = future.result()
+        except UnicodeDecodeError as error:
+            raise self._not_utf8(piece, lines, error) from None
+        write(ids)
+        self._count(ids)
+        self.replaced += replaced
+        self.bytes_done = piece.bytes_done
+        if piece.starts and isinstance(piece.block, TextBlock):
+            last = piece.starts[-1]
+            self._file = last.name
+            self._file_line = lines + piece.block.data.count(b"\n", 0, last.offset)
+        if progress is not None:
+            tokens = self._ids - int(self.counts[END] + self.counts[EMPTY])
+            progress(ReadingProgress(piece.bytes_done, self._bytes_total, tokens, self._file))
+
+    def _not_utf8(self, piece: Piece, lines: int, error: UnicodeDecodeError) -> InputError:
+        """Name file and line; ``lines`` is the number of lines before the piece."""
+        inside = [start for start in piece.starts if start.offset <= error.start]
+        if inside:
+            name, begin, before = inside[-1].name, inside[-1].offset, 0
+        else:
+            name, begin, before = self._file, 0, lines - self._file_line
+        line = before + error.object.count(b"\n", begin, error.start) + 1
+        return not_utf8(name, line, error)
+
+    def _count(self, ids: NDArray[np.uint32]) -> None:
+        size = int(ids.max(initial=0)) + 1
+        if size > len(self.counts):  # doubling keeps the copying linear
+            grown = np.zeros(max(size, 2 * len(self.counts)), dtype=np.int64)
+            grown[: len(self.counts)] = self.counts
+            self.counts = grown
+        # Unlike bincount, its cost does not depend on the number of types.
+        np.add.at(self.counts, ids.astype(np.intp), 1)
+        self._ids += len(ids)
+
+
+_CHUNK = 1 << 20  # ids handled at a time
+_DROPPED = -1
+
+
+@dataclass(frozen=True)
+class Types:
+    """The distinct tokens of a text.
+
+    Attributes
+    ----------
+    words : polars.Series of str
+        Distinct, in no particular order.
+    counts : int64 array
+        How often each occurs.
+    groups : int32 array
+        Position in ``words`` of each provisional id, -1 for what is not a word.
+    """
+
+    words: pl.Series
+    counts: NDArray[np.int64]
+    groups: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, tokens: pl.Series, counts: NDArray[np.int64], *, lowercase: bool) -> Types:
+        """Leave out what is no word; with ``lowercase``, join tokens that differ in case alone.
+
+        Parameters
+        ----------
+        tokens : polars.Series of str
+            The token of each provisional id; null where a number was never given.
+        counts : int64 array
+            Of each provisional id; missing ones at the end are zero.
+        """
+        import polars as pl
+
+        padded = np.zeros(len(tokens), dtype=np.int64)
+        padded[: min(len(tokens), len(counts))] = counts[: len(tokens)]
+        frame = pl.DataFrame({"word": tokens, "count": padded}).with_row_index("id")
+        # Empty matches and tokens of white space alone (END is one) are not words.
+        frame = frame.filter(pl.col("count") > 0, pl.col("word").str.strip_chars(WHITE_SPACE) != "")
+        groups = np.full(len(tokens), _DROPPED, dtype=np.int32)
+        if not lowercase:  # every token is a group by itself
+            groups[frame["id"].to_numpy()] = np.arange(len(frame), dtype=np.int32)
+            return cls(frame["word"], frame["count"].to_numpy(), groups)
+        frame = frame.with_columns(pl.col("word").str.to_lowercase())
+        joined = frame.group_by("word").agg(pl.col("count").sum(), "id")
+        members = joined.select("id").with_row_index("group").explode("id")
+        groups[members["id"].to_numpy()] = members["group"].to_numpy()
+        return cls(joined["word"], joined["count"].to_numpy(), groups)
+
+
+def choose_words(
+    types: Types, *, min_count: int, max_vocab: int | None
+) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """Vocabulary, and the final id of each provisional one (-1: dropped)."""
+    import polars as pl
+
+    frame = pl.DataFrame({"word": types.words, "count": types.counts}).with_row_index("group")
+    # Polars compares strings byte by byte, which for UTF-8 is the order of code points.
+    frame = frame.filter(pl.col("count") >= min_count).sort(
+        ["count", "word"], descending=[True, False]
+    )
+    frame = frame.head(max_vocab) if max_vocab is not None else frame
+    vocabulary = Vocabulary(frame["word"].to_list(), frame["count"].to_numpy())
+    final_of_group = np.full(len(types.words) + 1, _DROPPED, dtype=np.int32)
+    final_of_group[frame["group"].to_numpy()] = np.arange(len(frame), dtype=np.int32)
+    return vocabulary, final_of_group[types.groups]  # group -1 is the last entry: dropped
+
+
+def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> int:
+    """Rewrite ``ids_path`` in place from uint32 provisional to int32 final ids; write offsets.
+
+    Dropped tokens close up, and sentences without tokens vanish.  What is written is never longer
+    than what has been read, so one file does for both.
+
+    Parameters
+    ----------
+    ids_path : Path
+        Read as uint32 with :data:`END` after each sentence; left as int32 without.
+    offsets_path : Path
+        New file of int64: where each sentence begins, and the end of the last.
+    table : int32 array
+        Final id of each provisional one, negative for those to drop.
+
+    Returns
+    -------
+    int
+        Number of sentences that are left.
+    """
+    sentences = 0
+    written = 0  # ids
+    start = 0  # of the sentence in hand
+    with open(ids_path, "rb+") as ids_file, open(offsets_path, "wb") as offsets_file:
+        offsets_file.write(np.zeros(1, dtype=np.int64).data)
+        position = 0
+        while True:
+            ids_file.seek(position)
+            provisional = np.frombuffer(ids_file.read(4 * _CHUNK), dtype=np.uint32)
+            if len(provisional) == 0:
+                break
+            position += provisional.nbytes
+            mapped = table[provisional]
+            kept = mapped >= 0
+            ends = written + _sentence_ends(provisional, kept)
+            ends = ends[np.diff(ends, prepend=start) > 0]
+            offsets_file.write(ends.data)
+            sentences += len(ends)
+            start = int(ends[-1]) if len(ends) else start
+            final = mapped[kept]
+            ids_file.seek(4 * written)
+            ids_file.write(final.data)
+            written += len(final)
+        ids_file.truncate(4 * written)
+    return sentences
+
+
+def _sentence_ends(provisional: NDArray[np.uint32], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number of kept ids before each end of a sentence, which is itself not kept."""
+    dropped = np.flatnonzero(~kept)
+    rank = np.flatnonzero(provisional[dropped] == END)
+    # The k-th dropped position has k dropped ones before it; the others are kept.
+    ends: NDArray[np.int64] = dropped[rank] - rank
+    return ends

@@ -1,0 +1,230 @@
+"""From blocks of text to provisional word ids, many tokens at a time.
+
+Every distinct token receives the next free number of a table that all threads share (Polars'
+``Categories``).  Those numbers depend on the order of reading; :mod:`wordgrad.corpus.corpus` turns
+them into final ids once all counts are known.  Number 0 (:data:`END`) marks the end of a sentence
+and travels among the tokens, so sentences cost nothing to keep track of.
+
+Nothing here touches single tokens in Python: a block becomes one token a line by ``bytes``
+operations, Polars splits it into views of the block, and a cast looks each one up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.errors import ParameterError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+END = 0
+"""Provisional id that ends a sentence."""
+
+EMPTY = 1
+"""Provisional id of the empty string, which comes from white space after white space."""
+
+# Stands for the end of a sentence in the table of tokens.  It is white space, so that no token
+# of a text that is split at white space can be equal to it.
+_END_TOKEN = "\x1f"  # noqa: S105
+
+# White space as Python's str.split() has it.
+_ASCII_SPACE = b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
+_WIDE_SPACE = "\x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
+_WIDE_SPACE += "\u2028\u2029\u202f\u205f\u3000"
+WHITE_SPACE = _ASCII_SPACE.decode() + _WIDE_SPACE
+"""Every character that separates tokens."""
+
+# Separators become line ends and a line end becomes the end token, in one pass over the bytes.
+_ONE_TOKEN_A_LINE = bytes(
+    ord(_END_TOKEN) if byte == ord("\n") else ord("\n") if byte in _ASCII_SPACE else byte
+    for byte in range(256)
+)
+
+
+@dataclass(frozen=True)
+class TextBlock:
+    """A run of UTF-8 text that ends at white space or at the end of its source.
+
+    ``data`` is bytes in which a line feed ends a sentence.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class TokenBlock:
+    """Some sentences that were tokens already: ``lengths`` cut ``tokens`` into sentences."""
+
+    tokens: list[str]
+    lengths: list[int]
+
+
+class Tokenizer:
+    r"""Splits text into tokens and numbers them; any number of threads may share one.
+
+    Parameters
+    ----------
+    pattern : str, optional
+        Regular expression (the syntax of Rust's ``regex``: no look-around, no back-references).
+        Each match in a line is a token.  Without it tokens are what ``str.split()`` gives.
+    lowercase : bool
+        Lower-case each line before ``pattern`` is applied.  Without a pattern it is cheaper to
+        lower-case the distinct tokens at the end, so nothing happens here.
+
+    Raises
+    ------
+    ParameterError
+        If the pattern is not a regular expression.
+
+    Examples
+    --------
+    >>> tokenizer = Tokenizer()
+    >>> tokenizer.encode(TextBlock(b"one two\tone\nthree"))
+    array([2, 3, 2, 0, 4], dtype=uint32)
+    >>> tokenizer.types().to_list()[2:]
+    ['one', 'two', 'three']
+    """
+
+    def __init__(self, pattern: str | None = None, *, lowercase: bool = False) -> None:
+        import polars as pl
+
+        self._pattern = pattern
+        self._lowercase = lowercase
+        if pattern is not None:
+            _check_pattern(pattern)
+        self._categories = pl.Categories.random()
+        # Categories live as long as a series that uses them; this one also
+        # gives END and EMPTY their numbers.
+        self._keep = pl.Series([_END_TOKEN, ""], dtype=pl.String).cast(self._dtype)
+
+    @cached_property
+    def _dtype(self) -> pl.Categorical:
+        import polars as pl
+
+        return pl.Categorical(self._categories)
+
+    def encode(self, block: TextBlock | TokenBlock) -> NDArray[np.uint32]:
+        """Provisional ids of a block's tokens, with :data:`END` after each sentence.
+
+        Raises
+        ------
+        ParameterError
+            If there is a pattern, but the block holds tokens.
+        UnicodeDecodeError
+            If the bytes are not UTF-8; its ``start`` is the position in the block.
+        """
+        if isinstance(block, TokenBlock):
+            if self._pattern is not None:
+                raise ParameterError(
+                    "pattern splits text into tokens, but the sentences given are lists of tokens; "
+                    "give strings, or leave pattern out."
+                )
+            return self._encode_tokens(block)
+        import polars as pl
+
+        try:
+            if self._pattern is not None:
+                return self._encode_matches(block.data, self._pattern)
+            return self._encode_words(block.data)
+        except pl.exceptions.ComputeError:
+            block.data.decode()  # says where, which Polars does not
+            raise
+
+    def depends_on_cut(self, left: bytes, right: bytes) -> bool:
+        r"""Whether a line that is cut here has other matches than the whole line.
+
+        Bytes that are not UTF-8 are left out, for ``left`` and ``right`` may begin or end within a
+        character.  Without a pattern tokens end at white space, and so never depend on a cut there.
+
+        >>> words, pairs = Tokenizer(r"\w+"), Tokenizer(r"\w+ \w+")
+        >>> words.depends_on_cut(b"to be ", b"or not"), pairs.depends_on_cut(b"to be ", b"or not")
+        (False, True)
+        """
+        if self._pattern is None:
+            return False
+        pieces = [part.decode(errors="ignore") for part in (left, right)]
+        whole, first, second = (self._matches(text) for text in ("".join(pieces), *pieces))
+        return whole != first + second or any(len(match.split()) > 1 for match in whole)
+
+    def _matches(self, line: str) -> list[str]:
+        import polars as pl
+
+        text = pl.Series([line])
+        text = text.str.to_lowercase() if self._lowercase else text
+        found = text.str.extract_all(self._pattern or "").to_list()[0]
+        return [match for match in found if match.strip()]  # others are no words
+
+    def types(self) -> pl.Series:
+        """Every distinct token so far, at the position that is its provisional id."""
+        return self._categories.to_series()
+
+    def _encode_words(self, data: bytes) -> NDArray[np.uint32]:
+        if b"\n" in data:
+            data = data.replace(b"\n", b" \n ")
+        text = _text(data.translate(_ONE_TOKEN_A_LINE))
+        if not data.isascii():
+            text = text.str.replace_all(f"[{_WIDE_SPACE}]", "\n")
+        return self._numbers(_split_lines(text))
+
+    def _encode_matches(self, data: bytes, pattern: str) -> NDArray[np.uint32]:
+        lines = _split_lines(_text(data.replace(b"\r\n", b"\n")))
+        if self._lowercase:
+            lines = lines.str.to_lowercase()
+        matches = lines.str.extract_all(pattern)
+        tokens = matches.explode(empty_as_null=False)
+        # What follows the last line feed goes on in the next block, or is nothing.
+        return self._with_ends(tokens, matches.list.len().to_numpy())[:-1]
+
+    def _encode_tokens(self, block: TokenBlock) -> NDArray[np.uint32]:
+        import polars as pl
+
+        tokens = pl.Series(block.tokens, dtype=pl.String)
+        return self._with_ends(tokens, np.array(block.lengths, dtype=np.int64))
+
+    def _with_ends(self, tokens: pl.Series, lengths: NDArray[np.integer]) -> NDArray[np.uint32]:
+        if (tokens == _END_TOKEN).any():
+            # Tokens of white space alone are not words: any other one does as well.
+            tokens = tokens.replace(_END_TOKEN, " ")
+        ends = np.cumsum(lengths, dtype=np.int64)
+        ids: NDArray[np.uint32] = np.insert(self._numbers(tokens), ends, END)
+        return ids
+
+    def _numbers(self, tokens: pl.Series) -> NDArray[np.uint32]:
+        ids: NDArray[np.uint32] = tokens.cast(self._dtype).to_physical().to_numpy()
+        return ids
+
+
+def _text(data: bytes) -> pl.Series:
+    """One string, of the whole block."""
+    import polars as pl
+
+    return pl.Series([data], dtype=pl.Binary).cast(pl.String)
+
+
+def _split_lines(text: pl.Series) -> pl.Series:
+    return text.str.split("\n").explode()
+
+
+def _check_pattern(pattern: str) -> None:
+    import polars as pl
+
+    if not isinstance(pattern, str):
+        raise ParameterError(f"pattern must be a string, got {pattern!r}.")
+    try:
+        pl.Series([""]).str.extract_all(pattern)
+    except pl.exceptions.ComputeError as error:
+        reason = next(
+            (line[7:] for line in str(error).splitlines() if line.startswith("error: ")),
+            "it cannot be parsed",
+        )
+        raise ParameterError(
+            f"pattern must be a regular expression in the syntax of Rust's regex, got "
+            f"{pattern!r}: {reason}."
+        ) from None

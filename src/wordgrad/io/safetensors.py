@@ -1,0 +1,219 @@
+"""Word vectors in safetensors files.
+
+Layout
+------
+A safetensors file is an 8-byte little-endian length N, N bytes of JSON (name, dtype, shape and byte
+range of each tensor; string metadata), then the tensors' bytes.  wordgrad writes four tensors:
+
+=========== ========== ===========================================================
+``matrix``  F32 (V, D) row ``i`` is the vector of word ``i``
+``words``   U8 (bytes) all words in UTF-8, one after another
+``offsets`` I64 (V+1)  word ``i`` is ``words[offsets[i]:offsets[i + 1]]``
+``counts``  I64 (V)    how often each word was seen; left out if not known
+=========== ========== ===========================================================
+
+and this metadata, all strings: ``wordgrad`` (the version of this layout, "1"), one entry for each
+entry of :attr:`WordVectors.metadata` under the name ``"meta." + name``, as JSON, and two checksums
+(CRC-32, eight hexadecimal digits): ``crc32.matrix`` of the matrix' bytes, ``crc32.rest`` of all
+other metadata and tensors.  Thus a single flipped bit anywhere in the file is found.  The names in
+the header are sorted: equal vectors make equal files.
+
+The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so the
+matrix is not read through it but mapped from the byte range it has approved.  Nothing in such a
+file can be executed.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from wordgrad.errors import FormatError, InputError, ParameterError
+from wordgrad.io.common import Opening
+from wordgrad.vocabulary import WordTable
+from wordgrad.word_vectors import WordVectors
+
+LAYOUT = "1"
+CHECKED_AT_ONCE = 64 << 20  # bytes of a matrix that are checked on opening: some 20 ms
+REMEDY = "train again, or fetch an undamaged copy."
+
+_TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
+    "matrix": ("F32", 2),
+    "words": ("U8", 1),
+    "offsets": ("I64", 1),
+    "counts": ("I64", 1),
+}
+
+
+def write(vectors: WordVectors, path: Path) -> None:
+    """Write ``vectors`` to a new file at ``path``."""
+    words, offsets = vectors.table().packed()
+    rest: dict[str, NDArray[Any]] = {"words": words, "offsets": offsets}
+    if vectors.counts is not None:
+        rest["counts"] = vectors.counts
+    metadata = {"wordgrad": LAYOUT}
+    metadata |= {f"meta.{name}": json.dumps(value) for name, value in vectors.metadata.items()}
+    matrix = np.ascontiguousarray(vectors.matrix)
+    metadata["crc32.matrix"] = _hex(zlib.crc32(matrix.data))
+    metadata["crc32.rest"] = _checksum(metadata, rest)
+    try:
+        save_file({"matrix": matrix, **rest}, path, metadata=metadata)
+    except SafetensorError as error:
+        # The library reports a full disk, too, as an error of its own kind.
+        raise OSError(str(error)) from error
+    _sort_metadata(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata in the order of their names: the library's changes from run to run.
+
+    Sorted or not, JSON takes as many bytes, so nothing else in the file moves.
+    """
+    with path.open("rb+") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(text) > length:
+            raise AssertionError("a header that grows when it is sorted")
+        file.seek(8)
+        file.write(text.ljust(length))
+
+
+def read(path: Path, opening: Opening) -> WordVectors:
+    """Open a file that :func:`write` made; see :func:`wordgrad.load`."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            names = set(file.keys())
+            _check_layout(path, metadata, names)
+            header = _header(path)
+            rest = {name: file.get_tensor(name) for name in sorted(names - {"matrix"})}
+    except SafetensorError as error:
+        raise FormatError(
+            f"{path} is not a whole safetensors file ({error}); name a file of word vectors that "
+            "wordgrad wrote, or fetch an undamaged copy."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}); check the file.") from error
+    _check_shapes(path, header)
+    if _checksum(metadata, rest) != metadata["crc32.rest"]:
+        raise FormatError(f"{path} is damaged: its words fail their checksum; {REMEDY}")
+    counts = rest.get("counts")
+    if counts is not None and int(counts.min()) < 0:
+        raise FormatError(
+            f"{path} is damaged: counts must not be negative, got {int(counts.min())}; {REMEDY}"
+        )
+    matrix = _map_matrix(path, header)
+    vectors = WordVectors.from_checked(
+        WordTable.from_bytes(rest["words"], rest["offsets"], str(path)),
+        matrix,
+        counts,
+        _metadata(path, metadata),
+        str(path),
+    )
+    if opening.check or (opening.check is None and matrix.nbytes <= CHECKED_AT_ONCE):
+        if _hex(zlib.crc32(matrix.data)) != metadata["crc32.matrix"]:
+            raise FormatError(f"{path} is damaged: its matrix fails its checksum; {REMEDY}")
+        if not opening.allow_nonfinite:
+            vectors.search_index()  # measures every row, and so finds values that are not finite
+    return vectors
+
+
+def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> None:
+    layout = metadata.get("wordgrad")
+    if layout is None:
+        raise FormatError(
+            f"{path} is a safetensors file, but not one of word vectors (it holds "
+            f"{', '.join(sorted(names)[:4]) or 'nothing'}); name a file that wordgrad wrote."
+        )
+    if layout != LAYOUT:
+        raise FormatError(
+            f"{path} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
+            "install a newer version."
+        )
+    missing = sorted(
+        {"matrix", "words", "offsets"} - names | {"crc32.matrix", "crc32.rest"} - set(metadata)
+    )
+    if missing or not names <= set(_TENSORS):
+        what = f"{', '.join(missing)} is missing" if missing else "it holds unknown tensors"
+        raise FormatError(f"{path} is damaged: {what}; {REMEDY}")
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """The JSON header, which safetensors has already checked, and under "" where its data begin."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header: dict[str, Any] = json.loads(file.read(length))
+    header[""] = 8 + length
+    return header
+
+
+def _check_shapes(path: Path, header: Mapping[str, Any]) -> None:
+    for name, (dtype, dimensions) in _TENSORS.items():
+        if name not in header:
+            continue
+        entry = header[name]
+        if entry["dtype"] != dtype or len(entry["shape"]) != dimensions:
+            raise FormatError(
+                f"{path} is damaged: {name} must be {dtype} with {dimensions} dimensions, got "
+                f"{entry['dtype']} of shape {tuple(entry['shape'])}; {REMEDY}"
+            )
+    rows, columns = header["matrix"]["shape"]
+    counts = header["counts"]["shape"][0] if "counts" in header else rows
+    if rows == 0 or columns == 0 or header["offsets"]["shape"][0] != rows + 1 or counts != rows:
+        raise FormatError(
+            f"{path} is damaged: its matrix of {rows} x {columns} does not fit its "
+            f"{header['offsets']['shape'][0] - 1} words and {counts} counts; {REMEDY}"
+        )
+
+
+def _map_matrix(path: Path, header: Mapping[str, Any]) -> NDArray[np.float32]:
+    start, stop = header["matrix"]["data_offsets"]
+    shape = tuple(header["matrix"]["shape"])
+    offset = header[""] + start
+    if stop - start != 4 * shape[0] * shape[1]:
+        raise FormatError(f"{path} is damaged: its matrix has {stop - start} bytes; {REMEDY}")
+    mapped = np.memmap(path, dtype="<f4", mode="r", offset=offset, shape=shape)
+    # A plain view: every slice of np.memmap itself pays for a Python call.  Writers may leave the
+    # data unaligned, which BLAS would copy at every query; then copy once.
+    matrix = np.asarray(mapped)
+    return matrix if matrix.flags.aligned else np.require(matrix, requirements=["A"]).copy()
+
+
+def _metadata(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    entries = {}
+    for name, value in metadata.items():
+        if name.startswith("meta."):
+            try:
+                entries[name.removeprefix("meta.")] = json.loads(value)
+            except (ValueError, RecursionError) as error:
+                raise FormatError(
+                    f"{path} is damaged: its metadata entry {name!r} is not JSON; {REMEDY}"
+                ) from error
+    return entries
+
+
+def _checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """CRC-32 of all metadata but this checksum itself, then of ``tensors``, by name."""
+    texts = [f"{name}={metadata[name]}\0" for name in sorted(metadata) if name != "crc32.rest"]
+    try:
+        value = zlib.crc32("".join(texts).encode())
+    except UnicodeEncodeError as error:
+        raise ParameterError(f"metadata must be valid Unicode ({error.reason}).") from error
+    for name in sorted(tensors):
+        value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)
+    return _hex(value)
+
+
+def _hex(checksum: int) -> str:
+    return f"{checksum:08x}"

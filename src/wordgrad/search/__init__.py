@@ -1,0 +1,1 @@
+"""Finding the nearest rows of a matrix."""

@@ -1,1 +1,0 @@
-"""From text to an encoded corpus: reading, vocabulary, ids on disk, sampling tables."""

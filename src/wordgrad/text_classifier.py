@@ -1,0 +1,391 @@
+"""What a trained text classifier is asked, and its file.
+
+``TextClassifier``: text in, label out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+
+from wordgrad.classification.examples import (
+    LabelledBags,
+    check_two_classes,
+    class_codes,
+    divergences,
+    example_weights,
+    held_out,
+)
+from wordgrad.classification.features import RANGES, Features, tokenise
+from wordgrad.classification.model import TextModel, TextNetwork
+from wordgrad.classification.trainer import (
+    Member,
+    TextTrainer,
+    TextTraining,
+    first_networks,
+    start_from,
+)
+from wordgrad.errors import ParameterError, check_int
+from wordgrad.word_vectors import WordVectors
+
+
+class TextAnswers:
+    """The part of :class:`~wordgrad.TextClassifier` that works once there is a model.
+
+    Attributes
+    ----------
+    classes_ : ndarray (C,)
+    vocabulary_ : tuple of str
+    history_ : list of dict
+    n_iter_ : int
+    """
+
+    _model: TextModel
+    classes_: NDArray[Any]
+    vocabulary_: tuple[str, ...]
+    history_: list[dict[str, Any]]
+    n_iter_: int
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Probability of every class, in the order of ``classes_``; rows sum to 1.
+
+        Returns
+        -------
+        float64 (N, C)
+        """
+        model = self._trained()
+        return model.probabilities(model.bags(as_texts(texts)))
+
+    def predict(self, texts: Sequence[str]) -> NDArray[Any]:
+        """Most probable label of every text."""
+        probabilities = self.predict_proba(texts)
+        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+    def explain(self, text: str, label: Any = None) -> list[tuple[str, float]]:
+        r"""How far each token pushed towards a label.
+
+        The gradient of the label's log odds for x (from :math:`dJ/dx`; see
+        :func:`~wordgrad.classification.model.contributions`) times what the token adds to x:
+        its own vector, and an equal part of every n-gram it is in.  An unknown word adds nothing.
+
+        Parameters
+        ----------
+        text : str
+        label : a class, optional
+            By default the most probable one.
+
+        Returns
+        -------
+        list of (token, contribution)
+            In the order of the text; positive pushes towards the label.  In nats, to first order.
+
+        Raises
+        ------
+        ParameterError
+            If the label is not a class.
+        """
+        model = self._trained()
+        code = None
+        if label is not None:
+            found = np.flatnonzero(self.classes_ == label)
+            if len(found) == 0:
+                raise ParameterError(
+                    f"label must be one of {self.classes_.tolist()}, got {label!r}."
+                )
+            code = int(found[0])
+        return model.explain(text, code)
+
+    def _trained(self) -> TextModel:
+        if not hasattr(self, "_model"):
+            raise NotFittedError("This TextClassifier is not fitted yet; call fit, or load a file.")
+        return self._model
+
+    # ---------------------------------------------------------------- files
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write to one safetensors file; labels are kept as strings.
+
+        Raises
+        ------
+        OutputError
+            See :func:`wordgrad.classification.model.write_model`.
+        """
+        labels = [str(label) for label in self.classes_.tolist()] if self._trained() else []
+        self._trained().save(path, labels, self.history_, overwrite=overwrite)
+
+
+def as_texts(texts: Sequence[str]) -> list[str]:
+    """Texts as a list; one string is refused, for it would be read letter by letter."""
+    if isinstance(texts, str):
+        raise ParameterError(
+            "texts must be a sequence of strings, got one string; put it in a list."
+        )
+    return list(texts)
+
+
+class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Texts to labels: mean of word vectors, one sigmoid hidden layer, softmax.
+
+    Parameters
+    ----------
+    vector_size : int, default 64
+        D; the size of ``vectors`` if they are given.
+    hidden_size : int, default 32
+        H.
+    epochs : int, default 5
+    learning_rate : float, default 0.025
+        Of the vectors, by Adagrad; the layers learn at a fifth of it by Adam.  Both fall linearly
+        to 0.
+    members : int, default 2
+        Networks that learn side by side from different starts and in different order; their sizes
+        add up to ``vector_size`` and ``hidden_size``.  Together they are one network, whose logits
+        are the mean of theirs.
+    batch_size : int, default 32
+        Texts a step; fewer where there are less than 100 times as many texts, so that an epoch
+        of few texts has steps enough.
+    ngrams : int, default 2
+        The longest n-grams of words that are features; 1 for words alone.
+    buckets : int, default 2**22
+        N-grams are told apart by a hash below this number.
+    min_count : int, default 1
+        Words that occur less often in the training texts are unknown.
+    prefix : int, default 5
+        A word of more letters has its beginning of this length as a feature, too; 0 for none.
+    vectors : WordVectors or path, optional
+        Where the words' vectors start; words without one start at random.
+    train_vectors : bool, default True
+        Whether the vectors are learned with the network.  If not, only words with a vector in
+        ``vectors`` count.
+    lowercase : bool, default True
+    pattern : str, optional
+        Regular expression (the syntax of Rust's ``regex``) whose matches are the tokens; by default
+        white space separates them.
+    dropout : float in [0, 1), default 0
+        Share of a text's features that a training step leaves out.
+    smoothing : float in [0, 1), default 0
+        Of the labels: the target is ``1 - smoothing`` for the right class, and the rest shared.
+    l2 : float, default 0
+    early_stopping : bool, default False
+        Keep a part of the texts to measure the loss on after every epoch, stop when it has not
+        fallen for ``patience`` epochs, and keep the parameters of the best.
+    validation_fraction : float in (0, 1), default 0.1
+    patience : int, default 3
+    class_weight : dict, "balanced" or None
+    workers : int, optional
+        Threads; by default one a member, which is the most that are of use.  What is learned does
+        not depend on them: the same seed gives the same bytes.
+    seed : int, default 1
+    progress : callable, optional
+        Receives a :class:`~wordgrad.classification.trainer.ClassifierProgress` an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray (C,)
+    vocabulary_ : tuple of str
+        Words with a vector, most frequent first.
+    history_ : list of dict
+        One an epoch: ``epoch``, ``loss``, ``validation_loss``, ``validation_accuracy`` (None
+        without early stopping), ``learning_rate``, ``seconds``.
+    texts_empty_ : int
+        Training texts without a feature; they teach the biases alone.
+    tokens_, tokens_unknown_ : int
+        Tokens of the training texts, and those of them outside the vocabulary (``min_count``).
+    words_with_vectors_ : int
+        Words that started from ``vectors``.
+
+    Notes
+    -----
+    Words and n-grams that were not seen in training add nothing to a text.  A text of nothing else,
+    or an empty one, gets the answer of the biases: x = 0.
+
+    Examples
+    --------
+    >>> texts = ["good film", "fine acting", "bad film", "poor acting"] * 10
+    >>> labels = ["praise", "praise", "blame", "blame"] * 10
+    >>> model = TextClassifier(vector_size=16, hidden_size=16).fit(texts, labels)
+    >>> model.predict(["good acting", "poor film"]).tolist()
+    ['praise', 'blame']
+    """
+
+    def __init__(
+        self,
+        vector_size: int = 64,
+        hidden_size: int = 32,
+        epochs: int = 5,
+        learning_rate: float = 0.025,
+        *,
+        members: int = 2,
+        batch_size: int = 32,
+        ngrams: int = 2,
+        buckets: int = 2**22,
+        min_count: int = 1,
+        prefix: int = 5,
+        vectors: WordVectors | str | os.PathLike[str] | None = None,
+        train_vectors: bool = True,
+        lowercase: bool = True,
+        pattern: str | None = None,
+        dropout: float = 0.0,
+        smoothing: float = 0.0,
+        l2: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        patience: int = 3,
+        class_weight: dict[Any, float] | str | None = None,
+        workers: int | None = None,
+        seed: int = 1,
+        progress: Callable[[Any], None] | None = None,
+    ) -> None:
+        self.vector_size = vector_size
+        self.hidden_size = hidden_size
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.members = members
+        self.batch_size = batch_size
+        self.ngrams = ngrams
+        self.buckets = buckets
+        self.min_count = min_count
+        self.prefix = prefix
+        self.vectors = vectors
+        self.train_vectors = train_vectors
+        self.lowercase = lowercase
+        self.pattern = pattern
+        self.dropout = dropout
+        self.smoothing = smoothing
+        self.l2 = l2
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.class_weight = class_weight
+        self.workers = workers
+        self.seed = seed
+        self.progress = progress
+
+    # ---------------------------------------------------------------- training
+
+    def fit(
+        self, texts: Sequence[str], labels: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> TextClassifier:
+        """Learn vectors and network.
+
+        Parameters
+        ----------
+        texts : sequence of str (N,)
+        labels : sequence of str or int (N,)
+        sample_weight : array_like of float >= 0 (N,), optional
+            Texts of weight 0 are left out.
+
+        Raises
+        ------
+        ParameterError
+            A hyper-parameter is out of range; or the lengths differ; or there are fewer than two
+            classes, or as many as texts.
+        InputError
+            No text has a token that counts, or ``vectors`` have none of the words.
+        TrainingError
+            The loss is no longer a number.
+        """
+        texts = as_texts(texts)
+        settings = self._training(len(texts))
+        classes, codes = class_codes(labels, len(texts))
+        weights = example_weights(sample_weight, self.class_weight, classes, codes)
+        check_two_classes(weights, codes)
+        counted = np.flatnonzero(weights > 0)
+        texts = [texts[i] for i in counted.tolist()]
+        codes, weights = codes[counted], weights[counted]
+        tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
+        features = Features.learn(
+            tokens,
+            min_count=self.min_count,
+            prefix=self.prefix,
+            ngrams=self.ngrams,
+            buckets=self.buckets,
+        )
+        bags = features.bags(tokens)
+        train, held = LabelledBags.of(bags, codes, weights), None
+        if self.early_stopping:
+            parts = held_out(train.labels, self.validation_fraction, self.seed)
+            train, held = (train.take(part) for part in parts)
+        importance = divergences(train, len(features), len(classes))
+        self.classes_ = classes
+        members = [
+            Member(network, settings, train, number)
+            for number, network in enumerate(self._first_networks(settings, features, importance))
+        ]
+        trainer = TextTrainer(members, self.progress, self.workers or self.members)
+        network = trainer.run(held)
+        self.vocabulary_ = tuple(features.words)
+        self.texts_empty_, self.tokens_, self.tokens_unknown_ = (
+            bags.empty,
+            bags.tokens,
+            bags.unknown,
+        )
+        self.history_ = [asdict(record) for record in trainer.history]
+        self.n_iter_ = len(self.history_)
+        self._model = TextModel(features, network, self.pattern, self.lowercase)
+        return self
+
+    def _training(self, n_texts: int) -> TextTraining:
+        for name, (least, most) in RANGES.items():
+            check_int(name, getattr(self, name), minimum=least, maximum=most)
+        check_int("min_count", self.min_count, minimum=1)
+        if self.workers is not None:
+            check_int("workers", self.workers, minimum=1)
+        if not isinstance(self.lowercase, bool):
+            raise ParameterError(f"lowercase must be True or False, got {self.lowercase!r}.")
+        if self.train_vectors is False and self.vectors is None:
+            raise ParameterError("train_vectors=False needs vectors, got None; give word vectors.")
+        if self.progress is not None and not callable(self.progress):
+            raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
+        names = TextTraining.__dataclass_fields__
+        return TextTraining(**{name: getattr(self, name) for name in names}).for_texts(n_texts)
+
+    def _first_networks(
+        self, settings: TextTraining, features: Features, importance: NDArray[np.float32]
+    ) -> list[TextNetwork]:
+        vectors = self.vectors
+        if vectors is not None and not isinstance(vectors, WordVectors):
+            from wordgrad.io.formats import load
+
+            vectors = load(vectors)
+        size = settings.vector_size if vectors is None else vectors.matrix.shape[1]
+        networks = first_networks(settings, importance, len(self.classes_), size)
+        self.words_with_vectors_ = 0
+        if vectors is not None:
+            self.words_with_vectors_ = start_from(
+                networks, features.words, vectors, learn=settings.train_vectors
+            )
+        return networks
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TextClassifier:
+        """Read a file that :meth:`save` wrote; ``classes_`` are strings.
+
+        Raises
+        ------
+        InputError, FormatError
+            See :func:`wordgrad.classification.model.read_model`.
+        """
+        model, labels, history = TextModel.load(path)
+        estimator = cls(
+            vector_size=model.network.vectors.shape[1],
+            hidden_size=model.network.hidden_size,
+            prefix=model.features.prefix,
+            ngrams=model.features.ngrams,
+            buckets=model.features.buckets,
+            lowercase=model.lowercase,
+            pattern=model.pattern,
+        )
+        estimator._model = model
+        estimator.classes_ = np.array(labels)
+        estimator.vocabulary_ = tuple(model.features.words)
+        estimator.history_ = history
+        estimator.n_iter_ = len(history)
+        return estimator

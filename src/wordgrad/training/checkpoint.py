@@ -1,0 +1,696 @@
+"""Arrays and a record in one safetensors file, with a checksum on every part.
+
+Layout
+------
+A safetensors file (see :mod:`wordgrad.io.safetensors`) whose metadata hold
+
+==================  ==============================================================================
+``wordgrad.part``   what the file is: "checkpoint" or "held-out text"
+``layout``          the version of this layout, "1"
+``record``          JSON, an object
+``crc32.record``    of the three above
+``crc32: NAME``     of each array: of its name, dtype and shape, then of its bytes
+==================  ==============================================================================
+
+as CRC-32 in eight hexadecimal digits.  The ``safetensors`` library checks that every array lies
+inside the file, so that none takes more memory than the file takes disk.  Nothing is unpickled.
+
+One training a folder: a lock that goes away with the process that holds it.
+
+What a checkpoint holds, and how it becomes a file and a training again.
+
+The folder of a training: its text, its checkpoints, and who may write to it.
+
+Layout
+------
+=============================  =====================================================================
+``checkpoint-N.safetensors``   the last two, N rising
+``text/``                      the encoded text: ids and sentence offsets
+``held-out.safetensors``       the encoded held-out text, if there is one
+``lock``                       held by the process that trains
+=============================  =====================================================================
+
+The first checkpoint is written when the text is, before the first step: a folder without a
+checkpoint holds nothing that a training could go on from, and what a killed start has left there is
+removed by the next.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import shutil
+import sys
+import warnings
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from wordgrad.corpus.corpus import CorpusReport, EncodedCorpus
+from wordgrad.corpus.fingerprint import Fingerprint, open_kept
+from wordgrad.corpus.validation import HeldOutText
+from wordgrad.errors import (
+    DamagedCheckpointWarning,
+    FormatError,
+    InputError,
+    OutputError,
+    WordgradError,
+)
+from wordgrad.files import atomic_write
+from wordgrad.training.engine import EpochRecord, Loss, TrainingState
+from wordgrad.training.parameters import Parameters, row_floats
+from wordgrad.vocabulary import Vocabulary, WordTable
+
+LAYOUT = "1"
+DTYPES = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "U64": "<u8", "F32": "<f4", "F64": "<f8"}
+"""What an array may be, by the names that safetensors gives them."""
+
+
+def write_arrays(
+    path: Path, part: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a file, whole or not at all, and wait until it is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        A file that is there is replaced.
+    part : str
+        What the file is.
+    record : mapping
+        Plain values; numbers come back exactly as they were.
+    arrays : mapping of str to C-contiguous array of one of :data:`DTYPES`
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, on a full disk for instance; what was there before is unchanged.
+    """
+    metadata = {
+        "wordgrad.part": part,
+        "layout": LAYOUT,
+        "record": json.dumps(record, allow_nan=False),
+    }
+    metadata["crc32.record"] = _record_checksum(metadata)
+    for name, array in arrays.items():
+        metadata[f"crc32: {name}"] = _checksum(name, array)
+    with atomic_write(path) as temporary:
+        try:
+            save_file(dict(arrays), temporary, metadata=metadata)
+        except SafetensorError as error:
+            # The library reports a full disk, too, as an error of its own kind.
+            raise OSError(str(error)) from error
+
+
+def read_record(path: Path, part: str) -> dict[str, Any]:
+    """Read the record alone.
+
+    Raises
+    ------
+    FormatError
+        If the file is not one of those that :func:`write_arrays` makes, or is damaged.
+    """
+    return _read(path, part, with_arrays=False)[0]
+
+
+def read_arrays(path: Path, part: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read record and arrays, and compare every checksum.
+
+    Raises
+    ------
+    FormatError
+        As :func:`read_record`.
+    """
+    return _read(path, part, with_arrays=True)
+
+
+def _read(
+    path: Path, part: str, *, with_arrays: bool
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            record = _checked_record(path, part, metadata)
+            arrays = {}
+            for name in file.keys() if with_arrays else ():
+                if file.get_slice(name).get_dtype() not in DTYPES:
+                    raise damaged(path, f"{name} has dtype {file.get_slice(name).get_dtype()}")
+                arrays[name] = file.get_tensor(name)
+                if metadata.get(f"crc32: {name}") != _checksum(name, arrays[name]):
+                    raise damaged(path, f"{name} fails its checksum")
+    except SafetensorError as error:
+        raise damaged(path, str(error)) from error
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read ({error}); check the file.") from error
+    return record, arrays
+
+
+def damaged(path: Path, what: str) -> FormatError:
+    """Return the error for a file that is not what was written."""
+    return FormatError(f"{path} is damaged: {what}; remove it to go on from an earlier one.")
+
+
+def _checked_record(path: Path, part: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if metadata.get("wordgrad.part") != part:
+        raise FormatError(f"{path} is no {part} of wordgrad; name the folder that training wrote.")
+    if metadata.get("layout") != LAYOUT:
+        raise FormatError(
+            f"{path} has layout {metadata.get('layout')!r} and this version of wordgrad reads "
+            f"{LAYOUT!r}; go on with the version that wrote it."
+        )
+    if metadata.get("crc32.record") != _record_checksum(metadata):
+        raise damaged(path, "its record fails its checksum")
+    try:
+        record = json.loads(metadata["record"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise damaged(path, "its record is not JSON") from error
+    if not isinstance(record, dict):
+        raise damaged(path, "its record is not a JSON object")
+    return record
+
+
+def _record_checksum(metadata: Mapping[str, str]) -> str:
+    parts = "\0".join(metadata.get(name, "") for name in ("wordgrad.part", "layout", "record"))
+    return f"{zlib.crc32(parts.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def _checksum(name: str, array: NDArray[Any]) -> str:
+    head = f"{name} {np.dtype(array.dtype).str} {array.shape}".encode("utf-8", "surrogatepass")
+    return f"{zlib.crc32(array.reshape(-1).view(np.uint8).data, zlib.crc32(head)):08x}"
+
+
+class FolderLock:
+    """Holds ``lock`` in a folder, or raises :class:`OutputError` if another training does.
+
+    The operating system holds the lock for the open file, not the file for the lock: however a
+    process ends, its lock ends with it, and the file that stays behind locks nothing.  It is never
+    removed, for whoever has it open could then hold a lock that nobody else can see.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "lock"
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise OutputError(
+                f"The checkpoint folder {folder} cannot be written ({error.strerror}); choose "
+                "another folder or change its permissions."
+            ) from error
+        try:
+            _lock(self._descriptor)
+        except OSError as error:
+            holder = os.pread(self._descriptor, 20, 1).decode("ascii", "replace") if _POSIX else ""
+            os.close(self._descriptor)
+            who = f"process {holder.strip()}" if holder.strip().isdigit() else "another process"
+            raise OutputError(
+                f"The checkpoint folder {folder} is in use by a training ({who}); wait until it "
+                "has ended, stop it, or choose another folder."
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.write(self._descriptor, f"\n{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Let others have the folder; doing so twice is no error."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+_POSIX = sys.platform != "win32"
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+PART = "checkpoint"
+_RUNNER = "runner."
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What stays the same from the first checkpoint of a training to its last.
+
+    Attributes
+    ----------
+    settings : dict
+        Plain values: whatever the training was asked for.
+    vocabulary : Vocabulary
+    fingerprint : Fingerprint
+        Of the encoded text.
+    report : CorpusReport
+        Of its reading.
+    held_out : Fingerprint or None
+        Of the held-out text, if there is one.
+    """
+
+    settings: Mapping[str, Any]
+    vocabulary: Vocabulary
+    fingerprint: Fingerprint
+    report: CorpusReport
+    held_out: Fingerprint | None = None
+
+    @cached_property
+    def packed_words(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The words as bytes, and where each begins and ends."""
+        return WordTable.from_words(self.vocabulary.words).packed()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training at rest.
+
+    Attributes
+    ----------
+    identity : Identity
+    state : TrainingState
+    parameters : Parameters
+    best : Parameters or None
+        Those of the best epoch so far, where training ends early and gives them back.
+    runner : dict of str to array
+        What the runner has gathered.
+    """
+
+    identity: Identity
+    state: TrainingState
+    parameters: Parameters
+    best: Parameters | None
+    runner: Mapping[str, NDArray[Any]]
+
+    def is_finite(self) -> bool:
+        """Whether every number is finite."""
+        gathered = (array for array in self.runner.values() if array.dtype.kind == "f")
+        return (
+            self.parameters.are_finite()
+            and (self.best is None or self.best.are_finite())
+            and all(bool(np.isfinite(array).all()) for array in gathered)
+        )
+
+    def write(self, path: Path) -> None:
+        """Write to a file, whole or not at all."""
+        identity, state = self.identity, self.state
+        words, word_offsets = identity.packed_words
+        arrays: dict[str, NDArray[Any]] = {
+            "W_in": self.parameters.W_in_rows,
+            "W_out": self.parameters.W_out_rows,
+            "words": words,
+            "word_offsets": word_offsets,
+            "counts": identity.vocabulary.counts,
+        }
+        if self.best is not None:
+            arrays |= {"best.W_in": self.best.W_in_rows, "best.W_out": self.best.W_out_rows}
+        arrays |= {_RUNNER + name: np.ascontiguousarray(v) for name, v in self.runner.items()}
+        record = {
+            "settings": dict(identity.settings),
+            "vector_size": self.parameters.vector_size,
+            "fingerprint": identity.fingerprint.as_dict(),
+            "report": asdict(identity.report),
+            "held_out": identity.held_out.as_dict() if identity.held_out else None,
+            "epoch": state.epoch,
+            "token": state.token,
+            "loss": state.loss.total,
+            "pairs": state.loss.pairs,
+            "seconds": state.seconds,
+            "history": [asdict(one) for one in state.history],
+        }
+        write_arrays(path, PART, record, arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """Read a file and check all of it.
+
+        Raises
+        ------
+        FormatError
+            If it is not what :meth:`write` wrote.
+        """
+        record, arrays = read_arrays(path, PART)
+        try:
+            identity = Identity(
+                settings=_settings(record),
+                vocabulary=_vocabulary(path, arrays),
+                fingerprint=_filled(Fingerprint, record["fingerprint"]),
+                report=_filled(CorpusReport, record["report"]),
+                held_out=record["held_out"] and _filled(Fingerprint, record["held_out"]),
+            )
+            size = _number(record["vector_size"])
+            checkpoint = cls(
+                identity=identity,
+                state=_state(record, identity.fingerprint.tokens),
+                parameters=_parameters(arrays, "", size),
+                best=_parameters(arrays, "best.", size) if "best.W_in" in arrays else None,
+                runner={
+                    name.removeprefix(_RUNNER): array
+                    for name, array in arrays.items()
+                    if name.startswith(_RUNNER)
+                },
+            )
+            checkpoint._check()
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            what = str(error) if isinstance(error, WordgradError) else f"{error!r} in its record"
+            raise damaged(path, what.rstrip(".")) from error
+        return checkpoint
+
+    def _check(self) -> None:
+        words = len(self.identity.vocabulary)
+        if self.identity.fingerprint.words != words:
+            raise FormatError(f"{words} words, {self.identity.fingerprint.words} were recorded")
+        for one in (self.parameters, self.best):
+            if one is not None and one.n_words != words:
+                raise FormatError(f"{one.n_words} vectors do not fit {words} words")
+        if not self.is_finite():
+            raise FormatError("a number is not finite")
+
+
+def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    settings = record["settings"]
+    if not isinstance(settings, dict):
+        raise FormatError("settings are no JSON object")
+    return settings
+
+
+def _vocabulary(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Vocabulary:
+    for name, dtype in (("words", "u1"), ("word_offsets", "<i8"), ("counts", "<i8")):
+        if arrays[name].dtype != np.dtype(dtype) or arrays[name].ndim != 1 or not len(arrays[name]):
+            raise FormatError(f"{name} is {arrays[name].dtype} of shape {arrays[name].shape}")
+    table = WordTable.from_bytes(arrays["words"], arrays["word_offsets"], str(path))
+    _ = table.index  # no word twice
+    return Vocabulary(table.words, arrays["counts"])
+
+
+def _parameters(arrays: Mapping[str, NDArray[Any]], prefix: str, size: int) -> Parameters:
+    """Copy the rows to memory that is aligned, once they are known to be rows."""
+    given = [arrays[prefix + name] for name in ("W_in", "W_out")]
+    for rows in given:
+        if rows.dtype != np.float32 or rows.ndim != 2 or rows.shape != given[0].shape:
+            raise FormatError(f"vectors are {rows.dtype} of shape {rows.shape}")
+        if size < 1 or not len(rows) or rows.shape[1] != row_floats(size) or rows[:, size:].any():
+            raise FormatError(f"rows of {rows.shape[1]} numbers do not hold vectors of {size}")
+    parameters = Parameters.zeros(len(given[0]), size)
+    for rows, target in zip(given, (parameters.W_in_rows, parameters.W_out_rows), strict=True):
+        target[:] = rows
+    return parameters
+
+
+def _state(record: Mapping[str, Any], tokens: int) -> TrainingState:
+    if not isinstance(record["history"], list):
+        raise FormatError("its history is no list")
+    history = [_filled(EpochRecord, one) for one in record["history"]]
+    state = TrainingState(
+        epoch=_number(record["epoch"]),
+        token=_number(record["token"]),
+        loss=Loss(_real(record["loss"]), _real(record["pairs"])),
+        seconds=_real(record["seconds"]),
+        history=history,
+    )
+    epochs = [one.epoch for one in history]
+    if len(epochs) != state.epoch or epochs != list(range(1, len(epochs) + 1)):
+        raise FormatError(f"{len(history)} epochs of history do not lead to epoch {state.epoch}")
+    if state.token >= max(tokens, 1):
+        raise FormatError(f"position {state.token} is outside a text of {tokens} words")
+    return state
+
+
+def _filled(kind: type[T], record: Any) -> T:
+    """Make a record of a dataclass whose fields are int, float, str, or float or nothing."""
+    checks = {"int": _number, "float": _real, "str": _text}
+    values = {}
+    for field in fields(kind):  # type: ignore[arg-type]  # a dataclass
+        value = record[field.name]
+        optional = str(field.type).endswith(" | None")
+        check = checks[str(field.type).removesuffix(" | None")]
+        values[field.name] = None if optional and value is None else check(value)
+    return kind(**values)
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise FormatError(f"{value!r} is not a whole number that can be")
+    return value
+
+
+def _real(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
+        raise FormatError(f"{value!r} is not a finite number >= 0")
+    number: float = value  # a whole number stays one: pairs are, where they are drawn
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise FormatError(f"{value!r} is not a text")
+    return value
+
+
+KEPT = 2
+TEXT = "text"
+_HELD_OUT = "held-out.safetensors"
+_HELD_OUT_PART = "held-out text"
+_NAME = re.compile(r"checkpoint-([1-9]\d{0,17})\.safetensors")
+# Of our own writes, and of those that the safetensors library does aside for itself.
+_LEFT_OVER = re.compile(
+    r"\.(checkpoint-\d+|held-out)\.safetensors\.[0-9a-f]+\.part|\.tmp[A-Za-z0-9]{6}"
+)
+
+
+class CheckpointFolder:
+    """A folder that this process alone writes to, until :meth:`close` or the end of a ``with``.
+
+    Made by :meth:`begin` or :meth:`open`.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FolderLock(path)
+        for entry in path.iterdir():
+            if _LEFT_OVER.fullmatch(entry.name):  # of a write that was killed
+                entry.unlink()
+
+    @classmethod
+    def begin(cls, path: Path) -> CheckpointFolder:
+        """Make or take a folder for a new training.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written, a training is using it, or it holds checkpoints already.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"The checkpoint folder {path} cannot be made ({error.strerror}); name another."
+            ) from error
+        folder = cls(path)
+        if folder._numbers():
+            folder.close()
+            raise OutputError(
+                f"The folder {path} holds checkpoints of a training; go on with it by resuming "
+                "(--resume), or name another folder."
+            )
+        if (path / TEXT).exists():
+            shutil.rmtree(path / TEXT)
+        (path / _HELD_OUT).unlink(missing_ok=True)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> CheckpointFolder:
+        """Take the folder of a training that is to go on.
+
+        Raises
+        ------
+        InputError
+            If it holds no checkpoint.
+        OutputError
+            If it cannot be written, or a training is using it.
+        """
+        check_holds_checkpoint(path)
+        return cls(path)
+
+    def save(self, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint; when it is on the disk, remove all but the last two."""
+        numbers = self._numbers()
+        path = self._file(numbers[-1] + 1 if numbers else 1)
+        checkpoint.write(path)
+        self._remove_older()
+        return path
+
+    def newest(self) -> Checkpoint:
+        """Read the newest checkpoint that is whole.
+
+        Warns
+        -----
+        DamagedCheckpointWarning
+            If a newer one is not.
+
+        Raises
+        ------
+        FormatError
+            If none is.
+        """
+        found = []
+        for number in reversed(self._numbers()):
+            try:
+                checkpoint = Checkpoint.read(self._file(number))
+            except FormatError as error:
+                found.append(error)
+                continue
+            if found:
+                epoch, token = checkpoint.state.epoch + 1, checkpoint.state.token
+                warnings.warn(
+                    DamagedCheckpointWarning(
+                        f"{found[0]} Training goes on from the one before, at token {token} of "
+                        f"epoch {epoch}."
+                    ),
+                    stacklevel=2,
+                )
+                for bad in self._numbers()[-len(found) :]:  # two good ones are to be kept
+                    self._file(bad).unlink(missing_ok=True)
+            self._remove_older()  # a training killed after saving may have left one more
+            return checkpoint
+        raise found[0]
+
+    def write_held_out(self, text: HeldOutText) -> None:
+        """Keep a held-out text."""
+        arrays: dict[str, NDArray[Any]] = {"ids": text.ids, "offsets": text.offsets}
+        record = {"tokens_read": text.tokens_read}
+        write_arrays(self.path / _HELD_OUT, _HELD_OUT_PART, record, arrays)
+
+    def read_held_out(self, identity: Identity) -> HeldOutText | None:
+        """Read the held-out text of a training, if it has one, and check it."""
+        if identity.held_out is None:
+            return None
+        path = self.path / _HELD_OUT
+        record, arrays = read_arrays(path, _HELD_OUT_PART)
+        read = record.get("tokens_read")
+        try:
+            ids, offsets = arrays["ids"], arrays["offsets"]
+            if ids.dtype != np.int32 or offsets.dtype != np.int64 or type(read) is not int:
+                raise damaged(path, "its numbers are of other kinds")
+            text = HeldOutText(ids.reshape(-1), offsets.reshape(-1), identity.vocabulary, read)
+            difference = Fingerprint.of(text).difference(identity.held_out)
+        except (KeyError, IndexError, ValueError) as error:
+            raise damaged(path, "it does not hold a text") from error
+        if difference:
+            raise FormatError(
+                f"{path} is not the held-out text that this training began with ({difference}); "
+                "put that file back, or begin a new training."
+            )
+        return text
+
+    def open_text(self, identity: Identity) -> EncodedCorpus:
+        """Open the encoded text of a training, and check all of it."""
+        return open_kept(
+            self.path / TEXT, identity.vocabulary, identity.report, identity.fingerprint
+        )
+
+    def close(self) -> None:
+        """Let others use the folder."""
+        self._lock.release()
+
+    def __enter__(self) -> CheckpointFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _remove_older(self) -> None:
+        for number in self._numbers()[:-KEPT]:
+            self._file(number).unlink(missing_ok=True)
+
+    def _numbers(self) -> list[int]:
+        return _numbers(self.path)
+
+    def _file(self, number: int) -> Path:
+        return _file(self.path, number)
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Where a training's checkpoints go, and how often.
+
+    Attributes
+    ----------
+    folder : CheckpointFolder
+    identity : Identity
+        What is the same in all of them.
+    every : float
+        Seconds between them, at least.
+    """
+
+    folder: CheckpointFolder
+    identity: Identity
+    every: float
+
+
+def recorded_settings(path: Path) -> dict[str, object]:
+    """Return the settings of the training in a folder, from its newest checkpoint that has them.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no checkpoint.
+    FormatError
+        If none can be read.
+    """
+    check_holds_checkpoint(path)
+    found = []
+    for number in reversed(_numbers(path)):
+        try:
+            settings = read_record(_file(path, number), PART).get("settings")
+        except FormatError as error:
+            found.append(error)
+            continue
+        if isinstance(settings, dict):
+            return settings
+        found.append(damaged(_file(path, number), "it holds no settings"))
+    raise found[0]
+
+
+def check_holds_checkpoint(path: Path) -> None:
+    """Raise :class:`InputError` unless the folder holds a checkpoint."""
+    if not path.is_dir():
+        raise InputError(f"There is no folder {path}; name the one that checkpoints were saved to.")
+    if not _numbers(path):
+        raise InputError(
+            f"The folder {path} holds no checkpoint; name the one that a training saved its "
+            "checkpoints to, or begin a training with checkpoints there."
+        )
+
+
+def _numbers(path: Path) -> list[int]:
+    """Numbers of the checkpoints, rising."""
+    found = (_NAME.fullmatch(entry.name) for entry in path.iterdir())
+    return sorted(int(match[1]) for match in found if match)
+
+
+def _file(path: Path, number: int) -> Path:
+    return path / f"checkpoint-{number}.safetensors"

@@ -1,0 +1,285 @@
+"""Counts of pairs on disk: expected pairs of a whole corpus, row by row, in bounded memory."""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.corpus.corpus import CorpusFolder
+from wordgrad.errors import InputError, OutputError
+from wordgrad.training.engine import CountingProgress
+from wordgrad.training.kernels.softmax import add_expected_pairs
+
+BLOCK_BYTES = 1 << 28
+"""Memory of the dense blocks of counts that are being added to, all threads together: 256 MiB."""
+
+SHARES_OF_TOKENS = 16
+"""A block has about this share of all tokens at most, so that no thread waits long for another."""
+
+TOLERANCE = 1e-9
+"""Share of a token's pairs that may be left out where a sentence goes on and on: below rounding."""
+
+BYTES_A_COUNT = 4 + 8
+_COLUMNS, _VALUES = "columns.int32", "counts.float64"
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """The matrix X of expected pairs, in compressed rows.
+
+    Attributes
+    ----------
+    starts : int64 (V + 1,)
+        Row c is ``columns[starts[c]:starts[c + 1]]`` with the values ``values[...]``.
+    columns : int32 (N,), read-only
+        Rising within a row.
+    values : float64 (N,), read-only
+        X[c, o] > 0.
+    totals : float64 (V,)
+        n_c, the sums of the rows.
+    left_out : float
+        The most that all pairs left out add up to.
+
+    Notes
+    -----
+    ``columns`` and ``values`` are files in a temporary folder, mapped into memory, which go away
+    with the object.
+    """
+
+    starts: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    values: NDArray[np.float64]
+    totals: NDArray[np.float64]
+    left_out: float
+    folder: CorpusFolder | None = None
+
+    @property
+    def n_words(self) -> int:
+        """V."""
+        return len(self.totals)
+
+    @property
+    def pairs(self) -> float:
+        """Sum of all counts: the expected number of pairs in the corpus."""
+        return float(self.totals.sum())
+
+    def rows(
+        self, words: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+        """Return copies of some rows: where each begins, columns and values."""
+        sizes = self.starts[words + 1] - self.starts[words]
+        begin = np.concatenate([[0], np.cumsum(sizes)])
+        columns = np.empty(begin[-1], np.int32)
+        values = np.empty(begin[-1], np.float64)
+        for k, word in enumerate(words):
+            row = slice(self.starts[word], self.starts[word + 1])
+            columns[begin[k] : begin[k + 1]] = self.columns[row]
+            values[begin[k] : begin[k + 1]] = self.values[row]
+        return begin, columns, values
+
+    def close(self) -> None:
+        """Remove the files."""
+        if self.folder is not None:
+            self.folder.remove()
+
+
+def count_pairs(
+    ids: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    keep: NDArray[np.float64],
+    window: int,
+    *,
+    workers: int = 1,
+    block_bytes: int = BLOCK_BYTES,
+    tolerance: float = TOLERANCE,
+    progress: Callable[[CountingProgress], object] | None = None,
+) -> PairCounts:
+    """Count the expected pairs of a corpus.
+
+    ``X[c, o] = sum k_i k_j E[(m - L)+ / m]`` over the places i of c and j of o in one sentence; see
+    :mod:`wordgrad.training.kernels.softmax`.
+
+    Parameters
+    ----------
+    ids, offsets : the corpus, see :class:`~wordgrad.corpus.corpus.EncodedCorpus`
+    keep : float64 (V,)
+        Probability that an occurrence of each word is kept.
+    window : int
+        m.
+    workers : int
+        Threads; they change no byte of the result.
+    block_bytes : int
+        Memory for the rows at work, but one row a thread at least.  Neither does it.
+    tolerance : float
+        Share of a token's pairs that may be left out.
+    progress : callable, optional
+
+    Returns
+    -------
+    PairCounts
+
+    Raises
+    ------
+    InputError
+        If no sentence holds two tokens.
+    OutputError
+        If the temporary folder cannot be written, or has less room than the counts need.
+    """
+    folder = CorpusFolder(what="The counts of pairs")
+    try:
+        starts = np.zeros(len(keep) + 1, np.int64)
+        totals = np.zeros(len(keep))
+        left_out = 0.0
+        blocks = list(_blocks(ids, len(keep), workers, block_bytes))
+        with (
+            folder.new_file(_COLUMNS) as write_columns,
+            folder.new_file(_VALUES) as write_values,
+        ):
+            counter = _Counter(ids, offsets, keep, window, tolerance)
+            for block in _in_order(counter, blocks, workers):
+                _check_room(folder, len(block.columns))
+                write_columns(block.columns)
+                write_values(block.values)
+                starts[block.first + 1 : block.first + 1 + len(block.sizes)] = block.sizes
+                totals[block.first : block.first + len(block.sizes)] = block.totals
+                left_out += block.left_out
+                if progress is not None:
+                    progress(
+                        CountingProgress(
+                            block.first + len(block.sizes), len(keep), float(totals.sum())
+                        )
+                    )
+        np.cumsum(starts, out=starts)
+        _check_any(int(starts[-1]))
+        return PairCounts(
+            starts,
+            np.memmap(folder.path / _COLUMNS, np.int32, "r"),
+            np.memmap(folder.path / _VALUES, np.float64, "r"),
+            totals,
+            left_out,
+            folder,
+        )
+    except BaseException:
+        folder.remove()
+        raise
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Counts of the words from ``first`` on."""
+
+    first: int
+    sizes: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    values: NDArray[np.float64]
+    totals: NDArray[np.float64]
+    left_out: float
+
+
+@dataclass(frozen=True)
+class _Counter:
+    """Counts one block of rows; several threads may call it at once."""
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    keep: NDArray[np.float64]
+    window: int
+    tolerance: float
+
+    def __call__(self, first: int, last: int) -> _Block:
+        V = len(self.keep)
+        dense = np.zeros((last - first, V))
+        left_out = add_expected_pairs(
+            self.ids, self.offsets, self.keep, self.window, self.tolerance, first, last, dense,
+            np.zeros(self.window + 1),
+        )  # fmt: skip
+        sizes, columns, values = [], [], []
+        for row in dense:
+            found = np.flatnonzero(row)
+            sizes.append(len(found))
+            columns.append(found.astype(np.int32))
+            values.append(row[found])
+        return _Block(
+            first,
+            np.array(sizes, np.int64),
+            np.concatenate(columns),
+            np.concatenate(values),
+            dense.sum(axis=1),
+            left_out,
+        )
+
+
+def _blocks(
+    ids: NDArray[np.int32], n_words: int, workers: int, block_bytes: int
+) -> Iterator[tuple[int, int]]:
+    """Cut the words into blocks that fit the memory and have no more than a share of the tokens."""
+    # Half of the memory for the dense rows, half for the compressed ones made of them.
+    most_rows = max(1, block_bytes // (2 * 8 * n_words * workers))
+    counts = np.bincount(ids, minlength=n_words)
+    most_tokens = len(ids) / SHARES_OF_TOKENS
+    first, tokens = 0, 0
+    for word, count in enumerate(counts.tolist()):
+        if word > first and (word - first >= most_rows or tokens + count > most_tokens):
+            yield first, word
+            first, tokens = word, 0
+        tokens += count
+    yield first, n_words
+
+
+def _in_order(counter: _Counter, blocks: list[tuple[int, int]], workers: int) -> Iterator[_Block]:
+    """Count the blocks on some threads; give them in order, with few of them in memory."""
+    waiting: deque[Future[_Block]] = deque()
+    remaining = iter(blocks)
+    with ThreadPoolExecutor(workers, thread_name_prefix="wordgrad-count") as pool:
+        try:
+            for block in remaining:
+                waiting.append(pool.submit(counter, *block))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _check_any(n_counts: int) -> None:
+    if n_counts == 0:
+        raise InputError(
+            "No sentence holds two words, so there is nothing to learn from; give longer "
+            "sentences, or lower min_count."
+        )
+
+
+def _check_room(folder: CorpusFolder, n_counts: int) -> None:
+    """Raise before a block is written that the disk has no room for."""
+    free = shutil.disk_usage(folder.path).free
+    if n_counts * BYTES_A_COUNT > free:
+        raise OutputError(
+            f"The counts of pairs need {n_counts * BYTES_A_COUNT:,} more bytes in {folder.path}, "
+            f"where {free:,} are free; set TMPDIR to a folder on a larger disk, or keep fewer "
+            "words with max_vocab."
+        )
+
+
+def counts_of(pairs: Any, n_words: int) -> PairCounts:
+    """Return the counts of pairs ``(c, o)`` in memory: for tests and for the proofs."""
+    dense = np.zeros((n_words, n_words))
+    for c, o in pairs:
+        dense[c, o] += 1
+    rows, columns = np.nonzero(dense)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n_words))])
+    return PairCounts(
+        starts.astype(np.int64),
+        columns.astype(np.int32),
+        dense[rows, columns],
+        dense.sum(axis=1),
+        0.0,
+    )

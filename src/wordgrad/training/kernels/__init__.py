@@ -1,0 +1,140 @@
+"""Loops that Numba compiles, and where their machine code is kept.
+
+The kernels, from the outside in; each file tells its design in its first lines:
+
+=============  =====================================================  ==========================
+file           what it does                                           called by
+=============  =====================================================  ==========================
+span.py        train on a span of tokens, or on given windows         engines/hogwild.py
+rounds.py      the same in rounds: plan, train, merge                 engines/deterministic.py
+window.py      take one window's gradient step                        span.py, rounds.py
+workspace.py   a thread's private memory, as the kernels see it       the engines
+draw.py        which pairs: subsampling, windows, negatives           span.py, rounds.py, sampling
+tiles.py       score and update rows of W_in and W_out in registers   window.py
+simd.py        emit vector instructions for the tiles                 tiles.py
+memory.py      numbers by address, atomic counters                    all of them
+softmax.py     the exact softmax: errors, Adagrad, expected counts    engines/softmax.py
+scoring.py     the loss of windows, and no step                       validation.py
+=============  =====================================================  ==========================
+
+To change what a window learns, open ``window.py``; which windows there are, ``draw.py``; how fast
+a row is multiplied, ``tiles.py``.
+
+Compiled code is kept in a folder named by a digest of every kernel's source and of the versions of
+Numba, llvmlite and wordgrad.  Numba itself looks at the file of the outermost function alone, and
+would go on running old tiles after an update of ``tiles.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numba.core.config
+from numba import njit
+from numba.core.caching import FunctionCache
+from platformdirs import user_cache_path
+
+PACKAGE = Path(__file__).parents[2]
+FOLDERS = ("training/kernels", "classification")
+"""Where kernels are: every source file in them counts."""
+
+
+def source_digest(package: Path = PACKAGE) -> str:
+    """Return 16 hexadecimal digits that change with any kernel, Numba, llvmlite or wordgrad."""
+    digest = hashlib.sha256()
+    for name in ("numba", "llvmlite", "wordgrad"):
+        digest.update(f"{name} {version(name)}\n".encode())
+    for folder in FOLDERS:
+        for source in sorted((package / folder).glob("*.py")):
+            digest.update(f"{folder}/{source.name}\n".encode())
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Return where compiled kernels are kept, or None where nothing can be written.
+
+    In ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder.  Where neither can be
+    written (a read-only container, a missing home), kernels are compiled in memory, a few seconds
+    each time, and one warning says so.
+    """
+    home = numba.core.config.CACHE_DIR
+    try:
+        base = Path(home) if home else user_cache_path("wordgrad", appauthor=False)
+        folder = base / f"kernels-{source_digest()}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody knows the user's home
+        _warn_of(error)
+        return None
+
+
+@cache
+def _warn_once(reason: str) -> None:
+    warnings.warn(
+        f"Compiled kernels cannot be kept ({reason}), so each process compiles them again, for "
+        "some seconds; set the environment variable NUMBA_CACHE_DIR to a folder that can be "
+        "written.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def _warn_of(error: BaseException) -> None:
+    _warn_once(str(getattr(error, "strerror", None) or error))
+
+
+class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
+    """Numba's cache, to which a full disk or a damaged file does no harm."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        # Whatever cannot be loaded, a file cut short among others, is compiled again.
+        with suppress(Exception):
+            return super().load_overload(sig, target_context)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _warn_of(error)
+
+
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that compiles a kernel with these options of :func:`numba.njit`.
+
+    Without the interpreter's lock (``nogil``), with divisions as in NumPy, and kept on disk.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        """Compile ``function`` when it is first called."""
+        dispatcher = njit(nogil=True, error_model="numpy", **options)(function)
+        folder = cache_folder()
+        if folder is not None:
+            before = numba.core.config.CACHE_DIR
+            numba.core.config.CACHE_DIR = os.fspath(folder)
+            try:
+                dispatcher._cache = _KernelCache(function)
+            finally:
+                numba.core.config.CACHE_DIR = before
+        return dispatcher
+
+    return decorate
+
+
+jit = compiled()
+"""For what Python calls, and what runs once a span."""
+
+inline_jit = compiled(forceinline=True)
+"""For what runs inside a window: a call would copy the workspace's record every time."""

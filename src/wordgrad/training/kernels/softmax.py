@@ -1,0 +1,308 @@
+"""From logits to errors, in place: the fused kernel of one block.
+
+A block of B rows of logits (float32, B x V) comes from a matrix product and goes into two others.
+What lies between costs memory traffic alone, so all of it is done to a row while the row is in
+cache: one sweep for the greatest logit, one for the exponentials and their sum.
+
+The errors of row c are delta_c = n_c y_hat_c - X_c.  A third sweep would divide by the sum; it is
+spared by leaving the row as
+
+    exp(theta_w - max) - X_cw s / n_c  =  delta_cw s / n_c,    s = sum_w exp(theta_w - max)
+
+and handing n_c / s on, by which the B x D sides of the products are scaled instead.
+
+CBOW's inputs: windows combined to one row each, and their gradients handed back to the words.
+
+Expected counts of pairs: the kernel.
+
+Derived in ``docs/derivations/expected-counts.md``.  Tokens i < j of a sentence are a pair, in both
+readings, with the probability
+
+    k_i k_j E[(m - L)+ / m]
+
+where ``k`` is the probability that a token is kept and L, the number of kept tokens between them,
+is a sum of independent yes-or-no draws.  Its distribution is carried along to the right (and to
+the left) of each token, cut off at m, where the window ends: ``q[l] = P(L = l)``, and each token
+passed with probability k moves a share k of every ``q[l]`` to ``q[l + 1]``.
+
+Design
+    - A block of rows of the counts is a dense array that stays within some memory, and the corpus
+      is scanned once a block.  Nothing is sorted, a count is a sum in the order of the corpus
+      whatever the threads do, and memory does not grow with the corpus.  Sorting one record a
+      pair would move some gigabytes where this moves none.
+    - A sentence may be millions of tokens long, and a pair far apart is possible, if hardly.  With
+      s = E[(m - L)+ / m], what all the tokens beyond can add is exactly known for a sentence
+      without an end: k_i sum_l q[l] (m - l)(m - l + 1) / 2m <= k_i s (m + 1) / 2.  Once s is
+      ``tolerance`` or less the walk ends, and that bound is added up and handed back: it is known
+      how much was left out at most.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from llvmlite import ir
+from numba import float32, float64, int32, njit, types
+from numba.extending import intrinsic
+
+from wordgrad.training.kernels import compiled, jit
+
+INVERSE_LOG_2 = float32(1.0 / math.log(2.0))
+# log 2 in two parts, the first with few bits, so that n * part is exact.
+HIGH = float32(0.693359375)
+LOW = float32(math.log(2.0) - 0.693359375)
+SMALLEST = float32(-87.33)
+"""Below, exp leaves float32's normal numbers: it is 1.2e-38 there, and adds nothing to 1."""
+
+FAST = {"reassoc", "contract", "nsz"}
+"""Sums may be taken in any order; infinities and NaN still mean what they mean."""
+
+fast_jit = compiled(fastmath=FAST)
+
+
+@intrinsic
+def _rounded(typingctx: Any, x: Any) -> Any:
+    """Return a float32 rounded to the nearest integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        function = builder.module.declare_intrinsic("llvm.rint", [ir.FloatType()])
+        return builder.call(function, arguments)
+
+    return types.float32(types.float32), codegen
+
+
+@intrinsic
+def _with_bits(typingctx: Any, bits: Any) -> Any:
+    """Return the float32 whose bits are those of an int32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), codegen
+
+
+@njit(error_model="numpy", fastmath=FAST, inline="always")
+def exp_of_negative(a: Any) -> Any:
+    """Return exp(a) for a <= 0, to within 3 units in the last place of float32.
+
+    exp(a) = 2^n exp(r), n = round(a / log 2), |r| <= log(2) / 2, exp(r) by its Taylor polynomial
+    of degree 7 (remainder 5e-9 relative).  Nothing here but arithmetic, so LLVM turns a loop of it
+    into vector code of whatever width the machine has.
+    """
+    a = max(a, SMALLEST)
+    n = _rounded(a * INVERSE_LOG_2)
+    r = a - n * HIGH
+    r = r - n * LOW
+    p = float32(1.0 / 5040)
+    p = p * r + float32(1.0 / 720)
+    p = p * r + float32(1.0 / 120)
+    p = p * r + float32(1.0 / 24)
+    p = p * r + float32(1.0 / 6)
+    p = p * r + float32(0.5)
+    p = p * r + float32(1.0)
+    p = p * r + float32(1.0)
+    return p * _with_bits((int32(n) + int32(127)) << int32(23))
+
+
+@fast_jit
+def errors_in_place(
+    logits: Any, offset: Any, begin: Any, columns: Any, values: Any, totals: Any, first: Any,
+    last: Any, scale: Any, losses: Any,
+) -> None:  # fmt: skip
+    """Turn rows ``first`` to ``last`` of a block's logits into errors, and give their losses.
+
+    Parameters
+    ----------
+    logits : float32 (B, V)
+        u_w . v_c.  Overwritten by ``delta s / n``; by y_hat s where n is 0.
+    offset : float32 (V,)
+        Added to every row.
+    begin, columns, values : int64 (B + 1,), int32 (N,), float64 (N,)
+        The rows X_c, sparse: where each begins, its columns and its values.
+    totals : float64 (B,)
+        n_c, the sums of the rows.
+    scale : float32 (B,)
+        Written: n_c / s, and 0 where n_c is 0.
+    losses : float64 (B,)
+        Written: n_c log sum_w exp theta_w - sum_o X_co theta_o.
+    """
+    V = logits.shape[1]
+    for i in range(first, last):
+        row = logits[i]
+        greatest = row[0] + offset[0]
+        for w in range(V):
+            row[w] += offset[w]
+            greatest = max(greatest, row[w])
+        told = 0.0
+        for j in range(begin[i], begin[i + 1]):
+            told += values[j] * (row[columns[j]] - greatest)
+        total = float32(0.0)
+        for w in range(V):
+            e = exp_of_negative(row[w] - greatest)
+            row[w] = e
+            total += e
+        n = totals[i]
+        scale[i] = n / total
+        losses[i] = 0.0
+        if n > 0.0:
+            losses[i] = n * math.log(total) - told
+            share = total / n
+            for j in range(begin[i], begin[i + 1]):
+                row[columns[j]] -= float32(values[j] * share)
+
+
+@fast_jit
+def adagrad_rows(
+    parameters: Any, gradient: Any, sums: Any, rate: Any, first: Any, last: Any
+) -> Any:
+    """Take an Adagrad step on rows ``first`` to ``last``; return their squared gradient's sum.
+
+    G_w += mean_d g_wd^2;  row w -= rate g_w / sqrt(G_w)
+
+    Duchi, Hazan and Singer, *Adaptive subgradient methods*, 2011, with one accumulator a row, so
+    that a row moves along its gradient.  A row whose gradients are all 0 stays.
+    """
+    D = gradient.shape[1]
+    squares = 0.0
+    for w in range(first, last):
+        square = 0.0  # in float64: a square leaves float32's range long before its root does
+        for d in range(D):
+            square += float64(gradient[w, d]) * float64(gradient[w, d])
+        squares += square
+        sums[w] += square / D
+        if sums[w] > 0.0:
+            step = float32(rate / math.sqrt(sums[w]))
+            for d in range(D):
+                parameters[w, d] -= step * gradient[w, d]
+    return squares
+
+
+@fast_jit
+def combine_contexts(W_in: Any, contexts: Any, offsets: Any, mean: Any, v_hat: Any) -> None:
+    """Write ``v_hat[b] = a sum_o v_o`` over the context of each window b.
+
+    Parameters
+    ----------
+    W_in : float32 (V, D)
+    contexts, offsets : int32 (N,), int64 (B + 1,); see
+        :class:`~wordgrad.training.engine.Windows`.
+    mean : bool
+        a is 1 / M if true, else 1.
+    v_hat : float32 (B, D)
+    """
+    for b in range(len(offsets) - 1):
+        row = v_hat[b]
+        row[:] = 0.0
+        for j in range(offsets[b], offsets[b + 1]):
+            vector = W_in[contexts[j]]
+            for d in range(len(row)):
+                row[d] += vector[d]
+        if mean:
+            size = row.dtype.type(offsets[b + 1] - offsets[b])
+            for d in range(len(row)):
+                row[d] /= size
+
+
+@fast_jit
+def hand_back(d_v_hat: Any, places: Any, offsets: Any, mean: Any, d_words: Any) -> None:
+    """Add ``a d_v_hat[b]`` to the gradient of every context word of window b.
+
+    Parameters
+    ----------
+    d_v_hat : float32 (B, D)
+    places : int64 (N,)
+        The row of ``d_words`` that each context word has.
+    offsets, mean : as in :func:`combine_contexts`
+    d_words : float32 (words of the batch, D)
+        Added to.
+    """
+    for b in range(len(offsets) - 1):
+        row = d_v_hat[b]
+        if mean:
+            size = row.dtype.type(offsets[b + 1] - offsets[b])
+            for d in range(len(row)):
+                row[d] /= size
+        for j in range(offsets[b], offsets[b + 1]):
+            vector = d_words[places[j]]
+            for d in range(len(row)):
+                vector[d] += row[d]
+
+
+@jit
+def add_expected_pairs(
+    ids: Any, offsets: Any, keep: Any, window: Any, tolerance: Any, first: Any, last: Any,
+    counts: Any, q: Any,
+) -> Any:  # fmt: skip
+    """Add the expected pairs of words ``first`` to ``last`` of the whole corpus.
+
+    Parameters
+    ----------
+    ids, offsets : int32 (T,), int64 (S + 1,)
+    keep : float64 (V,)
+        Probability that an occurrence of each word is kept.
+    window : m
+    tolerance : float
+        Where to end a walk; at 0 no pair is left out.
+    counts : float64 (last - first, V)
+        Added to: row c - first, column o.
+    q : float64 (m + 1,)
+        Scratch memory.
+
+    Returns
+    -------
+    float
+        The most that pairs left out can add up to.
+    """
+    left_out = 0.0
+    for s in range(len(offsets) - 1):
+        begin, end = offsets[s], offsets[s + 1]
+        for i in range(begin, end):
+            word = ids[i]
+            if word < first or word >= last:
+                continue
+            row = counts[word - first]
+            k_i = keep[word]
+            left_out += k_i * _walk(ids, i, 1, end - i - 1, keep, k_i, window, tolerance, row, q)
+            left_out += k_i * _walk(ids, i, -1, i - begin, keep, k_i, window, tolerance, row, q)
+    return left_out
+
+
+@jit
+def _walk(
+    ids: Any, i: Any, step: Any, n_steps: Any, keep: Any, k_i: Any, window: Any, tolerance: Any,
+    row: Any, q: Any,
+) -> Any:  # fmt: skip
+    """Walk from token ``i`` in one direction; return the bound on what is left out, over k_i."""
+    q[:] = 0.0
+    q[0] = 1.0
+    low, top = 0, 0  # q is 0 outside low..top
+    j = i
+    for _ in range(n_steps):
+        j += step
+        word = ids[j]
+        k = keep[word]
+        expected = 0.0
+        for between in range(low, top + 1):
+            expected += q[between] * (window - between)
+        expected /= window
+        row[word] += k_i * k * expected
+        if k == 1.0:
+            top = min(top + 1, window - 1)
+            for between in range(top, low, -1):
+                q[between] = q[between - 1]
+            q[low] = 0.0
+            low += 1
+            if low >= window:
+                return 0.0
+        else:
+            top = min(top + 1, window - 1)
+            for between in range(top, low, -1):
+                q[between] += k * (q[between - 1] - q[between])
+            q[low] -= k * q[low]
+        if expected <= tolerance:
+            rest = 0.0
+            for between in range(low, top + 1):
+                rest += q[between] * (window - between) * (window - between + 1)
+            return rest / (2 * window)
+    return 0.0

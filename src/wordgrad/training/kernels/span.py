@@ -1,0 +1,122 @@
+"""Spans and batches of windows, compiled by Numba.
+
+Design
+(a) Memory latency hides behind arithmetic: windows are drawn a few ahead into a ring, and the rows
+    of the last one drawn are asked for while an earlier one is trained on.
+(b) Threads update the shared parameters without locks (Hogwild: Recht et al., NIPS 2011).
+
+Which pairs is in pairs.py, what update in window_step.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wordgrad.training.kernels import inline_jit, jit
+from wordgrad.training.kernels.draw import NO_TOKEN, below, collect, context_of, draw_negatives, mix
+from wordgrad.training.kernels.memory import (
+    load_int32,
+    load_int64,
+    load_uint64,
+    store_float64,
+    store_int64,
+)
+from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, train_window
+from wordgrad.training.kernels.workspace import DEPTH
+
+
+@inline_jit
+def _draw_window(
+    i: Any, begin: Any, end: Any, slot: Any, window: Any, W_in: Any, W_out: Any, n_floats: Any,
+    n_words: Any, noise: Any, ws: Any,
+) -> Any:  # fmt: skip
+    """Draw the window around token ``i`` into a slot of the ring; return its context's size.
+
+    Of the context only the newest word's row needs asking for (it ends the table of outputs): the
+    others were, by the windows before.
+    """
+    centre = load_int32(ws.tokens, i)
+    if centre == NO_TOKEN:
+        return 0
+    row_bytes = FLOAT * n_floats
+    bits = load_uint64(ws.bits, i)
+    reach = 1 + below(bits, window)
+    rows = ws.rows + ADDRESS * slot * ws.window_rows
+    n = context_of(ws.tokens, i, begin, end, reach, W_in, row_bytes, rows)
+    store_int64(ws.row_counts, slot, n)
+    outputs = ws.outputs + ADDRESS * slot * (ws.n_padded + 1)
+    store_int64(outputs, 0, W_out + centre * row_bytes)
+    draw_negatives(
+        mix(bits), centre, n_words, noise, ws.n_outputs - 1, W_out, row_bytes, outputs + ADDRESS
+    )
+    newest = load_int32(ws.tokens, min(i + window, end - 1))
+    newest = centre if newest == NO_TOKEN else newest
+    store_int64(outputs, ws.n_padded, W_in + newest * row_bytes)
+    return n
+
+
+@jit
+def run_span(
+    ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
+    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, skipgram: Any, mean: Any,
+    ws: Any,
+) -> Any:  # fmt: skip
+    """Train on every window whose centre lies in ``ids[start:stop]``; return the number of pairs.
+
+    Every table is given by its address, ``sentence`` is the one that holds ``start``.  The loss,
+    summed over the pairs, is in the workspace.
+    """
+    begin, i, last, end = collect(
+        ids, offsets, sentence, start, stop, window, key, keep, ws.tokens, ws.bits
+    )
+    store_float64(ws.loss, 0, 0.0)
+    pairs = 0
+    drawn = 0
+    trained = 0
+    while True:
+        while drawn - trained < DEPTH and i < last:
+            n = _draw_window(
+                i, begin, end, drawn % DEPTH, window, W_in, W_out, n_floats, n_words, noise, ws
+            )
+            drawn += n > 0
+            i += 1
+        if drawn == trained:
+            break
+        slot = trained % DEPTH
+        rows = ws.rows + ADDRESS * slot * ws.window_rows
+        outputs = ws.outputs + ADDRESS * slot * (ws.n_padded + 1)
+        # The window before this one asked for its rows; this one asks for those of the last drawn.
+        soon = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
+        n = load_int64(ws.row_counts, slot)
+        train_window(rows, n, outputs, n_floats, skipgram, mean, soon, ws)
+        pairs += n if skipgram else 1
+        trained += 1
+    take_logarithm(ws)
+    return pairs
+
+
+@jit
+def run_batch(
+    contexts: Any, offsets: Any, targets: Any, W_in: Any, W_out: Any, n_floats: Any,
+    skipgram: Any, mean: Any, ws: Any,
+) -> Any:  # fmt: skip
+    """Train on given windows, one after another; return the number of pairs.
+
+    contexts : int32, the context ids of all windows; ``offsets``, int64 (B + 1,), cuts them.
+    targets : int32 (B, 1 + K), each window's target and its negatives.
+    """
+    store_float64(ws.loss, 0, 0.0)
+    row_bytes = FLOAT * n_floats
+    pairs = 0
+    for b in range(offsets.size - 1):
+        n = offsets[b + 1] - offsets[b]
+        for k in range(n):
+            store_int64(ws.rows, k, W_in + np.int64(contexts[offsets[b] + k]) * row_bytes)
+        for k in range(ws.n_outputs):
+            store_int64(ws.outputs, k, W_out + np.int64(targets[b, k]) * row_bytes)
+        train_window(ws.rows, n, ws.outputs, n_floats, skipgram, mean, ws.outputs, ws)
+        pairs += n if skipgram else 1
+    take_logarithm(ws)
+    return pairs

@@ -1,0 +1,217 @@
+"""What update: one window's gradient step, compiled by Numba.
+
+Design
+(a) A window is a small matrix product.  Its negatives are shared by its context words, so that
+    (context rows) x (1 + K) output rows are scored and updated in register tiles (tiles.py).
+(b) The step is exactly ``-lr`` times the gradient of the window's loss at the parameters before the
+    window (see docs/derivations/skip-gram.md and cbow.md).  A row that occurs twice in a window is
+    worked on as a copy whose change is added afterwards.
+
+Skip-gram reads each context word's row of W_in against the target's and the negatives' rows of
+W_out, the centre being the target, as word2vec.c does: the same pairs (i, j) as centre predicts
+context, and a window shares one set of negatives.  CBOW reads the mean (or sum) of those rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wordgrad.training.kernels import inline_jit, jit
+from wordgrad.training.kernels.draw import repeats
+from wordgrad.training.kernels.memory import (
+    load_float32,
+    load_float64,
+    load_int64,
+    store_float32,
+    store_float64,
+    store_int64,
+)
+from wordgrad.training.kernels.simd import LANES
+from wordgrad.training.kernels.tiles import (
+    FACTORS_PER_LOGARITHM,
+    add_to_rows,
+    combine_rows,
+    score_context,
+    score_tile,
+    update_context,
+    update_tile,
+)
+from wordgrad.training.kernels.workspace import TILE_SIZES
+
+FLOAT = 4
+ADDRESS = 8
+
+CALLS_PER_LOGARITHM = FACTORS_PER_LOGARITHM // -(-2 * max(TILE_SIZES) // LANES)
+"""A call of score_tile multiplies one factor into a lane for each vector that its scores fill."""
+
+
+@jit
+def take_logarithm(ws: Any) -> None:
+    """Add the loss held in ``ws.sums`` to ``ws.loss`` and start the sums afresh."""
+    loss = load_float64(ws.loss, 0)
+    for lane in range(LANES):
+        loss += np.log(load_float32(ws.sums, lane)) + load_float32(ws.sums, LANES + lane)
+        store_float32(ws.sums, lane, 1.0)
+        store_float32(ws.sums, LANES + lane, 0.0)
+    store_float64(ws.loss, 0, loss)
+    store_int64(ws.factors, 0, 0)
+
+
+@inline_jit
+def _count_call(ws: Any) -> None:
+    factors = load_int64(ws.factors, 0) + 1
+    store_int64(ws.factors, 0, factors)
+    if factors >= CALLS_PER_LOGARITHM:
+        take_logarithm(ws)
+
+
+@inline_jit
+def _score(
+    rows: Any, n_rows: Any, n_floats: Any, tile: Any, size: Any, outputs: Any, steps: Any, ws: Any
+) -> None:
+    """Score ``n_rows`` rows against one tile of outputs, two rows at a time; fill its steps."""
+    single = ws.pattern + 2 * tile * ws.pattern_bytes
+    double = single + ws.pattern_bytes
+    for _ in range(n_rows // 2):
+        if size == 6:
+            score_tile(2, 6, rows, outputs, n_floats, double, steps, ws.sums)
+        else:
+            score_tile(2, 4, rows, outputs, n_floats, double, steps, ws.sums)
+        _count_call(ws)
+        rows += 2 * ADDRESS
+        steps += 2 * size * FLOAT
+    if n_rows % 2:
+        if size == 6:
+            score_tile(1, 6, rows, outputs, n_floats, single, steps, ws.sums)
+        else:
+            score_tile(1, 4, rows, outputs, n_floats, single, steps, ws.sums)
+        _count_call(ws)
+
+
+@inline_jit
+def _skipgram_step(rows: Any, n_rows: Any, outputs: Any, n_floats: Any, soon: Any, ws: Any) -> None:
+    """Score and update context rows and output rows, from the old values of both.
+
+    ``rows``, ``outputs`` and ``soon`` are tables of row addresses; those of ``soon`` are asked for.
+    Several tiles pass a running total of the context rows along, so that each sees the old ones.
+    """
+    steps = ws.steps
+    done = 0
+    for tile in range(ws.n_tiles):
+        size = load_int64(ws.tile_sizes, tile)
+        _score(rows, n_rows, n_floats, tile, size, outputs + ADDRESS * done, steps, ws)
+        steps += FLOAT * (n_rows * size + LANES)
+        done += size
+    steps = ws.steps
+    source = rows
+    n_soon = ws.n_padded + 1
+    done = 0
+    for tile in range(ws.n_tiles):
+        size = load_int64(ws.tile_sizes, tile)
+        target = rows if tile == ws.n_tiles - 1 else ws.totals
+        place = outputs + ADDRESS * done
+        if size == 6:
+            update_tile(6, rows, source, target, n_rows, place, n_floats, steps, soon, n_soon)
+        else:
+            update_tile(4, rows, source, target, n_rows, place, n_floats, steps, soon, n_soon)
+        steps += FLOAT * (n_rows * size + LANES)
+        done += size
+        source = ws.totals
+        n_soon = 1
+
+
+@inline_jit
+def _cbow_step(
+    rows: Any, n_rows: Any, scale: Any, outputs: Any, n_floats: Any, soon: Any, ws: Any
+) -> None:
+    """Score and update h = scale * sum of context rows and output rows, from the old values.
+
+    The first tile makes h while it scores it; the last one hands the change of h, times ``scale``,
+    to the context rows.  Tables are as in :func:`_skipgram_step`.
+    """
+    hidden, zeros, change = ws.cbow, ws.cbow + ADDRESS, ws.cbow + 2 * ADDRESS
+    h = load_int64(hidden, 0)
+    size = load_int64(ws.tile_sizes, 0)
+    if size == 6:
+        score_context(6, rows, n_rows, scale, h, outputs, n_floats, ws.pattern, ws.steps, ws.sums)
+    else:
+        score_context(4, rows, n_rows, scale, h, outputs, n_floats, ws.pattern, ws.steps, ws.sums)
+    _count_call(ws)
+    steps = ws.steps
+    source = zeros
+    n_soon = ws.n_padded + 1
+    done = 0
+    for tile in range(1, ws.n_tiles):
+        # Score this tile, then update the one before it: its steps are the last ones needed of it.
+        after = steps + FLOAT * (size + LANES)
+        next_size = load_int64(ws.tile_sizes, tile)
+        place = outputs + ADDRESS * done
+        done += size
+        _score(hidden, 1, n_floats, tile, next_size, outputs + ADDRESS * done, after, ws)
+        if size == 6:
+            update_tile(6, hidden, source, change, 1, place, n_floats, steps, soon, n_soon)
+        else:
+            update_tile(4, hidden, source, change, 1, place, n_floats, steps, soon, n_soon)
+        steps, size, source, n_soon = after, next_size, change, 1
+    place = outputs + ADDRESS * done
+    before = load_int64(source, 0)
+    if size == 6:
+        update_context(6, rows, n_rows, scale, h, before, place, n_floats, steps, soon, n_soon)
+    else:
+        update_context(4, rows, n_rows, scale, h, before, place, n_floats, steps, soon, n_soon)
+
+
+@inline_jit
+def _copy_repeats(table: Any, n: Any, n_copies: Any, n_floats: Any, ws: Any) -> Any:
+    """Let every row that occurs earlier in the table be a copy; return the number of copies."""
+    row_bytes = FLOAT * n_floats
+    for k in range(repeats(table, n, ws.found)):
+        place = load_int64(ws.found, k)
+        original = load_int64(table, place)
+        working = ws.copies + 2 * n_copies * row_bytes
+        store_int64(ws.one, 0, original)
+        combine_rows(ws.one, 1, working, n_floats, np.float32(1.0))
+        combine_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(1.0))
+        store_int64(table, place, working)
+        store_int64(ws.saved, n_copies, original)
+        n_copies += 1
+    return n_copies
+
+
+@inline_jit
+def _merge_copies(n_copies: Any, n_floats: Any, ws: Any) -> None:
+    """Add the change of every copy to the row that it stands for."""
+    row_bytes = FLOAT * n_floats
+    for k in range(n_copies):
+        working = ws.copies + 2 * k * row_bytes
+        store_int64(ws.one, 0, working)
+        add_to_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(-1.0))
+        store_int64(ws.one, 0, load_int64(ws.saved, k))
+        add_to_rows(ws.one, 1, working, n_floats, np.float32(1.0))
+
+
+@inline_jit
+def train_window(
+    rows: Any,
+    n_rows: Any,
+    outputs: Any,
+    n_floats: Any,
+    skipgram: Any,
+    mean: Any,
+    soon: Any,
+    ws: Any,
+) -> None:
+    """Take one window's gradient step; its loss goes to ``ws.loss``, by way of ``ws.sums``.
+
+    ``rows`` and ``outputs`` are tables of row addresses; repeated ones are overwritten by copies'.
+    """
+    n_copies = _copy_repeats(outputs, ws.n_outputs, 0, n_floats, ws)
+    if skipgram:
+        n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
+        _skipgram_step(rows, n_rows, outputs, n_floats, soon, ws)
+    else:
+        scale = np.float32(1.0) / np.float32(n_rows) if mean else np.float32(1.0)
+        _cbow_step(rows, n_rows, scale, outputs, n_floats, soon, ws)
+    _merge_copies(n_copies, n_floats, ws)

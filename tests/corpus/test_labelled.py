@@ -1,0 +1,265 @@
+"""Labelled text: every form gives back what was written, and bad lines are named."""
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import sys
+
+import polars as pl
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wordgrad.corpus.labelled import FORMS, LabelledText, guess_form, read_labelled
+from wordgrad.errors import FormatError, InputError, ParameterError
+
+ROWS = [("good", "a joy, to watch"), ("bad", "dull"), ("so so", 'it "was" long'), ("bad", "")]
+
+
+def tab(rows):
+    return "".join(f"{label}\t{text}\n" for label, text in rows).encode()
+
+
+def table(rows, form, names=("label", "text")):
+    """The same rows, written by other libraries than ours."""
+    if form == "jsonl":
+        lines = (json.dumps(dict(zip(names, row, strict=True))) for row in rows)
+        return "".join(f"{line}\n" for line in lines).encode()
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter="," if form == "csv" else "\t", lineterminator="\n")
+    writer.writerows([names, *rows])
+    return out.getvalue().encode()
+
+
+def write(path, rows, names=("label", "text")):
+    kind = path.name.split(".")[1]
+    if kind == "parquet":
+        pl.DataFrame(rows, schema=names, orient="row").write_parquet(path)
+        return path
+    data = tab(rows) if kind == "txt" else table(rows, kind, names)
+    data = {".gz": gzip.compress, ".zst": zstandard.compress}.get(path.suffix, bytes)(data)
+    path.write_bytes(data)
+    return path
+
+
+def pairs(found: LabelledText):
+    return list(zip(found.labels, found.texts, strict=True))
+
+
+NAMES = ["a.txt", "a.csv", "a.tsv", "a.jsonl", "a.parquet", "a.txt.gz", "a.csv.zst", "a.jsonl.gz"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_form_gives_the_same(tmp_path, name):
+    found = read_labelled(write(tmp_path / name, ROWS))
+    assert pairs(found) == ROWS
+    assert found.empty_texts == 1
+
+
+LABELS = st.text(alphabet='ab é中,;"#_0', min_size=1, max_size=6).filter(
+    lambda label: label == label.strip()
+)
+TEXTS = st.text(alphabet="abc é中,;\"'\\{}_ \u2028\x85", max_size=12)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(rows=st.lists(st.tuples(LABELS, TEXTS), min_size=1, max_size=8))
+def test_what_was_written_is_read(tmp_path, name, rows):
+    found = read_labelled(write(tmp_path / name, [("first", "row"), *rows]))
+    assert pairs(found) == [("first", "row"), *rows]
+    assert found.empty_texts == sum(not text.strip() for _, text in rows)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(
+    rows=st.lists(
+        st.tuples(st.text(alphabet="abé1,", min_size=1), st.text(alphabet="ab é_", max_size=9)),
+        min_size=1,
+    )
+)
+def test_lines_of_fasttext(tmp_path, rows):
+    path = tmp_path / "train.txt"
+    path.write_text("".join(f"__label__{label} {text}\n" for label, text in rows))
+    assert pairs(read_labelled(path)) == [(label, " ".join(text.split())) for label, text in rows]
+
+
+def test_line_ends_marks_and_blank_lines(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfgood\ta joy\r\n\r\nbad\tdull\tand long\n  \nbad\tlast")
+    found = read_labelled(path)
+    assert pairs(found) == [("good", "a joy"), ("bad", "dull\tand long"), ("bad", "last")]
+    assert found.blank_lines == 2
+
+
+def test_text_across_lines_is_one_text(tmp_path):
+    rows = [("good", "one\ntwo"), ("bad", "three")]
+    for name in ("a.csv", "a.jsonl", "a.parquet"):
+        assert pairs(read_labelled(write(tmp_path / name, rows))) == rows
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_columns_may_be_named_in_any_order(tmp_path, name):
+    path = write(
+        tmp_path / name, [("x", "1", "a joy"), ("y", "2", "dull")], ("id", "stars", "body")
+    )
+    found = read_labelled(path, label_column="stars", text_column="body")
+    assert pairs(found) == [("1", "a joy"), ("2", "dull")]
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [
+        (("label", "body"), {}),
+        (("stars", "text"), {}),
+        (("stars", "body"), {"label_column": "stars"}),
+        (("stars", "body"), {"text_column": "body"}),
+    ],
+)
+def test_of_two_columns_the_other_one_is_meant(tmp_path, names, given):
+    path = write(tmp_path / "a.csv", [("1", "a joy")], names)
+    assert pairs(read_labelled(path, **given)) == [("1", "a joy")]
+
+
+def test_labels_that_are_numbers(tmp_path):
+    frame = pl.DataFrame({"label": [1, 0], "text": ["a", "b"]})
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.with_columns(label=frame["label"] == 1).write_ndjson(tmp_path / "b.jsonl")
+    assert read_labelled(tmp_path / "a.parquet").labels == ["1", "0"]
+    assert read_labelled(tmp_path / "b.jsonl").labels == ["true", "false"]
+    (tmp_path / "c.csv").write_text("label,text\n007,bond\n1.50,price\n")
+    assert read_labelled(tmp_path / "c.csv").labels == ["007", "1.50"]
+
+
+def test_several_files_and_folders(tmp_path):
+    write(tmp_path / "a.txt", ROWS[:2])
+    write(tmp_path / "b.jsonl", ROWS[2:])
+    assert pairs(read_labelled(tmp_path)) == ROWS
+    assert pairs(read_labelled([tmp_path / "b.jsonl", tmp_path / "a.txt"])) == ROWS[2:] + ROWS[:2]
+    assert pairs(read_labelled(str(tmp_path / "*.txt"))) == ROWS[:2]
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (tab(ROWS), None),
+        (b"__label__good a joy\n", None),
+        (table(ROWS, "jsonl"), None),
+        (table(ROWS, "tsv"), None),
+        (table(ROWS, "csv"), "csv"),
+    ],
+)
+def test_standard_input(monkeypatch, data, form):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    assert pairs(read_labelled("-", form=form))[0] == (
+        "good",
+        ROWS[0][1] if b"to" in data else "a joy",
+    )
+
+
+def test_a_form_that_is_named_wins_over_the_suffix(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(tab(ROWS))
+    assert pairs(read_labelled(path, form="tab")) == ROWS
+    write(tmp_path / "b.parquet", ROWS)
+    (tmp_path / "b.parquet").rename(tmp_path / "b.txt")
+    assert pairs(read_labelled(tmp_path / "b.txt", form="parquet")) == ROWS
+
+
+def test_a_table_with_tabs_is_told_from_labels_with_tabs(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_bytes(b"good\ta joy\n")
+    assert pairs(read_labelled(path)) == [("good", "a joy")]
+    path.write_bytes(b"Text\tLABEL\na joy\tgood\n")
+    wanted = {"label_column": "LABEL", "text_column": "Text"}
+    assert pairs(read_labelled(path, **wanted)) == [("good", "a joy")]
+
+
+BAD = [
+    ("a.txt", b"", {}, InputError, r"a\.txt is empty; give a file"),
+    ("a.txt", b"\n  \n", {}, InputError, r"a\.txt is empty"),
+    ("a.txt", b"good a joy\n", {}, FormatError, r"form of .*a\.txt cannot be told: .*--format"),
+    ("a.txt", b"good\ta\n\nbad b\n", {}, FormatError, r"a\.txt, line 3, has no tab .*'bad b'"),
+    ("a.txt", b"good\ta\n \tb\n", {}, InputError, r"a\.txt, line 2, has no label before its tab"),
+    ("a.txt", b"\tb\n", {}, InputError, r"a\.txt, line 1, has no label before its tab"),
+    ("a.txt", b"g\ta\nb\t\xff\n", {}, InputError, r"line 2, is not valid UTF-8 .*--errors replace"),
+    ("a.txt", b"g\ta\n", {"label_column": "x"}, InputError, r"no column 'x'; its columns are 'g'"),
+    ("a.txt", b"__label__g a\n", {"text_column": "x"}, ParameterError, r"leave them out"),
+    ("a.txt", b"__label__a x\nno label\n", {}, InputError, r"line 2, has no label: 'no label'"),
+    ("a.txt", b"__label__ x\n", {}, InputError, r"line 1, has no label"),
+    ("a.txt", b"__label__a __label__b x\n", {}, InputError, r"line 1, has 2 labels \(__label__a"),
+    ("a.txt", b"g\ta\n", {"form": "xml"}, ParameterError, r"format must be one of 'tab', .*'xml'"),
+    ("a.txt", b"g\ta\n", {"errors": "ignore"}, ParameterError, r"errors must be one of 'strict'"),
+    ("a.csv", b"label,text\n", {}, InputError, r"a\.csv has a header and no rows"),
+    ("a.csv", b"stars,id,body\n1,2,x\n", {}, InputError, r"no column 'label'.*--label-column"),
+    ("a.csv", b"label,id,body\n1,2,x\n", {}, InputError, r"no column 'text'.*--text-column"),
+    ("a.csv", b"label,text\n1,x\n", {"text_column": "no"}, InputError, r"no column 'no'; its col"),
+    ("a.csv", b"label,text\n1,x\n", {"text_column": "label"}, InputError, r"both label and text"),
+    ("a.csv", b"label,text\n1,x\n ,y\n", {}, InputError, r"a\.csv, row 2, has no label"),
+    ("a.csv", b"label,text\n1,x\n,y\n", {}, InputError, r"a\.csv, row 2, has no label"),
+    ("a.csv", b"label,text\n1,x,y,z\n", {}, FormatError, r"a\.csv is not valid CSV \(found more"),
+    (
+        "a.jsonl",
+        b'{"label": 1, "text": "x"}\n{"la\n',
+        {},
+        FormatError,
+        r"not valid JSONL in line 2",
+    ),
+    ("a.jsonl", b'{"label": [1], "text": "x"}\n', {}, InputError, r"'label' of .* holds List"),
+    ("a.jsonl", b'{"label": 1, "text": 7}\n', {}, InputError, r"'text' of .* holds Int64, and"),
+    (
+        "a.jsonl",
+        b'{"label": 1, "text": "x"}\n{"text": "y"}',
+        {},
+        InputError,
+        r"row 2, has no label",
+    ),
+    ("a.parquet", b"PAR1 not really", {}, FormatError, r"a\.parquet cannot be read as Parquet"),
+    ("a.parquet.gz", b"PAR1", {}, FormatError, r"is a compressed Parquet file"),
+    ("a.txt.gz", gzip.compress(b"g\ta\n" * 99)[:-9], {}, InputError, r"a\.txt\.gz is cut short"),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "options", "kind", "message"), BAD)
+def test_what_cannot_be_read_is_named(tmp_path, name, data, options, kind, message):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(kind, match=message) as caught:
+        read_labelled(path, **options)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(InputError, match=r"There is no file or directory .*none\.tsv"):
+        read_labelled(tmp_path / "none.tsv")
+    with pytest.raises(InputError, match="Labelled text is read from files"):
+        read_labelled(iter(["good\ta joy"]))
+
+
+def test_replaced_bytes_are_counted(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"good\tna\xefve \xff\n")
+    found = read_labelled(path, errors="replace")
+    assert pairs(found) == [("good", "na\ufffdve \ufffd")]
+    assert found.bytes_replaced == 2
+
+
+@given(data=st.binary(max_size=60), form=st.sampled_from([None, *FORMS]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+def test_no_bytes_end_in_anything_but_rows_or_a_sentence(tmp_path, data, form):
+    path = tmp_path / "a.txt"
+    path.write_bytes(data)
+    with contextlib.suppress(InputError):
+        found = read_labelled(path, form=form, errors="replace")
+        assert len(found.texts) == len(found.labels) > 0
+        assert all(label.strip() for label in found.labels)
+
+
+def test_forms_by_content():
+    assert guess_form("x", None, b"\n\n __label__a b\n") == "fasttext"
+    assert guess_form("x", "tsv", b"a\tb\n", columns_named=True) == "tsv"
+    assert guess_form("x", "csv", b"__label__a,b\n") == "csv"

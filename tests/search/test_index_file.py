@@ -1,0 +1,122 @@
+"""An index kept in a file: nothing of it is believed before it is compared."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from wordgrad.errors import FormatError, InputError, OutputError, ParameterError
+from wordgrad.search.approximate import _checksum
+from wordgrad.word_vectors import WordVectors
+
+pytest.importorskip("usearch", reason="the extra 'ann' is not installed")
+WORDS = [f"w{row}" for row in range(300)]
+MATRIX = np.random.default_rng(2).normal(size=(300, 8)).astype(np.float32)
+
+
+@pytest.fixture
+def vectors():
+    return WordVectors(WORDS, MATRIX)
+
+
+@pytest.fixture
+def path(tmp_path, vectors):
+    vectors.build_index(expansion_search=99)
+    vectors.save_index(tmp_path / "v.index")
+    return tmp_path / "v.index"
+
+
+def test_the_same_answers_from_a_file(path, vectors):
+    again = WordVectors(WORDS, MATRIX)
+    again.load_index(path)
+    for word in WORDS[:20]:
+        expected = vectors.most_similar(word, approximate=True)
+        assert again.most_similar(word, approximate=True) == expected
+    again.save_index(path, overwrite=True)  # with its settings
+    WordVectors(WORDS, MATRIX).load_index(path)
+
+
+def test_an_index_of_the_most_frequent_words(tmp_path, vectors):
+    vectors.build_index(restrict_vocab=50)
+    vectors.save_index(tmp_path / "part.index")
+    again = WordVectors(WORDS, MATRIX)
+    again.load_index(tmp_path / "part.index")
+    found = again.most_similar("w200", 1000, approximate=True)
+    words = {word for word, _ in found}
+    assert words <= set(WORDS[:50])
+    assert len(words) >= 45  # approximate: now and then a word or two are not found
+    with pytest.raises(ParameterError, match="that of the index, 50, got 70"):
+        again.most_similar("w200", restrict_vocab=70, approximate=True)
+
+
+def test_an_index_of_other_vectors(path):
+    other = WordVectors(WORDS, MATRIX + 1)
+    with pytest.raises(FormatError, match=r"v\.index is the index of other vectors; remove it"):
+        other.load_index(path)
+
+
+def test_every_flip_and_every_cut_is_found(path, vectors):
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 97):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        for content in (bytes(damaged), whole[:place]):
+            path.write_bytes(content)
+            with pytest.raises(
+                FormatError, match=r"v\.index .*; remove it, and build the index ag"
+            ):
+                vectors.load_index(path)
+
+
+def forged(path, graph, **changes):
+    metadata = {
+        "wordgrad.index": "1",
+        "rows": "300",
+        "expansion_search": "64",
+        "crc32.graph": _checksum(graph),
+        "crc32.matrix": _checksum(MATRIX),
+    }
+    save_file({"graph": graph}, path, metadata={**metadata, **changes})
+
+
+def test_right_checksums_are_not_all(path, tmp_path, vectors):
+    graph = load_file(path)["graph"]
+    for changes, message in (
+        ({"rows": "299"}, "holds 300 rows of 8 values, not 299 of 8"),
+        ({"rows": "301"}, "promises '301' rows"),
+        ({"rows": "-1"}, "promises '-1' rows"),
+        ({"rows": "0"}, "promises '0' rows"),
+        ({"expansion_search": "x"}, "is damaged"),
+        ({"wordgrad.index": "2"}, "no index that this version of wordgrad reads"),
+    ):
+        forged(path, graph, **changes)
+        with pytest.raises(FormatError, match=rf"v\.index .*{message}"):
+            vectors.load_index(path)
+    narrow = WordVectors(WORDS, MATRIX[:, :5])
+    narrow.build_index()
+    narrow.save_index(tmp_path / "narrow.index")
+    forged(path, load_file(tmp_path / "narrow.index")["graph"])
+    with pytest.raises(FormatError, match="holds 300 rows of 5 values, not 300 of 8"):
+        vectors.load_index(path)
+    forged(path, np.zeros(100, dtype=np.uint8))
+    with pytest.raises(FormatError, match=r"holds no graph|holds 0 rows"):
+        vectors.load_index(path)
+
+
+def test_files_that_are_no_index(path, tmp_path, vectors):
+    vectors.save(tmp_path / "v.safetensors")
+    with pytest.raises(FormatError, match="no index that this version of wordgrad reads"):
+        vectors.load_index(tmp_path / "v.safetensors")
+    with pytest.raises(InputError, match=r"no\.index cannot be opened"):
+        vectors.load_index(tmp_path / "no.index")
+    with pytest.raises(OutputError, match=r"v\.index exists already"):
+        vectors.save_index(path)
+
+
+def test_without_usearch_the_error_says_how_to_install_it(path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    with pytest.raises(ParameterError, match=r"run: python -m pip install 'wordgrad\[ann\]'"):
+        WordVectors(WORDS, MATRIX).load_index(path)

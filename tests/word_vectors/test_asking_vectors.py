@@ -1,0 +1,261 @@
+"""Questions answered by a search: batches, 3CosMul, texts, unknown words."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wordgrad.errors import ParameterError, UnknownWordError
+from wordgrad.search import exact as multiplicative
+from wordgrad.search import exact as selection
+from wordgrad.word_vectors import WordVectors
+
+
+def lattice(rows=40, columns=6):
+    """Vectors anyone can compute again; all different, none zero."""
+    return np.array(
+        [
+            [(i * i * 7 + j * j * i * 3 + j * 5 + i * j) % 101 - 50 for j in range(columns)]
+            for i in range(rows)
+        ],
+        dtype=np.float32,
+    )
+
+
+@pytest.fixture
+def vectors():
+    return WordVectors([f"w{i}" for i in range(40)], lattice())
+
+
+def random_vectors(seed, rows, columns, zeros=0.1):
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(rows, columns)).astype(np.float32)
+    matrix[rng.random(rows) < zeros] = 0.0
+    return WordVectors([f"w{i}" for i in range(rows)], matrix)
+
+
+# ------------------------------------------------------------------ batches
+
+
+def test_a_batch_answers_what_single_queries_answer(vectors):
+    queries = ["w3", ["w1", "w2"], vectors["w5"] * 3, ["w7", vectors["w8"], "w9", "w10"]]
+    for topn, limit in ((5, None), (100, None), (3, 20)):
+        batch = vectors.most_similar_batch(queries, topn, limit)
+        single = [vectors.most_similar(query, topn, None, limit) for query in queries]
+        assert [[word for word, _ in ranking] for ranking in batch] == [
+            [word for word, _ in ranking] for ranking in single
+        ]
+        for ours, theirs in zip(batch, single, strict=True):
+            assert [c for _, c in ours] == pytest.approx([c for _, c in theirs], abs=1e-14)
+
+
+def test_an_array_is_a_batch_of_vectors(vectors):
+    batch = vectors.most_similar_batch(vectors.matrix[:3], topn=1)
+    assert [ranking[0][0] for ranking in batch] == ["w0", "w1", "w2"]
+
+
+def test_an_empty_batch_has_no_answers(vectors):
+    assert vectors.most_similar_batch([]) == []
+
+
+def test_a_batch_larger_than_a_block(monkeypatch):
+    monkeypatch.setattr(selection, "QUERIES_AT_ONCE", 7)
+    vectors = random_vectors(0, 300, 5)
+    batch = vectors.most_similar_batch(vectors.words, topn=3)
+    assert batch[123] == vectors.most_similar("w123", topn=3)
+    assert len(batch) == 300
+
+
+@pytest.mark.parametrize(
+    ("queries", "message"),
+    [
+        ("w1", r"queries must be a list of queries, got 'w1'; .* most_similar"),
+        (3, r"queries must be a list of queries, got 3"),
+        ([[]], r"positive must name at least one word or vector"),
+        ([3], r"positive must be a word, a vector or several, got 3"),
+    ],
+)
+def test_wrong_batches_are_refused(vectors, queries, message):
+    with pytest.raises(ParameterError, match=message):
+        vectors.most_similar_batch(queries)
+
+
+# ------------------------------------------------------------------ 3CosMul
+
+# gensim 4.4.0, KeyedVectors.most_similar_cosmul on the same vectors.
+COSMUL = [
+    (
+        (["w1", "w2"], ["w5"]),
+        [
+            ("w0", 3.331921100616455),
+            ("w34", 1.6047537326812744),
+            ("w4", 1.5999118089675903),
+            ("w39", 1.3811651468276978),
+        ],
+    ),
+    (
+        (["w7"], ["w5", "w9"]),
+        [
+            ("w27", 23.403017044067383),
+            ("w3", 21.45811653137207),
+            ("w1", 16.645618438720703),
+            ("w11", 14.879652976989746),
+        ],
+    ),
+    (
+        (["w7", "w30"], []),
+        [("w19", 0.7947021524375876), ("w22", 0.6850817505261597), ("w11", 0.5364504456433654)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("question", "answers"), COSMUL)
+def test_analogy_by_3cosmul_answers_as_gensim(vectors, question, answers):
+    found = vectors.analogy(*question, topn=len(answers), method="3cosmul")
+    assert [word for word, _ in found] == [word for word, _ in answers]
+    # gensim computes in float32, whose cosines are off by 6e-8, divided by small denominators.
+    assert [s for _, s in found] == pytest.approx([s for _, s in answers], rel=5e-7)
+
+
+def brute_force_cosmul(vectors, positive, negative, topn, limit):
+    lengths = np.linalg.norm(vectors.matrix.astype(np.float64), axis=1, keepdims=True)
+    units = np.divide(
+        vectors.matrix, lengths, out=np.zeros(vectors.matrix.shape), where=lengths > 0
+    )
+    scores = []
+    for row in range(min(limit, len(vectors))):
+        if row in {*positive, *negative}:
+            continue
+        above = np.prod([(1 + units[row] @ units[p]) / 2 for p in positive])
+        below = np.prod([(1 + units[row] @ units[n]) / 2 for n in negative])
+        scores.append((-above / (below + 1e-6), row))
+    return [(f"w{row}", -score) for score, row in sorted(scores)[:topn]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(6, 200),
+    columns=st.integers(1, 8),
+    n_positive=st.integers(1, 3),
+    n_negative=st.integers(0, 2),
+    topn=st.integers(1, 9),
+    limit=st.integers(1, 250),
+    held=st.integers(1, 300),
+)
+def test_3cosmul_equals_sorting_everything(
+    seed, rows, columns, n_positive, n_negative, topn, limit, held
+):
+    vectors = random_vectors(seed, rows, columns)
+    members = np.random.default_rng(seed).choice(rows, n_positive + n_negative).tolist()
+    positive, negative = members[:n_positive], members[n_positive:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(selection, "SCORES_HELD", held)
+        patch.setattr(selection, "FEWEST_SETS", 2)
+        patch.setattr(multiplicative, "PAIRS_AT_ONCE", 3)
+        found = vectors.analogy(
+            [f"w{row}" for row in positive],
+            [f"w{row}" for row in negative],
+            topn,
+            limit,
+            method="3cosmul",
+        )
+    expected = brute_force_cosmul(vectors, positive, negative, topn, limit)
+    assert len(found) == len(expected)
+    scores = [score for _, score in found]
+    # Opposite vectors have a denominator of 1e-6, which magnifies rounding by a million.
+    assert scores == pytest.approx([score for _, score in expected], rel=1e-8, abs=1e-9)
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_equal_rows_have_equal_3cosmul_scores_and_go_by_frequency():
+    rng = np.random.default_rng(1)
+    distinct = rng.normal(size=(5, 37)).astype(np.float32)
+    matrix = distinct[rng.integers(0, 5, size=2000)]
+    vectors = WordVectors([f"w{i}" for i in range(2000)], matrix)
+    found = vectors.analogy(["w0", "w1"], ["w2"], 1997, method="3cosmul")
+    for (first, high), (second, low) in pairwise(found):
+        same = (vectors[first] == vectors[second]).all()
+        assert (high == low) == same
+        assert not same or int(first[1:]) < int(second[1:])
+
+
+def test_3cosmul_of_zero_and_opposite_vectors_is_finite():
+    vectors = WordVectors(["a", "zero", "b", "c"], [[1, 0], [0, 0], [-1, 0], [0, 2]])
+    found = dict(vectors.analogy("zero", ["a"], method="3cosmul"))
+    assert found == {"b": pytest.approx(0.5e6), "c": pytest.approx(0.5 / (0.5 + 1e-6))}
+
+
+def test_the_method_of_an_analogy_is_checked(vectors):
+    with pytest.raises(ParameterError, match="method must be one of '3cosadd', '3cosmul', got 'x'"):
+        vectors.analogy("w1", "w2", method="x")
+    with pytest.raises(ParameterError, match="positive must name at least one word"):
+        vectors.analogy([], ["w1"], method="3cosmul")
+    with pytest.raises(ParameterError, match="topn must be an integer >= 1, got 0"):
+        vectors.analogy("w1", "w2", 0, method="3cosmul")
+
+
+# ------------------------------------------------------------------ texts
+
+
+def test_closest_to_text_keeps_the_texts_own_words(vectors):
+    """gensim 4.4.0: similar_by_vector(get_mean_vector(["w1", "w2", "w9"]))."""
+    found = vectors.closest_to_text("w1 w2 w9", topn=4)
+    assert [word for word, _ in found] == ["w39", "w2", "w4", "w1"]
+    expected = [0.8483725190162659, 0.7606293559074402, 0.6717430949211121, 0.6673345565795898]
+    assert [cosine for _, cosine in found] == pytest.approx(expected, abs=2e-7)
+    assert vectors.closest_to_text(["w1", "w2", "w9"], topn=4) == found
+    assert vectors.closest_to_text("w1 w2 w9", topn=4, restrict_vocab=3)[0][0] == "w2"
+
+
+def test_closest_to_text_tells_what_it_skipped(vectors):
+    found = vectors.closest_to_text("the w1 and w2 the w9")
+    assert found.skipped == ("the", "and", "the")
+    assert found == vectors.closest_to_text("w1 w2 w9")
+    with pytest.raises(UnknownWordError, match="'the' is not"):
+        vectors.closest_to_text("the w1", on_unknown="error")
+    nothing = vectors.closest_to_text("not one of them")
+    assert nothing == []
+    assert len(nothing.skipped) == 4
+
+
+@pytest.mark.parametrize("text", ["", " \n", []])
+def test_a_text_without_words_is_refused(vectors, text):
+    with pytest.raises(ParameterError, match="text must hold at least one word, got none"):
+        vectors.closest_to_text(text)
+
+
+# ------------------------------------------------------------------ unknown words
+
+
+def test_unknown_words_are_skipped_and_counted_on_request(vectors):
+    found = vectors.most_similar(["w1", "nope", "w2"], 3, ["w5", "never"], on_unknown="skip")
+    assert found == vectors.most_similar(["w1", "w2"], 3, ["w5"])
+    assert found.skipped == ("nope", "never")
+    assert vectors.most_similar("w1").skipped == ()
+    nothing = vectors.most_similar(["nope", "never"], on_unknown="skip")
+    assert (nothing, nothing.skipped) == ([], ("nope", "never"))
+
+
+def test_a_batch_tells_for_each_query_what_was_skipped(vectors):
+    batch = vectors.most_similar_batch(["w1", "nope", ["w2", "never"]], on_unknown="skip")
+    assert [ranking.skipped for ranking in batch] == [(), ("nope",), ("never",)]
+    assert [len(ranking) for ranking in batch] == [10, 0, 10]
+    with pytest.raises(UnknownWordError, match="'nope' is not"):
+        vectors.most_similar_batch(["w1", "nope"])
+
+
+def test_on_unknown_is_checked(vectors):
+    with pytest.raises(ParameterError, match="on_unknown must be one of 'error', 'skip', got 'x'"):
+        vectors.most_similar("w1", on_unknown="x")
+
+
+def test_rankings_survive_pickling(vectors):
+    found = vectors.most_similar(["w1", "nope"], on_unknown="skip")
+    twin = pickle.loads(pickle.dumps(found))
+    assert (twin, twin.skipped) == (found, ("nope",))
