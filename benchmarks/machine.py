@@ -1,4 +1,4 @@
-"""Where, when and with what a result was measured; and how results are written."""
+"""Where, when and with what a result was measured; fresh processes; and how results are kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from texts import sha256
 
 RESULTS = Path(__file__).with_name("results")
-_ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 _PACKAGES = (
     "wordgrad",
     "numba",
@@ -55,17 +56,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    """The commit that was measured, marked if files in ``src`` differed from it."""
+def commit(source: Path = ROOT / "src") -> str | None:
+    """The commit of the folder ``source``, marked if files in it differ from the commit."""
 
     def git(*arguments: str) -> str:
         done = subprocess.run(
-            ["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True
+            ["git", *arguments], cwd=source, capture_output=True, text=True, check=True
         )
         return done.stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "src")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
         return git("rev-parse", "HEAD") + (" with changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
@@ -83,8 +84,30 @@ def circumstances() -> dict[str, Any]:
             "python": platform.python_version(),
         },
         "versions": {package: _version(package) for package in _PACKAGES},
-        "commit": _commit(),
+        "commit": commit(),
     }
+
+
+def load_average() -> float | None:
+    """Processes that want to run, the mean of the last minute; ``None`` on Windows."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def peak_memory() -> int | None:
+    """Peak resident bytes of this process, or ``None`` where the system does not tell.
+
+    On Linux ``VmHWM`` is taken before ``ru_maxrss``, which also counts the parent's pages that a
+    child held between its start and its own program.
+    """
+    found = _first_value("/proc/self/status", "VmHWM")
+    if found is not None:
+        return int(found.split()[0]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def describe_text(path: Path) -> dict[str, Any]:
@@ -102,9 +125,58 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def write_json(name: str, record: dict[str, Any], folder: Path = RESULTS) -> Path:
+# ---------------------------------------------------------------- fresh processes
+
+
+def run_script(
+    script: Path,
+    arguments: Sequence[str],
+    threads: int,
+    *,
+    seed: int = 1,
+    numba_cache: Path | None = None,
+    source: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a fresh process, every library with as many threads.
+
+    Parameters
+    ----------
+    script, arguments
+        What is run.
+    threads : int
+        Threads of Polars, Numba and BLAS.
+    seed : int
+        Of Python's hashes.
+    numba_cache : path, optional
+        Folder of compiled kernels.
+    source : path, optional
+        Folder whose ``wordgrad`` is imported; by default the installed one.
+    """
+    names = ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {
+        **os.environ,
+        **dict.fromkeys(names, str(threads)),
+        "PYTHONHASHSEED": str(seed),
+    }
+    if numba_cache is not None:
+        environment["NUMBA_CACHE_DIR"] = str(numba_cache)
+    if source is not None:
+        environment["PYTHONPATH"] = str(source.resolve())
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def last_lines(done: subprocess.CompletedProcess[str]) -> str:
+    """What a process that failed said at its end."""
+    return "\n".join(done.stderr.strip().splitlines()[-5:]) or f"exit code {done.returncode}"
+
+
+# ------------------------------------------------------------------------ results
+
+
+def write_json(name: str, record: dict[str, Any], folder: Path | None = None) -> Path:
     """Write ``record`` to the folder of results, all of it or nothing."""
-    target = folder / name
+    target = (folder or RESULTS) / name
     partial = target.with_suffix(".part")
     partial.write_text(json.dumps(record, indent=1) + "\n")
     return partial.replace(target)
@@ -127,3 +199,80 @@ def read_json_lines(path: Path) -> Iterable[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+class Cells:
+    """A result made of cells: each is written as soon as it is measured, and measured once.
+
+    A cell is measured again only if its settings or the commit are others than those that it was
+    measured with, or if a fresh run is wanted; so a run that is cut short goes on where it stopped.
+
+    Parameters
+    ----------
+    name : str
+        Of the file in ``benchmarks/results``.
+    head : mapping
+        What the result says of all its cells.
+    fresh : bool
+        Whether cells that are there already are measured again.
+    """
+
+    def __init__(self, name: str, head: Mapping[str, Any], *, fresh: bool) -> None:
+        self._name, self._head, self._fresh = name, head, fresh
+        self._circumstances = circumstances()
+        path = RESULTS / name
+        before = json.loads(path.read_text()) if path.exists() else {}
+        self.cells: dict[str, dict[str, Any]] = before.get("cells", {})
+
+    def measure(
+        self, name: str, settings: Mapping[str, Any], work: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The cell ``name``: as it is there for these settings, or what ``work`` returns."""
+        same = {"settings": dict(settings), "commit": self._circumstances["commit"]}
+        there = self.cells.get(name, {})
+        if not self._fresh and same.items() <= there.items():
+            print(f"{name}: measured already", file=sys.stderr)
+            return there
+        self.cells[name] = {**same, "date": circumstances()["date"], **work()}
+        record = {**self._head, **self._circumstances, "cells": self.cells}
+        path = write_json(self._name, record)
+        print(f"{name}: written to {path}", file=sys.stderr)
+        return self.cells[name]
+
+
+class Lines:
+    """Measurements on one text, each a line of a JSON-lines file, measured once.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    text_sha256 : str
+        Hash of the text; what was measured on another one does not count.
+    again : bool
+        Whether what is on record is measured once more.
+    report : callable
+        Is told of every measurement.
+    """
+
+    def __init__(
+        self, path: Path, text_sha256: str, *, again: bool, report: Callable[[str], None]
+    ) -> None:
+        self._path, self._text, self._report = path, text_sha256, report
+        lines = [] if again else read_json_lines(path)
+        self._found = {
+            one["key"]: one["found"] for one in lines if one["text_sha256"] == self._text
+        }
+
+    def measure(
+        self, key: str, work: Callable[..., dict[str, Any]], *arguments: Any, **named: Any
+    ) -> dict[str, Any]:
+        """The measurement ``key``, made now by ``work`` unless it is on record."""
+        if key not in self._found:
+            found = work(*arguments, **named)
+            line = {"key": key, "text_sha256": self._text, "found": found}
+            append_json_line(self._path, line)
+            self._found[key] = found
+        figures = [(n, v) for n, v in self._found[key].items() if isinstance(v, float)]
+        self._report(f"{key}: {', '.join(f'{name} {value:.4g}' for name, value in figures)}")
+        return dict(self._found[key])

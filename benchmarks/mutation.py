@@ -12,18 +12,15 @@ reason is written below.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import Any
 
-from machine import RESULTS, circumstances, write_json
+import figures
+from machine import ROOT, circumstances, write_json
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "mutation.md"
 GOAL = 0.98
 KILLED = {"killed", "timeout", "segfault"}  # a mutant that never ends is seen, too
 
@@ -37,8 +34,6 @@ REASONS = {
     "leaf.array, None,": "`array[None]` is the same memory as `array[...]`, with one axis more.",
 }
 NO_REASON = "**No reason is known: a test is missing.**"
-
-_MARKED = re.compile(r"(<!-- figures:(\w+):start -->\n).*?(<!-- figures:\2:end -->)", re.DOTALL)
 
 
 def _mutmut(*arguments: str) -> str:
@@ -90,27 +85,6 @@ def collect() -> dict[str, Any]:
     }
 
 
-def report(record: dict[str, Any]) -> None:
-    """Write the table and the survivors into ``docs/mutation.md``."""
-    rows = [
-        f"| `{name}.py` | {sum(count.values())} | {count.get('killed', 0)} "
-        f"| {count.get('survived', 0)} |\n"
-        for name, count in record["modules"].items()
-    ]
-    alive = record["mutants"] - record["killed"]
-    total = f"| all | {record['mutants']} | {record['killed']} | {alive} |\n"
-    table = "| module | mutants | killed | survived |\n|---|---:|---:|---:|\n" + "".join(rows)
-    parts = {
-        "mutants": f"{table}{total}\n**{record['score']:.1%}** of the mutants are killed.\n",
-        "survivors": "\n".join(
-            f"`{s['where']}`: {s['reason']}\n\n```diff\n{s['diff']}\n```\n"
-            for s in record["survivors"]
-        ),
-    }
-    text = PAGE.read_text("utf-8")
-    PAGE.write_text(_MARKED.sub(lambda m: m[1] + parts[m[2]] + m[3], text), "utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -119,9 +93,9 @@ def main() -> int:
     if not parser.parse_args().report:
         command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1"]
         subprocess.run(command, cwd=ROOT, check=True)
-    write_json("mutation.json", collect())
-    record = json.loads((RESULTS / "mutation.json").read_text("utf-8"))
-    report(record)
+    record = collect()
+    write_json("mutation.json", record)
+    figures.write()
     unexplained = [s["where"] for s in record["survivors"] if s["reason"] == NO_REASON]
     print(f"{record['score']:.1%} of {record['mutants']} mutants killed.")
     for where in unexplained:

@@ -1,7 +1,7 @@
 """Train one program on one text, in this process, and say what it took.
 
-Run by :mod:`children` in a fresh process for every measurement, so that memory, caches and random
-state belong to that run alone::
+:func:`run` starts this file in a fresh process for every measurement, so that memory, caches and
+random state belong to that run alone; a crash is a result, too::
 
     python benchmarks/programs.py gensim TEXT SETTINGS_JSON RESULT.json [VECTORS.npz]
 
@@ -15,15 +15,93 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from settings import Settings
+from machine import last_lines, peak_memory, run_script
+
+Record = dict[str, Any]
+
+
+class Program(StrEnum):
+    """What is compared."""
+
+    wordgrad = "wordgrad"
+    gensim = "gensim"
+    fasttext = "fasttext"
+
+
+class Architecture(StrEnum):
+    """Which words predict which, under the names all three programs share in spirit."""
+
+    skipgram = "skipgram"
+    cbow = "cbow"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One training run, in words that mean the same to every program.
+
+    ``learning_rate=None`` leaves the rate to the program, which is right where only speed counts.
+    """
+
+    architecture: Architecture = Architecture.skipgram
+    vector_size: int = 100
+    epochs: int = 1
+    learning_rate: float | None = None
+    seed: int = 1
+    threads: int = 2
+    window: int = 5
+    negative: int = 5
+    sample: float = 1e-4
+    min_count: int = 5
+
+    @property
+    def name(self) -> str:
+        """A short name for people and files, such as ``skipgram-d100-e1``."""
+        return f"{self.architecture}-d{self.vector_size}-e{self.epochs}"
+
+
+def run(
+    program: str,
+    text: Path,
+    settings: Settings,
+    *,
+    vectors: Path | None = None,
+    numba_cache: Path | None = None,
+    source: Path | None = None,
+) -> Record:
+    """Train ``program`` on ``text`` in a fresh process and return its record.
+
+    A program that fails returns a record with ``error`` (its last lines) in place of figures.
+    ``source`` is the folder whose ``wordgrad`` is imported, if it is not the installed one.
+    """
+    with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
+        result = Path(folder) / "result.json"
+        arguments = [program, str(text), json.dumps(asdict(settings)), str(result)]
+        if vectors is not None:
+            arguments.append(str(vectors))
+        done = run_script(
+            Path(__file__),
+            arguments,
+            settings.threads,
+            seed=settings.seed,
+            numba_cache=numba_cache,
+            source=source,
+        )
+        if done.returncode == 0:
+            return dict(json.loads(result.read_text()))
+    return {"program": program, "returncode": done.returncode, "error": last_lines(done)}
+
+
+# ------------------------------------------------------------- in the fresh process
 
 
 @dataclass(frozen=True)
@@ -157,25 +235,6 @@ _TRAIN: dict[str, tuple[Callable[[str, Settings], Trained], str]] = {
     "gensim": (train_gensim, "gensim"),
     "fasttext": (train_fasttext, "fasttext-numpy2-wheel"),
 }
-
-
-def peak_memory() -> int | None:
-    """Peak resident bytes of this process, or ``None`` where the system does not tell.
-
-    On Linux ``VmHWM`` is taken before ``ru_maxrss``, which also counts the parent's pages that a
-    child held between its start and its own program.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def main(program: str, text: str, settings: str, result: str, vectors: str | None = None) -> None:

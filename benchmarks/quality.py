@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import children
 import numpy as np
 from machine import (
     RESULTS,
@@ -22,7 +21,7 @@ from machine import (
     read_json_lines,
     write_json,
 )
-from settings import Architecture, Program, Settings
+from programs import Architecture, Program, Settings, run
 
 Record = dict[str, Any]
 RUNS = RESULTS / "quality.jsonl"
@@ -84,9 +83,9 @@ def _train(program: str, settings: Settings, text: Path, vectors: Path, again: b
     if beside.exists() and vectors.exists() and not again:
         return dict(json.loads(beside.read_text()))
     partial = vectors.with_suffix(".part.npz")
-    run = children.run(program, text, settings, vectors=partial)
+    found = run(program, text, settings, vectors=partial)
     kept = ("program", "version", "words", "returncode", "error")
-    trained = {name: run[name] for name in kept if name in run}
+    trained = {name: found[name] for name in kept if name in found}
     if "error" not in trained:
         partial.rename(vectors)
         beside.write_text(json.dumps(trained))

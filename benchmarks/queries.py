@@ -5,46 +5,191 @@
     python benchmarks/queries.py --vectors wiki8.safetensors --folder DISK
 
 What has been measured at this commit is not measured again, so a run that was cut short goes on.
-Opening files is in ``benchmarks/loading.py``, which this calls; here are the queries: one, a batch,
-and through an approximate index.
 
-Exact answers are timed on random vectors, whose values do not matter to the time.  How many
-neighbours an approximate index finds does depend on the values, so that part also takes trained
-vectors.  The answers of both programs are compared first; then they are timed in turns, warm, in
-one process with the same BLAS threads.
+Files are opened by memory map, and read beside gensim, in turns.  Each is made in a folder of its
+own in DISK, and removed after its cell; the largest, a text of a million words with 300 values
+each, takes 3.2 GB.
+
+Queries are one, a batch, and through an approximate index.  Exact answers are timed on random
+vectors, whose values do not matter to the time.  How many neighbours an approximate index finds
+does depend on the values, so that part also takes trained vectors.  The answers of both programs
+are compared first; then they are timed in turns, warm, in one process with the same BLAS threads.
+
+    python benchmarks/queries.py --time VECTORS.npz
+
+times one query and a batch alone and prints JSON, for ``training.py trees``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import loading
 import numpy as np
-from cells import Cells
-from machine import spread
+from machine import Cells, spread
 from numpy.typing import NDArray
 from texts import sha256
 
 from wordgrad import WordVectors, load
-
-TOPN = 10
-GOALS = {"batch, times gensim's loop": 5.0, "one query, times gensim's": 1.0}
-EXPANSIONS = (64, 256)  # candidates kept while searching the approximate index
-
-Answers = list[list[tuple[str, float]]]
 
 
 def _seconds(work: Callable[[], object]) -> float:
     start = perf_counter()
     work()
     return perf_counter() - start
+
+
+# ----------------------------------------------------------------------- opening files
+
+LARGE = (1_000_000, 300)
+ENDINGS = {"word2vec-binary": ".bin", "word2vec-text": ".txt"}
+LOADING_CELLS = ("mapped", *ENDINGS, "memory")
+LOADING_GOALS = {
+    "mapped": 0.05,  # seconds at most
+    "word2vec-binary": 3.0,  # times gensim's speed at least
+    "word2vec-text": 5.0,
+    "memory": 3e9,  # bytes at most
+}
+_READ_ALONE = """
+import json, sys, time
+from machine import peak_memory
+from wordgrad import load
+start = time.perf_counter()
+vectors = load(sys.argv[1])
+seconds = time.perf_counter() - start
+print(json.dumps([len(vectors), vectors.matrix.nbytes, peak_memory(), seconds]))
+"""
+
+
+def vectors_of(rows: int, size: int) -> WordVectors:
+    """Standard normal values; every one written out in text has some ten characters."""
+    matrix = np.random.default_rng(0).standard_normal((rows, size), dtype=np.float32)
+    matrix.flags.writeable = False  # so that it is shared, not copied
+    return WordVectors([f"word{row}" for row in range(rows)], matrix)
+
+
+@contextmanager
+def _written(folder: Path | None, name: str, rows: int, size: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-", dir=folder) as inside:
+        path = Path(inside) / name
+        vectors_of(rows, size).save(path)
+        yield path
+
+
+def mapped(folder: Path | None, rows: int, size: int, rounds: int) -> dict[str, Any]:
+    """Seconds until a file is open, and until the first query after it is answered."""
+    with _written(folder, "v.safetensors", rows, size) as path:
+        load(path)  # the imports
+        found = spread([_seconds(lambda: load(path)) for _ in range(rounds)])
+        vectors = load(path)
+        first = _seconds(lambda: vectors.most_similar("word1"))
+        byte_count = path.stat().st_size
+    return {
+        "bytes": byte_count,
+        "seconds": found,
+        "first query, seconds": first,
+        "passed": found["median"] <= LOADING_GOALS["mapped"],
+    }
+
+
+def beside_gensim(
+    folder: Path | None, name: str, rows: int, size: int, rounds: int
+) -> dict[str, Any]:
+    """Seconds of both programs for the same file, round after round, files in the page cache."""
+    from gensim.models import KeyedVectors
+
+    binary = name == "word2vec-binary"
+    ours, theirs = [], []
+    with _written(folder, f"v{ENDINGS[name]}", rows, size) as path:
+        byte_count = path.stat().st_size
+        for turn in range(rounds + 1):
+            start = perf_counter()
+            read = load(path)
+            middle = perf_counter()
+            keyed = KeyedVectors.load_word2vec_format(str(path), binary=binary)
+            end = perf_counter()
+            if turn == 0:  # verifies and warms up
+                _verify_read(read, keyed, name)
+                continue
+            ours.append(middle - start)
+            theirs.append(end - middle)
+    ratios = spread([b / a for a, b in zip(ours, theirs, strict=True)])
+    return {
+        "bytes": byte_count,
+        "wordgrad seconds": spread(ours),
+        "gensim seconds": spread(theirs),
+        "times as fast as gensim": ratios,
+        "passed": ratios["median"] >= LOADING_GOALS[name],
+    }
+
+
+def _verify_read(ours: WordVectors, theirs: Any, name: str) -> None:
+    if list(ours.words) != theirs.index_to_key or not (ours.matrix == theirs.vectors).all():
+        raise SystemExit(f"The programs read {name} differently.")
+
+
+def memory(folder: Path | None, rows: int, size: int) -> dict[str, Any]:
+    """Peak memory of a fresh process that reads a large text, and its speed."""
+    with _written(folder, "v.txt", rows, size) as path:
+        command = [sys.executable, "-c", _READ_ALONE, str(path.resolve())]
+        here = Path(__file__).parent  # from where it imports
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+        byte_count = path.stat().st_size
+    found, matrix, peak, seconds = json.loads(done.stdout)
+    if found != rows:
+        raise SystemExit(f"{found} rows of {rows} were read.")
+    return {
+        "bytes": byte_count,
+        "matrix bytes": matrix,
+        "peak bytes": peak,
+        "seconds": seconds,
+        "passed": peak <= LOADING_GOALS["memory"],
+    }
+
+
+def measure_loading(given: argparse.Namespace) -> None:
+    """Measure every cell of opening files that is missing into ``results/loading.json``."""
+    folder, rows, size, rounds = given.folder, given.read_rows, given.read_size, given.read_rounds
+    head = {
+        "question": "How fast are files of word vectors opened?",
+        "method": (
+            "words and values verified equal, then in turns in one process, files in the page "
+            "cache; memory: peak resident size of a fresh process"
+        ),
+        "goals": LOADING_GOALS,
+    }
+    cells = Cells("loading.json", head, fresh=given.fresh)
+    small = {"shape": [rows, size], "rounds": rounds}
+    parts = {
+        "mapped": ({"shape": list(LARGE), "rounds": 9}, partial(mapped, folder, *LARGE, 9)),
+        **{
+            name: (small, partial(beside_gensim, folder, name, rows, size, rounds))
+            for name in ENDINGS
+        },
+        "memory": ({"shape": list(LARGE)}, partial(memory, folder, *LARGE)),
+    }
+    for name in given.cells or parts:
+        cells.measure(name, *parts[name])
+
+
+# ----------------------------------------------------------------------------- queries
+
+TOPN = 10
+GOALS = {"batch, times gensim's loop": 5.0, "one query, times gensim's": 1.0}
+EXPANSIONS = (64, 256)  # candidates kept while searching the approximate index
+
+Answers = list[list[tuple[str, float]]]
 
 
 def _gensim(vectors: WordVectors) -> Any:
@@ -165,7 +310,7 @@ def _medians(
     return spread([once() for _ in range(rounds)])
 
 
-def measure(
+def measure_queries(
     rows: int, size: int, asked: int, rounds: int, trained: Path | None, *, fresh: bool
 ) -> None:
     """Measure every cell that is missing into ``results/queries.json``."""
@@ -208,6 +353,17 @@ def measure(
         )
 
 
+def time_alone(path: Path) -> dict[str, float]:
+    """Seconds of a query and of a batch of 1,000, of vectors as ``programs.py`` keeps them."""
+    with np.load(path) as stored:
+        vectors = WordVectors([str(word) for word in stored["words"]], stored["matrix"])
+    words = list(vectors.words[:: max(len(vectors) // 1000, 1)][:1000])
+    vectors.most_similar_batch(words, TOPN)
+    single = [_seconds(lambda w=word: vectors.most_similar(w, TOPN)) for word in words[:200]]  # type: ignore[misc]
+    batches = [_seconds(lambda: vectors.most_similar_batch(words, TOPN)) for _ in range(3)]
+    return {"one query": float(np.median(single)), "batch of queries": min(batches)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=200_000)
@@ -215,10 +371,23 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--vectors", type=Path, help="trained vectors, for the approximate index")
-    loading.add_options(parser)
+    parser.add_argument("--folder", type=Path, help="where large files may be made for a while")
+    parser.add_argument("--read-rows", type=int, default=200_000, help="words read beside gensim")
+    parser.add_argument("--read-size", type=int, default=300, help="and their values")
+    parser.add_argument("--read-rounds", type=int, default=3)
+    parser.add_argument(
+        "--cells", nargs="+", choices=LOADING_CELLS, help="of opening files, measure only these"
+    )
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there")
+    parser.add_argument("--time", type=Path, help="time the queries of these vectors alone")
     given = parser.parse_args()
-    measure(given.rows, given.size, given.queries, given.rounds, given.vectors, fresh=given.fresh)
-    loading.measure(given)
+    if given.time is not None:
+        print(json.dumps(time_alone(given.time)))
+        return
+    measure_queries(
+        given.rows, given.size, given.queries, given.rounds, given.vectors, fresh=given.fresh
+    )
+    measure_loading(given)
 
 
 if __name__ == "__main__":

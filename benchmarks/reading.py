@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,24 +23,18 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from machine import circumstances, describe_text, spread, write_json
+from machine import (
+    circumstances,
+    describe_text,
+    load_average,
+    peak_memory,
+    spread,
+    write_json,
+)
 from texts import break_lines, repeat
 
 GOALS = {"times as fast as gensim": 3.0, "memory over the interpreter, bytes": 250e6}
 _LINE_LENGTHS = {"lines of 1000 words": 1000, "lines of 10 words": 10}
-
-
-def _peak_bytes() -> int:
-    """Peak resident memory of this process.
-
-    On Linux from the process's own memory map: a child's ``ru_maxrss`` begins with its parent's.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _fingerprint(words: Sequence[str], counts: Sequence[int]) -> str:
@@ -55,11 +48,11 @@ def _read_wordgrad(text: str, threads: int, min_count: int) -> dict[str, Any]:
 
     from wordgrad.corpus.corpus import encode_corpus
 
-    base = _peak_bytes()
+    base = peak_memory() or 0
     start, processor = perf_counter(), process_time()
     with encode_corpus(text, min_count=min_count, workers=threads) as corpus:
         seconds, cpu = perf_counter() - start, process_time() - processor
-        peak = _peak_bytes()
+        peak = peak_memory() or 0
         counts = corpus.vocabulary.counts
         # Counting the ids again shows that the corpus, not only the vocabulary, is right.
         again = numpy.bincount(corpus.ids, minlength=len(counts))
@@ -75,13 +68,13 @@ def _read_gensim(text: str, threads: int, min_count: int) -> dict[str, Any]:
     from gensim.models import Word2Vec
 
     model = Word2Vec(min_count=min_count, workers=threads, sample=0)
-    base = _peak_bytes()
+    base = peak_memory() or 0
     start, processor = perf_counter(), process_time()
     tokens, model.corpus_count = model.scan_vocab(corpus_file=text)
     model.corpus_total_words = tokens
     model.prepare_vocab(update=False, keep_raw_vocab=False, trim_rule=None, min_count=min_count)
     seconds, cpu = perf_counter() - start, process_time() - processor
-    peak = _peak_bytes()
+    peak = peak_memory() or 0
     words = model.wv.index_to_key
     counts = [int(model.wv.get_vecattr(word, "count")) for word in words]
     return _record(seconds, cpu, base, peak, tokens, _fingerprint(words, counts))
@@ -139,7 +132,7 @@ def _compare(text: Path, threads: int, min_count: int, rounds: int) -> dict[str,
 
 def measure(text: Path, threads: int, min_count: int, rounds: int) -> Path:
     """Measure every shape of ``text`` and write ``results/reading.json``."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load = load_average()
     with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
         shapes = {"as it is": text}
         for label, words in _LINE_LENGTHS.items():

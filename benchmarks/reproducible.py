@@ -28,10 +28,9 @@ import quality
 import typer
 from machine import (
     RESULTS,
-    append_json_line,
+    Lines,
     circumstances,
     describe_text,
-    read_json_lines,
     spread,
     write_json,
 )
@@ -71,29 +70,6 @@ DESIGNS: dict[str, Layout | None] = {
     "8 blocks of 64, neighbours, a meeting in Python each": Layout(8, 64, 1),
 }
 DESIGN_TOKENS = 1_600_000
-
-
-class Book:
-    """The measurements on record."""
-
-    def __init__(self, text_sha256: str, again: bool) -> None:
-        self._text = text_sha256
-        self._old: dict[str, Record] = {}
-        if not again:
-            lines = [one for one in read_json_lines(LINES) if one["text_sha256"] == text_sha256]
-            self._old = {one["key"]: one for one in lines}
-
-    def cell(self, key: str, measure: Callable[..., Record], *arguments: Any) -> Record:
-        """The measurement of this name, made now unless it is on record."""
-        if key not in self._old:
-            record = {"key": key, "text_sha256": self._text, **measure(*arguments)}
-            append_json_line(LINES, record)
-            self._old[key] = record
-            typer.echo(f"{key}: { ({k: v for k, v in record.items() if k not in SILENT}) }")
-        return self._old[key]
-
-
-SILENT = ("key", "text_sha256", "scores")
 
 
 def part(corpus: EncodedCorpus, tokens: int) -> Any:
@@ -222,7 +198,7 @@ def summarise_quality(cells: dict[str, list[Record]]) -> Record:
 
 
 def alternate(
-    book: Book,
+    book: Lines,
     what: str,
     turns: Iterable[int],
     names: Iterable[str],
@@ -233,7 +209,7 @@ def alternate(
     cells: dict[str, list[Record]] = {name: [] for name in names}
     for turn in turns:
         for name, found in cells.items():
-            found.append(book.cell(f"{what}: {name}, {turn}", measure, name, turn, *arguments))
+            found.append(book.measure(f"{what}: {name}, {turn}", measure, name, turn, *arguments))
     return cells
 
 
@@ -247,12 +223,12 @@ def main(
 ) -> None:
     """Measure what is not on record, and write ``results/reproducible.json``."""
     described = describe_text(text)
-    book = Book(described["sha256"], again)
+    book = Lines(LINES, described["sha256"], again=again, report=typer.echo)
     result: Record = {"verified": {}, "speed": {}, "designs": {}, "quality": {}, "layouts": {}}
     turns = range(1, rounds + 1)
     with encode_corpus(str(text)) as corpus:
         for kind in ARCHITECTURES:
-            result["verified"][kind] = book.cell(f"verify {kind}", verify, corpus, kind)
+            result["verified"][kind] = book.measure(f"verify {kind}", verify, corpus, kind)
             result["speed"][kind] = summarise_speed(
                 alternate(book, f"speed {kind}", turns, MODES, time_epoch, corpus, kind, threads)
             )

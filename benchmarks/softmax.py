@@ -20,10 +20,9 @@ import numpy as np
 import typer
 from machine import (
     RESULTS,
-    append_json_line,
+    Lines,
     circumstances,
     describe_text,
-    read_json_lines,
     spread,
     write_json,
 )
@@ -41,6 +40,7 @@ from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import keep_probabilities
 
 Record = dict[str, Any]
+Cell = Callable[[str, Callable[[], Record]], Record]
 CELLS = RESULTS / "softmax.jsonl"
 SIZES = [(V, D) for D in (100, 300) for V in (5_000, 20_000, 50_000)]
 BLOCKS = 9
@@ -193,35 +193,8 @@ def trained(text: Path, sets: Path, **settings: Any) -> Record:
     }
 
 
-class Cells:
-    """What is measured, and what is on record."""
-
-    def __init__(self, text_hash: str, again: bool) -> None:
-        self._hash = text_hash
-        self._found: dict[str, Record] = {}
-        if not again:
-            for line in read_json_lines(CELLS):
-                if line["text_sha256"] == text_hash:
-                    self._found[line["key"]] = line["found"]
-
-    def __call__(self, key: str, measure: Callable[[], Record]) -> Record:
-        """Return a cell, measuring it if it is not on record."""
-        if key not in self._found:
-            self._found[key] = measure()
-            line = {"key": key, "text_sha256": self._hash, "found": self._found[key]}
-            append_json_line(CELLS, line)
-        typer.echo(f"{key}: {_short(self._found[key])}")
-        return self._found[key]
-
-
-def _short(found: Record) -> str:
-    return ", ".join(
-        f"{name} {value:.4g}" for name, value in found.items() if isinstance(value, float)
-    )
-
-
 def equal_time(
-    cell: Cells, text: Path, sets: Path, threads: int, seeds: list[int]
+    cell: Cell, text: Path, sets: Path, threads: int, seeds: list[int]
 ) -> Iterator[tuple[str, Record]]:
     """Softmax, sampling at its five epochs, and sampling for as long as the softmax takes."""
     softmax, sampling = [], []
@@ -283,7 +256,7 @@ def main(
 ) -> None:
     """Measure every cell that is not on record, and write ``results/softmax.json``."""
     described = describe_text(text)
-    cell = Cells(described["sha256"], again)
+    cell = Lines(CELLS, described["sha256"], again=again, report=typer.echo).measure
     with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
         work = Path(folder)
         passes = [cell(f"pass V={V} D={D}", partial(pass_seconds, V, D, threads)) for V, D in SIZES]

@@ -1,9 +1,10 @@
-"""What every figure is made of: a result, a Markdown table, and the names that people read."""
+"""Every table of the documents, made from a result in ``benchmarks/results``."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 Record = dict[str, Any]
@@ -23,7 +24,7 @@ def load(name: str) -> Record:
     """One result, or a sentence about what to run if there is none."""
     path = RESULTS / name
     if not path.exists():
-        raise SystemExit(f"{path} is missing; measure it with benchmarks/training.py first.")
+        raise SystemExit(f"{path} is missing; the script that writes it is in benchmarks/.")
     return dict(json.loads(path.read_text()))
 
 
@@ -31,3 +32,755 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     """A Markdown table, all columns but the first aligned right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def passed(found: bool | None) -> str:
+    """What a table says of a goal."""
+    return {True: "yes", False: "no", None: "not measured"}[found]
+
+
+# ---------------------------------------------------------------------------- training
+
+
+def _speed_cells(result: Record, figure: str) -> list[str]:
+    """Seconds of every program, and beside them how many times as long as wordgrad's."""
+    cells = []
+    for program in NAMES:
+        seconds = result["summary"].get(program, {}).get(figure, {}).get("median")
+        ratio = result["ratios_to_wordgrad"][figure].get(program, {}).get("median")
+        if seconds is None:
+            failures = result["summary"].get(program, {}).get("failures", 0)
+            cells.append(f"failed {failures} times" if failures else "not measured")
+        elif ratio is None:
+            cells.append(f"{seconds:.1f} s")
+        else:
+            cells.append(f"{seconds:.1f} s ({ratio:.1f} x)")
+    return cells
+
+
+def speed() -> str:
+    """Training and vocabulary seconds of the three configurations."""
+    rows = []
+    for name, title in CONFIGURATIONS.items():
+        rows.append(
+            [f"train {title}", *_speed_cells(load(f"speed-{name}.json"), "training_seconds")]
+        )
+    first = load("speed-skipgram-d100.json")
+    rows.append(["text to encoded corpus", *_speed_cells(first, "vocabulary_seconds")])
+    rows.append(["both, skip-gram, D = 100", *_speed_cells(first, "total_seconds")])
+    return table(["one epoch on `wiki8`", *NAMES.values()], rows)
+
+
+def spread() -> str:
+    """The same ratios with their spread: what one round gives and another does not."""
+    rows = []
+    for name, title in CONFIGURATIONS.items():
+        result = load(f"speed-{name}.json")
+        for program in ("gensim", "fasttext"):
+            found = result["ratios_to_wordgrad"]["training_seconds"].get(program)
+            if found:
+                cells = [f"{found[key]:.2f}" for key in ("median", "min", "max")]
+                rows.append([f"{title}: {NAMES[program]}", *cells, str(len(found["values"]))])
+    return table(["times as long as wordgrad", "median", "least", "most", "rounds"], rows)
+
+
+def compilation() -> str:
+    """What the first training on a machine costs, and the next."""
+    rows = []
+    for name, title in CONFIGURATIONS.items():
+        found = load(f"speed-{name}.json")["compilation"]
+        seconds = [found["first_fit_seconds"], found["next_process_fit_seconds"]]
+        rows.append([title, *[f"{value:.1f} s" for value in seconds]])
+    return table(["a tiny text", "empty cache", "next process"], rows)
+
+
+def one_line() -> str:
+    """Wordgrad on the text as it is, one line of 100 MB, beside the text in lines."""
+    rows = []
+    for name, title in CONFIGURATIONS.items():
+        summary = load(f"speed-{name}.json")["summary"]
+        labels = ("wordgrad", "wordgrad, one line")
+        figures = ("vocabulary_seconds", "training_seconds")
+        cells = [
+            f"{summary[label][figure]['median']:.2f} s" for figure in figures for label in labels
+        ]
+        rows.append([title, *cells])
+    head = ["wordgrad", "encode, lines", "encode, one line", "train, lines", "train, one line"]
+    return table(head, rows)
+
+
+def memory() -> str:
+    """Peak memory of wordgrad and of the others, and wordgrad's on ten times the text."""
+    result, others = load("memory.json"), load("speed-skipgram-d100.json")["summary"]
+    runs = result["runs"]
+    rows = [
+        [f"wordgrad, `wiki8` {label}", f"{run['peak_memory_bytes'] / 1e6:.0f} MB"]
+        for label, run in runs.items()
+    ]
+    for program in ("gensim", "fasttext"):
+        peak = others.get(program, {}).get("peak_memory_bytes", {}).get("median")
+        shown = "not measured" if peak is None else f"{peak / 1e6:.0f} MB"
+        rows.append([f"{NAMES[program]}, `wiki8` once", shown])
+    return table(["skip-gram, D = 100", "peak memory"], rows)
+
+
+def startup() -> str:
+    """Seconds until the import and the help are there."""
+    seconds = load("startup.json")["seconds"]
+    rows = [[f"`{name}`", f"{figure['median']:.2f} s"] for name, figure in seconds.items()]
+    return table(["fresh process", "median"], rows)
+
+
+def quality() -> str:
+    """Mean scores of every program and architecture, each at its own best rate."""
+    result = load("quality.json")
+    rows = []
+    for architecture, title in ARCHITECTURES.items():
+        for program, found in result["tables"][architecture].items():
+            scores = [f"{100 * found['sets'][name]['mean']:.1f}" for name in result["judged"]]
+            rows.append(
+                [
+                    f"{title}, {NAMES[program]}",
+                    *scores,
+                    f"{100 * found['average']:.1f}",
+                    f"{found['learning_rate']:g}",
+                    str(len(found["seeds"])),
+                ]
+            )
+    return table(["5 epochs, D = 100", *result["judged"], "average", "rate", "seeds"], rows)
+
+
+def sweep() -> str:
+    """The sweeps of learning rates behind the choice."""
+    rows = []
+    for architecture, tables in load("quality.json")["tables"].items():
+        for program, found in tables.items():
+            ordered = sorted(found["sweep"].items(), key=lambda pair: float(pair[0]))
+            shown = ", ".join(f"{rate}: {100 * value:.1f}" for rate, value in ordered)
+            rows.append([f"{ARCHITECTURES[architecture]}, {NAMES[program]}", shown])
+    return table(["average of the judged sets at seed 1", "rate: score"], rows)
+
+
+def kernels() -> str:
+    """Nanoseconds of a window's parts, rows in cache, and of a window in training."""
+    sizes = load("kernels.json")["sizes"]
+    rows = [
+        ["multiply-adds", *[f"{size['multiply_adds_a_window']:,}" for size in sizes.values()]],
+        ["bytes of new rows", *[f"{size['bytes_new_a_window']:,}" for size in sizes.values()]],
+    ]
+    for group, title in (
+        ("nanoseconds_in_cache", "{}, rows in cache"),
+        ("nanoseconds_in_training", "{}"),
+    ):
+        for name in next(iter(sizes.values()))[group]:
+            cells = [f"{size[group][name]:.0f} ns" for size in sizes.values()]
+            rows.append([title.format(name), *cells])
+    return table(["a window of 6 words", *[f"D = {name}" for name in sizes]], rows)
+
+
+def machine() -> str:
+    """Where and when the speed was measured."""
+    found = load("speed-skipgram-d100.json")
+    where, versions = found["machine"], found["versions"]
+    programs = ", ".join(
+        f"{name} {versions[package]}"
+        for name, package in (
+            ("wordgrad", "wordgrad"),
+            ("gensim", "gensim"),
+            ("fastText", "fasttext-numpy2-wheel"),
+        )
+    )
+    return (
+        f"Measured on {found['date'][:10]}: {where['cpu']}, {where['cores']} cores, "
+        f"{found['settings']['threads']} threads; Python {where['python']}; {programs}; "
+        f"load average before the first run {found['load_average_before']:.1f}.\n"
+    )
+
+
+def reproducible() -> str:
+    """Seconds of an epoch in both modes, and their ratio."""
+    rows = []
+    for architecture, title in ARCHITECTURES.items():
+        found = load("reproducible.json")["speed"][architecture]
+        ratio = found["reproducible"]["ratio"]
+        seconds = [
+            f"{found[mode]['seconds']['median']:.1f} s" for mode in ("default", "reproducible")
+        ]
+        spread = [f"{ratio[key]:.2f}" for key in ("median", "min", "max")]
+        rows.append([title, *seconds, *spread, str(len(ratio["values"]))])
+    head = ["one epoch on `wiki8`", "default", "reproducible", "ratio", "least", "most", "rounds"]
+    return table(head, rows)
+
+
+def reproducible_quality() -> str:
+    """Mean scores of both modes over seeds."""
+    result = load("reproducible.json")
+    rows = []
+    for architecture, title in ARCHITECTURES.items():
+        for mode, found in result["quality"].get(architecture, {"modes": {}})["modes"].items():
+            scores = [f"{100 * found['sets'][name]:.1f}" for name in result["judged"]]
+            average = [f"{100 * found['mean_average']:.1f}", f"{found['loss']:.3f}"]
+            rows.append([f"{title}, {mode}", *scores, *average])
+    return table(["5 epochs, D = 100", *result["judged"], "average", "loss"], rows)
+
+
+def reproducible_designs() -> str:
+    """Time beside the default mode's, and the loss, of rounds of other sizes."""
+    designs = load("reproducible.json")["designs"]
+    rows = []
+    for name in designs["skipgram"]:
+        row = [name]
+        for architecture in ARCHITECTURES:
+            found = designs[architecture][name]
+            row += [f"{found['ratio']['median']:.2f}", f"{found['loss']:.3f}"]
+        rows.append(row)
+    head = [f"{title}: {what}" for title in ARCHITECTURES.values() for what in ("time", "loss")]
+    return table(["a tenth of `wiki8`", *head], rows)
+
+
+def checkpoint() -> str:
+    """What a checkpoint costs, and what it takes to go on from one."""
+    found = load("checkpoint.json")
+    seconds = {name: found[f"{name}_seconds"] for name in ("rest", "save", "read", "fingerprint")}
+    rows = [
+        ["a checkpoint on the disk", f"{found['bytes'] / 1e6:.0f} MB", "", ""],
+        ["the encoded text on the disk", f"{found['bytes_of_text'] / 1e6:.0f} MB", "", ""],
+    ]
+    for name, title in (
+        ("rest", "threads come to rest"),
+        ("save", "checked, written, flushed, renamed"),
+        ("read", "a checkpoint read and checked"),
+        ("fingerprint", "the text's fingerprint, once"),
+    ):
+        cells = [f"{seconds[name][key]:.2f} s" for key in ("median", "min", "max")]
+        rows.append([title, *cells])
+    rows.append(["share of training at 60 s", f"{100 * found['share_of_training']:.2f} %", "", ""])
+    size = f"{found['words']:,} words, D = 100, {found['tokens'] / 1e6:.1f} M tokens"
+    return table([size, "median", "least", "most"], rows)
+
+
+# ------------------------------------------------------------------ opening and asking
+
+READ = {"word2vec-binary": "word2vec binary", "word2vec-text": "word2vec text"}
+ASKED = {
+    "batch, times gensim's loop": "a batch of queries",
+    "one query, times gensim's": "one query",
+}
+
+
+def queries() -> str:
+    """Seconds of exact and approximate answers, and what the approximate ones miss."""
+    cells = load("queries.json")["cells"]
+    exact = cells["exact"]
+    size = exact["settings"]
+    rows = [
+        _query_row("one query", exact["one query, seconds"], exact["one query, times gensim's"]),
+        _query_row(
+            f"{size['queries']:,} queries",
+            exact["batch, seconds"],
+            exact["batch, times gensim's loop"],
+        ),
+    ]
+    head = f"exact, {size['rows']:,} words, D = {size['size']}"
+    text = table([head, "wordgrad", "gensim", "times as fast"], rows)
+    lines = []
+    for kind in ("random", "trained"):
+        measured = cells[f"approximate, {kind}"]
+        for one in measured["at"]:
+            seconds = one["one query, seconds"]
+            lines.append(
+                [
+                    f"{kind}, {measured['rows']:,} words",
+                    str(one["expansion_search"]),
+                    f"{one['build, seconds']:.1f} s",
+                    f"{100 * one['recall at 10']:.1f}%",
+                    _shown(seconds["exact"]["median"]),
+                    _shown(seconds["approximate"]["median"]),
+                ]
+            )
+    columns = ["`expansion_search`", "build", "of the 10 nearest found", "exact", "approximate"]
+    return f"{text}\n{table(['approximate, vectors', *columns], lines)}"
+
+
+def loading() -> str:
+    """Seconds of opening files, and the memory that reading text takes."""
+    cells = load("loading.json")["cells"]
+    rows = []
+    for name, title in READ.items():
+        one = cells[name]
+        seconds = [one[f"{program} seconds"] for program in ("wordgrad", "gensim")]
+        ours, theirs = [_shown(found["median"]) for found in seconds]
+        ratio = one["times as fast as gensim"]["median"]
+        rows.append([f"{title}, {_shape(one)}", ours, theirs, f"{ratio:.1f}"])
+    mapped = cells["mapped"]
+    opened = _shown(mapped["seconds"]["median"])
+    rows.append([f"safetensors, mapped, {_shape(mapped)}", opened, "", ""])
+    return table(["open a file", "wordgrad", "gensim", "times as fast"], rows)
+
+
+def loading_goals() -> list[list[str]]:
+    """Goal, measurement and verdict of opening files and of asking, as rows of a table."""
+    found, goals = load("loading.json")["cells"], load("loading.json")["goals"]
+    rows = [
+        [
+            f"open {_shape(found['mapped'])} by memory map",
+            f"under {1000 * goals['mapped']:.0f} ms",
+            _shown(found["mapped"]["seconds"]["median"]),
+            passed(found["mapped"]["passed"]),
+        ]
+    ]
+    for name, title in READ.items():
+        ratio = found[name]["times as fast as gensim"]["median"]
+        aim = f"at least {goals[name]:g} x as fast as gensim"
+        rows.append([f"read {title}", aim, f"{ratio:.1f} x", passed(found[name]["passed"])])
+    memory = found["memory"]
+    rows.append(
+        [
+            f"peak memory, reading {_shape(memory)} as text",
+            f"under {goals['memory'] / 1e9:g} GB",
+            f"{memory['peak bytes'] / 1e9:.1f} GB",
+            passed(memory["passed"]),
+        ]
+    )
+    asked = load("queries.json")
+    exact = asked["cells"]["exact"]
+    for name, title in ASKED.items():
+        aim = f"at least {asked['goals'][name]:g} x as fast as gensim"
+        measured = f"{exact[name]['median']:.1f} x"
+        rows.append([title, aim, measured, passed(exact["passed"][name])])
+    return rows
+
+
+def _shape(cell: dict[str, Any]) -> str:
+    rows, size = cell["settings"]["shape"]
+    return f"{rows:,} x {size}"
+
+
+def _query_row(title: str, seconds: dict[str, Any], ratio: dict[str, Any]) -> list[str]:
+    ours, theirs = [_shown(one["median"]) for one in list(seconds.values())[:2]]
+    return [title, ours, theirs, f"{ratio['median']:.1f}"]
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{1000 * seconds:.2f} ms"
+
+
+# ------------------------------------------------------------------- the exact softmax
+
+_NOT_YET = (
+    "Not measured on a quiet machine yet: `python benchmarks/softmax.py wiki8.txt --sets DATA`.\n"
+)
+
+
+def _softmax() -> Record | None:
+    return load("softmax.json") if (RESULTS / "softmax.json").exists() else None
+
+
+def softmax_passes() -> str:
+    """Seconds of a pass, beside the matrix products alone."""
+    found = _softmax()
+    if found is None:
+        return _NOT_YET
+    rows = [
+        [
+            f"V = {one['vocabulary']:,}, D = {one['vector_size']}",
+            f"{one['products_seconds']['median']:.1f} s",
+            f"{one['pass_seconds']['median']:.1f} s",
+            f"{one['over_products']['median']:.2f}",
+        ]
+        for one in found["passes"]
+    ]
+    return table(["a pass", "products alone", "all of it", "ratio"], rows)
+
+
+def softmax_beside_fasttext() -> str:
+    """An epoch of fastText's softmax, and ours."""
+    found = _softmax()
+    if found is None:
+        return _NOT_YET
+    rows = [
+        [
+            f"{architecture}, V = {one['vocabulary']:,}",
+            f"{one['fasttext_epoch_seconds']:.1f} s",
+            f"{one['wordgrad_epoch_seconds']:.3f} s",
+            f"{one['wordgrad_whole_training_seconds']:.1f} s",
+            f"{one['fasttext_epoch_over_ours']:.0f} x",
+        ]
+        for architecture, one in found["fasttext"].items()
+    ]
+    head = ["softmax", "fastText, an epoch", "wordgrad, an epoch", "whole training", "ratio"]
+    failures = sum(one.get("fasttext_failures", 0) for one in found["fasttext"].values())
+    note = f'\nfastText stopped {failures} times with "Encountered NaN" before it came to an end.\n'
+    return table(head, rows) + (note if failures else "")
+
+
+def softmax_quality() -> str:
+    """Softmax and negative sampling on the same 20,000 words."""
+    found = _softmax()
+    if found is None:
+        return _NOT_YET
+    names = ("WordSim-353", "MEN", "SimLex-999", "Rare Words", "Google analogies")
+    rows = []
+    for key, one in found["quality"].items():
+        shown = [f"{100 * one['scores'][name]:.1f}" for name in names]
+        rows.append([key, *shown, str(one["epochs"]), f"{one['seconds']:.0f} s"])
+    return table(["20,000 words, D = 100", *names, "epochs", "text to vectors"], rows)
+
+
+def loss_cost() -> str:
+    """Time of a step of the softmax beside negative sampling, as the vocabulary grows."""
+    rows = [
+        [
+            f"{one['V']:,}",
+            f"{1e6 * one['softmax_seconds']['median']:,.1f} µs",
+            f"{1e6 * one['negative_sampling_seconds']['median']:,.2f} µs",
+            f"{one['ratio']['median']:,.0f}",
+            f"{one['multiply_adds_ratio']:,.0f}",
+        ]
+        for one in load("loss-cost.json")["points"]
+    ]
+    return table(["V", "softmax", "negative sampling", "ratio", "V / (1 + K)"], rows)
+
+
+# -------------------------------------------------------------------- classifying text
+
+CLASSIFICATION_GOALS = {
+    "accuracy": "at least the better of fastText and TF-IDF",
+    "epoch": "an epoch at least as fast as fastText's",
+}
+
+
+def _titles(result: Record) -> list[str]:
+    return [one["title"] for one in result["data"].values()]
+
+
+def classification() -> str:
+    """Accuracy and seconds of every contestant on every set; failures are told."""
+    result = load("classification.json")
+    rows = []
+    for key, title in result["titles"].items():
+        cells = [_cell(rows_of[key]) for rows_of in result["accuracies"].values()]
+        if any(cells):
+            rows.append([title, *(cell or "not measured" for cell in cells)])
+    return table(["test accuracy, training time", *_titles(result)], rows)
+
+
+def _cell(found: Record | None) -> str:
+    if not found:
+        return ""
+    if "accuracy" not in found:
+        return f"failed {found['failures']} times"
+    failed = f", {found['failures']} failed" if found["failures"] else ""
+    return f"{100 * found['accuracy']:.1f} in {_seconds(found['seconds'])}{failed}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value < 0.995 else f"{value:.1f} s"
+
+
+def classification_goals() -> str:
+    """What was aimed at and what was measured, set by set."""
+    result = load("classification.json")
+    goals, rows = result["goals"], []
+    for kind, title in CLASSIFICATION_GOALS.items():
+        for name, found in goals[kind].items():
+            cells = [f"{result['data'][name]['title']}: {title}"]
+            if kind == "accuracy":
+                cells += [f"{100 * found['goal']:.1f}", f"{100 * found['measured']:.1f}"]
+            else:
+                measured = found["measured"]
+                shown = "not reached" if measured is None else f"{measured:.1f} x"
+                cells += [f"{found['goal']:.0f} x", shown]
+            rows.append([*cells, passed(found["passed"])])
+    one = goals["divergence"]
+    measured = str(one["measured"])
+    reached = passed(one["passed"])
+    rows.append(["no divergence at any rate", f"0 of {one['of']}", measured, reached])
+    return table(["", "goal", "measured", "reached"], rows)
+
+
+def classification_rates() -> str:
+    """Our accuracy at every learning rate."""
+    result = load("classification.json")
+    rates = list(dict.fromkeys(rate for one in result["rates"].values() for rate in one))
+    rows = []
+    for name, found in result["rates"].items():
+        cells = ["diverged" if found[r] is None else f"{100 * found[r]:.1f}" for r in found]
+        if cells:
+            rows.append([result["data"][name]["title"], *cells])
+    return table(["learning rate", *rates], rows)
+
+
+def classification_machine() -> str:
+    """Where and when, and how busy the machine was."""
+    result = load("classification.json")
+    where, versions = result["machine"], result["versions"]
+    programs = ", ".join(
+        f"{name} {versions[package]}"
+        for name, package in (
+            ("wordgrad", "wordgrad"),
+            ("fastText", "fasttext-numpy2-wheel"),
+            ("scikit-learn", "scikit-learn"),
+        )
+    )
+    loads = result["load_averages"]
+    busy = (
+        "not noted"
+        if loads is None
+        else f"{loads['median']:.1f} ({loads['min']:.1f} to {loads['max']:.1f})"
+    )
+    threads = " or ".join(map(str, result["threads"]))
+    return (
+        f"Measured until {result['date'][:10]}: {where['cpu']}, {where['cores']} cores, {threads} "
+        f"threads; Python {where['python']}; {programs}; load average after a measurement, the "
+        f"measured program's own threads among it: {busy}.\n"
+    )
+
+
+LEVER_SETS = {"sst5": "SST, five-way", "trec": "TREC", "mr": "MR", "subj": "Subj"}
+
+
+def classification_levers() -> str:
+    """Accuracy of the default in percent, and points that each change adds or takes away."""
+    levers = load("classification-levers.json")["levers"]
+    means = {
+        name: [100 * fmean(values[key]) for key in LEVER_SETS] for name, values in levers.items()
+    }
+    base = means.pop("default")
+    rows = [["default", *(f"{value:.1f}%" for value in [*base, fmean(base)])]]
+    for name, values in means.items():
+        points = [a - b for a, b in zip(values, base, strict=True)]
+        rows.append([name, *(f"{point:+.1f}" for point in [*points, fmean(points)])])
+    return table(["points of accuracy", *LEVER_SETS.values(), "mean"], rows)
+
+
+# ------------------------------------------------------------------------------- trust
+
+_READERS = {
+    "vectors": "vectors: all formats, guessed ones, histories of losses",
+    "corpora": "texts: files of all kinds, folders, names, standard input, lists",
+    "sets": "test sets, arguments of the command line",
+    "checkpoints": "checkpoints, folders of trainings",
+    "classifiers": "classifiers, labelled text",
+}
+_READING = {
+    "lines": "in a thousand lines",
+    "line": "on one line",
+    "pattern": "on one line, `pattern` given",
+    "packed": "packed with gzip",
+}
+
+
+def fuzz() -> str:
+    """Damaged inputs tried, and what became of them, by family of readers."""
+    found = load("fuzz.json")
+    rows = []
+    for family, title in _READERS.items():
+        targets = [one for one in found["targets"].values() if one["family"] == family]
+        rows.append(_reader_row(title, targets))
+    every = list(found["targets"].values())
+    rows.append(_reader_row("together", every))
+    head = ["damaged inputs", "readers", "tried", "read", "refused", "anything else", "seconds"]
+    panics = sum(one["panics"] for one in every)
+    seeds = ", ".join(map(str, found["seeds"]))
+    return (
+        f"{table(head, rows)}\n"
+        f"Last run on {found['date'][:10]}, seeds {seeds}. Polars' threads panicked {panics} times "
+        "on damaged Parquet; each became an ordinary error.\n"
+    )
+
+
+def _reader_row(title: str, targets: list[Record]) -> list[str]:
+    sums = [
+        f"{sum(one[key] for one in targets):,.0f}"
+        for key in ("inputs", "read", "refused", "failed", "seconds")
+    ]
+    return [title, str(len(targets)), *sums]
+
+
+def long_runs() -> str:
+    """Memory over a long training, and what reading a gigabyte takes."""
+    found = load("soak.json")
+    training = found["memory"]
+    rows = [
+        [
+            f"a gigabyte {title}",
+            f"{found[name]['bytes_on_disk'] / 1e6:,.0f} MB",
+            f"{found[name]['seconds']:.0f} s",
+            f"{found[name]['peak_bytes'] / 1e6:.0f} MB",
+        ]
+        for name, title in _READING.items()
+    ]
+    return (
+        f"A training of {training['minutes']:g} minutes, {training['epochs']:,} epochs: at most "
+        f"{training['first_quarter_most_bytes'] / 1e6:.1f} MB in its first quarter, "
+        f"{training['last_quarter_most_bytes'] / 1e6:.1f} MB in its last "
+        f"({100 * training['growth']:+.2f}%).\n\n"
+        f"{table(['reading', 'on disk', 'seconds', 'peak memory'], rows)}"
+    )
+
+
+def stops() -> str:
+    """Signals sent to trainings at random moments."""
+    found = load("soak.json")["stops"]
+    rows = [
+        [name, f"{one['runs']:,}", f"{one['ended_before']:,}", f"{one['wrong']:,}"]
+        for name, one in found["signals"].items()
+    ]
+    return table(["signal", "trainings", "had ended before it came", "left anything wrong"], rows)
+
+
+def mutants() -> str:
+    """How many changes of the mathematics the tests noticed, module by module."""
+    found = load("mutation.json")
+    rows = [
+        [f"`{name}.py`", *(str(n) for n in (sum(one.values()), one.get("killed", 0)))]
+        + [str(one.get("survived", 0))]
+        for name, one in found["modules"].items()
+    ]
+    counts = [found["mutants"], found["killed"], found["mutants"] - found["killed"]]
+    rows.append(["all", *map(str, counts)])
+    shown = table(["module", "mutants", "killed", "survived"], rows)
+    return f"{shown}\n**{found['score']:.1%}** of the mutants are killed.\n"
+
+
+def survivors() -> str:
+    """The changes that no test noticed, each with the reason."""
+    return "\n".join(
+        f"`{one['where']}`: {one['reason']}\n\n```diff\n{one['diff']}\n```\n"
+        for one in load("mutation.json")["survivors"]
+    )
+
+
+# --------------------------------------------------------------------------- the house
+
+HOUSE_GOALS = {"train": 28, "similar": 11, "classify predict": 14}
+
+
+def house() -> str:
+    """What an act takes, and what the source is made of, before the rebuilding and now."""
+    found = load("house.json")
+    trees = [found[name] for name in ("before", "after")]
+    acts = []
+    for act in trees[0]["acts"]:
+        cells = [
+            " / ".join(map(str, (len(one["files"]), one["functions"], one["moves"])))
+            for one in (tree["acts"][act] for tree in trees)
+        ]
+        title = f"`wordgrad {act}`" if act in HOUSE_GOALS else f"one call of `{act}`"
+        acts.append([title, *cells, f"{HOUSE_GOALS[act]} files" if act in HOUSE_GOALS else ""])
+    counts = [
+        ["files", *(f"{tree['files']:,}" for tree in trees), "90"],
+        ["lines", *(f"{tree['lines']:,}" for tree in trees), "23,000"],
+        ["lines of the median file", *(f"{tree['median_lines']:g}" for tree in trees), ""],
+        ["modules in circles of imports", *(str(sum(map(len, t["circles"]))) for t in trees), "0"],
+        [
+            "modules of at most 60 lines with one importer",
+            *(str(len(tree["small_modules_with_one_importer"])) for tree in trees),
+            "",
+        ],
+    ]
+    head = ["before", "now", "at most"]
+    return (
+        f"{table(['files / functions / moves', *head], acts)}\n"
+        f"{table(['under `src/wordgrad`', *head], counts)}"
+    )
+
+
+# ------------------------------------------------------------------------------- goals
+
+
+def goals() -> str:
+    """What was aimed at, what was measured, and whether it is enough."""
+    rows = []
+    for name, title in CONFIGURATIONS.items():
+        found = load(f"speed-{name}.json")["goals"]
+        for figure, what in (("training_seconds", "training"), ("vocabulary_seconds", "encoding")):
+            one = found[figure]
+            measured = "" if one["measured"] is None else f"{one['measured']:.1f} x"
+            aim = f"at least {one['goal']:g} x as fast as gensim"
+            rows.append([f"{title}: {what}", aim, measured, passed(one["passed"])])
+    for architecture, found in load("quality.json")["goals"].items():
+        judged = load("quality.json")["judged"]
+        least = min(judged, key=lambda name: found["difference_to_gensim"][name])
+        lowest = 100 * found["difference_to_gensim"][least]
+        mean = 100 * found["average_difference"]
+        title = ARCHITECTURES[architecture]
+        below = passed(found["no_set_below"])
+        rows += [
+            [f"{title}: every set", "at most 1.0 below gensim", f"{lowest:+.1f} ({least})", below],
+            [f"{title}: average", "above gensim", f"{mean:+.1f}", passed(found["average_above"])],
+        ]
+    rows += [*_reproducible_goals(), *_resource_goals(), *loading_goals()]
+    rows += _classification_goals()
+    return table(["", "goal", "measured", "reached"], rows)
+
+
+def _reproducible_goals() -> list[list[str]]:
+    result, rows = load("reproducible.json"), []
+    for architecture, found in result["goals"].items():
+        title = f"{ARCHITECTURES[architecture]}, reproducible"
+        aim, measured = f"at most {found['goal']:g} x the default's", f"{found['measured']:.2f} x"
+        rows.append([f"{title}: training", aim, measured, passed(found["passed"])])
+        aim = f"at most {100 * result['quality_tolerance']:.1f} below the default's"
+        judged = result["quality"].get(architecture)
+        difference = f"{100 * judged['difference']:+.1f}" if judged else ""
+        reached = passed(found["quality_within_noise"])
+        rows.append([f"{title}: average", aim, difference, reached])
+    return rows
+
+
+def _softmax_goals(found: Record) -> list[list[str]]:
+    products, quality = found["over_products"], found["quality"]
+    least = min(quality["difference"][name] for name in ("MEN", "WordSim-353"))
+    return [
+        [
+            "softmax: a pass over its matrix products",
+            f"at most {products['goal']:g} x",
+            f"{products['measured']:.2f} x",
+            passed(products["passed"]),
+        ],
+        [
+            "softmax: MEN and WordSim-353, 20,000 words",
+            "no worse than negative sampling",
+            f"{100 * least:+.1f}",
+            passed(quality["no_worse"]),
+        ],
+    ]
+
+
+def _resource_goals() -> list[list[str]]:
+    memory_goals, memory_runs = load("memory.json")["goals"], load("memory.json")["runs"]
+    peak = memory_runs["once"]["peak_memory_bytes"]
+    rows = [
+        [
+            "peak memory",
+            f"at most {memory_goals['limit_bytes'] / 1e6:.0f} MB",
+            f"{peak / 1e6:.0f} MB",
+            passed(memory_goals["within_limit"]),
+        ],
+        [
+            "peak memory on ten times the text",
+            f"at most {memory_goals['growth_allowed']:.0%} more",
+            f"{memory_goals['growth']:+.1%}",
+            passed(memory_goals["within_growth"]),
+        ],
+    ]
+    if (RESULTS / "softmax.json").exists():
+        rows += _softmax_goals(load("softmax.json")["goals"])
+    for name, found in load("startup.json")["goals"].items():
+        aim, measured = f"under {found['goal']:g} s", f"{found['measured']:.2f} s"
+        rows.append([f"`{name}`", aim, measured, passed(found["passed"])])
+    return rows
+
+
+def _classification_goals() -> list[list[str]]:
+    """In sets that reached them; set by set they are in docs/classification.md."""
+    found = load("classification.json")["goals"]
+    rows = []
+    for kind, title in CLASSIFICATION_GOALS.items():
+        reached = [one["passed"] for one in found[kind].values()]
+        every = all(reached) if reached else None
+        of = f"{sum(reached)} of {len(reached)} sets"
+        rows.append(["classification", title, of, passed(every)])
+    return rows
