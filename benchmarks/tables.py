@@ -633,13 +633,12 @@ def stops() -> str:
 def mutants() -> str:
     """How many changes of the mathematics the tests noticed, module by module."""
     found = load("mutation.json")
-    rows = [
-        [f"`{name}.py`", *(str(n) for n in (sum(one.values()), one.get("killed", 0)))]
-        + [str(one.get("survived", 0))]
+    counts = {
+        f"`{name}.py`": (sum(one.values()), one.get("killed", 0), one.get("survived", 0))
         for name, one in found["modules"].items()
-    ]
-    counts = [found["mutants"], found["killed"], found["mutants"] - found["killed"]]
-    rows.append(["all", *map(str, counts)])
+    }
+    counts["all"] = (found["mutants"], found["killed"], found["mutants"] - found["killed"])
+    rows = [[name, *map(str, values)] for name, values in counts.items()]
     shown = table(["module", "mutants", "killed", "survived"], rows)
     return f"{shown}\n**{found['score']:.1%}** of the mutants are killed.\n"
 

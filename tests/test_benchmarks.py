@@ -4,16 +4,15 @@ import hashlib
 import json
 from pathlib import Path
 
-import cells
-import children
 import machine
+import programs
 import pytest
 import quality
-import speed
 import texts
+import training
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from settings import Settings
+from programs import Settings
 
 RESULTS = sorted(machine.RESULTS.glob("*.json"))
 
@@ -62,22 +61,22 @@ def _rounds(*pairs: tuple[float | None, float | None]) -> list[dict[str, dict[st
 def test_ratios_are_taken_within_a_round() -> None:
     # Medians of the parts would give 20 / 2 = 10; by rounds it is the median of 10, 5 and 12.
     rounds = _rounds((1.0, 10.0), (4.0, 20.0), (2.0, 24.0))
-    found = speed.ratios(rounds, "training_seconds")["gensim"]
+    found = training.ratios(rounds, "training_seconds")["gensim"]
     assert found["values"] == [10.0, 5.0, 12.0]
     assert found["median"] == 10.0
-    assert "wordgrad" not in speed.ratios(rounds, "training_seconds")
+    assert "wordgrad" not in training.ratios(rounds, "training_seconds")
 
 
 def test_a_crash_is_counted_and_leaves_no_ratio() -> None:
     rounds = _rounds((1.0, 10.0), (1.0, None))
     rounds[1]["gensim"] = {"error": "Segmentation fault"}
-    assert speed.ratios(rounds, "training_seconds")["gensim"]["values"] == [10.0]
-    assert speed.summarise(rounds)["gensim"]["failures"] == 1
+    assert training.ratios(rounds, "training_seconds")["gensim"]["values"] == [10.0]
+    assert training.summarise(rounds)["gensim"]["failures"] == 1
 
 
 def test_a_program_that_fails_is_a_record(tmp_path: Path) -> None:
     missing = tmp_path / "there-is-no-such-text.txt"
-    record = children.run("wordgrad", missing, Settings())
+    record = programs.run("wordgrad", missing, Settings())
     assert record["returncode"] != 0
     assert "there-is-no-such-text.txt" in record["error"]
 
@@ -141,7 +140,7 @@ def test_a_cell_is_measured_once_for_its_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "RESULTS", tmp_path)
-    monkeypatch.setattr(machine, "_commit", lambda: "one")
+    monkeypatch.setattr(machine, "commit", lambda: "one")
     calls = []
 
     def measure(name: str, settings: dict[str, int], *, fresh: bool = False) -> dict[str, object]:
@@ -149,14 +148,14 @@ def test_a_cell_is_measured_once_for_its_settings(
             calls.append(name)
             return {"seconds": len(calls)}
 
-        return cells.Cells("r.json", {"question": "?"}, fresh=fresh).measure(name, settings, work)
+        return machine.Cells("r.json", {"question": "?"}, fresh=fresh).measure(name, settings, work)
 
     assert measure("a", {"rows": 1})["seconds"] == 1
     assert measure("a", {"rows": 1})["seconds"] == 1
     assert measure("b", {"rows": 1})["seconds"] == 2
     assert measure("a", {"rows": 2})["seconds"] == 3
     assert measure("a", {"rows": 2}, fresh=True)["seconds"] == 4
-    monkeypatch.setattr(machine, "_commit", lambda: "two")
+    monkeypatch.setattr(machine, "commit", lambda: "two")
     assert measure("b", {"rows": 1})["seconds"] == 5
     record = json.loads((tmp_path / "r.json").read_text())
     assert record["question"] == "?"
@@ -165,6 +164,60 @@ def test_a_cell_is_measured_once_for_its_settings(
         "a": "one",
         "b": "two",
     }
+
+
+def test_a_line_is_measured_once_for_its_text(tmp_path: Path) -> None:
+    path, calls, said = tmp_path / "lines.jsonl", [], []
+
+    def measure(text: str, key: str, *, again: bool = False) -> dict[str, object]:
+        def work(unit: str, *, scale: int) -> dict[str, object]:
+            calls.append(key)
+            return {"seconds": float(scale * len(calls)), "unit": unit}
+
+        lines = machine.Lines(path, text, again=again, report=said.append)
+        return lines.measure(key, work, "s", scale=10)
+
+    assert measure("x", "a") == {"seconds": 10.0, "unit": "s"}
+    assert measure("x", "a")["seconds"] == 10.0
+    assert measure("x", "b")["seconds"] == 20.0
+    assert measure("y", "a")["seconds"] == 30.0  # another text
+    assert measure("x", "a", again=True)["seconds"] == 40.0
+    assert measure("x", "a")["seconds"] == 40.0  # the last one counts
+    assert said[0] == "a: seconds 10"
+    assert len(calls) == len(list(machine.read_json_lines(path))) == 4
+
+
+def test_peak_memory_is_that_of_this_process() -> None:
+    before = machine.peak_memory()
+    if before is None:
+        pytest.skip("this system does not tell the peak memory of a process")
+    held = b"x" * 200_000_000
+    after = machine.peak_memory()
+    assert after is not None
+    assert after > len(held)
+
+
+def test_two_trees_are_timed_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "RESULTS", tmp_path)
+    text = tmp_path / "text.txt"
+    text.write_text("a b c\n")
+    trees, order = {"before": tmp_path / "old", "after": tmp_path / "new"}, []
+    for path in trees.values():
+        path.mkdir()
+
+    def time_tree(text: Path, vectors: Path, source: Path, *_: object) -> dict[str, float]:
+        order.append(source.name)
+        seconds = 2.0 if source.name == "old" else 3.0
+        return dict.fromkeys(training.TREES_FIGURES, seconds * len(order))
+
+    monkeypatch.setattr(training, "_time_tree", time_tree)
+    monkeypatch.setattr(training, "run", lambda *_, **__: {})
+    path = training.measure_trees(text, *trees.values(), 3, 1, lambda _: None)
+    assert order == ["old", "new", "new", "old", "old", "new"]
+    record = json.loads(path.read_text())
+    ratios = record["after_over_before"]["one query"]["values"]
+    assert ratios == pytest.approx([3 * 2 / 2, 3 * 3 / (2 * 4), 3 * 6 / (2 * 5)])
+    assert record["commits"] == {"before": None, "after": None}
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
