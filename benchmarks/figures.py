@@ -72,6 +72,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.mutants,
         tables.survivors,
         tables.house,
+        tables.house_speed,
     )
 }
 

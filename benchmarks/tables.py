@@ -686,6 +686,24 @@ def house() -> str:
     )
 
 
+def house_speed() -> str:
+    """Seconds of the tree before the rebuilding and of this one, and their ratios."""
+    if not (RESULTS / "house-speed.json").exists():
+        return (
+            "Not measured on a quiet machine yet: "
+            "`python benchmarks/training.py trees wiki8.txt --before OLDER-TREE/src`.\n"
+        )
+    found = load("house-speed.json")
+    rows = []
+    for title, ratio in found["after_over_before"].items():
+        seconds = [_shown(found["seconds"][name][title]["median"]) for name in ("before", "after")]
+        ratios = [f"{ratio[key]:.2f}" for key in ("median", "min", "max")]
+        rows.append([title, *seconds, *ratios, str(len(ratio["values"]))])
+    size = found["text"]["bytes"] / 1e6
+    head = [f"a text of {size:,.0f} MB", "before", "now", "now / before", "least", "most", "rounds"]
+    return table(head, rows)
+
+
 # ------------------------------------------------------------------------------- goals
 
 

@@ -8,6 +8,7 @@ import machine
 import programs
 import pytest
 import quality
+import tables
 import texts
 import training
 from hypothesis import HealthCheck, given, settings
@@ -218,6 +219,10 @@ def test_two_trees_are_timed_in_turns(tmp_path: Path, monkeypatch: pytest.Monkey
     ratios = record["after_over_before"]["one query"]["values"]
     assert ratios == pytest.approx([3 * 2 / 2, 3 * 3 / (2 * 4), 3 * 6 / (2 * 5)])
     assert record["commits"] == {"before": None, "after": None}
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    rows = tables.house_speed().splitlines()
+    assert len(rows) == 2 + len(training.TREES_FIGURES)
+    assert rows[2].split(" | ")[1:] == ["8.00 s", "9.00 s", "1.80", "1.12", "3.00", "3 |"]
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
