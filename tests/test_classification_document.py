@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import classification
 import pytest
+from typer.main import get_command
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "classification.md").read_text(encoding="utf-8")
@@ -63,6 +65,8 @@ def test_the_page_measures_with_the_commands_that_there_are() -> None:
     commands = [line for block in blocks("text") for line in block.splitlines()]
     assert len(commands) == 3
     for command in commands:
-        script, question = command.split()[1:3]
-        source = (ROOT / script).read_text(encoding="utf-8")
-        assert f"def {question}(" in source
+        script, question, *arguments = command.split()[1:]
+        assert (ROOT / script).samefile(classification.__file__)
+        known = get_command(classification.app).commands[question].params
+        for option in [one for one in arguments if one.startswith("--")]:
+            assert any(option in one.opts for one in known), f"{question} has no option {option}"
