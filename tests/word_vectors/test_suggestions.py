@@ -5,6 +5,7 @@ import pytest
 from wordgrad import vocabulary as suggestions
 from wordgrad.vocabulary import Vocabulary
 
+
 def close_spellings(word, words, number=3):
     return Vocabulary.from_words(words).close_spellings(word, number)
 

@@ -324,7 +324,9 @@ def _read_layout_1(path: Path, metadata: Mapping[str, str], arrays: Arrays) -> d
     for name in sorted(arrays):
         value = checksum(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode(), value)
         value = checksum(arrays[name], value)
-    if layout != "1" or found != f"{value:08x}":
+    if layout != "1":
+        raise CLASSIFIER.damaged(path, f"its layout is {layout!r}, and not '1'")
+    if found != f"{value:08x}":
         raise CLASSIFIER.damaged(path, "it fails its checksum")
     return settings
 
