@@ -133,21 +133,23 @@ class Vocabulary:
                 "number of bytes its words take; save or download it again."
             )
         packed = data.tobytes()
-        try:
-            packed.decode("utf-8")
-        except UnicodeDecodeError as error:
-            row = int(np.searchsorted(offsets, error.start, side="right")) - 1
-            raise FormatError(
-                f"{origin} is damaged: word {row} is not valid UTF-8; save or download it again."
-            ) from error
-        starts = offsets[:-1][offsets[:-1] < data.size]
-        # A byte 10xxxxxx continues a character: no word may begin with one.
-        split = np.flatnonzero((data[starts] & 0xC0) == 0x80)
-        if split.size:
-            raise FormatError(
-                f"{origin} is damaged: word {int(split[0])} begins inside a character; save or "
-                "download it again."
-            )
+        if not packed.isascii():
+            try:
+                packed.decode("utf-8")
+            except UnicodeDecodeError as error:
+                row = int(np.searchsorted(offsets, error.start, side="right")) - 1
+                raise FormatError(
+                    f"{origin} is damaged: word {row} is not valid UTF-8; save or download it "
+                    "again."
+                ) from error
+            starts = offsets[:-1][offsets[:-1] < data.size]
+            # A byte 10xxxxxx continues a character: no word may begin with one.
+            split = np.flatnonzero((data[starts] & 0xC0) == 0x80)
+            if split.size:
+                raise FormatError(
+                    f"{origin} is damaged: word {int(split[0])} begins inside a character; save "
+                    "or download it again."
+                )
         vocabulary = cls.__new__(cls)
         vocabulary._length, vocabulary._counts = int(offsets.size) - 1, None
         vocabulary._packed, vocabulary._origin = (packed, offsets), origin
@@ -376,7 +378,8 @@ def _checked_counts(
             f"counts must be {words} integers, one a word, got shape {given.shape} and dtype "
             f"{given.dtype}."
         )
-    kept = given.astype(np.int64)
+    # As with the matrix of word vectors, what can no longer be written to is shared.
+    kept = given.astype(np.int64, copy=given.flags.writeable)
     if falling and words and (kept[-1] < 1 or np.any(np.diff(kept) > 0)):
         raise ParameterError(
             "counts must be positive and fall from word to word; "

@@ -196,7 +196,10 @@ class WordVectors:
         """
         vectors = cls.__new__(cls)
         matrix.flags.writeable = False
-        vectors._vocabulary = vocabulary if counts is None else vocabulary.with_counts(counts)
+        if counts is not None:
+            counts.flags.writeable = False
+            vocabulary = vocabulary.with_counts(counts)
+        vectors._vocabulary = vocabulary
         vectors._matrix = matrix
         vectors._metadata, vectors._origin = metadata, origin
         return vectors
