@@ -60,6 +60,11 @@ class Vocabulary:
     (3, 9)
     """
 
+    _length: int
+    _counts: NDArray[np.int64] | None
+    _packed: tuple[bytes, NDArray[np.int64]] | None  # of a file: bytes and offsets
+    _origin: str | None  # of a file: its name
+
     def __init__(self, words: Iterable[str], counts: ArrayLike) -> None:
         self._set(words, counts, falling=True)
 
@@ -167,11 +172,6 @@ class Vocabulary:
         twin.__dict__.update(self.__dict__)
         twin._counts = _checked_counts(counts, len(self), falling=False)
         return twin
-
-    _length: int
-    _counts: NDArray[np.int64] | None
-    _packed: tuple[bytes, NDArray[np.int64]] | None
-    _origin: str | None
 
     def _set(self, words: Iterable[str], counts: ArrayLike | None, *, falling: bool) -> None:
         kept = list(words)

@@ -764,7 +764,13 @@ class WordVectors:
         words = document_words(document, self._metadata)
         if not words and on_unknown == "error":
             raise ParameterError("document must hold at least one word, got none.")
-        given = _checked_weights(weights, len(words))
+        given = np.ones(len(words)) if weights is None else np.asarray(weights)
+        of_words = given.shape == (len(words),) and given.dtype.kind in "fiu"
+        if not of_words or not np.isfinite(given).all():
+            raise ParameterError(
+                f"weights must be {len(words)} finite numbers, one a word, got shape "
+                f"{given.shape} and dtype {given.dtype}."
+            )
         kept, rows, skipped = [], [], []
         for place, word in enumerate(words):
             if on_unknown == "skip" and word not in self:
@@ -773,7 +779,7 @@ class WordVectors:
             rows.append(self.rank(word))
             kept.append(place)
         found = self._rows(np.array(rows, dtype=np.int64))
-        used = given[kept]
+        used = given[kept].astype(np.float64)
         total = np.abs(used).sum()
         vector = used @ (unit(found) if normalise else found) / (total if total > 0 else 1.0)
         return MeanVector(vector, len(rows), tuple(skipped))
@@ -939,18 +945,6 @@ class WordVectors:
         from wordgrad.io.formats import save
 
         save(self, path, overwrite=overwrite)
-
-
-def _checked_weights(weights: ArrayLike | None, words: int) -> NDArray[np.float64]:
-    if weights is None:
-        return np.ones(words)
-    given = np.asarray(weights)
-    if given.shape != (words,) or given.dtype.kind not in "fiu" or not np.isfinite(given).all():
-        raise ParameterError(
-            f"weights must be {words} finite numbers, one a word, got shape {given.shape} and "
-            f"dtype {given.dtype}."
-        )
-    return given.astype(np.float64)
 
 
 def _warn_of(skipped: Sequence[str], used: int) -> None:
