@@ -302,18 +302,20 @@ class Vocabulary:
         """
         if self._packed is not None:
             return np.frombuffer(self._packed[0], dtype=np.uint8), self._packed[1]
-        encoded = []
-        for row, word in enumerate(self.words):
-            try:
-                encoded.append(word.encode())
-            except UnicodeEncodeError as error:
-                raise OutputError(
-                    f"The word {word!r} in row {row} cannot be written as UTF-8 "
-                    f"({error.reason}); remove or repair it."
-                ) from None
         offsets = np.zeros(len(self) + 1, dtype=np.int64)
-        np.cumsum(np.fromiter(map(len, encoded), np.int64, len(self)), out=offsets[1:])
-        return np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets
+        try:
+            # A list of a million encoded words would take more memory than all else here.
+            data = "".join(self.words).encode()
+            lengths = (len(word.encode()) for word in self.words)
+            np.cumsum(np.fromiter(lengths, np.int64, len(self)), out=offsets[1:])
+        except UnicodeEncodeError as error:
+            half = {chr(code) for code in range(0xD800, 0xE000)}
+            row = next(row for row, word in enumerate(self.words) if not half.isdisjoint(word))
+            raise OutputError(
+                f"The word {self.words[row]!r} in row {row} cannot be written as UTF-8 "
+                f"({error.reason}); remove or repair it."
+            ) from None
+        return np.frombuffer(data, dtype=np.uint8), offsets
 
     # ---------------------------------------------------------------- counts
 
