@@ -1,6 +1,6 @@
-"""Reading test sets: word pairs with scores people gave, and analogy questions.
+"""Quality of word vectors: agreement with people's similarity scores, and analogies solved.
 
-How good vectors are: agreement with people's similarity scores, and analogies solved.
+Similarity sets and analogy questions are read in the forms in which they are published.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import InputError, check_choice, check_int
-from wordgrad.search.exact import search_products, unit
+from wordgrad.search.exact import unit
 from wordgrad.word_vectors import METHODS, WordVectors
 
 LARGEST = 64 << 20
@@ -46,11 +46,11 @@ class Question:
 def read_pairs(path: str | os.PathLike[str]) -> list[ScoredPair]:
     """Read word pairs with scores.
 
-    One pair a line: two words, then the score, parted by tabs, commas, semicolons or spaces (the
-    first of these that the line holds).  The score is the first number after the two words, in the
-    same column on every line, so that the files as published can be read: SimLex-999 has a part of
-    speech before it, Rare Words single votes after it.  Empty lines and lines that begin with ``#``
-    are passed over, and so is a first line without any number: the names of the columns.
+    One pair a line: two words, then the score, separated by tabs, commas, semicolons or spaces
+    (the first of these that the line holds).  The score is the first number after the two words, in
+    the same column on every line, so that the files as published can be read: SimLex-999 has a part
+    of speech before it, Rare Words single votes after it.  Empty lines and lines that begin with
+    ``#`` are skipped, and so is a first line without any number: the names of the columns.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def read_questions(path: str | os.PathLike[str]) -> dict[str, list[Question]]:
     """Read analogy questions, by section.
 
     The format of word2vec's ``questions-words.txt``: ``: name`` opens a section, every other line
-    holds four words.  Empty lines are passed over.
+    holds four words.  Empty lines are skipped.
 
     Raises
     ------
@@ -283,7 +283,7 @@ def evaluate_similarity(vectors: WordVectors, path: str | os.PathLike[str]) -> S
     InputError
         If the file is not such a set, naming file and line.
     """
-    rows = vectors.table().index
+    rows = vectors.vocabulary.ids
     pairs, ranks, scores = read_pairs(path), [], []
     for pair in pairs:
         first, second = _look_up(rows, pair.first), _look_up(rows, pair.second)
@@ -330,7 +330,7 @@ def evaluate_analogies(
     topn = check_int("topn", topn, minimum=1)
     sections = read_questions(path)
     rows = {
-        word: row for word, row in vectors.table().index.items() if row < restrict_vocab
+        word: row for word, row in vectors.vocabulary.ids.items() if row < restrict_vocab
     }  # lower case must be tried, too, where the word as written is too rare
     ranks = {name: _covered(rows, questions) for name, questions in sections.items()}
     asked = np.array([row for part in ranks.values() for row in part], dtype=np.int64)
@@ -400,8 +400,8 @@ def _solved(
     excluded = asked[:, :3]
     if method == "3cosmul":
         positive, negative = np.stack([b, c], axis=1), a[:, None]
-        found = search_products(
-            index, units, positive, negative, topn, excluded=excluded, limit=limit
+        found = index.search_3cosmul(
+            units, positive, negative, topn, excluded=excluded, limit=limit
         )
     else:
         queries = unit(units[b] - units[a] + units[c])

@@ -68,7 +68,7 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
     temporary = _beside(target)
     try:
         temporary.touch(exist_ok=False)
-        # A library may make its file anew, readable by its owner alone: give the result the
+        # A library may create its file again, readable by its owner alone: give the result the
         # permissions of the file that it replaces, or those that any new file has here.
         mode = (target if target.exists() else temporary).stat().st_mode
         yield temporary

@@ -1,6 +1,6 @@
 """Word vectors from and to other libraries, in memory.
 
-None of these libraries is needed by wordgrad: each is imported when it is asked for.
+None of these libraries is needed by wordgrad: each is imported when it is needed.
 """
 
 from __future__ import annotations

@@ -1,17 +1,13 @@
-"""Words and their counts, most frequent first.
-
-The words of a set of vectors: row to word and word to row, decoded only when asked for.
+"""The words of a text or of a set of vectors: ids, counts, and words spelt alike.
 
 A million words take a third of a second to decode and to index, which is many times what opening
-their file takes.  So a table made from a file keeps the bytes it was given, and pays for the
-decoding when the first word is asked for.
-
-Words spelt like a word that is not there.
+their file takes.  So a vocabulary that comes from a file keeps the bytes it was given, and decodes
+them when the first word is looked up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import islice, pairwise
@@ -20,168 +16,103 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.errors import FormatError, InputError, OutputError, ParameterError, UnknownWordError
+from wordgrad.errors import FormatError, OutputError, ParameterError, UnknownWordError
+
+WORDS_SCANNED = 200_000
+LIKENESS = 0.7
+LONGEST_WORD = 100  # characters; a longer one was not mistyped, and comparing takes their square
 
 
 class Vocabulary:
-    """The words of a corpus: word ``i`` is the ``i``-th most frequent one.
+    """Distinct words, numbered from 0, and how often each was seen.
 
-    Words with equal counts follow in the order of their Unicode code points, so the same text
-    always gives the same ids, whatever the number of threads that read it.
+    The words of a text are numbered by falling frequency, so that "the first n" are the n most
+    frequent; words with equal counts follow in the order of their Unicode code points.  The same
+    text thus always gives the same ids, whatever the number of threads that read it.
 
     Parameters
     ----------
-    words : sequence of str, length V
-        Distinct words, most frequent first.
+    words : iterable of str, length V
+        Distinct, most frequent first.
     counts : array_like of int, shape (V,)
-        How often each word occurs in the text: positive, never rising.
-
-    Attributes
-    ----------
-    words : list of str
-    counts : int64 array, shape (V,), read-only
+        How often each word was seen: positive, never rising.
 
     Raises
     ------
     ParameterError
-        If lengths differ, a word comes twice, or the counts are not positive and falling.
+        If a word is no string or comes twice, the lengths differ, or the counts are not positive
+        and falling.
+
+    See Also
+    --------
+    Vocabulary.from_counts : sorts words by their counts.
+    Vocabulary.from_words : takes any order, with counts or without.
+    Vocabulary.from_packed : takes the bytes of a file.
 
     Examples
     --------
     >>> vocabulary = Vocabulary.from_counts(["sat", "the", "cat"], [2, 5, 2])
     >>> vocabulary.words, vocabulary.counts.tolist()
     (['the', 'cat', 'sat'], [5, 2, 2])
-    >>> vocabulary.index("cat"), "dog" in vocabulary, len(vocabulary), vocabulary.total
-    (1, False, 3, 9)
+    >>> vocabulary.index("cat"), vocabulary.word(1), "dog" in vocabulary
+    (1, 'cat', False)
+    >>> len(vocabulary), vocabulary.total
+    (3, 9)
     """
 
-    words: list[str]
-    counts: NDArray[np.int64]
+    _length: int
+    _counts: NDArray[np.int64] | None
+    _packed: tuple[bytes, NDArray[np.int64]] | None  # of a file: bytes and offsets
+    _origin: str | None  # of a file: its name
 
-    def __init__(self, words: Sequence[str], counts: ArrayLike) -> None:
-        self.words = list(words)
-        self.counts = np.array(counts, dtype=np.int64)
-        self.counts.flags.writeable = False
-        if self.counts.shape != (len(self.words),):
-            raise ParameterError(
-                f"counts must hold one number a word ({len(self.words)}), "
-                f"got shape {self.counts.shape}."
-            )
-        if len(self.words) and (self.counts[-1] < 1 or np.any(np.diff(self.counts) > 0)):
-            raise ParameterError(
-                "counts must be positive and fall from word to word; "
-                "Vocabulary.from_counts puts words in that order."
-            )
+    def __init__(self, words: Iterable[str], counts: ArrayLike) -> None:
+        self._set(words, counts, falling=True)
 
     @classmethod
-    def from_counts(cls, words: Sequence[str], counts: ArrayLike) -> Vocabulary:
+    def from_counts(cls, words: Iterable[str], counts: ArrayLike) -> Vocabulary:
         """Sort words of any order by falling count, then by code point.
 
         Parameters
         ----------
-        words : sequence of str, length V
+        words : iterable of str, length V
         counts : array_like of int, shape (V,)
         """
-        numbers = np.asarray(counts, dtype=np.int64).tolist()
-        if len(numbers) != len(words):
+        given, numbers = list(words), np.asarray(counts, dtype=np.int64).tolist()
+        if len(numbers) != len(given):
             raise ParameterError(
-                f"counts must hold one number a word ({len(words)}), got {len(numbers)}."
+                f"counts must hold one number a word ({len(given)}), got {len(numbers)}."
             )
-        pairs = sorted(zip(words, numbers, strict=True), key=lambda pair: (-pair[1], pair[0]))
+        pairs = sorted(zip(given, numbers, strict=True), key=lambda pair: (-pair[1], pair[0]))
         return cls([word for word, _ in pairs], [number for _, number in pairs])
 
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        table = {word: position for position, word in enumerate(self.words)}
-        if len(table) != len(self.words):
-            twice = next(word for i, word in enumerate(self.words) if table[word] != i)
-            raise InputError(f"A vocabulary holds each word once, but {twice!r} comes twice.")
-        return table
-
-    @property
-    def total(self) -> int:
-        """Tokens of the corpus that are in the vocabulary: the sum of ``counts``."""
-        return int(self.counts.sum())
-
-    def index(self, word: str) -> int:
-        """Id of ``word``, from 0 (the most frequent) to V - 1.
-
-        Raises
-        ------
-        UnknownWordError
-            If the word is not in the vocabulary.
-        """
-        try:
-            return self._index[word]
-        except KeyError:
-            raise UnknownWordError(
-                f"{word!r} is not among the {len(self)} words of the vocabulary; it may be rarer "
-                "than min_count, or written differently in the text."
-            ) from None
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.words)
-
-    def __contains__(self, word: object) -> bool:
-        return word in self._index
-
-    def __eq__(self, other: object) -> Any:
-        if not isinstance(other, Vocabulary):
-            return NotImplemented
-        return self.words == other.words and np.array_equal(self.counts, other.counts)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        first = ", ".join(repr(word) for word in self.words[:3])
-        more = ", ..." if len(self) > 3 else ""
-        return f"Vocabulary({len(self)} words: {first}{more})"
-
-
-class WordTable:
-    """Words by row, and rows by word.
-
-    Make one with :meth:`from_words` or :meth:`from_bytes`.
-
-    >>> table = WordTable.from_words(["the", "of", "café"])
-    >>> table.row("of"), table.row("Of"), table.word(2)
-    (1, None, 'café')
-    """
-
-    def __init__(self, data: bytes, offsets: NDArray[np.int64], origin: str | None) -> None:
-        self._data = data
-        self._offsets = offsets
-        self._origin = origin
-
     @classmethod
-    def from_words(cls, words: Iterable[str]) -> WordTable:
-        """Table of words that are already decoded.
+    def from_words(cls, words: Iterable[str], counts: ArrayLike | None = None) -> Vocabulary:
+        """Number words in the order given.
+
+        Parameters
+        ----------
+        words : iterable of str, length V
+        counts : array_like of int, shape (V,), optional
+            Not negative, in any order; not known if left out.
 
         Raises
         ------
         ParameterError
-            If a word is not a string, or comes twice.
+            If a word is no string or comes twice, or the counts are not so many integers, none
+            negative.
+
+        >>> Vocabulary.from_words(["b", "a"]).index("a")
+        1
         """
-        decoded = tuple(words)
-        # A set of types takes a third of the time of a million calls of isinstance.
-        for row, word in enumerate(decoded if set(map(type, decoded)) - {str} else ()):
-            if not isinstance(word, str):
-                raise ParameterError(
-                    f"words must be strings, got {word!r} in position {row}; decode it first."
-                )
-        table = cls(b"", np.zeros(len(decoded) + 1, dtype=np.int64), None)
-        table.__dict__["words"] = decoded  # fills the cached property
-        _ = table.index  # a word that comes twice is an error now, not at the first query
-        return table
+        vocabulary = cls.__new__(cls)
+        vocabulary._set(words, counts, falling=False)
+        return vocabulary
 
     @classmethod
-    def from_bytes(
+    def from_packed(
         cls, data: NDArray[np.uint8], offsets: NDArray[np.int64], origin: str
-    ) -> WordTable:
-        """Table of words packed as UTF-8, one after another.
+    ) -> Vocabulary:
+        """Words of a file, packed as UTF-8 one after another; decoded when needed.
 
         Everything that can be checked without decoding single words is checked here; that no word
         comes twice is checked when the first word is looked up.
@@ -200,52 +131,86 @@ class WordTable:
         FormatError
             If the offsets do not cut the bytes into words, or the bytes are not UTF-8.
         """
-        if offsets[0] != 0 or offsets[-1] != data.size or bool((np.diff(offsets) < 0).any()):
+        whole = offsets.size > 0 and offsets[0] == 0 and offsets[-1] == data.size
+        if not whole or bool((np.diff(offsets) < 0).any()):
             raise FormatError(
                 f"{origin} is damaged: its word offsets do not rise from 0 to {data.size}, the "
                 "number of bytes its words take; save or download it again."
             )
         packed = data.tobytes()
-        try:
-            packed.decode("utf-8")
-        except UnicodeDecodeError as error:
-            row = int(np.searchsorted(offsets, error.start, side="right")) - 1
-            raise FormatError(
-                f"{origin} is damaged: word {row} is not valid UTF-8; save or download it again."
-            ) from error
-        starts = offsets[:-1][offsets[:-1] < data.size]
-        # A byte 10xxxxxx continues a character: no word may begin with one.
-        split = np.flatnonzero((data[starts] & 0xC0) == 0x80)
-        if split.size:
-            raise FormatError(
-                f"{origin} is damaged: word {int(split[0])} begins inside a character; save or "
-                "download it again."
-            )
-        return cls(packed, offsets, origin)
+        if not packed.isascii():
+            try:
+                packed.decode("utf-8")
+            except UnicodeDecodeError as error:
+                row = int(np.searchsorted(offsets, error.start, side="right")) - 1
+                raise FormatError(
+                    f"{origin} is damaged: word {row} is not valid UTF-8; save or download it "
+                    "again."
+                ) from error
+            starts = offsets[:-1][offsets[:-1] < data.size]
+            # A byte 10xxxxxx continues a character: no word may begin with one.
+            split = np.flatnonzero((data[starts] & 0xC0) == 0x80)
+            if split.size:
+                raise FormatError(
+                    f"{origin} is damaged: word {int(split[0])} begins inside a character; save "
+                    "or download it again."
+                )
+        vocabulary = cls.__new__(cls)
+        vocabulary._length, vocabulary._counts = int(offsets.size) - 1, None
+        vocabulary._packed, vocabulary._origin = (packed, offsets), origin
+        return vocabulary
 
-    def __len__(self) -> int:
-        return int(self._offsets.size) - 1
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """All words, by row."""
-        data, bounds = self._data, self._offsets.tolist()
-        return tuple(data[start:stop].decode() for start, stop in pairwise(bounds))
-
-    @cached_property
-    def index(self) -> dict[str, int]:
-        """Row of every word.
+    def with_counts(self, counts: ArrayLike | None) -> Vocabulary:
+        """Return the same words, their memory shared, with other counts.
 
         Raises
         ------
-        ParameterError, FormatError
-            If a word comes twice; the second kind if the words were read from a file.
+        ParameterError
+            As :meth:`from_words`.
         """
-        rows = {word: row for row, word in enumerate(self.words)}
-        if len(rows) < len(self):
-            second = next(row for row, word in enumerate(self.words) if rows[word] != row)
+        twin = Vocabulary.__new__(Vocabulary)
+        twin.__dict__.update(self.__dict__)
+        twin._counts = _checked_counts(counts, len(self), falling=False)
+        return twin
+
+    def _set(self, words: Iterable[str], counts: ArrayLike | None, *, falling: bool) -> None:
+        kept = list(words)
+        # A set of types takes a third of the time of a million calls of isinstance.
+        for row, word in enumerate(kept if set(map(type, kept)) - {str} else ()):
+            if not isinstance(word, str):
+                raise ParameterError(
+                    f"words must be strings, got {word!r} in position {row}; decode it first."
+                )
+        self._length, self._packed, self._origin = len(kept), None, None
+        self.__dict__["words"] = kept  # fills the cached property
+        if len(set(kept)) < len(kept):
+            _ = self.ids  # names the word that comes twice
+        self._counts = _checked_counts(counts, len(kept), falling=falling)
+
+    # ---------------------------------------------------------------- words and ids
+
+    @cached_property
+    def words(self) -> list[str]:
+        """All words, by id."""
+        if self._packed is None:
+            raise AssertionError("neither words nor their bytes")
+        data, offsets = self._packed
+        return [data[start:stop].decode() for start, stop in pairwise(offsets.tolist())]
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Id of every word.
+
+        Raises
+        ------
+        FormatError
+            If the words were read from a file, and one comes twice.
+        """
+        ids = {word: row for row, word in enumerate(self.words)}
+        if len(ids) < len(self):
+            second = next(row for row, word in enumerate(self.words) if ids[word] != row)
             word = self.words[second]
-            place = f"rows {second} and {rows[word]}"
+            place = f"rows {second} and {ids[word]}"
             if self._origin is None:
                 raise ParameterError(
                     f"words must not repeat, got {word!r} in {place}; keep one of them."
@@ -254,81 +219,175 @@ class WordTable:
                 f"{self._origin} holds the word {word!r} twice, in {place}; write it again with "
                 "every word once."
             )
-        return rows
+        return ids
 
     def word(self, row: int) -> str:
-        """Word of one row, without decoding the others."""
-        if "words" in self.__dict__:
+        """Word of one id, without decoding the others."""
+        if self._packed is None or "words" in self.__dict__:
             return self.words[row]
-        start, stop = int(self._offsets[row]), int(self._offsets[row + 1])
-        return self._data[start:stop].decode()
+        data, offsets = self._packed
+        return data[int(offsets[row]) : int(offsets[row + 1])].decode()
 
-    def row(self, word: str) -> int | None:
-        """Row of a word, or ``None``."""
-        return self.index.get(word)
+    def words_at(self, rows: Iterable[int]) -> list[str]:
+        """Words of some ids, without decoding the others."""
+        if self._packed is None or "words" in self.__dict__:
+            words = self.words
+            return [words[row] for row in rows]
+        return [self.word(row) for row in rows]
+
+    def index(self, word: str) -> int:
+        """Id of ``word``, from 0 (the most frequent) to V - 1.
+
+        Raises
+        ------
+        UnknownWordError
+            If the word is not in the vocabulary; the message names words spelt alike.
+        ParameterError
+            If it is no string.
+        """
+        if not isinstance(word, str):
+            raise ParameterError(f"A word must be a string, got {word!r}.")
+        row = self.ids.get(word)
+        if row is None:
+            shown = repr(word if len(word) <= 200 else word[:200] + "...")
+            close = self.close_spellings(word)
+            problem = (
+                f"is not in the vocabulary; did you mean {' or '.join(map(repr, close))}?"
+                if close
+                else f"is not among the {len(self):,} words of the vocabulary, and none is spelt "
+                "like it; use one of its words (a rare one is left out by min_count)."
+            )
+            raise UnknownWordError(f"{shown} {problem}")
+        return row
+
+    def close_spellings(self, word: str, number: int = 3) -> list[str]:
+        """Up to ``number`` words spelt like ``word``, the most alike first.
+
+        A word that differs in case alone comes first.  Others are ranked by
+        :meth:`difflib.SequenceMatcher.ratio`, then by id.  To answer at once in a vocabulary of a
+        million words, only the first 200,000 are scanned, and only those of about the same length
+        that begin or end alike.
+
+        >>> Vocabulary.from_words(["the", "queen", "seen", "king"]).close_spellings("Qeen")
+        ['queen', 'seen']
+        """
+        if not word or len(word) > LONGEST_WORD:
+            return []
+        folded = word.casefold()
+        head, tail = folded[0], folded[-2:]
+        matcher = SequenceMatcher(autojunk=False)
+        matcher.set_seq2(folded)
+        ranked: list[tuple[float, int, str]] = []
+        for row, candidate in enumerate(islice(self.words, WORDS_SCANNED)):
+            if abs(len(candidate) - len(word)) > 2:
+                continue
+            other = candidate.casefold()
+            if other[:1] != head and other[-2:] != tail:
+                continue
+            matcher.set_seq1(other)
+            if matcher.real_quick_ratio() < LIKENESS or matcher.quick_ratio() < LIKENESS:
+                continue
+            ratio = matcher.ratio()
+            if ratio >= LIKENESS:
+                ranked.append((-ratio, row, candidate))
+        return [candidate for _, _, candidate in sorted(ranked)[:number]]
 
     def packed(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Bytes and offsets, as :meth:`from_bytes` takes them.
+        """Bytes and offsets of the words, as :meth:`from_packed` takes them.
 
         Raises
         ------
         OutputError
             If a word holds half of a surrogate pair, which UTF-8 cannot express.
         """
+        if self._packed is not None:
+            return np.frombuffer(self._packed[0], dtype=np.uint8), self._packed[1]
         offsets = np.zeros(len(self) + 1, dtype=np.int64)
         try:
+            # A list of a million encoded words would take more memory than all else here.
             data = "".join(self.words).encode()
             lengths = (len(word.encode()) for word in self.words)
-            np.cumsum(np.fromiter(lengths, dtype=np.int64, count=len(self)), out=offsets[1:])
-        except UnicodeEncodeError:
-            raise self._unencodable() from None
+            np.cumsum(np.fromiter(lengths, np.int64, len(self)), out=offsets[1:])
+        except UnicodeEncodeError as error:
+            half = {chr(code) for code in range(0xD800, 0xE000)}
+            row = next(row for row, word in enumerate(self.words) if not half.isdisjoint(word))
+            raise OutputError(
+                f"The word {self.words[row]!r} in row {row} cannot be written as UTF-8 "
+                f"({error.reason}); remove or repair it."
+            ) from None
         return np.frombuffer(data, dtype=np.uint8), offsets
 
-    def _unencodable(self) -> OutputError:
-        for row, word in enumerate(self.words):
-            try:
-                word.encode()
-            except UnicodeEncodeError as error:
-                return OutputError(
-                    f"The word {word!r} in row {row} cannot be written as UTF-8 "
-                    f"({error.reason}); remove or repair it."
-                )
-        raise AssertionError("every word has a UTF-8 form")
+    # ---------------------------------------------------------------- counts
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each word was seen, int64 of shape (V,), read-only.
+
+        Raises
+        ------
+        ParameterError
+            If it is not known.
+        """
+        if self._counts is None:
+            raise ParameterError("The counts of these words are not known; give them with counts.")
+        return self._counts
+
+    @property
+    def known_counts(self) -> NDArray[np.int64] | None:
+        """:attr:`counts`, or ``None`` if they are not known."""
+        return self._counts
+
+    @property
+    def total(self) -> int:
+        """Tokens of the text that are in the vocabulary: the sum of ``counts``."""
+        return int(self.counts.sum())
+
+    # ---------------------------------------------------------------- Python's protocols
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and word in self.ids
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, Vocabulary):
+            return NotImplemented
+        a, b = self._counts, other._counts
+        same_counts = a is b or (a is not None and b is not None and np.array_equal(a, b))
+        return same_counts and self.words == other.words
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        first = ", ".join(repr(word) for word in self.words[:3])
+        more = ", ..." if len(self) > 3 else ""
+        return f"Vocabulary({len(self)} words: {first}{more})"
 
 
-WORDS_SCANNED = 200_000
-LIKENESS = 0.7
-LONGEST_WORD = 100  # characters; what is longer was no slip of the finger, and takes its square
-
-
-def close_spellings(word: str, words: Sequence[str], number: int = 3) -> list[str]:
-    """Up to ``number`` of ``words`` spelt like ``word``, the likest first.
-
-    A word that differs in case alone comes first.  Others are ranked by
-    :meth:`difflib.SequenceMatcher.ratio`, then by frequency (``words`` are most frequent first).
-    To answer at once in a vocabulary of a million words, only the most frequent 200,000 are
-    scanned, and only those of about the same length that begin or end alike.
-
-    >>> close_spellings("Qeen", ["the", "queen", "seen", "king"])
-    ['queen', 'seen']
-    """
-    if not word or len(word) > LONGEST_WORD:
-        return []
-    folded = word.casefold()
-    head, tail = folded[0], folded[-2:]
-    matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(folded)
-    ranked: list[tuple[float, int, str]] = []
-    for rank, candidate in enumerate(islice(words, WORDS_SCANNED)):
-        if abs(len(candidate) - len(word)) > 2:
-            continue
-        other = candidate.casefold()
-        if other[:1] != head and other[-2:] != tail:
-            continue
-        matcher.set_seq1(other)
-        if matcher.real_quick_ratio() < LIKENESS or matcher.quick_ratio() < LIKENESS:
-            continue
-        ratio = matcher.ratio()
-        if ratio >= LIKENESS:
-            ranked.append((-ratio, rank, candidate))
-    return [candidate for _, _, candidate in sorted(ranked)[:number]]
+def _checked_counts(
+    counts: ArrayLike | None, words: int, *, falling: bool
+) -> NDArray[np.int64] | None:
+    """``counts`` as a read-only int64 array with one entry for each of so many words."""
+    if counts is None:
+        return None
+    given = np.asarray(counts)
+    if given.shape != (words,) or (words and given.dtype.kind not in "iu"):
+        raise ParameterError(
+            f"counts must be {words} integers, one a word, got shape {given.shape} and dtype "
+            f"{given.dtype}."
+        )
+    # As with the matrix of word vectors, what can no longer be written to is shared.
+    kept = given.astype(np.int64, copy=given.flags.writeable)
+    if falling and words and (kept[-1] < 1 or np.any(np.diff(kept) > 0)):
+        raise ParameterError(
+            "counts must be positive and fall from word to word; "
+            "Vocabulary.from_counts puts words in that order."
+        )
+    if words and int(kept.min()) < 0:
+        raise ParameterError(f"counts must not be negative, got {int(kept.min())}.")
+    kept.flags.writeable = False
+    return kept

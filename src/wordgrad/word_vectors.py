@@ -1,21 +1,4 @@
-"""Checks of what a set of vectors is made from.
-
-What a question is answered with.
-
-From a text to words, as the text that the vectors were trained on was cut.
-
-Words with a matrix of one row each: what there is, and looking it up.
-
-From words and vectors to query vectors, many at a time.
-
-The approximate index of a set of vectors: building it, keeping it, using it.
-
-Which words are nearest: to a word, to several, to a vector, to a text.
-
-How alike words, lists of words and documents are.
-
-Words with their vectors: immutable, and ready to be asked.
-"""
+"""Words with their vectors: look them up, ask for the nearest, compare, save."""
 
 from __future__ import annotations
 
@@ -26,6 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -35,88 +19,17 @@ from wordgrad.errors import (
     FormatError,
     ParameterError,
     SkippedWordsWarning,
-    UnknownWordError,
     check_choice,
     check_int,
 )
 from wordgrad.search.approximate import ApproximateIndex, read_index, write_index
-from wordgrad.search.exact import ExactIndex, Neighbours, row_norms, search_products, unit
-from wordgrad.vocabulary import WordTable, close_spellings
+from wordgrad.search.exact import ExactIndex, Neighbours, row_norms, unit
+from wordgrad.vocabulary import Vocabulary
 
+Query: TypeAlias = "str | NDArray[np.floating] | Sequence[str | NDArray[np.floating]]"
 
-def checked_matrix(matrix: ArrayLike, rows: int) -> NDArray[np.float32]:
-    """``matrix`` as a read-only float32 array in C order with ``rows`` rows, shared if it can be.
-
-    Raises
-    ------
-    ParameterError
-        If it does not hold real numbers, or has another shape.
-    """
-    given = np.asarray(matrix)
-    if given.dtype.kind not in "fiu":
-        raise ParameterError(f"matrix must hold real numbers, got dtype {given.dtype}.")
-    if given.ndim != 2 or given.shape[1] == 0 or given.shape[0] == 0:
-        raise ParameterError(
-            f"matrix must have shape (words, dimensions), both at least 1, got {given.shape}."
-        )
-    if given.shape[0] != rows:
-        raise ParameterError(
-            f"matrix must have one row a word, got {given.shape[0]} rows for {rows} words."
-        )
-    shared = given.dtype == np.float32 and given.flags.c_contiguous and not given.flags.writeable
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused
-        kept = given if shared else np.array(given, dtype=np.float32, order="C")
-    kept.flags.writeable = False
-    return kept
-
-
-def checked_counts(counts: ArrayLike | None, rows: int) -> NDArray[np.int64] | None:
-    """``counts`` as a read-only int64 array of ``rows`` entries.
-
-    Raises
-    ------
-    ParameterError
-        If they are not so many integers, none negative.
-    """
-    if counts is None:
-        return None
-    given = np.asarray(counts)
-    if given.shape != (rows,) or given.dtype.kind not in "iu":
-        raise ParameterError(
-            f"counts must be {rows} integers, one a word, got shape {given.shape} and dtype "
-            f"{given.dtype}."
-        )
-    kept = given.astype(np.int64)
-    if rows and int(kept.min()) < 0:
-        raise ParameterError(f"counts must not be negative, got {int(kept.min())}.")
-    kept.flags.writeable = False
-    return kept
-
-
-def plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A copy of ``metadata`` made of plain JSON values, so that saving cannot fail over it later.
-
-    Raises
-    ------
-    ParameterError
-        If a value is not one.
-    """
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, np.generic | np.ndarray):
-            return value.tolist()
-        raise TypeError(f"{type(value).__name__} is not a JSON value")
-
-    entries = dict(metadata or {})
-    try:
-        if not all(isinstance(key, str) for key in entries):
-            raise TypeError("a key is not a string")
-        copied: dict[str, Any] = json.loads(json.dumps(entries, default=plain))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ParameterError(
-            f"metadata must map strings to JSON values, got one that does not: {error}."
-        ) from error
-    return copied
+ON_UNKNOWN = ("error", "skip")
+METHODS = ("3cosadd", "3cosmul")
 
 
 class Ranking(list[tuple[str, float]]):
@@ -181,7 +94,18 @@ def document_words(document: str | Iterable[str], metadata: Mapping[str, Any]) -
     ['To', 'be or']
     """
     if isinstance(document, str):
-        return _cut(document, metadata)
+        settings = metadata.get("settings")
+        settings = settings if isinstance(settings, dict) else {}
+        text = document.lower() if settings.get("lowercase") is True else document
+        pattern = settings.get("pattern")
+        if not isinstance(pattern, str):
+            return text.split()
+        from wordgrad.corpus.tokenizer import EMPTY, TextBlock, Tokenizer
+
+        tokenizer = Tokenizer(pattern)
+        ids = tokenizer.encode(TextBlock(text.encode()))
+        types = tokenizer.types().to_list()
+        return [types[number] for number in ids.tolist() if number > EMPTY]
     if not isinstance(document, Iterable):
         raise ParameterError(f"document must be a text or its words, got {document!r}.")
     words = list(document)
@@ -191,35 +115,151 @@ def document_words(document: str | Iterable[str], metadata: Mapping[str, Any]) -
     return words
 
 
-def _cut(text: str, metadata: Mapping[str, Any]) -> list[str]:
-    settings = metadata.get("settings")
-    settings = settings if isinstance(settings, dict) else {}
-    if settings.get("lowercase") is True:
-        text = text.lower()
-    pattern = settings.get("pattern")
-    if not isinstance(pattern, str):
-        return text.split()
-    from wordgrad.corpus.tokenizer import EMPTY, TextBlock, Tokenizer
+class WordVectors:
+    """Words, most frequent first, and one vector for each.
 
-    tokenizer = Tokenizer(pattern)
-    ids = tokenizer.encode(TextBlock(text.encode()))
-    types = tokenizer.types().to_list()
-    return [types[number] for number in ids.tolist() if number > EMPTY]
+    The object never changes.  A writeable ``matrix`` is copied; a read-only float32 matrix in C
+    order (one that is mapped from a file, say) is shared.
 
+    Parameters
+    ----------
+    words : sequence of str, length V
+        Each once, most frequent first: "the first n rows" then means "the n most frequent words".
+    matrix : array_like of float, shape (V, D)
+        Row ``i`` is the vector of ``words[i]``; kept as float32.
+    counts : array_like of int, shape (V,), optional
+        How often each word was seen.
+    metadata : mapping of str to JSON values, optional
+        How the vectors were made (settings, history); saved with them.
 
-class WordMatrix:
-    """What :class:`wordgrad.WordVectors` is, before anything is asked; not made by itself."""
+    Raises
+    ------
+    ParameterError
+        If a word comes twice, the shapes disagree, or a value is NaN or infinite.
 
-    _table: WordTable
-    _matrix: NDArray[np.float32]
-    _counts: NDArray[np.int64] | None
-    _metadata: dict[str, Any]
-    _origin: str | None
+    Examples
+    --------
+    >>> vectors = WordVectors(["the", "king", "queen"], [[1, 0], [0, 2], [0.6, 0.8]])
+    >>> len(vectors), "king" in vectors, vectors["king"]
+    (3, True, array([0., 2.], dtype=float32))
+    >>> vectors.most_similar("king", topn=1)
+    [('queen', 0.79999...)]
+    """
+
+    _approximate: ApproximateIndex | None = None
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        matrix: ArrayLike,
+        counts: ArrayLike | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        if isinstance(words, str):
+            raise ParameterError("words must be a sequence of strings, got one string.")
+        self._vocabulary = Vocabulary.from_words(words, counts)
+        given = np.asarray(matrix)
+        if given.dtype.kind not in "fiu":
+            raise ParameterError(f"matrix must hold real numbers, got dtype {given.dtype}.")
+        if given.ndim != 2 or given.shape[1] == 0 or given.shape[0] == 0:
+            raise ParameterError(
+                f"matrix must have shape (words, dimensions), both at least 1, got {given.shape}."
+            )
+        if len(given) != len(self._vocabulary):
+            raise ParameterError(
+                f"matrix must have one row a word, got {len(given)} rows for "
+                f"{len(self._vocabulary)} words."
+            )
+        shared = given.dtype == np.float32 and given.flags.c_contiguous
+        if not shared or given.flags.writeable:
+            with np.errstate(over="ignore"):  # too large for float32 becomes infinite: refused
+                given = np.array(given, dtype=np.float32, order="C")
+            given.flags.writeable = False
+        self._matrix: NDArray[np.float32] = given
+        self._metadata = _plain_metadata(metadata)
+        self._origin: str | None = None
+        _ = self._norms  # a value that is not finite is an error now, not at the first query
+
+    @classmethod
+    def from_checked(
+        cls,
+        vocabulary: Vocabulary,
+        matrix: NDArray[np.float32],
+        counts: NDArray[np.int64] | None,
+        metadata: dict[str, Any],
+        origin: str,
+    ) -> WordVectors:
+        """Vectors read from the file ``origin``, whose reader has checked all shapes.
+
+        What is left (that values are finite, that no word comes twice) is checked at first use, so
+        that opening a file does not read it.
+        """
+        vectors = cls.__new__(cls)
+        matrix.flags.writeable = False
+        if counts is not None:
+            counts.flags.writeable = False
+            vocabulary = vocabulary.with_counts(counts)
+        vectors._vocabulary = vocabulary
+        vectors._matrix = matrix
+        vectors._metadata, vectors._origin = metadata, origin
+        return vectors
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        counts = None if self.counts is None else np.array(self.counts)
+        return WordVectors, (self.words, np.array(self._matrix), counts, self._metadata)
+
+    def with_metadata(self, entries: Mapping[str, Any]) -> WordVectors:
+        """Return the same vectors, their memory shared, with more metadata."""
+        twin = WordVectors.__new__(WordVectors)
+        twin.__dict__.update(self.__dict__)
+        twin._metadata = {**self._metadata, **_plain_metadata(entries)}
+        return twin
+
+    def select(self, words: Iterable[str]) -> WordVectors:
+        """Vectors of ``words`` alone, in the order of the whole: most frequent first.
+
+        ``vectors.select(vectors.words[:100_000])`` keeps the most frequent 100,000.
+
+        Parameters
+        ----------
+        words : iterable of str
+            Each may come more than once.
+
+        Raises
+        ------
+        UnknownWordError
+            If a word is not in the vocabulary.
+        ParameterError
+            If there are none.
+
+        >>> vectors = WordVectors(["the", "king", "queen"], [[1, 0], [0, 2], [0.6, 0.8]])
+        >>> vectors.select(["queen", "the"]).words
+        ('the', 'queen')
+        """
+        if isinstance(words, str):
+            raise ParameterError(f"words must be a sequence of strings, got {words!r}.")
+        rows = sorted({self.rank(word) for word in words})
+        if not rows:
+            raise ParameterError("words must name at least one word, got none.")
+        counts = None if self.counts is None else self.counts[rows]
+        chosen = self._vocabulary.words_at(rows)
+        return WordVectors(chosen, self._matrix[rows], counts, self._metadata)
+
+    # ---------------------------------------------------------------- look up
 
     @property
     def words(self) -> tuple[str, ...]:
         """The words, most frequent first."""
-        return self._table.words
+        return self._words
+
+    @cached_property
+    def _words(self) -> tuple[str, ...]:
+        return tuple(self._vocabulary.words)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words with their ids, decoded when needed; their counts, if they are known."""
+        return self._vocabulary
 
     @property
     def matrix(self) -> NDArray[np.float32]:
@@ -229,7 +269,7 @@ class WordMatrix:
     @property
     def counts(self) -> NDArray[np.int64] | None:
         """How often each word was seen, int64 of shape (V,), read-only; ``None`` if not known."""
-        return self._counts
+        return self._vocabulary.known_counts
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -242,13 +282,13 @@ class WordMatrix:
         return int(self._matrix.shape[1])
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._vocabulary)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.words)
 
     def __contains__(self, word: object) -> bool:
-        return isinstance(word, str) and self._table.row(word) is not None
+        return word in self._vocabulary
 
     def __getitem__(self, word: str) -> NDArray[np.float32]:
         """Vector of ``word``, float32 of shape (D,), read-only.
@@ -275,291 +315,9 @@ class WordMatrix:
         UnknownWordError
             If ``word`` is not in the vocabulary; the message names words spelt alike.
         """
-        if not isinstance(word, str):
-            raise ParameterError(f"A word must be a string, got {word!r}.")
-        row = self._table.row(word)
-        if row is None:
-            raise UnknownWordError(self._unknown(word))
-        return row
+        return self._vocabulary.index(word)
 
-    def _unknown(self, word: str) -> str:
-        close = close_spellings(word, self.words)
-        shown = repr(word if len(word) <= 200 else word[:200] + "...")
-        if close:
-            return (
-                f"{shown} is not in the vocabulary; did you mean {' or '.join(map(repr, close))}?"
-            )
-        return (
-            f"{shown} is not among the {len(self):,} words of the vocabulary, and none is spelt "
-            "like it; use a word of the text the vectors were trained on."
-        )
-
-    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Some vectors, float64 of shape (n, D), without a pass over all of a mapped file.
-
-        Raises
-        ------
-        FormatError
-            If a value is not finite.
-        """
-        found = self._matrix[rows].astype(np.float64)
-        if not np.isfinite(found).all():
-            _ = self._norms  # measures every row, and names the place
-        return found
-
-    @cached_property
-    def _norms(self) -> NDArray[np.float64]:
-        return row_norms(self._matrix, self._origin)
-
-    @cached_property
-    def _index(self) -> ExactIndex:
-        return ExactIndex(self._matrix, self._norms)
-
-    def search_index(self) -> ExactIndex:
-        """The index that answers queries by row, many at a time."""
-        return self._index
-
-    def table(self) -> WordTable:
-        """The words by row, decoded when needed."""
-        return self._table
-
-
-Query: TypeAlias = "str | NDArray[np.floating] | Sequence[str | NDArray[np.floating]]"
-
-ON_UNKNOWN = ("error", "skip")
-
-
-@dataclass(frozen=True)
-class Members:
-    """What one query names.
-
-    Attributes
-    ----------
-    rows : tuple of int
-        Rows of its words.
-    vectors : ndarray of float64, shape (n, D)
-        A vector of length 1 (or zero) for each word and each vector, in the order given.
-    skipped : tuple of str
-        Words that are not in the vocabulary, in the order given.
-    """
-
-    rows: tuple[int, ...]
-    vectors: NDArray[np.float64]
-    skipped: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Queries:
-    """Query vectors, ready for a search.
-
-    Attributes
-    ----------
-    vectors : ndarray of float64, shape (B, D)
-        Of length 1 each, or zero.
-    excluded : ndarray of int64, shape (B, E)
-        Rows of the words that each query names; ``-1`` where it names fewer than others.
-    skipped : list of tuple of str, length B
-    empty : list of bool, length B
-        Whether nothing is left of a query because all its words were skipped.
-    """
-
-    vectors: NDArray[np.float64]
-    excluded: NDArray[np.int64]
-    skipped: list[tuple[str, ...]]
-    empty: list[bool]
-
-
-def combined(
-    words: WordMatrix,
-    queries: Iterable[tuple[Query, Query | None]],
-    on_unknown: str,
-) -> Queries:
-    """For each (positive, negative): the unit vectors of the first less those of the second.
-
-    Raises
-    ------
-    UnknownWordError
-        If a word is not in the vocabulary and ``on_unknown`` is "error".
-    ParameterError
-        If a query names nothing, or a vector has the wrong shape or is not finite.
-    """
-    sums, rows, skipped, empty = [], [], [], []
-    for positive, negative in queries:
-        added = members(words, positive, "positive", on_unknown)
-        sums.append(added.vectors.sum(axis=0))
-        rows.append(added.rows)
-        skipped.append(added.skipped)
-        count = len(added.vectors)
-        if negative is not None:
-            taken = members(words, negative, "negative", on_unknown)
-            sums[-1] -= taken.vectors.sum(axis=0)
-            rows[-1] += taken.rows
-            skipped[-1] += taken.skipped
-            count += len(taken.vectors)
-        empty.append(count == 0)
-        if count == 0 and not skipped[-1]:
-            raise ParameterError("positive must name at least one word or vector, got none.")
-    vectors = np.array(sums, dtype=np.float64).reshape(-1, words.vector_size)
-    return Queries(unit(vectors), padded(rows), skipped, empty)
-
-
-def members(words: WordMatrix, query: Query, name: str, on_unknown: str) -> Members:
-    """What ``query``, called ``name`` in messages, names; raises what :func:`combined` raises."""
-    check_choice("on_unknown", on_unknown, ON_UNKNOWN)
-    if isinstance(query, str) or (isinstance(query, np.ndarray) and query.ndim == 1):
-        query = [query]
-    if not isinstance(query, Iterable):
-        raise ParameterError(f"{name} must be a word, a vector or several, got {query!r}.")
-    rows: list[int] = []
-    given: list[NDArray[np.float64]] = []
-    skipped: list[str] = []
-    places: list[int] = []  # row of a word, or -1 - its place among the given vectors
-    for member in query:
-        if not isinstance(member, str):
-            places.append(-1 - len(given))
-            given.append(_checked_vector(words, member, name))
-        elif on_unknown == "skip" and member not in words:
-            skipped.append(member)
-        else:
-            rows.append(words.rank(member))
-            places.append(rows[-1])
-    vectors = words.search_index().unit_rows(np.array(places, dtype=np.int64).clip(0))
-    for place, row in enumerate(places):
-        if row < 0:
-            vectors[place] = unit(given[-1 - row])
-    return Members(tuple(rows), vectors, tuple(skipped))
-
-
-def padded(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """Lists of rows as one array, shorter ones filled up with ``-1``.
-
-    >>> padded([[4], [], [7, 2]])
-    array([[ 4, -1],
-           [-1, -1],
-           [ 7,  2]])
-    """
-    table = np.full((len(rows), max(map(len, rows), default=0)), -1, dtype=np.int64)
-    for line, entries in zip(table, rows, strict=True):
-        line[: len(entries)] = entries
-    return table
-
-
-def _checked_vector(words: WordMatrix, member: object, name: str) -> NDArray[np.float64]:
-    vector = np.asarray(member)
-    if vector.shape != (words.vector_size,) or vector.dtype.kind not in "fiu":
-        raise ParameterError(
-            f"{name} must hold words or vectors of {words.vector_size} numbers, got "
-            f"an array of shape {vector.shape} and dtype {vector.dtype}."
-        )
-    if not np.isfinite(vector).all():
-        raise ParameterError(f"{name} must hold finite vectors, got NaN or infinity.")
-    return vector.astype(np.float64)
-
-
-class Indexing(WordMatrix):
-    """The part of :class:`wordgrad.WordVectors` that looks after an approximate index."""
-
-    def build_index(
-        self,
-        restrict_vocab: int | None = None,
-        *,
-        connectivity: int = 16,
-        expansion_add: int = 128,
-        expansion_search: int = 64,
-    ) -> None:
-        """Build the index for ``approximate=True``; it lives as long as these vectors, or is saved.
-
-        Needs the library usearch (``pip install 'wordgrad[ann]'``).  How long it takes, and what
-        part of the true neighbours is found, is in ``docs/from-gensim.md``.
-
-        Parameters
-        ----------
-        restrict_vocab : int, optional
-            Index the most frequent ``restrict_vocab`` words only.
-        connectivity, expansion_add, expansion_search : int
-            Of the graph: see :class:`wordgrad.search.approximate.ApproximateIndex`.
-
-        Raises
-        ------
-        ParameterError
-            If usearch is not installed, or a number is out of range.
-        """
-        limit = checked_limit(restrict_vocab)
-        self.__dict__["_approximate"] = ApproximateIndex(
-            self._index,
-            rows=len(self) if limit is None else min(limit, len(self)),
-            connectivity=check_int("connectivity", connectivity, minimum=2),
-            expansion_add=check_int("expansion_add", expansion_add, minimum=1),
-            expansion_search=check_int("expansion_search", expansion_search, minimum=1),
-        )
-
-    def save_index(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the index that :meth:`build_index` made to a file of its own.
-
-        Raises
-        ------
-        ParameterError
-            If there is no index yet.
-        OutputError
-            If the file exists and ``overwrite`` is false, or it cannot be written.
-        """
-        write_index(self._approximate_index(None), self._matrix, path, overwrite=overwrite)
-
-    def load_index(self, path: str | os.PathLike[str]) -> None:
-        """Take the index that :meth:`save_index` wrote for the same vectors.
-
-        Raises
-        ------
-        ParameterError
-            If usearch is not installed.
-        InputError
-            If the file cannot be opened.
-        FormatError
-            If it is damaged, no index, or one of other vectors.
-
-        >>> import tempfile, pathlib
-        >>> from wordgrad import WordVectors
-        >>> path = pathlib.Path(tempfile.mkdtemp()) / "tiny.index"
-        >>> vectors = WordVectors(["the", "king", "queen"], [[1, 0], [0, 2], [0.6, 0.8]])
-        >>> vectors.build_index()
-        >>> vectors.save_index(path)
-        >>> again = WordVectors(vectors.words, vectors.matrix)
-        >>> again.load_index(path)
-        >>> again.most_similar("king", topn=1, approximate=True)
-        [('queen', 0.79999...)]
-        """
-        self.__dict__["_approximate"] = read_index(path, self._index, self._matrix)
-
-    def _built(self) -> ApproximateIndex | None:
-        index: ApproximateIndex | None = self.__dict__.get("_approximate")
-        return index
-
-    def _approximate_index(self, limit: int | None) -> ApproximateIndex:
-        index = self._built()
-        if index is None:
-            raise ParameterError(
-                "There is no approximate index yet; call build_index() or load_index() first."
-            )
-        if limit is not None and min(limit, len(self)) != index.rows:
-            raise ParameterError(
-                f"restrict_vocab must be that of the index, {index.rows}, got {limit}; call "
-                f"build_index(restrict_vocab={limit}) first."
-            )
-        return index
-
-
-def checked_limit(restrict_vocab: int | None) -> int | None:
-    """``restrict_vocab``, if it is None or a number of words."""
-    if restrict_vocab is None:
-        return None
-    return check_int("restrict_vocab", restrict_vocab, minimum=1)
-
-
-METHODS = ("3cosadd", "3cosmul")
-
-
-class Asking(Indexing):
-    """The questions of :class:`wordgrad.WordVectors` that are answered by a search."""
+    # ---------------------------------------------------------------- query
 
     def most_similar(
         self,
@@ -603,8 +361,9 @@ class Asking(Indexing):
         ParameterError
             If a vector has the wrong shape or is not finite, or a number is out of range.
         """
-        queries = combined(self, [(positive, negative)], on_unknown)
-        return self._ranked(queries, topn, restrict_vocab, approximate)[0]
+        return self._nearest(
+            [(positive, negative)], topn, restrict_vocab, on_unknown, approximate=approximate
+        )[0]
 
     def most_similar_batch(
         self,
@@ -644,8 +403,13 @@ class Asking(Indexing):
                 f"queries must be a list of queries, got {queries!r}; for one query use "
                 "most_similar."
             )
-        asked = combined(self, ((query, None) for query in queries), on_unknown)
-        return self._ranked(asked, topn, restrict_vocab, approximate)
+        return self._nearest(
+            ((query, None) for query in queries),
+            topn,
+            restrict_vocab,
+            on_unknown,
+            approximate=approximate,
+        )
 
     def analogy(
         self,
@@ -687,19 +451,20 @@ class Asking(Indexing):
         """
         if check_choice("method", method, METHODS) == "3cosadd":
             return self.most_similar(positive, topn, negative, restrict_vocab)
-        above = members(self, positive, "positive", "error")
-        below = members(self, negative, "negative", "error")
-        if not len(above.vectors):
+        topn = check_int("topn", topn, minimum=1)
+        limit = _checked_limit(restrict_vocab)
+        above, rows_above, _ = self._named(positive, "positive", skip=False)
+        below, rows_below, _ = self._named(negative, "negative", skip=False)
+        if not len(above):
             raise ParameterError("positive must name at least one word or vector, got none.")
-        places = np.arange(len(above.vectors) + len(below.vectors))[None]
-        found = search_products(
-            self._index,
-            np.concatenate([above.vectors, below.vectors]),
-            places[:, : len(above.vectors)],
-            places[:, len(above.vectors) :],
-            check_int("topn", topn, minimum=1),
-            excluded=np.array([above.rows + below.rows], dtype=np.int64),
-            limit=checked_limit(restrict_vocab),
+        places = np.arange(len(above) + len(below))[None]
+        found = self._index.search_3cosmul(
+            np.concatenate([above, below]),
+            places[:, : len(above)],
+            places[:, len(above) :],
+            topn,
+            excluded=np.array([rows_above + rows_below], dtype=np.int64),
+            limit=limit,
         )
         return self._rankings(found, [()])[0]
 
@@ -737,44 +502,109 @@ class Asking(Indexing):
         words = document_words(text, self._metadata)
         if not words:
             raise ParameterError("text must hold at least one word, got none.")
-        asked = combined(self, [(words, None)], on_unknown)
-        queries = Queries(asked.vectors, asked.excluded[:, :0], asked.skipped, asked.empty)
-        return self._ranked(queries, topn, restrict_vocab, approximate)[0]
+        return self._nearest(
+            [(words, None)],
+            topn,
+            restrict_vocab,
+            on_unknown,
+            approximate=approximate,
+            exclude=False,
+        )[0]
 
-    # ---------------------------------------------------------------- inside
-
-    def _ranked(
-        self, queries: Queries, topn: int, restrict_vocab: int | None, approximate: bool
+    def _nearest(
+        self,
+        queries: Iterable[tuple[Query, Query | None]],
+        topn: int,
+        restrict_vocab: int | None,
+        on_unknown: str,
+        *,
+        approximate: bool,
+        exclude: bool = True,
     ) -> list[Ranking]:
+        """The words nearest to each (positive, negative): see :meth:`most_similar`."""
         topn = check_int("topn", topn, minimum=1)
-        limit = checked_limit(restrict_vocab)
-        if approximate:
-            index = self._approximate_index(limit)
-            found = index.search(queries.vectors, topn, excluded=queries.excluded)
+        limit = _checked_limit(restrict_vocab)
+        skip = check_choice("on_unknown", on_unknown, ON_UNKNOWN) == "skip"
+        index = self._approximate_index(limit) if approximate else None
+        sums, named, skipped, empty = [], [], [], []
+        for positive, negative in queries:
+            members, rows, unknown = self._named(positive, "positive", skip=skip)
+            total, count = members.sum(axis=0), len(members)
+            if negative is not None:
+                members, more_rows, more_unknown = self._named(negative, "negative", skip=skip)
+                total -= members.sum(axis=0)
+                count += len(members)
+                rows, unknown = rows + more_rows, unknown + more_unknown
+            if not count and not unknown:
+                raise ParameterError("positive must name at least one word or vector, got none.")
+            sums.append(total)
+            named.append(rows if exclude else [])
+            skipped.append(tuple(unknown))
+            empty.append(not count)
+        # Words of a query are no answers; shorter lists are filled up with -1.
+        excluded = np.full((len(named), max(map(len, named), default=0)), -1, dtype=np.int64)
+        for line, rows in zip(excluded, named, strict=True):
+            line[: len(rows)] = rows
+        vectors = unit(np.array(sums).reshape(-1, self.vector_size))
+        if index is None:
+            found = self._index.search(vectors, topn, excluded=excluded, limit=limit)
         else:
-            found = self._index.search(
-                queries.vectors, topn, excluded=queries.excluded, limit=limit
-            )
-        rankings = self._rankings(found, queries.skipped)
-        return [
-            Ranking(skipped=ranking.skipped) if empty else ranking
-            for ranking, empty in zip(rankings, queries.empty, strict=True)
-        ]
+            found = index.search(vectors, topn, excluded=excluded)
+        found.rows[empty] = -1
+        return self._rankings(found, skipped)
+
+    def _named(
+        self, query: Query, name: str, *, skip: bool
+    ) -> tuple[NDArray[np.float64], list[int], list[str]]:
+        """What one query names: vectors of length 1 (or zero), rows of its words, unknown words.
+
+        The vectors, of shape (n, D), are those of words and of arrays, in the order given.  The
+        query is called ``name`` in messages; an unknown word is an error unless ``skip``.
+        """
+        if isinstance(query, str) or (isinstance(query, np.ndarray) and query.ndim == 1):
+            query = [query]
+        if not isinstance(query, Iterable):
+            raise ParameterError(f"{name} must be a word, a vector or several, got {query!r}.")
+        ids = self._vocabulary.ids
+        members: list[int] = []  # row of a word, or -1 for an array
+        given: list[NDArray[np.float64]] = []
+        unknown: list[str] = []
+        for member in query:
+            if isinstance(member, str):
+                row = ids.get(member)
+                if row is not None:
+                    members.append(row)
+                elif skip:
+                    unknown.append(member)
+                else:
+                    self._vocabulary.index(member)  # raises, naming words spelt alike
+                continue
+            vector = np.asarray(member)
+            if vector.shape != (self.vector_size,) or vector.dtype.kind not in "fiu":
+                raise ParameterError(
+                    f"{name} must hold words or vectors of {self.vector_size} numbers, got "
+                    f"an array of shape {vector.shape} and dtype {vector.dtype}."
+                )
+            if not np.isfinite(vector).all():
+                raise ParameterError(f"{name} must hold finite vectors, got NaN or infinity.")
+            members.append(-1)
+            given.append(vector.astype(np.float64))
+        rows = np.array(members, dtype=np.int64)
+        vectors = self._index.unit_rows(rows.clip(0))
+        if given:
+            vectors[rows < 0] = unit(np.array(given))
+        return vectors, rows[rows >= 0].tolist(), unknown
 
     def _rankings(self, found: Neighbours, skipped: Sequence[tuple[str, ...]]) -> list[Ranking]:
-        word = self._table.word
-        lines = zip(found.rows.tolist(), found.scores.tolist(), skipped, strict=True)
+        answers = found.rows >= 0  # first in every line
+        names = iter(self._vocabulary.words_at(found.rows[answers].tolist()))
+        lines = zip(answers.sum(axis=1).tolist(), found.scores.tolist(), skipped, strict=True)
         return [
-            Ranking(
-                ((word(row), score) for row, score in zip(rows, scores, strict=True) if row >= 0),
-                left_out,
-            )
-            for rows, scores, left_out in lines
+            Ranking(zip(islice(names, n), scores[:n], strict=True), left_out)
+            for n, scores, left_out in lines
         ]
 
-
-class Comparing(WordMatrix):
-    """The questions of :class:`wordgrad.WordVectors` that are about given words."""
+    # ---------------------------------------------------------------- compare
 
     def similarity(self, a: str, b: str) -> float:
         """Cosine of two words' vectors, in [-1, 1]; 0 if one of them is a zero vector.
@@ -934,7 +764,13 @@ class Comparing(WordMatrix):
         words = document_words(document, self._metadata)
         if not words and on_unknown == "error":
             raise ParameterError("document must hold at least one word, got none.")
-        given = _checked_weights(weights, len(words))
+        given = np.ones(len(words)) if weights is None else np.asarray(weights)
+        of_words = given.shape == (len(words),) and given.dtype.kind in "fiu"
+        if not of_words or not np.isfinite(given).all():
+            raise ParameterError(
+                f"weights must be {len(words)} finite numbers, one a word, got shape "
+                f"{given.shape} and dtype {given.dtype}."
+            )
         kept, rows, skipped = [], [], []
         for place, word in enumerate(words):
             if on_unknown == "skip" and word not in self:
@@ -943,7 +779,7 @@ class Comparing(WordMatrix):
             rows.append(self.rank(word))
             kept.append(place)
         found = self._rows(np.array(rows, dtype=np.int64))
-        used = given[kept]
+        used = given[kept].astype(np.float64)
         total = np.abs(used).sum()
         vector = used @ (unit(found) if normalise else found) / (total if total > 0 else 1.0)
         return MeanVector(vector, len(rows), tuple(skipped))
@@ -962,7 +798,8 @@ class Comparing(WordMatrix):
         closer[row] = False
         rows = np.flatnonzero(closer)
         order = rows[np.argsort(-cosines[rows], kind="stable")]
-        return Ranking((self._table.word(int(r)), float(cosines[r])) for r in order)
+        names = self._vocabulary.words_at(order.tolist())
+        return Ranking(zip(names, cosines[order].tolist(), strict=True))
 
     def neighbour_rank(self, word: str, other: str) -> int:
         """Place of ``other`` among the neighbours of ``word``: 1 for the nearest.
@@ -977,137 +814,125 @@ class Comparing(WordMatrix):
 
     def _cosines(self, query: Any, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """Cosines of a word or vector with some rows, or all: float64, each summed alike."""
-        vectors = combined(self, [(query, None)], "error").vectors
+        members, _, _ = self._named(query, "query", skip=False)
+        if not len(members):
+            raise ParameterError("query must name at least one word or vector, got none.")
         chosen = np.arange(len(self)) if rows is None else rows
-        return self._index.pair_cosines(vectors, np.zeros_like(chosen), chosen)
+        query_vector = unit(members.sum(axis=0))[None]
+        return self._index.pair_cosines(query_vector, np.zeros_like(chosen), chosen)
 
-
-def _checked_weights(weights: ArrayLike | None, words: int) -> NDArray[np.float64]:
-    if weights is None:
-        return np.ones(words)
-    given = np.asarray(weights)
-    if given.shape != (words,) or given.dtype.kind not in "fiu" or not np.isfinite(given).all():
-        raise ParameterError(
-            f"weights must be {words} finite numbers, one a word, got shape {given.shape} and "
-            f"dtype {given.dtype}."
-        )
-    return given.astype(np.float64)
-
-
-def _warn_of(skipped: Sequence[str], used: int) -> None:
-    if skipped:
-        warnings.warn(SkippedWordsWarning(skipped, used + len(skipped)), stacklevel=3)
-
-
-class WordVectors(Asking, Comparing):
-    """Words, most frequent first, and one vector for each.
-
-    The object never changes.  A writeable ``matrix`` is copied; a read-only float32 matrix in C
-    order (one that is mapped from a file, say) is shared.
-
-    Parameters
-    ----------
-    words : sequence of str, length V
-        Each once, most frequent first: "the first n rows" then means "the n most frequent words".
-    matrix : array_like of float, shape (V, D)
-        Row ``i`` is the vector of ``words[i]``; kept as float32.
-    counts : array_like of int, shape (V,), optional
-        How often each word was seen.
-    metadata : mapping of str to JSON values, optional
-        How the vectors were made (settings, history); saved with them.
-
-    Raises
-    ------
-    ParameterError
-        If a word comes twice, the shapes disagree, or a value is NaN or infinite.
-
-    Examples
-    --------
-    >>> vectors = WordVectors(["the", "king", "queen"], [[1, 0], [0, 2], [0.6, 0.8]])
-    >>> len(vectors), "king" in vectors, vectors["king"]
-    (3, True, array([0., 2.], dtype=float32))
-    >>> vectors.most_similar("king", topn=1)
-    [('queen', 0.79999...)]
-    """
-
-    def __init__(
-        self,
-        words: Sequence[str],
-        matrix: ArrayLike,
-        counts: ArrayLike | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> None:
-        if isinstance(words, str):
-            raise ParameterError("words must be a sequence of strings, got one string.")
-        self._table = WordTable.from_words(words)
-        self._matrix = checked_matrix(matrix, len(self._table))
-        self._counts = checked_counts(counts, len(self._table))
-        self._metadata = plain_metadata(metadata)
-        self._origin: str | None = None
-        _ = self._norms  # a value that is not finite is an error now, not at the first query
-
-    @classmethod
-    def from_checked(
-        cls,
-        table: WordTable,
-        matrix: NDArray[np.float32],
-        counts: NDArray[np.int64] | None,
-        metadata: dict[str, Any],
-        origin: str,
-    ) -> WordVectors:
-        """Vectors read from the file ``origin``, whose reader has checked all shapes.
-
-        What is left (that values are finite, that no word comes twice) is checked at first use, so
-        that opening a file does not read it.
-        """
-        vectors = cls.__new__(cls)
-        matrix.flags.writeable = False
-        vectors._table, vectors._matrix, vectors._counts = table, matrix, counts
-        vectors._metadata, vectors._origin = metadata, origin
-        return vectors
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        counts = None if self._counts is None else np.array(self._counts)
-        return WordVectors, (self.words, np.array(self._matrix), counts, self._metadata)
-
-    # ---------------------------------------------------------------- storing
-
-    def with_metadata(self, entries: Mapping[str, Any]) -> WordVectors:
-        """Return the same vectors, their memory shared, with more metadata."""
-        twin = WordVectors.__new__(WordVectors)
-        twin.__dict__.update(self.__dict__)
-        twin._metadata = {**self._metadata, **plain_metadata(entries)}
-        return twin
-
-    def select(self, words: Iterable[str]) -> WordVectors:
-        """Vectors of ``words`` alone, in the order of the whole: most frequent first.
-
-        ``vectors.select(vectors.words[:100_000])`` keeps the most frequent 100,000.
-
-        Parameters
-        ----------
-        words : iterable of str
-            Each may come more than once.
+    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Some vectors, float64 of shape (n, D), without a pass over all of a mapped file.
 
         Raises
         ------
-        UnknownWordError
-            If a word is not in the vocabulary.
-        ParameterError
-            If there are none.
-
-        >>> vectors = WordVectors(["the", "king", "queen"], [[1, 0], [0, 2], [0.6, 0.8]])
-        >>> vectors.select(["queen", "the"]).words
-        ('the', 'queen')
+        FormatError
+            If a value is not finite.
         """
-        if isinstance(words, str):
-            raise ParameterError(f"words must be a sequence of strings, got {words!r}.")
-        rows = sorted({self.rank(word) for word in words})
-        if not rows:
-            raise ParameterError("words must name at least one word, got none.")
-        counts = None if self._counts is None else self._counts[rows]
-        chosen = [self._table.word(row) for row in rows]
-        return WordVectors(chosen, self._matrix[rows], counts, self._metadata)
+        found = self._matrix[rows].astype(np.float64)
+        if not np.isfinite(found).all():
+            _ = self._norms  # measures every row, and names the place
+        return found
+
+    # ---------------------------------------------------------------- index
+
+    @cached_property
+    def _norms(self) -> NDArray[np.float64]:
+        return row_norms(self._matrix, self._origin)
+
+    @cached_property
+    def _index(self) -> ExactIndex:
+        return ExactIndex(self._matrix, self._norms)
+
+    def search_index(self) -> ExactIndex:
+        """The index that answers queries by row, many at a time."""
+        return self._index
+
+    def build_index(
+        self,
+        restrict_vocab: int | None = None,
+        *,
+        connectivity: int = 16,
+        expansion_add: int = 128,
+        expansion_search: int = 64,
+    ) -> None:
+        """Build the index for ``approximate=True``; it lives as long as these vectors, or is saved.
+
+        Needs the library usearch (``pip install 'wordgrad[ann]'``).  How long it takes, and what
+        part of the true neighbours is found, is in ``docs/from-gensim.md``.
+
+        Parameters
+        ----------
+        restrict_vocab : int, optional
+            Index the most frequent ``restrict_vocab`` words only.
+        connectivity, expansion_add, expansion_search : int
+            Of the graph: see :class:`wordgrad.search.approximate.ApproximateIndex`.
+
+        Raises
+        ------
+        ParameterError
+            If usearch is not installed, or a number is out of range.
+        """
+        limit = _checked_limit(restrict_vocab)
+        self._approximate = ApproximateIndex(
+            self._index,
+            rows=len(self) if limit is None else min(limit, len(self)),
+            connectivity=check_int("connectivity", connectivity, minimum=2),
+            expansion_add=check_int("expansion_add", expansion_add, minimum=1),
+            expansion_search=check_int("expansion_search", expansion_search, minimum=1),
+        )
+
+    def save_index(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the index that :meth:`build_index` made to a file of its own.
+
+        Raises
+        ------
+        ParameterError
+            If there is no index yet.
+        OutputError
+            If the file exists and ``overwrite`` is false, or it cannot be written.
+        """
+        write_index(self._approximate_index(None), self._matrix, path, overwrite=overwrite)
+
+    def load_index(self, path: str | os.PathLike[str]) -> None:
+        """Take the index that :meth:`save_index` wrote for the same vectors.
+
+        Raises
+        ------
+        ParameterError
+            If usearch is not installed.
+        InputError
+            If the file cannot be opened.
+        FormatError
+            If it is damaged, no index, or one of other vectors.
+
+        >>> import tempfile, pathlib
+        >>> from wordgrad import WordVectors
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "tiny.index"
+        >>> vectors = WordVectors(["the", "king", "queen"], [[1, 0], [0, 2], [0.6, 0.8]])
+        >>> vectors.build_index()
+        >>> vectors.save_index(path)
+        >>> again = WordVectors(vectors.words, vectors.matrix)
+        >>> again.load_index(path)
+        >>> again.most_similar("king", topn=1, approximate=True)
+        [('queen', 0.79999...)]
+        """
+        self._approximate = read_index(path, self._index, self._matrix)
+
+    def _approximate_index(self, limit: int | None) -> ApproximateIndex:
+        index = self._approximate
+        if index is None:
+            raise ParameterError(
+                "There is no approximate index yet; call build_index() or load_index() first."
+            )
+        if limit is not None and min(limit, len(self)) != index.rows:
+            raise ParameterError(
+                f"restrict_vocab must be that of the index, {index.rows}, got {limit}; call "
+                f"build_index(restrict_vocab={limit}) first."
+            )
+        return index
+
+    # ---------------------------------------------------------------- save
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write to a file; the name's ending tells the format: see :func:`wordgrad.save`.
@@ -1120,3 +945,41 @@ class WordVectors(Asking, Comparing):
         from wordgrad.io.formats import save
 
         save(self, path, overwrite=overwrite)
+
+
+def _warn_of(skipped: Sequence[str], used: int) -> None:
+    if skipped:
+        warnings.warn(SkippedWordsWarning(skipped, used + len(skipped)), stacklevel=3)
+
+
+def _checked_limit(restrict_vocab: int | None) -> int | None:
+    """``restrict_vocab``, if it is None or a number of words."""
+    if restrict_vocab is None:
+        return None
+    return check_int("restrict_vocab", restrict_vocab, minimum=1)
+
+
+def _plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A copy of ``metadata`` made of plain JSON values, so that saving cannot fail over it later.
+
+    Raises
+    ------
+    ParameterError
+        If a value is not one.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.generic | np.ndarray):
+            return value.tolist()
+        raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+    entries = dict(metadata or {})
+    try:
+        if not all(isinstance(key, str) for key in entries):
+            raise TypeError("a key is not a string")
+        copied: dict[str, Any] = json.loads(json.dumps(entries, default=plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ParameterError(
+            f"metadata must map strings to JSON values, got one that does not: {error}."
+        ) from error
+    return copied

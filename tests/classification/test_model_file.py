@@ -2,13 +2,15 @@
 
 import json
 import struct
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from wordgrad import TextClassifier, WordVectors
-from wordgrad.classification.model import ENTRY, _checksum
+from wordgrad.classification.model import CLASSIFIER
 from wordgrad.errors import FormatError, InputError, OutputError
 
 TEXTS = ["good film", "fine acting é", "bad film", "poor acting"] * 3
@@ -34,13 +36,24 @@ def header_of(path):
 
 
 def rewrite(path, change):
-    """Write the file again with tensors and metadata that ``change`` altered, checksum and all."""
-    tensors = load_file(path)
-    about = json.loads(header_of(path)["__metadata__"][ENTRY])
+    """Write the file again with tensors and metadata that ``change`` altered, checksums and all."""
+    settings, tensors = CLASSIFIER.read(path)
+    about = {"layout": CLASSIFIER.layout, "settings": settings}
     change(tensors, about)
-    if isinstance(about.get("settings"), dict):
-        about["crc32"] = _checksum(about["settings"], tensors)
-    save_file(tensors, path, metadata={ENTRY: json.dumps(about)})
+    replace(CLASSIFIER, layout=about["layout"]).write(path, about["settings"], tensors)
+
+
+def rewrite_0_1(path, change):
+    """The same as version 0.1 wrote it: one metadata entry with a checksum of everything."""
+    settings, tensors = CLASSIFIER.read(path)
+    about = {"layout": "1", "settings": settings}
+    change(tensors, about)
+    value = zlib.crc32(json.dumps(about["settings"], sort_keys=True).encode())
+    for name in sorted(tensors):
+        value = zlib.crc32(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode(), value)
+        value = zlib.crc32(tensors[name].tobytes(), value)
+    about.setdefault("crc32", f"{value:08x}")
+    save_file(tensors, path, metadata={"wordgrad-classifier": json.dumps(about)})
 
 
 def test_what_is_loaded_answers_the_same(model, path):
@@ -115,7 +128,7 @@ def say(name, value):
     [
         (drop("W2"), "W2 is missing"),
         (lambda tensors, about: tensors.update(extra=np.zeros(1)), "unknown tensors"),
-        (say("layout", "9"), "layout '9' and this version"),
+        (say("layout", "9"), "layout (is )?'9',? and"),
         (put("vectors", lambda old: old.astype(np.float64)), "vectors must be float32"),
         (put("b1", lambda old: old[:-1].copy()), "b1 has the shape"),
         (put("vectors", lambda old: old[:-1].copy()), "importance has the shape"),
@@ -125,24 +138,37 @@ def say(name, value):
         (put("importance", lambda old: -old), "importance must be positive"),
         (put("word_offsets", lambda old: old + 1), "word offsets do not rise"),
         (put("words", lambda old: old | np.uint8(0x80)), "is not valid UTF-8"),
-        (say("settings", 1), "its metadata are not what wordgrad writes"),
+        (say("settings", 1), "its record is not a JSON object|its metadata are not what wordgrad"),
         (say("settings", {"common": True}), "settings are not those of a classifier"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(path, change, message):
-    rewrite(path, change)
+@pytest.mark.parametrize("write", [rewrite, rewrite_0_1])
+def test_what_does_not_fit_together_is_refused(path, change, message, write):
+    write(path, change)
     with pytest.raises(FormatError, match=message):
+        TextClassifier.load(path)
+
+
+def test_a_file_of_version_0_1_answers_the_same(model, path):
+    rewrite_0_1(path, lambda tensors, about: None)
+    assert (TextClassifier.load(path).predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
+    rewrite_0_1(path, say("crc32", "00000000"))
+    with pytest.raises(FormatError, match="is damaged: it fails its checksum"):
         TextClassifier.load(path)
 
 
 def test_files_of_other_kinds_are_named(tmp_path):
     vectors = tmp_path / "vectors.safetensors"
     WordVectors(["a"], [[1.0]]).save(vectors)
-    with pytest.raises(FormatError, match="of word vectors, not of a classifier"):
+    with pytest.raises(
+        FormatError, match=r"is no classifier of wordgrad \(its content: word vectors"
+    ):
         TextClassifier.load(vectors)
     other = tmp_path / "other.safetensors"
     save_file({"x": np.zeros(2)}, other)
-    with pytest.raises(FormatError, match="of something else, not of a classifier"):
+    with pytest.raises(
+        FormatError, match=r"is no classifier of wordgrad \(its content: something else"
+    ):
         TextClassifier.load(other)
     with pytest.raises(InputError, match="is a directory"):
         TextClassifier.load(tmp_path)

@@ -264,7 +264,11 @@ def test_many_classes_are_listed_by_their_confusions(wordgrad, terminal, model, 
 def test_a_model_that_is_none(wordgrad, data, tmp_path, vector_file, command):
     missing = tmp_path / "none.safetensors"
     refused(wordgrad("classify", command, missing, data), 1, "none.safetensors")
-    refused(wordgrad("classify", command, vector_file, data), 1, "word vectors, not of a classif")
+    refused(
+        wordgrad("classify", command, vector_file, data),
+        1,
+        "is no classifier of wordgrad (its content: word vectors)",
+    )
     refused(wordgrad("classify", command, data, data), 1, "train.tsv")
 
 

@@ -85,12 +85,13 @@ def checkpoint(rng: random.Random, data: bytes) -> bytes:
         arrays = change.blind(rng, arrays)[: len(arrays)].ljust(len(arrays), b"\0")
     if rng.random() < 0.3:
         header = change.json_value(rng, header)
-    _mend(header, arrays)
+    mend_checksums(header, arrays)
     text = json.dumps(header).encode("utf-8", "surrogatepass")
     return struct.pack("<Q", len(text)) + text + arrays
 
 
-def _mend(header: Any, arrays: bytes) -> None:
+def mend_checksums(header: Any, arrays: bytes) -> None:
+    """Put the checksums that belong to what is there, so that later checks are reached."""
     try:
         metadata = header["__metadata__"]
         parts = "\0".join(metadata.get(name, "") for name in ("wordgrad.part", "layout", "record"))

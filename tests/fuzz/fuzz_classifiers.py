@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import struct
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import fuzz_mutations as change
 import numpy as np
+from fuzz_checkpoints import mend_checksums
 
 from wordgrad import TextClassifier
-from wordgrad.classification import model as model_file
 from wordgrad.corpus.labelled import FORMS, read_labelled
 
 LINES = b"cat\tthe cat purrs on the mat\ndog\tthe dog barks at night\r\n\ncat\t\nbird\ta b\tc d\n"
 MARKED = b"__label__cat the cat purrs\n__label__dog the dog barks\n__label__bird \n"
 TABLE = b'label,text\ncat,"the cat, the mat"\ndog,the dog\nbird,\n'
 OBJECTS = b'{"label": "cat", "text": "the cat"}\n{"text": "a \\u00e9 dog", "label": "dog"}\n'
-TYPES = {"F32": np.float32, "I64": np.int64, "U8": np.uint8}
 
 
 @cache
@@ -48,36 +45,21 @@ def use_model(path: Path, rng: random.Random) -> None:
 
 
 def damaged_model(rng: random.Random, data: bytes) -> bytes:
-    """Settings, header or numbers changed; mostly with the checksum made right again."""
+    """Settings, header or numbers changed; mostly with the checksums made right again."""
     if rng.random() < 0.3:
         return change.blind(rng, data)
     (length,) = struct.unpack("<Q", data[:8])
     header, tensors = json.loads(data[8 : 8 + length]), data[8 + length :]
-    about = json.loads(header["__metadata__"][model_file.ENTRY])
     if rng.random() < 0.7:
-        about = change.json_value(rng, about)
+        record = json.loads(header["__metadata__"]["record"])
+        header["__metadata__"]["record"] = json.dumps(change.json_value(rng, record))
     if rng.random() < 0.4:
         tensors = change.blind(rng, tensors)[: len(tensors)].ljust(len(tensors), b"\0")
     if rng.random() < 0.3:
         header = change.json_value(rng, header)
-    _put(header, about, tensors)
+    mend_checksums(header, tensors)
     text = json.dumps(header).encode("utf-8", "surrogatepass")
     return struct.pack("<Q", len(text)) + text + tensors
-
-
-def _put(header: Any, about: Any, tensors: bytes) -> None:
-    """Put the record back, with the checksum that belongs to what is there."""
-    try:
-        arrays = {}
-        for name in set(header) - {"__metadata__"}:
-            start, stop = header[name]["data_offsets"]
-            numbers = np.frombuffer(tensors[start:stop], TYPES[header[name]["dtype"]])
-            arrays[name] = numbers.reshape(header[name]["shape"])
-        about["crc32"] = model_file._checksum(about["settings"], arrays)
-    except (LookupError, TypeError, ValueError, AttributeError):
-        pass  # so broken that no checksum is looked at
-    with contextlib.suppress(LookupError, TypeError):
-        header["__metadata__"][model_file.ENTRY] = json.dumps(about)
 
 
 def labelled(path: Path, rng: random.Random) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from wordgrad.errors import FormatError, InputError, OutputError, ParameterError
-from wordgrad.search.approximate import _checksum
+from wordgrad.search.approximate import INDEX
 from wordgrad.word_vectors import WordVectors
 
 pytest.importorskip("usearch", reason="the extra 'ann' is not installed")
@@ -71,44 +73,73 @@ def test_every_flip_and_every_cut_is_found(path, vectors):
                 vectors.load_index(path)
 
 
+def crc32(array):
+    return f"{zlib.crc32(array.tobytes()):08x}"
+
+
 def forged(path, graph, **changes):
+    record = {"rows": 300, "expansion_search": 64, "crc32.matrix": crc32(MATRIX)}
+    INDEX.write(path, record | changes, {"graph": graph})
+
+
+def forged_0_1(path, graph, **changes):
+    """As version 0.1 wrote it."""
     metadata = {
         "wordgrad.index": "1",
         "rows": "300",
         "expansion_search": "64",
-        "crc32.graph": _checksum(graph),
-        "crc32.matrix": _checksum(MATRIX),
+        "crc32.graph": crc32(graph),
+        "crc32.matrix": crc32(MATRIX),
     }
-    save_file({"graph": graph}, path, metadata={**metadata, **changes})
+    metadata |= {name: str(value) for name, value in changes.items()}
+    save_file({"graph": graph}, path, metadata=metadata)
 
 
-def test_right_checksums_are_not_all(path, tmp_path, vectors):
+@pytest.mark.parametrize("forge", [forged, forged_0_1])
+def test_right_checksums_are_not_all(path, tmp_path, vectors, forge):
     graph = load_file(path)["graph"]
+    forge(path, graph)
+    vectors.load_index(path)
     for changes, message in (
-        ({"rows": "299"}, "holds 300 rows of 8 values, not 299 of 8"),
-        ({"rows": "301"}, "promises '301' rows"),
-        ({"rows": "-1"}, "promises '-1' rows"),
-        ({"rows": "0"}, "promises '0' rows"),
-        ({"expansion_search": "x"}, "is damaged"),
-        ({"wordgrad.index": "2"}, "no index that this version of wordgrad reads"),
+        ({"rows": 299}, "holds 300 rows of 8 values, not 299 of 8"),
+        ({"rows": 301}, "promises 301 rows"),
+        ({"rows": -1}, "promises '?-1'? rows"),
+        ({"rows": 0}, "promises 0 rows"),
+        ({"rows": "x" * 20}, "promises 'x+' rows"),
+        ({"rows": "9" * 5000}, "promises '9+' rows"),
+        ({"expansion_search": "x"}, "is damaged: it promises an expansion_search of 'x'"),
+        ({"expansion_search": 0}, "is damaged: it promises an expansion_search of 0"),
     ):
-        forged(path, graph, **changes)
+        forge(path, graph, **changes)
         with pytest.raises(FormatError, match=rf"v\.index .*{message}"):
             vectors.load_index(path)
     narrow = WordVectors(WORDS, MATRIX[:, :5])
     narrow.build_index()
     narrow.save_index(tmp_path / "narrow.index")
-    forged(path, load_file(tmp_path / "narrow.index")["graph"])
+    forge(path, load_file(tmp_path / "narrow.index")["graph"])
     with pytest.raises(FormatError, match="holds 300 rows of 5 values, not 300 of 8"):
         vectors.load_index(path)
-    forged(path, np.zeros(100, dtype=np.uint8))
+    forge(path, np.zeros(100, dtype=np.uint8))
     with pytest.raises(FormatError, match=r"holds no graph|holds 0 rows"):
+        vectors.load_index(path)
+
+
+def test_other_layouts_are_refused(path, vectors):
+    graph = load_file(path)["graph"]
+    forged_0_1(path, graph, **{"wordgrad.index": "2"})
+    with pytest.raises(FormatError, match=r"v\.index is damaged: its layout is '2'"):
+        vectors.load_index(path)
+    forged_0_1(path, graph, **{"crc32.graph": "00000000"})
+    with pytest.raises(FormatError, match=r"v\.index is damaged: graph fails its checksum"):
+        vectors.load_index(path)
+    replace(INDEX, layout="3").write(path, {}, {"graph": graph})
+    with pytest.raises(FormatError, match=r"v\.index has layout '3' and this version"):
         vectors.load_index(path)
 
 
 def test_files_that_are_no_index(path, tmp_path, vectors):
     vectors.save(tmp_path / "v.safetensors")
-    with pytest.raises(FormatError, match="no index that this version of wordgrad reads"):
+    with pytest.raises(FormatError, match=r"is no index of wordgrad \(its content: word vectors"):
         vectors.load_index(tmp_path / "v.safetensors")
     with pytest.raises(InputError, match=r"no\.index cannot be opened"):
         vectors.load_index(tmp_path / "no.index")

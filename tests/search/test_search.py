@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError, ParameterError
 from wordgrad.search import exact as search
-from wordgrad.search import exact as selection
 from wordgrad.search.exact import ExactIndex, row_norms, unit
 
 
@@ -61,17 +60,17 @@ def test_search_equals_sorting_everything(seed, shape, queries, topn, limit, blo
     asked = unit(rng.normal(size=(queries, shape[1])))
     excluded = rng.integers(-1, shape[0], size=(queries, 3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection, "SCORES_HELD", block)
-        patch.setattr(selection, "QUERIES_AT_ONCE", 4)
-        patch.setattr(selection, "FEWEST_SETS", 2)
-        patch.setattr(selection, "SET_SIZE", set_size)
+        patch.setattr(search, "SCORES_HELD", block)
+        patch.setattr(search, "QUERIES_AT_ONCE", 4)
+        patch.setattr(search, "FEWEST_SETS", 2)
+        patch.setattr(search, "SET_SIZE", set_size)
         patch.setattr(search, "PAIRS_AT_ONCE", 7)
         check(matrix, asked, topn, excluded, limit)
 
 
 @pytest.mark.parametrize("held", [1 << 22, 1000])
 def test_equal_rows_are_ranked_by_frequency(monkeypatch, held):
-    monkeypatch.setattr(selection, "SCORES_HELD", held)
+    monkeypatch.setattr(search, "SCORES_HELD", held)
     rng = np.random.default_rng(1)
     distinct = rng.normal(size=(7, 33)).astype(np.float32)
     matrix = distinct[rng.integers(0, 7, size=3000)]
@@ -107,7 +106,7 @@ def test_everything_excluded_gives_no_row():
 
 
 def test_only_a_bounded_number_of_scores_exists_at_once(monkeypatch):
-    monkeypatch.setattr(selection, "SCORES_HELD", 4096)
+    monkeypatch.setattr(search, "SCORES_HELD", 4096)
     seen = []
     real = ExactIndex.products
 
@@ -170,9 +169,9 @@ def test_unit_of_huge_and_tiny_vectors(size):
 
 @pytest.mark.parametrize("held", [1 << 22, 701])
 def test_the_best_row_is_found_wherever_it_stands(monkeypatch, held):
-    monkeypatch.setattr(selection, "SCORES_HELD", held)
-    monkeypatch.setattr(selection, "SET_SIZE", 7)
-    monkeypatch.setattr(selection, "FEWEST_SETS", 4)
+    monkeypatch.setattr(search, "SCORES_HELD", held)
+    monkeypatch.setattr(search, "SET_SIZE", 7)
+    monkeypatch.setattr(search, "FEWEST_SETS", 4)
     noise = np.random.default_rng(9).normal(size=(710, 12)).astype(np.float32)
     for place in [0, 1, *range(690, 710)]:
         matrix = noise.copy()

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgrad.errors import ParameterError, UnknownWordError
-from wordgrad.search import exact as multiplicative
-from wordgrad.search import exact as selection
+from wordgrad.search import exact
 from wordgrad.word_vectors import WordVectors
 
 
@@ -64,7 +63,7 @@ def test_an_empty_batch_has_no_answers(vectors):
 
 
 def test_a_batch_larger_than_a_block(monkeypatch):
-    monkeypatch.setattr(selection, "QUERIES_AT_ONCE", 7)
+    monkeypatch.setattr(exact, "QUERIES_AT_ONCE", 7)
     vectors = random_vectors(0, 300, 5)
     batch = vectors.most_similar_batch(vectors.words, topn=3)
     assert batch[123] == vectors.most_similar("w123", topn=3)
@@ -155,9 +154,9 @@ def test_3cosmul_equals_sorting_everything(
     members = np.random.default_rng(seed).choice(rows, n_positive + n_negative).tolist()
     positive, negative = members[:n_positive], members[n_positive:]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection, "SCORES_HELD", held)
-        patch.setattr(selection, "FEWEST_SETS", 2)
-        patch.setattr(multiplicative, "PAIRS_AT_ONCE", 3)
+        patch.setattr(exact, "SCORES_HELD", held)
+        patch.setattr(exact, "FEWEST_SETS", 2)
+        patch.setattr(exact, "PAIRS_AT_ONCE", 3)
         found = vectors.analogy(
             [f"w{row}" for row in positive],
             [f"w{row}" for row in negative],

@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 
 from wordgrad import vocabulary as suggestions
-from wordgrad.vocabulary import close_spellings
+from wordgrad.vocabulary import Vocabulary
+
+
+def close_spellings(word, words, number=3):
+    return Vocabulary.from_words(words).close_spellings(word, number)
+
 
 WORDS = ["the", "king", "queen", "directory", "kings", "Paris", "naïve", "receive", "list"]
 

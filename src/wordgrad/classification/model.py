@@ -15,11 +15,11 @@ proportion.
 
 Which tokens pushed a text towards a label.
 
-Text classifiers in safetensors files.
+Text classifiers in files.
 
 Layout
 ------
-A safetensors file (see :mod:`wordgrad.io.safetensors`) with the tensors
+A :class:`~wordgrad.container.Container` of the part "classifier", with the arrays
 
 ================= ============ ==================================================================
 ``vectors``       F32 (R, D)   one row a feature: words, beginnings of words, n-grams
@@ -34,11 +34,8 @@ A safetensors file (see :mod:`wordgrad.io.safetensors`) with the tensors
 ``label_offsets`` I64 (C + 1)
 ================= ============ ==================================================================
 
-and one metadata entry, ``wordgrad-classifier``, a JSON object of ``layout`` (the version of this
-layout, "1"), ``settings`` (an object) and ``crc32`` (eight hexadecimal digits), a checksum of all
-tensors and the settings.  It is one entry because the library writes several in any order, and the
-same model should give the same bytes.  Sizes in the file are compared with each other before
-anything is used.  Nothing in it can be executed.
+and the settings as its record.  Sizes in the file are compared with each other before anything is
+used.
 
 A text classifier once it is trained: features and network, to ask and to save.
 """
@@ -47,7 +44,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,15 +51,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from wordgrad.classification.features import RANGES, UNKNOWN, Bags, Features, Tokens, tokenise
 from wordgrad.classification.kernels import forward
-from wordgrad.errors import FormatError, InputError, OutputError
-from wordgrad.files import atomic_write, check_output
+from wordgrad.container import Arrays, Container, checksum
+from wordgrad.errors import FormatError, OutputError
+from wordgrad.files import check_output
 from wordgrad.maths import OneHiddenLayer
-from wordgrad.vocabulary import WordTable
+from wordgrad.vocabulary import Vocabulary
 
 Array32 = NDArray[np.float32]
 
@@ -292,11 +287,8 @@ def _log_odds_gradient(
     return gradient
 
 
-ENTRY = "wordgrad-classifier"
-LAYOUT = "1"
+ENTRY = "wordgrad-classifier"  # metadata of version 0.1
 REMEDY = "train again, or fetch an undamaged copy."
-
-Tensors = dict[str, NDArray[Any]]
 
 _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
     "vectors": ("float32", 2),
@@ -321,9 +313,37 @@ _STRINGS = {
 }
 
 
+def _read_layout_1(path: Path, metadata: Mapping[str, str], arrays: Arrays) -> dict[str, Any]:
+    """Settings in a file of version 0.1, which has one checksum of all, in one metadata entry."""
+    try:
+        about = json.loads(metadata[ENTRY])
+        layout, settings, found = about["layout"], dict(about["settings"]), about["crc32"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CLASSIFIER.damaged(path, "its metadata are not what wordgrad writes") from error
+    value = checksum(json.dumps(settings, sort_keys=True).encode())
+    for name in sorted(arrays):
+        value = checksum(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode(), value)
+        value = checksum(arrays[name], value)
+    if layout != "1":
+        raise CLASSIFIER.damaged(path, f"its layout is {layout!r}, and not '1'")
+    if found != f"{value:08x}":
+        raise CLASSIFIER.damaged(path, "it fails its checksum")
+    return settings
+
+
+CLASSIFIER = Container(
+    part="classifier",
+    layout="2",
+    remedy=REMEDY,
+    origin="name one that `wordgrad classify train` or TextClassifier.save wrote.",
+    schema=_TENSORS,
+    earlier={ENTRY: _read_layout_1},
+)
+
+
 def write_model(
     path: str | os.PathLike[str],
-    arrays: Tensors,
+    arrays: Arrays,
     strings: dict[str, list[str]],
     settings: dict[str, Any],
     *,
@@ -351,23 +371,16 @@ def write_model(
         raise OutputError(
             f"The output {path} must end in .safetensors, the format of classifiers; rename it."
         )
-    check_output(path, overwrite=overwrite)
-    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    target = check_output(path, overwrite=overwrite)
+    whole = dict(arrays)
     for name, offsets in _STRINGS.items():
-        tensors[name], tensors[offsets] = WordTable.from_words(strings[name]).packed()
-    about = {"layout": LAYOUT, "settings": settings, "crc32": _checksum(settings, tensors)}
-    metadata = {ENTRY: json.dumps(about)}
-    with atomic_write(path, overwrite=overwrite) as temporary:
-        try:
-            save_file(tensors, temporary, metadata=metadata)
-        except SafetensorError as error:
-            # The library reports a full disk, too, as an error of its own kind.
-            raise OSError(str(error)) from error
+        whole[name], whole[offsets] = Vocabulary.from_words(strings[name]).packed()
+    CLASSIFIER.write(target, settings, whole, overwrite=overwrite)
 
 
 def read_model(
     path: str | os.PathLike[str],
-) -> tuple[Tensors, dict[str, list[str]], dict[str, Any]]:
+) -> tuple[Arrays, dict[str, list[str]], dict[str, Any]]:
     """Arrays, strings and settings of a file that :func:`write_model` made.
 
     Raises
@@ -378,67 +391,16 @@ def read_model(
         If it is damaged or something else.
     """
     file = Path(path)
-    if file.is_dir():
-        raise InputError(f"{file} is a directory; name a classifier's file in it.")
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            metadata = opened.metadata() or {}
-            about = _about(file, metadata, set(opened.keys()))
-            tensors = {name: opened.get_tensor(name) for name in _TENSORS}
-    except SafetensorError as error:
-        raise FormatError(
-            f"{file} is not a whole safetensors file ({error}); name a classifier that wordgrad "
-            "wrote, or fetch an undamaged copy."
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"{file} cannot be opened ({error.strerror or error}); check the name and its "
-            "permissions."
-        ) from error
-    if _checksum(about["settings"], tensors) != about["crc32"]:
-        raise FormatError(f"{file} is damaged: it fails its checksum; {REMEDY}")
-    _check_shapes(file, tensors)
+    settings, arrays = CLASSIFIER.read(file)
+    _check_shapes(file, arrays)
     strings = {
-        name: list(WordTable.from_bytes(tensors.pop(name), tensors.pop(offsets), str(file)).words)
+        name: Vocabulary.from_packed(arrays.pop(name), arrays.pop(offsets), str(file)).words
         for name, offsets in _STRINGS.items()
     }
-    return tensors, strings, about["settings"]
+    return arrays, strings, settings
 
 
-def _about(file: Path, metadata: dict[str, str], names: set[str]) -> dict[str, Any]:
-    if ENTRY not in metadata:
-        what = "word vectors" if "wordgrad" in metadata else "something else"
-        raise FormatError(
-            f"{file} is a safetensors file of {what}, not of a classifier; name one that "
-            "`wordgrad classify train` or TextClassifier.save wrote."
-        )
-    try:
-        about = json.loads(metadata[ENTRY])
-        layout, settings, _ = about["layout"], dict(about["settings"]), str(about["crc32"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise FormatError(
-            f"{file} is damaged: its metadata are not what wordgrad writes; {REMEDY}"
-        ) from error
-    if layout != LAYOUT:
-        raise FormatError(
-            f"{file} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
-            "install a newer version."
-        )
-    if names != set(_TENSORS):
-        missing = sorted(set(_TENSORS) - names)
-        what = f"{', '.join(missing)} is missing" if missing else "it holds unknown tensors"
-        raise FormatError(f"{file} is damaged: {what}; {REMEDY}")
-    return {"settings": settings, "crc32": about["crc32"]}
-
-
-def _check_shapes(file: Path, tensors: Tensors) -> None:
-    for name, (dtype, dimensions) in _TENSORS.items():
-        found = tensors[name]
-        if found.dtype != dtype or found.ndim != dimensions:
-            raise FormatError(
-                f"{file} is damaged: {name} must be {dtype} with {dimensions} dimensions, got "
-                f"{found.dtype} of shape {found.shape}; {REMEDY}"
-            )
+def _check_shapes(file: Path, tensors: Arrays) -> None:
     rows, size = tensors["vectors"].shape
     hidden, classes = tensors["W2"].shape
     expected = {
@@ -462,14 +424,6 @@ def _check_shapes(file: Path, tensors: Tensors) -> None:
         raise FormatError(f"{file} is damaged: importance must be positive; {REMEDY}")
     if (np.diff(tensors["hashes"]) <= 0).any():
         raise FormatError(f"{file} is damaged: its hashes do not rise; {REMEDY}")
-
-
-def _checksum(settings: dict[str, Any], tensors: Tensors) -> str:
-    value = zlib.crc32(json.dumps(settings, sort_keys=True).encode())
-    for name in sorted(tensors):
-        value = zlib.crc32(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode(), value)
-        value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)
-    return f"{value:08x}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, OutputError, ParameterError
-from wordgrad.vocabulary import WordTable
+from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors
 
 ROWS_AT_ONCE = 1 << 14
@@ -74,7 +74,7 @@ def assembled(
         negative.
     """
     try:
-        table = WordTable.from_words(words)
+        table = Vocabulary.from_words(words)
     except ParameterError as error:
         raise _repeated(path, words, place) from error
     if not opening.allow_nonfinite:
@@ -170,7 +170,7 @@ def check_words(
     OutputError
         If it cannot, naming word, row and ``holders``; or if a word has no UTF-8 form.
     """
-    vectors.table().packed()  # half a surrogate pair is an error that names its word
+    vectors.vocabulary.packed()  # half a surrogate pair is an error that names its word
     for row, word in enumerate(vectors.words):
         if any(character in word for character in forbidden):
             has = next(character for character in forbidden if character in word)

@@ -39,7 +39,7 @@ from safetensors.numpy import save_file
 
 from wordgrad.errors import FormatError, InputError, ParameterError
 from wordgrad.io.common import Opening
-from wordgrad.vocabulary import WordTable
+from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors
 
 LAYOUT = "1"
@@ -56,7 +56,7 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
 
 def write(vectors: WordVectors, path: Path) -> None:
     """Write ``vectors`` to a new file at ``path``."""
-    words, offsets = vectors.table().packed()
+    words, offsets = vectors.vocabulary.packed()
     rest: dict[str, NDArray[Any]] = {"words": words, "offsets": offsets}
     if vectors.counts is not None:
         rest["counts"] = vectors.counts
@@ -115,7 +115,7 @@ def read(path: Path, opening: Opening) -> WordVectors:
         )
     matrix = _map_matrix(path, header)
     vectors = WordVectors.from_checked(
-        WordTable.from_bytes(rest["words"], rest["offsets"], str(path)),
+        Vocabulary.from_packed(rest["words"], rest["offsets"], str(path)),
         matrix,
         counts,
         _metadata(path, metadata),

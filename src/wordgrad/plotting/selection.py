@@ -107,7 +107,7 @@ def around(
     _check_enough(rows.size)
     cosines = unit(vectors.matrix[kept]) @ units.T
     groups = np.concatenate([np.arange(centres.size), cosines.argmax(axis=1)])
-    names = tuple(vectors.table().word(int(row)) for row in centres)
+    names = tuple(vectors.vocabulary.word(int(row)) for row in centres)
     described = f"{_listed(names)} and the {neighbours:,} words nearest to each"
     return Selection(rows, groups, names, near.size - kept.size, described)
 
@@ -119,7 +119,7 @@ def _rows(vectors: WordVectors, words: Iterable[str]) -> NDArray[np.int64]:
         raise ParameterError("words must name at least one word, got none.")
     zero = rows[~_nonzero(vectors, rows)]
     if zero.size:
-        word = vectors.table().word(int(zero[0]))
+        word = vectors.vocabulary.word(int(zero[0]))
         raise ParameterError(
             f"words must have a direction, got {word!r}, whose vector is zero; leave it out."
         )

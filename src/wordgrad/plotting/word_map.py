@@ -175,7 +175,7 @@ def _assembled(
     method: str,
     limit: int | None,
 ) -> WordMap:
-    word, rows = vectors.table().word, chosen.rows
+    word, rows = vectors.vocabulary.word, chosen.rows
     words = tuple(word(int(row)) for row in rows)
     small = vectors.matrix[rows]
     own_place = np.arange(rows.size)[:, None]

@@ -1,1 +1,1 @@
-"""Finding the nearest rows of a matrix."""
+"""The nearest rows of a matrix, found exactly or approximately."""

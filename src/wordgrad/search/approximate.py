@@ -3,31 +3,26 @@
 An exact search looks at every row; a walk through the graph at some hundreds.  It may miss a
 neighbour: ``benchmarks/queries.py`` measures how many it finds.
 
-Files that keep an approximate index.
-
-Layout
-------
-A safetensors file of one tensor, ``graph`` (U8), which holds what usearch's ``Index.save`` gives,
-and this metadata, all strings: ``wordgrad.index`` (the version of this layout, "1"), ``rows``,
-``expansion_search``, and two checksums (CRC-32, eight hexadecimal digits): ``crc32.graph`` of the
-tensor, ``crc32.matrix`` of the vectors that were indexed.  usearch trusts what it is given, so the
-first is compared before it sees anything; the second tells an index of other vectors.
+A file of an index is a :class:`~wordgrad.container.Container` of the part "index": one array,
+``graph`` (U8), which holds what usearch's ``Index.save`` gives, and the record ``rows``,
+``expansion_search`` and ``crc32.matrix``, a checksum of the vectors that were indexed.  usearch
+trusts what it is given, so the graph's checksum is compared before it sees anything; that of the
+vectors tells an index of other vectors.
 """
 
 from __future__ import annotations
 
 import os
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from wordgrad.errors import FormatError, InputError, ParameterError
-from wordgrad.files import atomic_write, check_output
+from wordgrad.container import Arrays, Container, checksum
+from wordgrad.errors import FormatError, ParameterError
+from wordgrad.files import check_output
 from wordgrad.search.exact import ROWS_AT_ONCE, ExactIndex, Neighbours
 
 METRIC, DTYPE = "ip", "f32"
@@ -133,7 +128,14 @@ class ApproximateIndex:
         """Rows near each query; parameters as in :meth:`ExactIndex.search`."""
         spare = 0 if excluded is None else excluded.shape[1]
         wanted = min(topn + spare, self.rows)
-        keys, counts = self._walk(queries.astype(np.float32), wanted)
+        walked = self._graph.search(queries.astype(np.float32), wanted)
+        if len(queries) == 1:  # then the library gives one line, as long as what it found
+            keys = np.zeros((1, wanted), dtype=np.int64)
+            keys[0, : len(walked)] = np.asarray(walked.keys).ravel()
+            counts = np.array([len(walked)])
+        else:
+            keys = np.asarray(walked.keys).astype(np.int64)
+            counts = np.asarray(walked.counts).astype(np.int64)
         missing = (np.arange(wanted) >= counts[:, None]) | (keys < 0) | (keys >= self.rows)
         if excluded is not None:
             missing |= (keys[:, :, None] == excluded[:, None, :]).any(axis=2)
@@ -147,17 +149,6 @@ class ApproximateIndex:
         best = np.take_along_axis(scores, order, axis=1)
         return Neighbours(rows, np.where(rows < 0, np.nan, best))
 
-    def _walk(
-        self, queries: NDArray[np.float32], wanted: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows, of shape (B, wanted), and how many of each line were found."""
-        found = self._graph.search(queries, wanted)
-        if queries.shape[0] == 1:
-            keys = np.zeros((1, wanted), dtype=np.int64)
-            keys[0, : len(found)] = np.asarray(found.keys).ravel()
-            return keys, np.array([len(found)])
-        return np.asarray(found.keys).astype(np.int64), np.asarray(found.counts).astype(np.int64)
-
 
 def _library() -> Any:
     try:
@@ -169,8 +160,31 @@ def _library() -> Any:
     return Index
 
 
-LAYOUT = "1"
 REMEDY = "remove it, and build the index again."
+
+
+def _read_layout_1(path: Path, metadata: Mapping[str, str], arrays: Arrays) -> dict[str, Any]:
+    """Record of an index of version 0.1, whose metadata hold one entry for each of its numbers."""
+    if metadata["wordgrad.index"] != "1":
+        raise INDEX.damaged(path, f"its layout is {metadata['wordgrad.index']!r}, and not '1'")
+    if metadata.get("crc32.graph") != f"{checksum(arrays['graph']):08x}":
+        raise INDEX.damaged(path, "graph fails its checksum")
+    numbers = {name: metadata.get(name, "") for name in ("rows", "expansion_search")}
+    record: dict[str, Any] = {
+        name: int(value) if value.isdecimal() and len(value) < 18 else value
+        for name, value in numbers.items()
+    }
+    return record | {"crc32.matrix": metadata.get("crc32.matrix")}
+
+
+INDEX = Container(
+    part="index",
+    layout="2",
+    remedy=REMEDY,
+    origin=REMEDY,
+    schema={"graph": ("uint8", 1)},
+    earlier={"wordgrad.index": _read_layout_1},
+)
 
 
 def write_index(
@@ -182,19 +196,12 @@ def write_index(
 ) -> None:
     """Write ``index`` over the rows of ``matrix``, shape (V, D), to a file at ``path``."""
     target = check_output(path, overwrite=overwrite)
-    graph = index.graph
-    metadata = {
-        "wordgrad.index": LAYOUT,
-        "rows": str(index.rows),
-        "expansion_search": str(index.expansion_search),
-        "crc32.graph": _checksum(graph),
-        "crc32.matrix": _checksum(matrix),
+    record = {
+        "rows": index.rows,
+        "expansion_search": index.expansion_search,
+        "crc32.matrix": f"{checksum(matrix):08x}",
     }
-    with atomic_write(target, overwrite=overwrite) as temporary:
-        try:
-            save_file({"graph": graph}, temporary, metadata=metadata)
-        except SafetensorError as error:  # a full disk, too, is an error of its own kind
-            raise OSError(str(error)) from error
+    INDEX.write(target, record, {"graph": index.graph}, overwrite=overwrite)
 
 
 def read_index(
@@ -202,30 +209,17 @@ def read_index(
 ) -> ApproximateIndex:
     """The index of ``matrix`` that is kept at ``path``."""
     file = Path(path)
-    try:
-        with safe_open(file, framework="numpy") as opened:
-            metadata = opened.metadata() or {}
-            graph = opened.get_tensor("graph") if "graph" in opened.keys() else None  # noqa: SIM118
-    except SafetensorError as error:
-        raise FormatError(f"{file} is not a whole index ({error}); {REMEDY}") from error
-    except OSError as error:
-        raise InputError(f"{file} cannot be opened ({error}); check the name.") from error
-    if graph is None or metadata.get("wordgrad.index") != LAYOUT:
-        raise FormatError(f"{file} is no index that this version of wordgrad reads; {REMEDY}")
-    if metadata.get("crc32.matrix") != _checksum(matrix):
+    record, arrays = INDEX.read(file)
+    if record.get("crc32.matrix") != f"{checksum(matrix):08x}":
         raise FormatError(f"{file} is the index of other vectors; {REMEDY}")
-    if metadata.get("crc32.graph") != _checksum(graph):
-        raise FormatError(f"{file} is damaged: it fails its checksum; {REMEDY}")
-    rows, expansion = (metadata.get(name, "") for name in ("rows", "expansion_search"))
-    if not (rows.isdecimal() and expansion.isdecimal() and 0 < int(rows) <= len(matrix)):
-        raise FormatError(f"{file} is damaged: it promises {rows!r} rows; {REMEDY}")
+    rows, expansion = record.get("rows"), record.get("expansion_search")
+    if type(rows) is not int or not 0 < rows <= len(matrix):
+        raise INDEX.damaged(file, f"it promises {rows!r} rows")
+    if type(expansion) is not int or not 0 < expansion < 1 << 31:
+        raise INDEX.damaged(file, f"it promises an expansion_search of {expansion!r}")
     try:
         return ApproximateIndex.from_graph(
-            exact, graph, rows=int(rows), expansion_search=max(1, int(expansion))
+            exact, arrays["graph"], rows=rows, expansion_search=expansion
         )
     except FormatError as error:
-        raise FormatError(f"{file} is damaged: {error}; {REMEDY}") from error
-
-
-def _checksum(array: NDArray[np.generic]) -> str:
-    return f"{zlib.crc32(np.ascontiguousarray(array).data):08x}"
+        raise INDEX.damaged(file, str(error)) from error

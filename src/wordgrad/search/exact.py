@@ -1,4 +1,16 @@
-r"""The best rows of each query, found exactly and in bounded memory, whatever scores them.
+r"""Exact search for the nearest rows of a matrix, by cosine or by 3CosMul, in bounded memory.
+
+The cosines of a block of queries with a block of rows are one matrix product in float32 (BLAS, all
+cores), scaled by the rows' lengths: the matrix is never copied.  3CosMul, the multiplicative
+combination of cosines, is
+
+.. math:: \frac{\prod_p s(w, p)}{\prod_n s(w, n) + \varepsilon}, \qquad
+          s(w, x) = \frac{1 + \cos(w, x)}{2}, \quad \varepsilon = 10^{-6}
+
+over the positive words p and the negative ones n: Levy and Goldberg 2014, "Linguistic regularities
+in sparse and explicit word representations", equation (4), with cosines shifted to [0, 1] as its
+footnote 7 says.  The paper has :math:`\varepsilon = 0.001`; :math:`10^{-6}` is what gensim uses.
+A sum lets one large cosine outweigh the others, a product does not.
 
 Design
 ------
@@ -13,22 +25,6 @@ C. The candidates are scored again in float64, each by the same order of operati
    rows get equal scores whatever the number of threads, and ties go to the more frequent word.
    Candidates within the rounding error below the floor are kept for that second look: the result
    is the exact one.
-
-Exact search for the rows with the largest cosines.
-
-The cosines of a block of queries with a block of rows are one matrix product in float32 (BLAS, all
-cores), scaled by the rows' lengths: the matrix is never copied.  How the best are found among them
-is told in :mod:`wordgrad.search.exact`.
-
-Analogies by 3CosMul, the multiplicative combination of cosines.
-
-.. math:: \frac{\prod_p s(w, p)}{\prod_n s(w, n) + \varepsilon}, \qquad
-          s(w, x) = \frac{1 + \cos(w, x)}{2}, \quad \varepsilon = 10^{-6}
-
-over the positive words p and the negative ones n: Levy and Goldberg 2014, "Linguistic regularities
-in sparse and explicit word representations", equation (4), with cosines shifted to [0, 1] as its
-footnote 7 says.  The paper has :math:`\varepsilon = 0.001`; :math:`10^{-6}` is what gensim uses.
-A sum lets one large cosine outweigh the others, a product does not.
 """
 
 from __future__ import annotations
@@ -46,11 +42,15 @@ QUERIES_AT_ONCE = 512
 SCORES_HELD = 1 << 22
 SET_SIZE = 32  # columns whose maximum is taken together
 FEWEST_SETS = 64  # below so many (and below 4 topn), looking at every score is as fast
+PAIRS_AT_ONCE = 1 << 14
+ROWS_AT_ONCE = 1 << 14
+SAFE_NORMS = (1e-15, 1e15)  # between these no product or square leaves float32
+EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The best rows of each query, best first.
+    """The nearest rows of each query, best first.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Neighbours:
 
 
 class Scorer(Protocol):
-    """What scores rows for a number of queries.
+    """Scores of rows for a number of queries.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Scorer(Protocol):
         ...
 
 
-def best_rows(
+def top_k(
     scorer: Scorer,
     queries: int,
     topn: int,
@@ -109,36 +109,44 @@ def best_rows(
         At least 1.
     excluded : ndarray of int64, shape (queries, E), optional
         Rows that may not be answers, query by query; negative entries are ignored.
+
+    Returns
+    -------
+    Neighbours
+        Equal scores by rising row.
     """
     topn = min(topn, limit)
-    rows = np.full((queries, topn), -1, dtype=np.int64)
-    scores = np.full((queries, topn), np.nan)
-    for start in range(0, queries, QUERIES_AT_ONCE):
-        part = slice(start, min(start + QUERIES_AT_ONCE, queries))
-        banned = None if excluded is None else excluded[part]
-        best = _best_of_part(scorer, part, topn, limit, banned)
-        rank = _rank_within(best.query)
-        rows[best.query, rank] = best.row
-        scores[best.query, rank] = best.score
-    return Neighbours(rows, scores)
-
-
-def _best_of_part(
-    scorer: Scorer, part: slice, topn: int, limit: int, excluded: NDArray[np.int64] | None
-) -> _Pairs:
-    floor = np.full(part.stop - part.start, -np.inf)
-    best = _Pairs.none()
-    for start, scores in scorer.blocks(part, limit):
-        if excluded is not None:
-            _exclude(scores, excluded - start)
-        query, column = _candidates(scores, topn, floor, scorer.margin)
-        query += part.start
-        row = column + start
-        best = best.merged(_Pairs(query, row, scorer.exact(query, row))).best(topn)
-        full = _rank_within(best.query) == topn - 1
-        known = best.query[full] - part.start
-        floor[known] = np.maximum(floor[known], best.score[full])
-    return best
+    found_rows = np.full((queries, topn), -1, dtype=np.int64)
+    found_scores = np.full((queries, topn), np.nan)
+    for first in range(0, queries, QUERIES_AT_ONCE):
+        part = slice(first, min(first + QUERIES_AT_ONCE, queries))
+        floor = np.full(part.stop - part.start, -np.inf)
+        # The best so far, parallel arrays: queries in order, best first.
+        query = row = rank = np.empty(0, dtype=np.int64)
+        score = np.empty(0)
+        for start, scores in scorer.blocks(part, limit):
+            if excluded is not None:
+                columns = excluded[part] - start
+                banned, entry = np.nonzero((columns >= 0) & (columns < scores.shape[1]))
+                scores[banned, columns[banned, entry]] = -np.inf
+            new_query, column = _candidates(scores, topn, floor, scorer.margin)
+            new_query += first
+            new_row = column + start
+            query, row = np.concatenate([query, new_query]), np.concatenate([row, new_row])
+            score = np.concatenate([score, scorer.exact(new_query, new_row)])
+            order = np.lexsort((row, -score, query))
+            query, row, score = query[order], row[order], score[order]
+            # The rank of each within its run of equal queries.
+            runs = np.flatnonzero(np.diff(query, prepend=-1))
+            rank = np.arange(query.size) - np.repeat(runs, np.diff(runs, append=query.size))
+            kept = rank < topn
+            query, row, score, rank = query[kept], row[kept], score[kept], rank[kept]
+            last = rank == topn - 1
+            known = query[last] - first
+            floor[known] = np.maximum(floor[known], score[last])
+        found_rows[query, rank] = row
+        found_scores[query, rank] = score
+    return Neighbours(found_rows, found_scores)
 
 
 def _candidates(
@@ -151,90 +159,34 @@ def _candidates(
     queries, columns = scores.shape
     sets = columns // SET_SIZE
     if sets < max(FEWEST_SETS, 4 * topn):
-        _raise_floor(floor, scores, topn)
-        return _reaching(scores, _bound(floor, margin))
+        sets = 0  # every score is looked at
+    whole = sets * SET_SIZE
     # Splitting an axis of a strided array is a view, and the maximum runs along whole rows.
-    maxima = scores[:, : sets * SET_SIZE].reshape(queries, SET_SIZE, sets).max(axis=1)
-    _raise_floor(floor, maxima, topn)
-    bound = _bound(floor, margin)
+    maxima = scores[:, :whole].reshape(queries, SET_SIZE, sets).max(axis=1) if sets else scores
+    place = maxima.shape[1] - topn
+    if place >= 0:
+        np.maximum(floor, np.partition(maxima, place, axis=1)[:, place], out=floor)
+    # What a score must reach for its exact value to be able to reach the floor.
+    bound = floor - margin * (1 + np.abs(floor))
+    rest_query, rest = _reaching(scores[:, whole:], bound)
+    if not sets:
+        return rest_query, rest
     query, member = _reaching(maxima, bound)
     query = np.repeat(query, SET_SIZE)
     column = (member[:, None] + np.arange(SET_SIZE) * sets).ravel()
     near = scores[query, column]
     kept = (near >= bound[query]) & (near > -np.inf)
-    rest_query, rest = _reaching(scores[:, sets * SET_SIZE :], bound)
-    return (
-        np.concatenate([query[kept], rest_query]),
-        np.concatenate([column[kept], rest + sets * SET_SIZE]),
-    )
-
-
-def _raise_floor(floor: NDArray[np.float64], scores: NDArray[np.floating], topn: int) -> None:
-    """Raise each query's ``floor``, in place, to the ``topn``-th largest of its ``scores``."""
-    place = scores.shape[1] - topn
-    if place >= 0:
-        np.maximum(floor, np.partition(scores, place, axis=1)[:, place], out=floor)
-
-
-def _bound(floor: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
-    """What a score must reach for its exact value to be able to reach ``floor``."""
-    return floor - margin * (1 + np.abs(floor))
+    return np.concatenate([query[kept], rest_query]), np.concatenate([column[kept], rest + whole])
 
 
 def _reaching(
     scores: NDArray[np.floating], bound: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Query and column of the scores that reach their query's bound and are not excluded."""
-    rounded = bound.astype(scores.dtype)
-    near = (scores >= rounded[:, None]) & (scores > -np.inf)
+    near = (scores >= bound.astype(scores.dtype)[:, None]) & (scores > -np.inf)
     # A flat search is five times as fast as one for both indices.
     query, column = np.divmod(np.flatnonzero(near), max(scores.shape[1], 1))
     return query, column
-
-
-def _exclude(scores: NDArray[np.floating], columns: NDArray[np.int64]) -> None:
-    """Set the score of excluded columns to -inf, in place; columns outside the block are left."""
-    query, entry = np.nonzero((columns >= 0) & (columns < scores.shape[1]))
-    scores[query, columns[query, entry]] = -np.inf
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Candidates: parallel arrays of query, row and score."""
-
-    query: NDArray[np.int64]
-    row: NDArray[np.int64]
-    score: NDArray[np.float64]
-
-    @classmethod
-    def none(cls) -> _Pairs:
-        empty = np.empty(0, dtype=np.int64)
-        return cls(empty, empty, np.empty(0))
-
-    def merged(self, other: _Pairs) -> _Pairs:
-        return _Pairs(
-            np.concatenate([self.query, other.query]),
-            np.concatenate([self.row, other.row]),
-            np.concatenate([self.score, other.score]),
-        )
-
-    def best(self, topn: int) -> _Pairs:
-        """The ``topn`` best of each query, queries in order, best first, ties by row."""
-        order = np.lexsort((self.row, -self.score, self.query))
-        kept = order[_rank_within(self.query[order]) < topn]
-        return _Pairs(self.query[kept], self.row[kept], self.score[kept])
-
-
-def _rank_within(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Position of each entry within its run of equal values; ``groups`` is sorted."""
-    places = np.arange(groups.size)
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    return places - np.repeat(starts, np.diff(starts, append=groups.size))
-
-
-PAIRS_AT_ONCE = 1 << 14
-ROWS_AT_ONCE = 1 << 14
-SAFE_NORMS = (1e-15, 1e15)  # between these no product or square leaves float32
 
 
 def row_norms(matrix: NDArray[np.float32], origin: str | None = None) -> NDArray[np.float64]:
@@ -265,6 +217,22 @@ def row_norms(matrix: NDArray[np.float32], origin: str | None = None) -> NDArray
     return norms
 
 
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Rows scaled to length 1, in float64; a zero row stays zero.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    rows = np.asarray(vectors, dtype=np.float64)
+    largest = np.abs(rows).max(axis=-1, keepdims=True, initial=0.0)
+    # Dividing by the largest entry first keeps the squares inside float64.
+    rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
+    length = np.linalg.norm(rows, axis=-1, keepdims=True)
+    scaled: NDArray[np.float64] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    return scaled
+
+
 class ExactIndex:
     """Exact nearest neighbours by cosine among the rows of a matrix.
 
@@ -275,6 +243,11 @@ class ExactIndex:
     matrix : ndarray of float32, shape (V, D)
     norms : ndarray of float64, shape (V,)
         From :func:`row_norms`.
+
+    Attributes
+    ----------
+    extreme : bool
+        Whether rows are so long or short that float32 products need rows scaled before.
     """
 
     def __init__(self, matrix: NDArray[np.float32], norms: NDArray[np.float64]) -> None:
@@ -282,7 +255,7 @@ class ExactIndex:
         self._inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         positive = norms[norms > 0]
         low, high = SAFE_NORMS
-        self._extreme = bool(positive.size) and bool(positive.min() < low or positive.max() > high)
+        self.extreme = bool(positive.size) and bool(positive.min() < low or positive.max() > high)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -295,7 +268,7 @@ class ExactIndex:
 
     def products(self, queries: NDArray[np.float32], rows: slice) -> NDArray[np.float32]:
         """Cosines, float32 of shape (B, rows), of unit ``queries`` and a block of rows."""
-        if self._extreme:
+        if self.extreme:
             return queries @ self.unit_rows(rows).astype(np.float32).T
         # One query is a product of matrix and vector, which BLAS does at the speed of memory.
         block = self._matrix[rows]
@@ -321,11 +294,6 @@ class ExactIndex:
         np.clip(cosines, -1.0, 1.0, out=cosines)  # rounding may leave the interval by an ulp
         return cosines
 
-    def block_rows(self, queries: int) -> int:
-        """How many rows to score at once for so many queries."""
-        rows = max(SCORES_HELD // queries, 1)
-        return min(rows, ROWS_AT_ONCE) if self._extreme else rows
-
     def search(
         self,
         queries: NDArray[np.float64],
@@ -346,9 +314,43 @@ class ExactIndex:
         limit : int, optional
             Only rows below this one are searched.
         """
-        limit = self.shape[0] if limit is None else min(limit, self.shape[0])
+        limit = len(self._matrix) if limit is None else min(limit, len(self._matrix))
         scorer = _CosineScorer(self, queries)
-        return best_rows(scorer, len(queries), topn, limit=limit, excluded=excluded)
+        return top_k(scorer, len(queries), topn, limit=limit, excluded=excluded)
+
+    def search_3cosmul(
+        self,
+        units: NDArray[np.float64],
+        positive: NDArray[np.int64],
+        negative: NDArray[np.int64],
+        topn: int,
+        *,
+        excluded: NDArray[np.int64] | None = None,
+        limit: int | None = None,
+    ) -> Neighbours:
+        """The ``topn`` rows that score highest by 3CosMul, for each of B questions.
+
+        Parameters
+        ----------
+        units : ndarray of float64, shape (U, D)
+            What the questions name, each once: vectors of length 1, or zero.
+        positive : ndarray of int64, shape (B, P)
+            Rows of ``units``.
+        negative : ndarray of int64, shape (B, N)
+            Rows of ``units``.
+        topn : int
+        excluded, limit
+            As in :meth:`search`.
+
+        Returns
+        -------
+        Neighbours
+            Its scores are those of the module's formula: not negative, and up to a million where a
+            negative word points the opposite way.
+        """
+        limit = len(self._matrix) if limit is None else min(limit, len(self._matrix))
+        scorer = _ProductScorer(self, units, positive, negative)
+        return top_k(scorer, len(positive), topn, limit=limit, excluded=excluded)
 
 
 class _CosineScorer:
@@ -364,67 +366,14 @@ class _CosineScorer:
 
     def blocks(self, queries: slice, limit: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
         rounded = self._rounded[queries]
-        step = self._index.block_rows(len(rounded))
+        step = max(SCORES_HELD // len(rounded), 1)
+        if self._index.extreme:  # a block of rows is copied
+            step = min(step, ROWS_AT_ONCE)
         for start in range(0, limit, step):
             yield start, self._index.products(rounded, slice(start, min(start + step, limit)))
 
     def exact(self, query: NDArray[np.int64], row: NDArray[np.int64]) -> NDArray[np.float64]:
         return self._index.pair_cosines(self._queries, query, row)
-
-
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rows scaled to length 1, in float64; a zero row stays zero.
-
-    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
-    array([[0.6, 0.8],
-           [0. , 0. ]])
-    """
-    rows = np.asarray(vectors, dtype=np.float64)
-    largest = np.abs(rows).max(axis=-1, keepdims=True, initial=0.0)
-    # Dividing by the largest entry first keeps the squares inside float64.
-    rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
-    length = np.linalg.norm(rows, axis=-1, keepdims=True)
-    scaled: NDArray[np.float64] = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
-    return scaled
-
-
-EPSILON = 1e-6
-
-
-def search_products(
-    index: ExactIndex,
-    units: NDArray[np.float64],
-    positive: NDArray[np.int64],
-    negative: NDArray[np.int64],
-    topn: int,
-    *,
-    excluded: NDArray[np.int64] | None = None,
-    limit: int | None = None,
-) -> Neighbours:
-    """The ``topn`` rows that score highest by 3CosMul, for each of B questions.
-
-    Parameters
-    ----------
-    index : ExactIndex
-    units : ndarray of float64, shape (U, D)
-        What the questions name, each once: vectors of length 1, or zero.
-    positive : ndarray of int64, shape (B, P)
-        Rows of ``units``.
-    negative : ndarray of int64, shape (B, N)
-        Rows of ``units``.
-    topn : int
-    excluded, limit
-        As in :meth:`ExactIndex.search`.
-
-    Returns
-    -------
-    Neighbours
-        Its scores are those above: not negative, and up to a million where a negative word points
-        the opposite way.
-    """
-    limit = index.shape[0] if limit is None else min(limit, index.shape[0])
-    scorer = _ProductScorer(index, units, positive, negative)
-    return best_rows(scorer, len(positive), topn, limit=limit, excluded=excluded)
 
 
 class _ProductScorer:

@@ -1,21 +1,4 @@
-"""Arrays and a record in one safetensors file, with a checksum on every part.
-
-Layout
-------
-A safetensors file (see :mod:`wordgrad.io.safetensors`) whose metadata hold
-
-==================  ==============================================================================
-``wordgrad.part``   what the file is: "checkpoint" or "held-out text"
-``layout``          the version of this layout, "1"
-``record``          JSON, an object
-``crc32.record``    of the three above
-``crc32: NAME``     of each array: of its name, dtype and shape, then of its bytes
-==================  ==============================================================================
-
-as CRC-32 in eight hexadecimal digits.  The ``safetensors`` library checks that every array lies
-inside the file, so that none takes more memory than the file takes disk.  Nothing is unpickled.
-
-One training a folder: a lock that goes away with the process that holds it.
+"""One training a folder: a lock that goes away with the process that holds it.
 
 What a checkpoint holds, and how it becomes a file and a training again.
 
@@ -37,14 +20,12 @@ removed by the next.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
 import shutil
 import sys
 import warnings
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -54,9 +35,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from wordgrad.container import Container
 from wordgrad.corpus.corpus import CorpusReport, EncodedCorpus
 from wordgrad.corpus.fingerprint import Fingerprint, open_kept
 from wordgrad.corpus.validation import HeldOutText
@@ -67,127 +47,22 @@ from wordgrad.errors import (
     OutputError,
     WordgradError,
 )
-from wordgrad.files import atomic_write
 from wordgrad.training.engine import EpochRecord, Loss, TrainingState
 from wordgrad.training.parameters import Parameters, row_floats
-from wordgrad.vocabulary import Vocabulary, WordTable
+from wordgrad.vocabulary import Vocabulary
 
-LAYOUT = "1"
-DTYPES = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "U64": "<u8", "F32": "<f4", "F64": "<f8"}
-"""What an array may be, by the names that safetensors gives them."""
-
-
-def write_arrays(
-    path: Path, part: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
-) -> None:
-    """Write a file, whole or not at all, and wait until it is on the disk.
-
-    Parameters
-    ----------
-    path : Path
-        A file that is there is replaced.
-    part : str
-        What the file is.
-    record : mapping
-        Plain values; numbers come back exactly as they were.
-    arrays : mapping of str to C-contiguous array of one of :data:`DTYPES`
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written, on a full disk for instance; what was there before is unchanged.
-    """
-    metadata = {
-        "wordgrad.part": part,
-        "layout": LAYOUT,
-        "record": json.dumps(record, allow_nan=False),
-    }
-    metadata["crc32.record"] = _record_checksum(metadata)
-    for name, array in arrays.items():
-        metadata[f"crc32: {name}"] = _checksum(name, array)
-    with atomic_write(path) as temporary:
-        try:
-            save_file(dict(arrays), temporary, metadata=metadata)
-        except SafetensorError as error:
-            # The library reports a full disk, too, as an error of its own kind.
-            raise OSError(str(error)) from error
-
-
-def read_record(path: Path, part: str) -> dict[str, Any]:
-    """Read the record alone.
-
-    Raises
-    ------
-    FormatError
-        If the file is not one of those that :func:`write_arrays` makes, or is damaged.
-    """
-    return _read(path, part, with_arrays=False)[0]
-
-
-def read_arrays(path: Path, part: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Read record and arrays, and compare every checksum.
-
-    Raises
-    ------
-    FormatError
-        As :func:`read_record`.
-    """
-    return _read(path, part, with_arrays=True)
-
-
-def _read(
-    path: Path, part: str, *, with_arrays: bool
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            record = _checked_record(path, part, metadata)
-            arrays = {}
-            for name in file.keys() if with_arrays else ():
-                if file.get_slice(name).get_dtype() not in DTYPES:
-                    raise damaged(path, f"{name} has dtype {file.get_slice(name).get_dtype()}")
-                arrays[name] = file.get_tensor(name)
-                if metadata.get(f"crc32: {name}") != _checksum(name, arrays[name]):
-                    raise damaged(path, f"{name} fails its checksum")
-    except SafetensorError as error:
-        raise damaged(path, str(error)) from error
-    except OSError as error:
-        raise FormatError(f"{path} cannot be read ({error}); check the file.") from error
-    return record, arrays
-
-
-def damaged(path: Path, what: str) -> FormatError:
-    """Return the error for a file that is not what was written."""
-    return FormatError(f"{path} is damaged: {what}; remove it to go on from an earlier one.")
-
-
-def _checked_record(path: Path, part: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    if metadata.get("wordgrad.part") != part:
-        raise FormatError(f"{path} is no {part} of wordgrad; name the folder that training wrote.")
-    if metadata.get("layout") != LAYOUT:
-        raise FormatError(
-            f"{path} has layout {metadata.get('layout')!r} and this version of wordgrad reads "
-            f"{LAYOUT!r}; go on with the version that wrote it."
-        )
-    if metadata.get("crc32.record") != _record_checksum(metadata):
-        raise damaged(path, "its record fails its checksum")
-    try:
-        record = json.loads(metadata["record"])
-    except (KeyError, ValueError, RecursionError) as error:
-        raise damaged(path, "its record is not JSON") from error
-    if not isinstance(record, dict):
-        raise damaged(path, "its record is not a JSON object")
-    return record
-
-
-def _record_checksum(metadata: Mapping[str, str]) -> str:
-    parts = "\0".join(metadata.get(name, "") for name in ("wordgrad.part", "layout", "record"))
-    return f"{zlib.crc32(parts.encode('utf-8', 'surrogatepass')):08x}"
-
-
-def _checksum(name: str, array: NDArray[Any]) -> str:
-    head = f"{name} {np.dtype(array.dtype).str} {array.shape}".encode("utf-8", "surrogatepass")
-    return f"{zlib.crc32(array.reshape(-1).view(np.uint8).data, zlib.crc32(head)):08x}"
+CHECKPOINT = Container(
+    part="checkpoint",
+    layout="1",
+    remedy="remove it to go on from an earlier one.",
+    origin="name the folder that training wrote.",
+)
+HELD_OUT = Container(
+    part="held-out text",
+    layout="1",
+    remedy="put back an undamaged copy, or begin a new training.",
+    origin="put back the one that training wrote, or begin a new training.",
+)
 
 
 class FolderLock:
@@ -241,7 +116,6 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-PART = "checkpoint"
 _RUNNER = "runner."
 T = TypeVar("T")
 
@@ -272,7 +146,7 @@ class Identity:
     @cached_property
     def packed_words(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The words as bytes, and where each begins and ends."""
-        return WordTable.from_words(self.vocabulary.words).packed()
+        return self.vocabulary.packed()
 
 
 @dataclass(frozen=True)
@@ -332,7 +206,7 @@ class Checkpoint:
             "seconds": state.seconds,
             "history": [asdict(one) for one in state.history],
         }
-        write_arrays(path, PART, record, arrays)
+        CHECKPOINT.write(path, record, arrays)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
@@ -343,7 +217,7 @@ class Checkpoint:
         FormatError
             If it is not what :meth:`write` wrote.
         """
-        record, arrays = read_arrays(path, PART)
+        record, arrays = CHECKPOINT.read(path)
         try:
             identity = Identity(
                 settings=_settings(record),
@@ -367,7 +241,7 @@ class Checkpoint:
             checkpoint._check()
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             what = str(error) if isinstance(error, WordgradError) else f"{error!r} in its record"
-            raise damaged(path, what.rstrip(".")) from error
+            raise CHECKPOINT.damaged(path, what.rstrip(".")) from error
         return checkpoint
 
     def _check(self) -> None:
@@ -392,9 +266,8 @@ def _vocabulary(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Vocabulary:
     for name, dtype in (("words", "u1"), ("word_offsets", "<i8"), ("counts", "<i8")):
         if arrays[name].dtype != np.dtype(dtype) or arrays[name].ndim != 1 or not len(arrays[name]):
             raise FormatError(f"{name} is {arrays[name].dtype} of shape {arrays[name].shape}")
-    table = WordTable.from_bytes(arrays["words"], arrays["word_offsets"], str(path))
-    _ = table.index  # no word twice
-    return Vocabulary(table.words, arrays["counts"])
+    packed = Vocabulary.from_packed(arrays["words"], arrays["word_offsets"], str(path))
+    return Vocabulary(packed.words, arrays["counts"])
 
 
 def _parameters(arrays: Mapping[str, NDArray[Any]], prefix: str, size: int) -> Parameters:
@@ -464,7 +337,6 @@ def _text(value: Any) -> str:
 KEPT = 2
 TEXT = "text"
 _HELD_OUT = "held-out.safetensors"
-_HELD_OUT_PART = "held-out text"
 _NAME = re.compile(r"checkpoint-([1-9]\d{0,17})\.safetensors")
 # Of our own writes, and of those that the safetensors library does aside for itself.
 _LEFT_OVER = re.compile(
@@ -555,7 +427,7 @@ class CheckpointFolder:
         for number in reversed(self._numbers()):
             try:
                 checkpoint = Checkpoint.read(self._file(number))
-            except FormatError as error:
+            except InputError as error:
                 found.append(error)
                 continue
             if found:
@@ -577,23 +449,23 @@ class CheckpointFolder:
         """Keep a held-out text."""
         arrays: dict[str, NDArray[Any]] = {"ids": text.ids, "offsets": text.offsets}
         record = {"tokens_read": text.tokens_read}
-        write_arrays(self.path / _HELD_OUT, _HELD_OUT_PART, record, arrays)
+        HELD_OUT.write(self.path / _HELD_OUT, record, arrays)
 
     def read_held_out(self, identity: Identity) -> HeldOutText | None:
         """Read the held-out text of a training, if it has one, and check it."""
         if identity.held_out is None:
             return None
         path = self.path / _HELD_OUT
-        record, arrays = read_arrays(path, _HELD_OUT_PART)
+        record, arrays = HELD_OUT.read(path)
         read = record.get("tokens_read")
         try:
             ids, offsets = arrays["ids"], arrays["offsets"]
             if ids.dtype != np.int32 or offsets.dtype != np.int64 or type(read) is not int:
-                raise damaged(path, "its numbers are of other kinds")
+                raise HELD_OUT.damaged(path, "its numbers are of other kinds")
             text = HeldOutText(ids.reshape(-1), offsets.reshape(-1), identity.vocabulary, read)
             difference = Fingerprint.of(text).difference(identity.held_out)
         except (KeyError, IndexError, ValueError) as error:
-            raise damaged(path, "it does not hold a text") from error
+            raise HELD_OUT.damaged(path, "it does not hold a text") from error
         if difference:
             raise FormatError(
                 f"{path} is not the held-out text that this training began with ({difference}); "
@@ -665,13 +537,13 @@ def recorded_settings(path: Path) -> dict[str, object]:
     found = []
     for number in reversed(_numbers(path)):
         try:
-            settings = read_record(_file(path, number), PART).get("settings")
-        except FormatError as error:
+            settings = CHECKPOINT.read_record(_file(path, number)).get("settings")
+        except InputError as error:
             found.append(error)
             continue
         if isinstance(settings, dict):
             return settings
-        found.append(damaged(_file(path, number), "it holds no settings"))
+        found.append(CHECKPOINT.damaged(_file(path, number), "it holds no settings"))
     raise found[0]
 
 
