@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from wordgrad import ReadingProgress, TrainingProgress
-from wordgrad.cli.progress import ProgressDisplay, counting_line, reading_line, training_line
+from wordgrad.classification.trainer import ClassifierProgress
+from wordgrad.cli import progress
+from wordgrad.cli.progress import PREPARING, ProgressDisplay
 from wordgrad.training.engine import CountingProgress
 
 
@@ -96,9 +98,9 @@ def test_no_epoch_is_claimed_after_a_failure(clock):
 
 
 def test_unknown_sizes_and_times():
-    assert reading_line(reading(5, 0, None, "")) == "Reading | 5 words"
-    assert reading_line(reading(5, 12, None, "-")) == "Reading | 5 words | 12 bytes | -"
-    assert training_line(training(0, 0.0, math.nan, math.inf)).endswith(
+    assert progress.reading(reading(5, 0, None, "")).line == "Reading | 5 words"
+    assert progress.reading(reading(5, 12, None, "-")).line == "Reading | 5 words | 12 bytes | -"
+    assert progress.training(training(0, 0.0, math.nan, math.inf)).line.endswith(
         "loss nan | learning rate 0.0315 | ? left"
     )
 
@@ -108,7 +110,7 @@ def counting(words):
 
 
 def test_counting_of_pairs_is_shown_until_it_is_over(clock):
-    assert counting_line(counting(2_500)) == (
+    assert progress.counting(counting(2_500)).line == (
         "Counting pairs 25% | pairs of 2,500 of 10,000 words | 4.20 M pairs expected"
     )
     out = console()
@@ -124,7 +126,7 @@ def test_counting_of_pairs_is_shown_until_it_is_over(clock):
 
 def frame(display, out):
     with out.capture() as captured:
-        out.print(display._render())
+        out.print(display.bar)
     return captured.get().splitlines()
 
 

@@ -17,15 +17,15 @@ from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.exit import guarded, start_debugging
-from wordgrad.cli.lists import ListOptions
 from wordgrad.cli.map import map_
+from wordgrad.cli.options import ListOptions
 from wordgrad.cli.plot_loss import plot_loss
 from wordgrad.cli.query import analogy, doesnt_match, similar
 from wordgrad.cli.train import train
 
 LEAST_COLUMNS = 60  # below, Rich's panels cut the names of options short
 
-_EPILOG = "Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 asked to end."
+_EPILOG = "Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 terminated."
 
 
 def _application(name: str, help_: str | None) -> typer.Typer:
@@ -64,7 +64,7 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Train word vectors on text, and ask them questions.
+    """Train word vectors on text, and query them.
 
     New here? Run 'wordgrad demo': it needs no text and takes less than a minute.
     """

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import say
+from wordgrad.cli.console import format_size, say
 
 if TYPE_CHECKING:
     from wordgrad.io.formats import Format
@@ -66,7 +65,7 @@ def _summarise(vectors: WordVectors, was: Format, to: Format, target: Path) -> N
     files = " and ".join(map(str, filter(None, (target, to.companion(target)))))
     say(
         f"Wrote {files}: {len(vectors):,} words, {vectors.vector_size} dimensions, from "
-        f"{was.title} to {to.title}, {wording.size(target.stat().st_size)}."
+        f"{was.title} to {to.title}, {format_size(target.stat().st_size)}."
     )
     held = {"counts": vectors.counts is not None, "metadata": bool(vectors.metadata)}
     lost = [name for name, there in held.items() if there and name not in to.keeps]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import results_console, say, say_command, write_lines
+from wordgrad.cli.console import results_console, say, say_command, wrap_parts, write_lines
 from wordgrad.cli.train import train_to_file
 from wordgrad.errors import WordgradError
 
@@ -84,7 +83,7 @@ def _show(vectors: WordVectors) -> None:
     table.add_column("nearest words, with cosines", overflow="fold")
     for word, found in answers:
         near = [f"{other} {cosine:.2f}" for other, cosine in found]
-        table.add_row(Text(word), Text("\n".join(wording.wrapped(near, room, "  "))))
+        table.add_row(Text(word), Text("\n".join(wrap_parts(near, room, "  "))))
     console.print(table)
     console.print()
 

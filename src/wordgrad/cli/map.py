@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import errors_console, say
+from wordgrad.cli.console import errors_console, format_size, say
 from wordgrad.cli.query import VECTORS
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def write_map(drawn: WordMap, output: Path, *, overwrite: bool) -> None:
     """Write a map and say what it shows, and what it does not."""
     labelled = drawn.save(output, overwrite=overwrite)
     number = len(drawn.words)
-    say(f"Wrote {output}: {number:,} words, {wording.size(output.stat().st_size)}.")
+    say(f"Wrote {output}: {number:,} words, {format_size(output.stat().st_size)}.")
     if drawn.zero_vectors:
         say(f"Left out {drawn.zero_vectors:,} words whose vector is zero.")
     if labelled < number:

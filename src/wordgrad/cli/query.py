@@ -1,16 +1,7 @@
-"""Showing words with their cosines, and the options that asking commands share.
-
-``wordgrad similar``: the neighbours of words.
-
-``wordgrad analogy``: what C is to, as A is to B.
-
-``wordgrad doesnt-match``: the odd one out.
-"""
+"""``wordgrad similar``, ``analogy`` and ``doesnt-match``: questions to word vectors."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import errors_console, results_console, say, write_lines
+from wordgrad.cli.console import (
+    errors_console,
+    format_size,
+    results_console,
+    say,
+    write_json,
+    write_lines,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,7 +54,7 @@ def show_answers(answers: list[Answers], *, as_json: bool) -> None:
             }
             for answer in answers
         ]
-        sys.stdout.write(json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
+        write_json(entries)
         return
     console = results_console()
     if not console.is_terminal:
@@ -113,7 +110,7 @@ def similar(
 ) -> None:
     """Show the words nearest to each word, by the cosine of their vectors.
 
-    Through a pipe: one line a neighbour, with word, neighbour and cosine, parted by tabs.
+    Through a pipe: one line a neighbour, with word, neighbour and cosine, separated by tabs.
     """
     if text and together:
         raise typer.BadParameter("Use either --text or --together.")
@@ -153,7 +150,7 @@ def _index(vectors: WordVectors, path: Path) -> None:
     with errors_console().status("Building the index ..."):
         vectors.build_index()
     vectors.save_index(path)
-    say(f"Wrote {path}: {wording.size(path.stat().st_size)}.")
+    say(f"Wrote {path}: {format_size(path.stat().st_size)}.")
 
 
 def _tell_skipped(skipped: Sequence[str]) -> None:
@@ -175,7 +172,7 @@ def analogy(
     """Answer "A is to B as C is to what?": man king woman gives queen, if all is well.
 
     Through a pipe: one line an answer, with the question, answer and cosine (3cosmul: score),
-    parted by tabs.
+    separated by tabs.
     """
     from wordgrad.io.formats import load
 
