@@ -35,34 +35,38 @@ _RECORDED = tuple(name for name in SETTINGS if name not in ("checkpoint", "valid
 class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Word vectors by skip-gram or CBOW (Mikolov et al. 2013).
 
+    Defaults and ranges are those of :data:`wordgrad.training.config.SETTINGS`.
+
     Parameters
     ----------
-    vector_size : int, default 100
+    vector_size : int (1 to 65,536), default 100
         D, the length of a vector.
-    window : int, default 5
-        Largest distance of a context word; the reach of each window is uniform on 1..window.
-    min_count : int, default 5
+    window : int (1 to 10,000), default 5
+        m, the largest distance of a context word from the centre; the reach of each window is drawn
+        uniformly from 1..m.
+    min_count : int (at least 1), default 5
         Words that occur less often are dropped.
     architecture : {"skipgram", "cbow"}, default "skipgram"
+        Whether the centre predicts each context word, or the context the centre.
     loss : {"negative-sampling", "softmax"}, default "negative-sampling"
         Negative sampling, or the exact softmax over the whole vocabulary.
-    negative : int, default 5
+    negative : int (1 to 10,000), default 5
         K, noise words a window.
     ns_exponent : float, default 0.75
         Noise words are drawn with probability ~ count ** ns_exponent.
-    sample : float, default 1e-4
+    sample : float (at least 0), default 0.0001
         Subsampling threshold t: an occurrence of a word with share f of the tokens is kept with
         probability min(1, sqrt(t / f) + t / f); 0 keeps all.
-    epochs : int, optional
-        By default 5, but 15 for skip-gram with the softmax.
-    learning_rate : float, optional
+    epochs : int (at least 1), optional
+        Passes over the text; by default 5, but 15 for skip-gram with the softmax.
+    learning_rate : float (above 0, at most 1e+30), optional
         At the start; it falls linearly to 1/10,000 of that.  The default depends on the
         architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`).
-    max_vocab : int, optional
-        Keep at most this many words, the most frequent ones.
-    workers : int, optional
-        Threads; by default one a core.
-    seed : int, default 1
+    max_vocab : int (at least 2), optional
+        Keep only this many of the most frequent words.
+    workers : int (1 to 1,024), optional
+        Threads; by default one for each core that this process may use.
+    seed : int (at least 0), default 1
         With ``workers=1`` the same seed gives the same bytes on the same kind of processor (the
         order of a sum depends on the width of its vector registers).
     reproducible : bool, default False
@@ -74,34 +78,35 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files that holds the text.
     lowercase : bool, default False
+        Convert the text to lower case.
     pattern : str, optional
         A regular expression whose matches are the tokens; by default white space separates them.
     errors : {"strict", "replace"}, default "strict"
-        What to do with bytes that are not UTF-8.
+        What to do with bytes that are not UTF-8: raise, or put U+FFFD in their place.
     checkpoint : path, optional
-        A folder to save the training to while it runs, so that :meth:`resume` can go on with it.
-        It also keeps the encoded text, four bytes a word.
-    checkpoint_every : float, default 60.0
+        A folder to save checkpoints to during training, from which :meth:`resume` continues.  It
+        also holds the encoded text, four bytes a word.
+    checkpoint_every : float (above 0), default 60.0
         Seconds between checkpoints.
     validation : path, glob, directory, or an iterable of sentences, optional
         Held-out text, read like the training text.  After each epoch its loss is measured on
         windows and negatives that are always the same; words that the training text does not have
         are dropped.
-    early_stopping : int, optional
-        End after so many epochs without a better validation loss, and give back the vectors of the
+    early_stopping : int (at least 1), optional
+        Stop after this many epochs without a lower validation loss, and return the vectors of the
         best epoch.
     progress : callable, optional
         Receives :class:`~wordgrad.corpus.corpus.ReadingProgress`,
-        :class:`~wordgrad.training.engine.CountingProgress` (softmax of skip-gram alone) and
+        :class:`~wordgrad.training.engine.CountingProgress` (skip-gram with the softmax only) and
         :class:`~wordgrad.training.engine.TrainingProgress` records.
     softmax_offset : {"unigram", "none"}, default "unigram"
         What is added to the softmax's logits: log p(w), so that vectors need not spend themselves
         on how frequent words are, or nothing.
-    tolerance : float, default 1e-4
-        A softmax training ends after an epoch that lowered the loss by less than this share of it;
-        0 never ends it early.
-    max_hours : float, default 24
-        A softmax training that would last longer, by an estimate made before it begins, is refused
+    tolerance : float (at least 0, below 1), default 0.0001
+        A softmax training stops after an epoch that lowered the loss by less than this share of it;
+        0 never stops it early.
+    max_hours : float (above 0), default 24.0
+        A softmax training that would take longer, by an estimate made before it begins, is refused
         with the ``max_vocab`` that would fit.
 
     Attributes
@@ -221,7 +226,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         TrainingError
             Training diverged.
         KeyboardInterrupt
-            After setting the attributes to what was learned so far, if training had begun.
+            After setting the attributes to what was learnt so far, if training had begun.
         """
         config = self._config()
         if self.early_stopping is not None and self.validation is None:
@@ -260,7 +265,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     @classmethod
     def from_checkpoint(cls, folder: str | os.PathLike[str], **changes: Any) -> Word2Vec:
-        """Return a model with the settings of a training that saved checkpoints, to resume it.
+        """Model with the settings of a training that saved checkpoints, to resume it.
 
         Parameters
         ----------
@@ -296,17 +301,17 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
-        """Go on with the training in the folder ``checkpoint``, from where it was saved last.
+        """Resume the training in the folder ``checkpoint`` from its last checkpoint.
 
-        With ``workers=1`` the result has the bytes that it would have had without a break.  A
-        training that has come to its end goes on if ``epochs`` is larger now; the learning rate is
-        then the one that a training of so many epochs has at that point.
+        With ``workers=1`` the result has the bytes that it would have had without the interruption.
+        A training that is complete continues if ``epochs`` is larger now; the learning rate is then
+        the one that a training of that many epochs has at that point.
 
         Parameters
         ----------
         X : path, glob, directory, several of them, or an iterable of sentences, optional
-            The same text again.  It is not needed, for the folder keeps the text as it was
-            encoded; if given, it is compared with that.
+            The same text again.  It is not needed, for the folder holds the encoded text; if given,
+            it is compared with that.
 
         Returns
         -------
@@ -317,7 +322,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         ParameterError
             A setting differs from what the training began with.
         InputError
-            The text is another one, the folder holds no checkpoint, or nothing in it is whole.
+            The text is another one, or the folder holds no checkpoint that can be read.
         OutputError
             The folder cannot be written, or a training is using it.
         TrainingError, KeyboardInterrupt

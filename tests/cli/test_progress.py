@@ -171,3 +171,27 @@ def test_a_terminal_gets_a_bar_and_keeps_the_lines(clock):
     text = out.file.getvalue()
     assert "Epoch 2 of 2: loss 2.5000" in text
     assert " | " not in text  # no log lines beside the bar
+
+
+def epoch(number, seconds, **measured):
+    defaults = {"validation_loss": None, "validation_accuracy": None}
+    return ClassifierProgress(
+        epoch=number, epochs=4, loss=0.5, learning_rate=0.01, seconds=seconds,
+        **(defaults | measured),
+    )  # fmt: skip
+
+
+def test_a_classifiers_epochs_are_lines_and_a_bar(clock):
+    out = console(60, terminal=True)
+    display = ProgressDisplay(out, clock, waiting=PREPARING)
+    assert frame(display, out)[0].startswith("Preparing to train")
+    display.end_epoch(epoch(1, 0.012))
+    display.end_epoch(epoch(3, 75.0, validation_loss=0.625, validation_accuracy=0.875))
+    assert out.file.getvalue().splitlines() == [
+        "Epoch 1 of 4: loss 0.5000, 12 ms.",
+        "Epoch 3 of 4: loss 0.5000, on held-out texts 0.6250, 87.5% of them right, 1 min 15 s.",
+    ]
+    shown = frame(display, out)
+    assert len(shown) == 1
+    assert shown[0].startswith("Training")
+    assert shown[0].rstrip().endswith("75%")

@@ -127,7 +127,9 @@ def test_validation_is_shown_and_kept(wordgrad, text, held_out, tmp_path):
     for loss in losses:
         assert f"validation loss {loss:.4f}, " in outcome.err
     assert "On 50 words of validation text, 10 of them unknown and skipped" in outcome.message
-    assert f"after epoch {1 + int(np.argmin(losses))}: {min(losses):.4f} per pair" in outcome.message
+    assert (
+        f"after epoch {1 + int(np.argmin(losses))}: {min(losses):.4f} per pair" in outcome.message
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
