@@ -70,7 +70,7 @@ def test_help_has_every_option_range_and_default(wordgrad, terminal, _estimator,
         setting.option.partition("/")[0] or f"--{name.replace('_', '-')}"
         for name, setting in settings.items()
     ]
-    places = [re.search(rf" {option} ", said).start() for option in options]
+    places = [re.search(rf"{option} ", said).start() for option in options]
     assert places == sorted(places)
     for setting, start, end in zip(settings.values(), places, [*places[1:], None], strict=True):
         entry = said[start:end]
