@@ -28,7 +28,7 @@ from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors
 
-_RECORDED = tuple(name for name in SETTINGS if name not in ("checkpoint", "validation"))
+_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation"})
 """Settings that a checkpoint holds: the folder is where it is, and the text is beside it."""
 
 
@@ -384,11 +384,11 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
         if not isinstance(self.checkpoint, str | os.PathLike | None):
             raise ParameterError(f"checkpoint must be a path or None, got {self.checkpoint!r}.")
+        names = [field.name for field in fields(TrainingConfig)]  # which it checks itself
         for name, setting in SETTINGS.items():
-            setting.check(getattr(self, name))
-        return TrainingConfig(
-            **{one.name: getattr(self, one.name) for one in fields(TrainingConfig)}
-        )
+            if name not in names:
+                setting.check(getattr(self, name))
+        return TrainingConfig(**{name: getattr(self, name) for name in names})
 
     def _recorded(self, config: TrainingConfig) -> dict[str, Any]:
         """Settings as plain values for a checkpoint, with no default left open."""

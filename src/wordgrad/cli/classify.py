@@ -14,7 +14,7 @@ import typer
 
 from wordgrad.cli.console import results_console, results_table, say, write_json, write_lines
 from wordgrad.cli.exit import Interrupted, make_reads_interruptible
-from wordgrad.cli.options import source_of
+from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE, source_of
 from wordgrad.training.config import SETTINGS, TEXT
 
 if TYPE_CHECKING:
@@ -185,13 +185,8 @@ def _list(report: ClassificationReport) -> Table:
 def measure(
     model: Annotated[Path, MODEL],
     data: Annotated[list[str], DATA],
-    json_output: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="OUT", help="Write the results as JSON; '-' to print them."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the JSON file if it exists.")
-    ] = False,
+    json_output: Annotated[Path | None, JSON_OUTPUT] = None,
+    overwrite: Annotated[bool, OVERWRITE] = False,
     form: Annotated[Form | None, FORMAT] = None,
     label_column: Annotated[str | None, LABEL_COLUMN] = None,
     text_column: Annotated[str | None, TEXT_COLUMN] = None,

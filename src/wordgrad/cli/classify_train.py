@@ -28,7 +28,7 @@ from wordgrad.cli.console import (
     say_command,
 )
 from wordgrad.cli.exit import Interrupted
-from wordgrad.cli.options import takes
+from wordgrad.cli.options import OVERWRITE, takes
 
 SHOWN_CLASSES = 8
 
@@ -39,9 +39,7 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file to write, ending in .safetensors.")
     ],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
-    ] = False,
+    overwrite: Annotated[bool, OVERWRITE] = False,
     *,
     form: Annotated[Form | None, FORMAT] = None,
     label_column: Annotated[str | None, LABEL_COLUMN] = None,

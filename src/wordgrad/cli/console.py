@@ -173,5 +173,17 @@ def wrap_parts(parts: Sequence[str], width: int, separator: str) -> list[str]:
     return lines
 
 
+def short_names(files: Sequence[Path]) -> list[str]:
+    """Names that tell files apart: without folder and ending, if that is enough.
+
+    >>> short_names([Path("runs/a.safetensors"), Path("runs/b.safetensors")])
+    ['a', 'b']
+    >>> short_names([Path("x/a.bin"), Path("y/a.bin")])
+    ['x/a.bin', 'y/a.bin']
+    """
+    stems = [file.stem for file in files]
+    return stems if len(set(stems)) == len(stems) else [file.as_posix() for file in files]
+
+
 def _three_digits(value: float) -> str:
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli.console import results_console, results_table, write_json, write_lines
+from wordgrad.cli.console import (
+    results_console,
+    results_table,
+    short_names,
+    write_json,
+    write_lines,
+)
+from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE
 from wordgrad.cli.query import METHOD
 
 if TYPE_CHECKING:
@@ -49,18 +56,6 @@ def show_tables(evaluated: Sequence[Evaluated], console: Console) -> None:
         console.print()
 
 
-def labels(files: Sequence[Path]) -> list[str]:
-    """Names to tell files apart: without folder and ending, if that is enough.
-
-    >>> labels([Path("runs/a.safetensors"), Path("runs/b.safetensors")])
-    ['a', 'b']
-    >>> labels([Path("x/a.bin"), Path("y/a.bin")])
-    ['x/a.bin', 'y/a.bin']
-    """
-    stems = [file.stem for file in files]
-    return stems if len(set(stems)) == len(stems) else [file.as_posix() for file in files]
-
-
 def _width(table: Table, console: Console) -> int:
     """Columns the table takes if nothing in it is broken or cut."""
     unbounded = console.options.update(max_width=100_000)
@@ -72,7 +67,7 @@ def _width(table: Table, console: Console) -> int:
 
 def _side_by_side(evaluated: Sequence[Evaluated]) -> list[Table]:
     """One column a file."""
-    names = labels([one.file for one in evaluated])
+    names = short_names([one.file for one in evaluated])
     tables = []
     if evaluated[0].similarity:
         table = results_table("Similarity: Spearman, 95% interval", "set", *names, "pairs")
@@ -106,7 +101,7 @@ def _with_coverage(cells: list[str], covered: list[str]) -> list[str]:
 
 def _one_below_another(evaluated: Sequence[Evaluated], width: int) -> list[Table]:
     """Similarity: a table a set, one line a file.  Analogies: a table a file and set."""
-    names = labels([one.file for one in evaluated])
+    names = short_names([one.file for one in evaluated])
     tables = []
     for results in zip(*(one.similarity for one in evaluated), strict=True):
         lines = list(zip(names, results, strict=True))
@@ -169,14 +164,14 @@ def _accuracy(section: SectionResult) -> str:
 def evaluate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="Files of word vectors, to be compared if several."),
+        typer.Argument(metavar="FILE", help="Files of word vectors; several are compared."),
     ],
     similarity: Annotated[
         list[Path] | None,
         typer.Option(
             "--similarity",
             metavar="SET",
-            help="Word pairs with scores, one file or several: two words and a number a line.",
+            help="Word pairs with scores, one or more files: two words and a number per line.",
         ),
     ] = None,
     analogies: Annotated[
@@ -184,7 +179,7 @@ def evaluate(
         typer.Option(
             "--analogies",
             metavar="SET",
-            help="Analogy questions, one file or several: four words a line, ': name' before "
+            help="Analogy questions, one or more files: four words per line, ': name' before "
             "each section.",
         ),
     ] = None,
@@ -192,23 +187,20 @@ def evaluate(
         int,
         typer.Option(
             "--restrict-vocab",
-            help="Analogies among the most frequent so many words only.",
+            help="Consider only this many of the most frequent words in analogies.",
         ),
     ] = 30_000,
     method: Annotated[str, METHOD] = "3cosadd",
     topn: Annotated[
         int,
         typer.Option(
-            "--topn", "-n", help="A question is solved if its answer is among the first so many."
+            "--topn",
+            "-n",
+            help="A question counts as solved if its answer is among the first this many.",
         ),
     ] = 1,
-    json_output: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="OUT", help="Write the results as JSON; '-' to print them."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the JSON file if it exists.")
-    ] = False,
+    json_output: Annotated[Path | None, JSON_OUTPUT] = None,
+    overwrite: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Evaluate vectors: Spearman correlation with people's scores, and analogies solved.
 

@@ -14,6 +14,11 @@ from typer.core import TyperCommand
 
 from wordgrad.training.config import Setting
 
+OVERWRITE = typer.Option("--overwrite", help="Replace the output if it exists.")
+JSON_OUTPUT = typer.Option(
+    "--json", metavar="OUT", help="Write the results as JSON to this file; '-' prints them."
+)
+
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 Command = TypeVar("Command", bound=Callable[..., None])

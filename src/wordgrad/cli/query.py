@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 VECTORS = typer.Argument(
     metavar="FILE", help="A file of word vectors, in any format that wordgrad reads."
 )
-TOPN = typer.Option("--topn", "-n", help="How many answers to show.")
+TOPN = typer.Option("--topn", "-n", help="Number of answers to show.")
 RESTRICT = typer.Option(
-    "--restrict-vocab", help="Only the most frequent so many words may be answers."
+    "--restrict-vocab", help="Consider only this many of the most frequent words as answers."
 )
 METHOD = typer.Option("--method", help="3cosadd sums cosines, 3cosmul multiplies them.")
 AS_JSON = typer.Option("--json", help="Print JSON instead.")
@@ -88,13 +87,13 @@ def similar(
     topn: Annotated[int, TOPN] = 10,
     together: Annotated[
         bool,
-        typer.Option("--together", help="Look for what all the words have in common instead."),
+        typer.Option("--together", help="Find the words nearest to all of them together."),
     ] = False,
     text: Annotated[
         bool,
         typer.Option(
             "--text",
-            help="Take the words as a text: look near its mean, leave out words that are unknown.",
+            help="Treat the words as a text: search near its mean, and skip unknown words.",
         ),
     ] = False,
     restrict_vocab: Annotated[int | None, RESTRICT] = None,
@@ -102,8 +101,8 @@ def similar(
         bool,
         typer.Option(
             "--approximate",
-            help="Search through an index, which may miss a word; it is made at the first use and "
-            "kept in FILE.index. For very many words.",
+            help="Search an approximate index, which may miss a word; it is built on first use and "
+            "saved as FILE.index. For very large vocabularies.",
         ),
     ] = False,
     as_json: Annotated[bool, AS_JSON] = False,
@@ -125,7 +124,11 @@ def similar(
         found = vectors.closest_to_text(
             " ".join(words), topn, restrict_vocab, approximate=approximate
         )
-        _tell_skipped(found.skipped)
+        if found.skipped:
+            listed = ", ".join(dict.fromkeys(found.skipped))
+            say(
+                f"{len(found.skipped)} of the text's words skipped, not in the vocabulary: {listed}"
+            )
         answers = [Answers(" ".join(words), found)]
     else:
         questions: list[list[str]] = [words] if together else [[word] for word in words]
@@ -140,7 +143,7 @@ def similar(
 
 
 def _index(vectors: WordVectors, path: Path) -> None:
-    """Take the index at ``path``, or make it."""
+    """Load the index at ``path``, or build it and save it there."""
     if path.exists():
         vectors.load_index(path)
         return
@@ -153,12 +156,6 @@ def _index(vectors: WordVectors, path: Path) -> None:
     say(f"Wrote {path}: {format_size(path.stat().st_size)}.")
 
 
-def _tell_skipped(skipped: Sequence[str]) -> None:
-    if skipped:
-        listed = ", ".join(dict.fromkeys(skipped))
-        say(f"{len(skipped)} of the text's words left out, not in the vocabulary: {listed}")
-
-
 def analogy(
     file: Annotated[Path, VECTORS],
     a: Annotated[str, typer.Argument(metavar="A", help="A is to B ...")],
@@ -169,7 +166,7 @@ def analogy(
     restrict_vocab: Annotated[int | None, RESTRICT] = None,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
-    """Answer "A is to B as C is to what?": man king woman gives queen, if all is well.
+    """Answer "A is to B as C is to what?": man king woman gives queen, if the vectors are good.
 
     Through a pipe: one line an answer, with the question, answer and cosine (3cosmul: score),
     separated by tabs.
@@ -184,10 +181,10 @@ def analogy(
 def doesnt_match(
     file: Annotated[Path, VECTORS],
     words: Annotated[
-        list[str], typer.Argument(metavar="WORD", help="Two words or more, one of them odd.")
+        list[str], typer.Argument(metavar="WORD", help="At least two words, one of them odd.")
     ],
 ) -> None:
-    """Print the word that fits the others least: the farthest from the mean of all."""
+    """Print the word that fits the others least: the one farthest from the mean of all."""
     from wordgrad.io.formats import load
 
     write_lines([(load(file).doesnt_match(words),)])

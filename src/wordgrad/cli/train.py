@@ -24,7 +24,7 @@ from wordgrad.cli.console import (
     say_command,
 )
 from wordgrad.cli.exit import Interrupted, make_reads_interruptible
-from wordgrad.cli.options import source_of, takes
+from wordgrad.cli.options import OVERWRITE, source_of, takes
 from wordgrad.errors import DamagedCheckpointWarning, InputError, OutputError
 from wordgrad.training.config import CHECKPOINTS, SETTINGS
 
@@ -224,9 +224,7 @@ def train(
             show_default=False,
         ),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
-    ] = False,
+    overwrite: Annotated[bool, OVERWRITE] = False,
     *,
     resume: Annotated[
         Path | None,

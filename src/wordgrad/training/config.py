@@ -114,8 +114,8 @@ class Setting:
             ...
         wordgrad.errors.ParameterError: window must be an integer in [1, 10000], got 0.
         """
-        if value is None and self.default is None:
-            return None
+        if type(value) is type(self.default) and value == self.default:  # None among them
+            return value
         if self.choices:
             return check_choice(self.name, value, self.choices)
         if self.kind is bool:
