@@ -149,6 +149,4 @@ def test_mistakes_about_losses(wordgrad, history_file, arguments, code, message)
 def test_vectors_without_a_history_are_refused(wordgrad, vector_file):
     outcome = wordgrad("plot-loss", vector_file)
     assert outcome.code == 1
-    assert "v carries no history of a training; use vectors that 'wordgrad train' wrote" in (
-        outcome.message
-    )
+    assert "v has no training history; use vectors that 'wordgrad train' wrote" in (outcome.message)

@@ -1,10 +1,8 @@
-"""From D dimensions to the two of a page.
+"""Projection of vectors from D dimensions to two, and groups of them for the colours of a map.
 
 Every method works on unit vectors, so that what lies close on the map has a large cosine, and
 starts from a seed and on one thread, so that the same vectors give the same map every time: the
 sums of several threads would be rounded in an order that nobody chooses.
-
-Groups of words for the colours of a map, and what to call them.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ def project(units: Points, method: str, seed: int) -> Points:
     ParameterError
         If there are too few vectors for the method, or all are the same.
     MissingExtraError
-        If UMAP is asked for and not installed.
+        If the method is UMAP and it is not installed.
 
     Notes
     -----
