@@ -195,3 +195,12 @@ def test_a_classifiers_epochs_are_lines_and_a_bar(clock):
     assert len(shown) == 1
     assert shown[0].startswith("Training")
     assert shown[0].rstrip().endswith("75%")
+
+
+def test_a_bar_of_unknown_length_gives_way_to_one_of_known_length(clock):
+    out = console(60, terminal=True)
+    display = ProgressDisplay(out, clock)
+    display(reading(5, 12, None, "-"))
+    assert "%" not in frame(display, out)[0]
+    display(reading(5, 50, 100, "wiki8"))
+    assert frame(display, out)[0].rstrip().endswith("50%")

@@ -147,6 +147,16 @@ def test_the_guides_tables_have_true_names_and_defaults():
         assert default == (setting.default_text if setting.default is None else f"`{shown}`"), name
 
 
+def test_what_may_change_on_resuming_is_documented():
+    guide = squeezed(GUIDE.read_text(encoding="utf-8"))
+    listed = re.search(r"You may change (.*?)\. -", guide)[1]
+    resumable = {name for name, setting in SETTINGS.items() if setting.resumable}
+    assert set(re.findall(r"`(\w+)`", listed)) == resumable
+    docstring = squeezed(inspect.getdoc(Word2Vec.from_checkpoint))
+    listed = re.search(r"Parameters to change: (.*?)\. ", docstring)[1]
+    assert set(re.findall(r"``(\w+)``", listed)) == resumable | {"progress"}
+
+
 @pytest.mark.parametrize(
     ("args", "suggestion"),
     [

@@ -25,16 +25,26 @@ SETTINGS: Final[dict[str, Setting]] = {
             "Networks that are trained side by side and averaged; they share the two sizes above.",
             minimum=1,
         ),
-        Setting("ngrams", 2, int, MODEL, "Length of the longest word n-grams.", 1, 100),
-        Setting("buckets", 2**22, int, MODEL, "Number of hash buckets for n-grams.", 1, 1 << 62),
+        Setting(
+            "ngrams", 2, int, MODEL, "Length of the longest word n-grams.", minimum=1, maximum=100
+        ),
+        Setting(
+            "buckets",
+            2**22,
+            int,
+            MODEL,
+            "Number of hash buckets for n-grams.",
+            minimum=1,
+            maximum=1 << 62,
+        ),
         Setting(
             "prefix",
             5,
             int,
             MODEL,
             "Longer words have their first so many letters as a feature, too; 0 turns this off.",
-            0,
-            1000,
+            minimum=0,
+            maximum=1000,
         ),
         Setting(
             "vectors",

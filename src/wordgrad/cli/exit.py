@@ -112,7 +112,7 @@ debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with a sentence that says what was kept."""
+    """Ctrl-C, with a sentence that says what was saved."""
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:

@@ -148,8 +148,8 @@ class ProgressDisplay:
         self._show(Stage("Training", event.epoch / event.epochs))
 
     def _show(self, stage: Stage) -> None:
+        self.bar.show(stage)  # first: the thread that draws needs a bar for every stage
         self._stage, self._last_record = stage, self._clock()
-        self.bar.show(stage)
         if not self._live and self._clock() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._say(stage.line)
 
@@ -158,7 +158,7 @@ class ProgressDisplay:
         self._console.print(Text(line), soft_wrap=not self._live)
 
     def _message(self) -> str:
-        """What goes on while there is no bar to show; empty if there is one."""
+        """What to say while there is no bar to show; empty if there is one."""
         if self._stage is None:
             return self._waiting
         idle = self._clock() - self._last_record > IDLE_SECONDS
@@ -188,9 +188,10 @@ class _Bar(Progress):
         )
 
     def show(self, stage: Stage) -> None:
-        """Move the bar to ``stage``; a stage of another label has a bar of its own."""
-        if not self.tasks or self.tasks[-1].description != stage.label:
-            total = None if stage.share is None else 1.0
+        """Move the bar to ``stage``; a stage of another kind has a bar of its own."""
+        total = None if stage.share is None else 1.0
+        last = self.tasks[-1] if self.tasks else None
+        if last is None or (last.description, last.total) != (stage.label, total):
             self.add_task(stage.label, total=total, details=stage.details)
         self.update(self.tasks[-1].id, completed=stage.share or 0.0, details=stage.details)
 

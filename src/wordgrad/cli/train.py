@@ -146,7 +146,7 @@ def train_to_file(
 
 @contextmanager
 def _warnings_after_display() -> Iterator[None]:
-    """Hold back what training warns about until its display is gone."""
+    """Delay the warnings of a training until its display is gone."""
     found: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always", DamagedCheckpointWarning)

@@ -175,9 +175,17 @@ MODEL, TRAINING, CHECKPOINTS, TEXT = "Model", "Training", "Checkpoints", "Text"
 SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
     for setting in (
-        Setting("vector_size", 100, int, MODEL, "Length of a word vector.", 1, 65_536),
         Setting(
-            "window", 5, int, MODEL, "Largest distance between a word and its context.", 1, 10_000
+            "vector_size", 100, int, MODEL, "Length of a word vector.", minimum=1, maximum=65_536
+        ),
+        Setting(
+            "window",
+            5,
+            int,
+            MODEL,
+            "Largest distance between a word and its context.",
+            minimum=1,
+            maximum=10_000,
         ),
         Setting(
             "architecture",
@@ -195,7 +203,15 @@ SETTINGS: Final[dict[str, Setting]] = {
             "The loss that training minimises.",
             choices=LOSSES,
         ),
-        Setting("negative", 5, int, MODEL, "Noise words drawn for each window.", 1, 10_000),
+        Setting(
+            "negative",
+            5,
+            int,
+            MODEL,
+            "Noise words drawn for each window.",
+            minimum=1,
+            maximum=10_000,
+        ),
         Setting(
             "ns_exponent",
             0.75,
@@ -254,8 +270,8 @@ SETTINGS: Final[dict[str, Setting]] = {
             int,
             TRAINING,
             "Threads.",
-            1,
-            1024,
+            minimum=1,
+            maximum=1024,
             default_text="one for each processor",
             resumable=True,
         ),
