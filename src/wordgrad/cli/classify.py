@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 MODEL = typer.Argument(metavar="MODEL", help="A classifier that 'wordgrad classify train' wrote.")
 DATA = typer.Argument(
     metavar="DATA",
-    help="'label<TAB>text' or '__label__x text' a line, or a table (.csv, .tsv, .jsonl, .parquet) "
-    "with a column of labels; plain, .gz or .zst; '-' for standard input.",
+    help="'label<TAB>text' or '__label__x text' on each line, or a table (.csv, .tsv, .jsonl, "
+    ".parquet) with a column of labels; plain, .gz or .zst; '-' for standard input.",
 )
 FORMAT = typer.Option(
     "--format",
@@ -53,7 +53,7 @@ ERRORS = typer.Option(help=SETTINGS["errors"].help, rich_help_panel=TEXT)
 Form = Literal["tab", "fasttext", "csv", "tsv", "jsonl", "parquet"]
 Errors = Literal["strict", "replace"]
 
-NARROW = 50  # columns; on a narrower terminal precision, recall and F1 stand in one column
+NARROW = 50  # columns; on a narrower terminal precision, recall and F1 share one column
 SHOWN_CONFUSIONS = 20
 SHOWN_LABELS = 5
 BAR = 12  # characters at most
@@ -259,7 +259,8 @@ def predict(
         bool, typer.Option("--proba", help="Write the probability after the label.")
     ] = False,
     top: Annotated[
-        int, typer.Option(min=1, help="Write so many labels a line, with their probabilities.")
+        int,
+        typer.Option(min=1, help="Number of labels to write per line, with their probabilities."),
     ] = 1,
     text_column: Annotated[
         str | None,
@@ -272,7 +273,7 @@ def predict(
     ] = None,
     errors: Annotated[Errors, typer.Option(help=SETTINGS["errors"].help)] = "strict",
 ) -> None:
-    """Label texts: a line in, a line out, as soon as it arrives.
+    """Label texts: one line of output per line of input, as soon as it arrives.
 
     An empty line gets a label, too, that of a text without words, so that line N of the output
     belongs to line N of the input. With --proba or --top: label and probability, separated by

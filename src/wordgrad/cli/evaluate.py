@@ -1,7 +1,7 @@
 """``wordgrad evaluate``: word vectors measured on similarity and analogy sets.
 
-Results of one file are tables of their own; those of several stand side by side where the terminal
-is wide enough, else one below another.
+Results of one file are tables of their own; those of several are shown side by side where the
+terminal is wide enough, else one below another.
 """
 
 from __future__ import annotations

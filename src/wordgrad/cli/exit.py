@@ -10,7 +10,7 @@ code  meaning
 1     the work failed: a file is missing, damaged, in the way; a word is unknown; a defect
 2     the command was wrong: an unknown option, a value out of its range
 130   interrupted by Ctrl-C (128 + SIGINT, as shells expect)
-143   asked to end by SIGTERM (128 + SIGTERM); 129 by SIGHUP, when the terminal was closed
+143   terminated by SIGTERM (128 + SIGTERM); 129 by SIGHUP, when the terminal was closed
 ===== ======================================================================================
 """
 
@@ -37,7 +37,7 @@ _REQUESTS = ("SIGTERM", "SIGHUP")  # the second is not on Windows
 
 
 class Stopped(KeyboardInterrupt):
-    """The operating system asked the program to end.
+    """A signal of the operating system that ends the program.
 
     It is a KeyboardInterrupt, for whatever cleans up after Ctrl-C must clean up after it, too.
 

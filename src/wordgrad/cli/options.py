@@ -27,7 +27,7 @@ Command = TypeVar("Command", bound=Callable[..., None])
 def takes(settings: Iterable[Setting]) -> Callable[[Command], Command]:
     """Give a command an option for each setting, in place of its ``**settings``.
 
-    Typer reads a command's signature, and this writes it.  The options stand before the command's
+    Typer reads a command's signature, and this writes it.  The options come before the command's
     own keyword-only ones.
 
     Examples

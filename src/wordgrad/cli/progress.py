@@ -1,4 +1,4 @@
-"""The display of progress: Rich's bar on a terminal, a line now and then anywhere else.
+"""The display of progress: Rich's bar on a terminal, an occasional line anywhere else.
 
 An estimator calls a :class:`ProgressDisplay` with its records.  Rich draws at its own pace, in a
 thread of its own, so that no number of records slows the work down.  Lines that stay (what was

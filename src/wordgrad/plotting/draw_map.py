@@ -216,8 +216,11 @@ def _near(places: NDArray[np.int64], found: Neighbours) -> list[list[list[float]
 
 HEIGHT = 9.0  # inches; the width follows the map
 NARROWEST, WIDEST = 7.0, 14.0
-FEW = 300  # labels of so many words may stand off, with a line to the point
-SCALES = ((60, 11.0, 4.0), (FEW, 9.0, 1.6))  # up to so many words: points a letter, dots' growth
+FEW = 300  # up to this many words, labels may be moved away, with a line to the point
+SCALES = (
+    (60, 11.0, 4.0),
+    (FEW, 9.0, 1.6),
+)  # up to this many words: font size in points, scale of the dots
 SMALL_LETTERS = 7.5
 MARGINS = 1.0, 0.6  # inches at the sides, above and below: room for labels
 

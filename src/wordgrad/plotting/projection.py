@@ -101,7 +101,7 @@ def _tsne(units: Points, seed: int) -> Points:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # limits the libraries that are loaded by then
 
-    # Barnes-Hut t-SNE looks at 3 perplexity neighbours, of which there must be so many.
+    # Barnes-Hut t-SNE looks at 3 * perplexity neighbours, so there must be that many.
     perplexity = min(30.0, (units.shape[0] - 1) / 3)
     start = _pca(units, seed)
     start *= 1e-4 / np.std(start[:, 0])  # scikit-learn's scale for a start from PCA
@@ -127,7 +127,7 @@ METHODS: dict[str, Callable[[Points, int], Points]] = {"pca": _pca, "tsne": _tsn
 MOST_GROUPS = 10
 WORDS_A_GROUP = 20
 WORDS_IN_A_NAME = 3
-KNOWN_WORDS = 40  # so many of a group's first rows may name it: of thousands, the middle is obscure
+KNOWN_WORDS = 40  # a group is named by its most frequent words: of thousands, the middle is obscure
 
 
 def clusters(units: NDArray[np.float64], seed: int) -> NDArray[np.int64]:

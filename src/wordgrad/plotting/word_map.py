@@ -123,14 +123,14 @@ def make_map(
     around_words : iterable of str, optional
         Show these words and the neighbourhood of each instead.
     most_frequent_words : int
-        Without either, show so many of the most frequent words.
+        Without either, show this many of the most frequent words.
     neighbours : int
         The size of a neighbourhood for ``around_words``.
     method : {"pca", "tsne", "umap"}, optional
         PCA for fewer than 30 words and t-SNE for more, if not given; see
         :func:`wordgrad.plotting.projection.project`.
     restrict_vocab : int, optional
-        Only the most frequent so many words may be neighbours.
+        Consider only this many of the most frequent words as neighbours.
     seed : int
         The same seed gives the same map on the same machine.
 
