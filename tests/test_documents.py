@@ -77,7 +77,7 @@ def test_readme_commands_run(folder: Path) -> None:
 
 def test_the_guides_commands_to_go_on_run(folder: Path) -> None:
     guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    section = guide.partition("\n## Go on later\n")[2].partition("\n## ")[0]
+    section = guide.partition("\n## Resume later\n")[2].partition("\n## ")[0]
     commands = [line for block in _blocks("console", section) for line in block.splitlines()]
     assert len(commands) == 2
     for line in commands:

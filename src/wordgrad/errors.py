@@ -1,7 +1,7 @@
 """Exceptions, and the argument checks shared by every public entry point.
 
-Every message is one sentence that names the thing, the rule it broke, the value that was got and
-the remedy.  All exceptions derive from :class:`WordgradError`, so that a caller (the command line
+Every message is one sentence that names the thing, the rule it broke, the value given and the
+remedy.  All exceptions derive from :class:`WordgradError`, so that a caller (the command line
 above all) can tell an expected failure from a defect.
 """
 
@@ -29,7 +29,7 @@ class FormatError(InputError):
 
 
 class OutputError(WordgradError, OSError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to its output."""
 
 
 class UnknownWordError(WordgradError, KeyError):
@@ -51,7 +51,7 @@ class SkippedWordsWarning(UserWarning):
         How many words there were.
 
     >>> str(SkippedWordsWarning(["xyzzy"], 3))
-    "1 of 3 words was left out, not being in the vocabulary: 'xyzzy'."
+    "1 of 3 words was left out because it is not in the vocabulary: 'xyzzy'."
     """
 
     SHOWN = 5
@@ -60,19 +60,21 @@ class SkippedWordsWarning(UserWarning):
         self.words = tuple(words)
         shown = ", ".join(map(repr, self.words[: self.SHOWN]))
         more = ", ..." if len(self.words) > self.SHOWN else ""
-        verb = "was" if len(self.words) == 1 else "were"
+        one = len(self.words) == 1
+        verb, pronoun = ("was", "it is") if one else ("were", "they are")
         super().__init__(
-            f"{len(self.words)} of {total} words {verb} left out, not being in the vocabulary: "
+            f"{len(self.words)} of {total} words {verb} left out because "
+            f"{pronoun} not in the vocabulary: "
             f"{shown}{more}."
         )
 
 
 class DamagedCheckpointWarning(UserWarning):
-    """The newest checkpoint of a training could not be read, and the one before it was taken."""
+    """The newest checkpoint of a training could not be read, so the one before it is used."""
 
 
 class TrainingError(WordgradError, RuntimeError):
-    """Training cannot go on (divergence, an engine that failed)."""
+    """Training cannot continue (divergence, an engine that failed)."""
 
 
 def check_int(

@@ -1,341 +1,72 @@
-"""How a fit begins: with a text, or with the checkpoint of an earlier one.
-
-What a model has after training, whether that came to its end or not.
-
-``Word2Vec``: text in, word vectors out, with scikit-learn's conventions.
-"""
+"""``Word2Vec``: text in, word vectors out, with scikit-learn's conventions."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.corpus.fingerprint import Fingerprint
 from wordgrad.corpus.validation import HeldOutText, encode_held_out
-from wordgrad.errors import FormatError, InputError, ParameterError, check_int, check_real
+from wordgrad.errors import FormatError, InputError, ParameterError
 from wordgrad.training.checkpoint import (
     TEXT,
-    Checkpoint,
     CheckpointFolder,
     Identity,
     Saving,
     recorded_settings,
 )
-from wordgrad.training.config import TrainingConfig
+from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.trainer import Trainer
 from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors
 
-CHANGEABLE = (
-    "epochs",
-    "learning_rate",
-    "workers",
-    "checkpoint_every",
-    "early_stopping",
-    "tolerance",
-    "max_hours",
-)
-"""What may differ when a training goes on: its schedule, and what its result does not tell of."""
-
-_NOT_SETTINGS = ("progress", "checkpoint", "validation")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training that is ready to run, with the texts that it needs."""
-
-    trainer: Trainer
-    corpus: EncodedCorpus
-    held_out: HeldOutText | None
-
-
-@contextmanager
-def begin(model: Word2Vec, X: Any, config: TrainingConfig) -> Iterator[Run]:
-    """Read the texts and make a trainer; in the ``with`` block the checkpoint folder is ours."""
-    if model.early_stopping is not None and model.validation is None:
-        raise ParameterError(
-            f"early_stopping={model.early_stopping} needs a loss to watch; give held-out text as "
-            "validation."
-        )
-    with ExitStack() as stack:
-        folder = None
-        if model.checkpoint is not None:
-            folder = stack.enter_context(CheckpointFolder.begin(Path(model.checkpoint)))
-        corpus = stack.enter_context(_encode(model, X, config, folder))
-        held_out = None
-        if model.validation is not None:
-            held_out = _encode_held_out(model, corpus.vocabulary, config)
-        saving = None
-        if folder is not None:
-            saving = _first_saving(model, config, folder, corpus, held_out)
-        trainer = Trainer(
-            corpus,
-            config,
-            model.progress,
-            held_out=HeldOut(held_out, model.early_stopping) if held_out else None,
-            saving=saving,
-        )
-        yield Run(trainer, corpus, held_out)
-
-
-@contextmanager
-def go_on(model: Word2Vec, X: Any, config: TrainingConfig) -> Iterator[Run]:
-    """Open a checkpoint folder and make a trainer that stands where the last checkpoint was."""
-    if model.checkpoint is None:
-        raise ParameterError("checkpoint must name the folder of the training to resume, got None.")
-    with ExitStack() as stack:
-        folder = stack.enter_context(CheckpointFolder.open(Path(model.checkpoint)))
-        checkpoint = folder.newest()
-        identity = checkpoint.identity
-        settings = _settings(model, config)
-        _refuse_changes(settings, identity.settings)
-        _check_fits(checkpoint, config)
-        corpus = stack.enter_context(_same_text(model, X, config, folder, identity))
-        held_out = _same_held_out(model, config, folder, identity)
-        identity = Identity(
-            settings, identity.vocabulary, identity.fingerprint, identity.report, identity.held_out
-        )
-        trainer = Trainer(
-            corpus,
-            config,
-            model.progress,
-            held_out=HeldOut(held_out, model.early_stopping) if held_out else None,
-            saving=Saving(folder, identity, float(model.checkpoint_every)),
-        )
-        trainer.restore(checkpoint)
-        yield Run(trainer, corpus, held_out)
-
-
-def settings_to_resume(folder: str | os.PathLike[str], known: set[str]) -> dict[str, Any]:
-    """Return the settings of the training in a folder, as parameters of a model.
-
-    Raises
-    ------
-    FormatError
-        If they are not ``known`` ones.
-    """
-    settings = recorded_settings(Path(folder))
-    unknown = sorted(set(settings) - (known - set(_NOT_SETTINGS)))
-    if unknown:
-        raise FormatError(
-            f"The training in {folder} has settings that this version of wordgrad does not know "
-            f"({', '.join(unknown)}); go on with the version that began it."
-        )
-    return settings
-
-
-def _settings(model: Word2Vec, config: TrainingConfig) -> dict[str, Any]:
-    """Every setting as a plain value, defaults filled in."""
-    settings = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in model.get_params(deep=False).items()
-        if name not in _NOT_SETTINGS
-    }
-    return settings | config.as_dict()
-
-
-def _refuse_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    changes = [
-        f"{name} is {now.get(name)!r} and was {before.get(name)!r}"
-        for name in dict.fromkeys([*before, *now])
-        if name not in CHANGEABLE and now.get(name) != before.get(name)
-    ]
-    if now.get("early_stopping") is not None and before.get("early_stopping") is None:
-        changes.append("early_stopping was not asked for, so no best epoch was kept")
-    if changes:
-        raise ParameterError(
-            "A training goes on with the settings that it began with, but "
-            f"{'; '.join(changes)}: leave that out, or begin a new training in another folder."
-        )
-
-
-def _check_fits(checkpoint: Checkpoint, config: TrainingConfig) -> None:
-    state, size = checkpoint.state, checkpoint.parameters.vector_size
-    if size != config.vector_size:
-        raise FormatError(
-            f"The checkpoint is damaged: its vectors have {size} numbers, and vector_size is "
-            f"{config.vector_size}; begin a new training."
-        )
-    least = state.epoch + (state.token > 0)
-    if config.epochs < least:
-        raise ParameterError(
-            f"epochs must be at least {least}, which this training has reached, got "
-            f"{config.epochs}."
-        )
-
-
-def _first_saving(
-    model: Word2Vec,
-    config: TrainingConfig,
-    folder: CheckpointFolder,
-    corpus: EncodedCorpus,
-    held_out: HeldOutText | None,
-) -> Saving:
-    if held_out is not None:
-        folder.write_held_out(held_out)
-    identity = Identity(
-        settings=_settings(model, config),
-        vocabulary=corpus.vocabulary,
-        fingerprint=Fingerprint.of(corpus),
-        report=corpus.report,
-        held_out=Fingerprint.of(held_out) if held_out else None,
-    )
-    return Saving(folder, identity, float(model.checkpoint_every))
-
-
-def _same_text(
-    model: Word2Vec, X: Any, config: TrainingConfig, folder: CheckpointFolder, identity: Identity
-) -> EncodedCorpus:
-    """The text that the folder keeps, or the one given if it is the same."""
-    if X is None:
-        return folder.open_text(identity)
-    corpus = _encode(model, X, config, None)
-    difference = Fingerprint.of(corpus).difference(identity.fingerprint)
-    if difference:
-        corpus.close()
-        raise InputError(
-            f"The text is not the one that this training began with: {difference}; leave it out "
-            f"(the folder {folder.path} keeps the text), or begin a new training."
-        )
-    return corpus
-
-
-def _same_held_out(
-    model: Word2Vec, config: TrainingConfig, folder: CheckpointFolder, identity: Identity
-) -> HeldOutText | None:
-    if model.validation is None:
-        return folder.read_held_out(identity)
-    if identity.held_out is None:
-        raise ParameterError(
-            "This training began without validation text, so that its epochs could not be "
-            "compared; leave it out, or begin a new training."
-        )
-    text = _encode_held_out(model, identity.vocabulary, config)
-    difference = Fingerprint.of(text).difference(identity.held_out)
-    if difference:
-        raise InputError(
-            f"The validation text is not the one that this training began with: {difference}; "
-            f"leave it out (the folder {folder.path} keeps it), or begin a new training."
-        )
-    return text
-
-
-def _encode(
-    model: Word2Vec, X: Any, config: TrainingConfig, folder: CheckpointFolder | None
-) -> EncodedCorpus:
-    return encode_corpus(
-        X,
-        min_count=model.min_count,
-        max_vocab=model.max_vocab,
-        **_reading(model, config),
-        folder=None if folder is None else folder.path,
-        keep_as=None if folder is None else TEXT,
-    )
-
-
-def _encode_held_out(
-    model: Word2Vec, vocabulary: Vocabulary, config: TrainingConfig
-) -> HeldOutText:
-    options = _reading(model, config) | {"progress": None}
-    return encode_held_out(model.validation, vocabulary, **options)
-
-
-def _reading(model: Word2Vec, config: TrainingConfig) -> dict[str, Any]:
-    return {
-        "column": model.column,
-        "lowercase": model.lowercase,
-        "pattern": model.pattern,
-        "errors": model.errors,
-        "workers": config.workers,
-        "progress": model.progress,
-    }
-
-
-def train_and_keep(model: Word2Vec, run: Run) -> None:
-    """Run a training and set the model's attributes; on Ctrl-C to what was learned so far."""
-    model.report_ = run.corpus.report
-    if run.held_out is not None:
-        model.validation_ = {
-            "words": run.held_out.tokens_read,
-            "unknown": run.held_out.tokens_unknown,
-        }
-    try:
-        run.trainer.run()
-    except KeyboardInterrupt:
-        # W_out is zero until the first step: before, there is nothing to keep.
-        if run.trainer.parameters.W_out_rows.any():
-            _keep(model, run)
-        raise
-    _keep(model, run)
-
-
-def _keep(model: Word2Vec, run: Run) -> None:
-    trainer, corpus = run.trainer, run.corpus
-    model.history_ = [
-        {name: value for name, value in asdict(record).items() if value is not None}
-        for record in trainer.history
-    ]
-    history = [dict(record) for record in model.history_]
-    settings = trainer.config.as_dict()
-    if trainer.config.reproducible:  # what differs between runs must not be in the file
-        del settings["workers"]
-        for record in history:
-            del record["seconds"]
-    settings |= {
-        "min_count": model.min_count,
-        "max_vocab": model.max_vocab,
-        "lowercase": model.lowercase,
-        "pattern": model.pattern,
-        "tokens": corpus.report.tokens_kept,
-    }
-    model.vectors_ = WordVectors(
-        corpus.vocabulary.words,
-        trainer.vectors,
-        counts=corpus.vocabulary.counts,
-        metadata={"settings": settings, "history": history},
-    )
+_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation"})
+"""Settings that a checkpoint holds: the folder is where it is, and the text is beside it."""
 
 
 class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Word vectors by skip-gram or CBOW (Mikolov et al. 2013).
 
+    Defaults and ranges are those of :data:`wordgrad.training.config.SETTINGS`.
+
     Parameters
     ----------
-    vector_size : int, default 100
+    vector_size : int (1 to 65,536), default 100
         D, the length of a vector.
-    window : int, default 5
-        Largest distance of a context word; the reach of each window is uniform on 1..window.
-    min_count : int, default 5
+    window : int (1 to 10,000), default 5
+        m, the largest distance of a context word from the centre; the reach of each window is drawn
+        uniformly from 1..m.
+    min_count : int (at least 1), default 5
         Words that occur less often are dropped.
     architecture : {"skipgram", "cbow"}, default "skipgram"
+        Whether the centre predicts each context word, or the context the centre.
     loss : {"negative-sampling", "softmax"}, default "negative-sampling"
         Negative sampling, or the exact softmax over the whole vocabulary.
-    negative : int, default 5
+    negative : int (1 to 10,000), default 5
         K, noise words a window.
     ns_exponent : float, default 0.75
         Noise words are drawn with probability ~ count ** ns_exponent.
-    sample : float, default 1e-4
+    sample : float (at least 0), default 0.0001
         Subsampling threshold t: an occurrence of a word with share f of the tokens is kept with
         probability min(1, sqrt(t / f) + t / f); 0 keeps all.
-    epochs : int, optional
-        By default 5, but 15 for skip-gram with the softmax.
-    learning_rate : float, optional
+    epochs : int (at least 1), optional
+        Passes over the text; by default 5, but 15 for skip-gram with the softmax.
+    learning_rate : float (above 0, at most 1e+30), optional
         At the start; it falls linearly to 1/10,000 of that.  The default depends on the
         architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`).
-    max_vocab : int, optional
-        Keep at most this many words, the most frequent ones.
-    workers : int, optional
-        Threads; by default one a core.
-    seed : int, default 1
+    max_vocab : int (at least 2), optional
+        Keep only this many of the most frequent words.
+    workers : int (1 to 1,024), optional
+        Threads; by default one for each core that this process may use.
+    seed : int (at least 0), default 1
         With ``workers=1`` the same seed gives the same bytes on the same kind of processor (the
         order of a sum depends on the width of its vector registers).
     reproducible : bool, default False
@@ -347,34 +78,35 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files that holds the text.
     lowercase : bool, default False
+        Convert the text to lower case.
     pattern : str, optional
         A regular expression whose matches are the tokens; by default white space separates them.
     errors : {"strict", "replace"}, default "strict"
-        What to do with bytes that are not UTF-8.
+        What to do with bytes that are not UTF-8: raise, or put U+FFFD in their place.
     checkpoint : path, optional
-        A folder to save the training to while it runs, so that :meth:`resume` can go on with it.
-        It also keeps the encoded text, four bytes a word.
-    checkpoint_every : float, default 60.0
+        A folder to save checkpoints to during training, from which :meth:`resume` continues.  It
+        also holds the encoded text, four bytes a word.
+    checkpoint_every : float (above 0), default 60.0
         Seconds between checkpoints.
     validation : path, glob, directory, or an iterable of sentences, optional
         Held-out text, read like the training text.  After each epoch its loss is measured on
         windows and negatives that are always the same; words that the training text does not have
         are dropped.
-    early_stopping : int, optional
-        End after so many epochs without a better validation loss, and give back the vectors of the
+    early_stopping : int (at least 1), optional
+        Stop after this many epochs without a lower validation loss, and return the vectors of the
         best epoch.
     progress : callable, optional
         Receives :class:`~wordgrad.corpus.corpus.ReadingProgress`,
-        :class:`~wordgrad.training.engine.CountingProgress` (softmax of skip-gram alone) and
+        :class:`~wordgrad.training.engine.CountingProgress` (skip-gram with the softmax only) and
         :class:`~wordgrad.training.engine.TrainingProgress` records.
     softmax_offset : {"unigram", "none"}, default "unigram"
         What is added to the softmax's logits: log p(w), so that vectors need not spend themselves
         on how frequent words are, or nothing.
-    tolerance : float, default 1e-4
-        A softmax training ends after an epoch that lowered the loss by less than this share of it;
-        0 never ends it early.
-    max_hours : float, default 24
-        A softmax training that would last longer, by an estimate made before it begins, is refused
+    tolerance : float (at least 0, below 1), default 0.0001
+        A softmax training stops after an epoch that lowered the loss by less than this share of it;
+        0 never stops it early.
+    max_hours : float (above 0), default 24.0
+        A softmax training that would take longer, by an estimate made before it begins, is refused
         with the ``max_vocab`` that would fit.
 
     Attributes
@@ -494,16 +226,46 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         TrainingError
             Training diverged.
         KeyboardInterrupt
-            After setting the attributes to what was learned so far, if training had begun.
+            After setting the attributes to what was learnt so far, if training had begun.
         """
         config = self._config()
-        with begin(self, X, config) as run:
-            train_and_keep(self, run)
+        if self.early_stopping is not None and self.validation is None:
+            raise ParameterError(
+                f"early_stopping={self.early_stopping} needs a loss to watch; give held-out text "
+                "as validation."
+            )
+        with ExitStack() as stack:
+            folder = saving = None
+            if self.checkpoint is not None:
+                folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
+            corpus = stack.enter_context(self._encode(X, config, folder))
+            validation = None
+            if self.validation is not None:
+                validation = self._encode_validation(corpus.vocabulary, config)
+            if folder is not None:
+                if validation is not None:
+                    folder.write_held_out(validation)
+                identity = Identity(
+                    settings=self._recorded(config),
+                    vocabulary=corpus.vocabulary,
+                    fingerprint=Fingerprint.of(corpus),
+                    report=corpus.report,
+                    held_out=Fingerprint.of(validation) if validation else None,
+                )
+                saving = Saving(folder, identity, float(self.checkpoint_every))
+            trainer = Trainer(
+                corpus,
+                config,
+                self.progress,
+                held_out=HeldOut(validation, self.early_stopping) if validation else None,
+                saving=saving,
+            )
+            self._train(trainer, corpus, validation)
         return self
 
     @classmethod
     def from_checkpoint(cls, folder: str | os.PathLike[str], **changes: Any) -> Word2Vec:
-        """Return a model with the settings of a training that saved checkpoints, to resume it.
+        """Model with the settings of a training that saved checkpoints, to resume it.
 
         Parameters
         ----------
@@ -529,22 +291,27 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         >>> [record["epoch"] for record in model.history_]
         [1, 2, 3]
         """
-        known = set(cls._get_param_names())
-        settings = settings_to_resume(folder, known)
+        settings: dict[str, Any] = dict(recorded_settings(Path(folder)))
+        unknown = sorted(settings.keys() - set(_RECORDED))
+        if unknown:
+            raise FormatError(
+                f"The training in {folder} has settings that this version of wordgrad does not "
+                f"know ({', '.join(unknown)}); resume it with the version that began it."
+            )
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
-        """Go on with the training in the folder ``checkpoint``, from where it was saved last.
+        """Resume the training in the folder ``checkpoint`` from its last checkpoint.
 
-        With ``workers=1`` the result has the bytes that it would have had without a break.  A
-        training that has come to its end goes on if ``epochs`` is larger now; the learning rate is
-        then the one that a training of so many epochs has at that point.
+        With ``workers=1`` the result has the bytes that it would have had without the interruption.
+        A training that is complete continues if ``epochs`` is larger now; the learning rate is then
+        the one that a training of that many epochs has at that point.
 
         Parameters
         ----------
         X : path, glob, directory, several of them, or an iterable of sentences, optional
-            The same text again.  It is not needed, for the folder keeps the text as it was
-            encoded; if given, it is compared with that.
+            The same text again.  It is not needed, for the folder holds the encoded text; if given,
+            it is compared with that.
 
         Returns
         -------
@@ -555,24 +322,177 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         ParameterError
             A setting differs from what the training began with.
         InputError
-            The text is another one, the folder holds no checkpoint, or nothing in it is whole.
+            The text is another one, or the folder holds no checkpoint that can be read.
         OutputError
             The folder cannot be written, or a training is using it.
         TrainingError, KeyboardInterrupt
             As :meth:`fit`.
         """
         config = self._config()
-        with go_on(self, X, config) as run:
-            train_and_keep(self, run)
+        if self.checkpoint is None:
+            raise ParameterError(
+                "checkpoint must name the folder of the training to resume, got None."
+            )
+        with ExitStack() as stack:
+            folder = stack.enter_context(CheckpointFolder.open(Path(self.checkpoint)))
+            checkpoint = folder.newest()
+            began, settings = checkpoint.identity, self._recorded(config)
+            _check_changes(settings, began.settings)
+            size = checkpoint.parameters.vector_size
+            if size != config.vector_size:
+                raise FormatError(
+                    f"The checkpoint is damaged: its vectors have {size} numbers, and vector_size "
+                    f"is {config.vector_size}; begin a new training."
+                )
+            reached = checkpoint.state.epoch + (checkpoint.state.token > 0)
+            if config.epochs < reached:
+                raise ParameterError(
+                    f"epochs must be at least {reached}, which this training has reached, got "
+                    f"{config.epochs}."
+                )
+            if X is None:
+                corpus = stack.enter_context(folder.open_text(began))
+            else:
+                corpus = stack.enter_context(self._encode(X, config))
+                _check_same("text", corpus, began.fingerprint, folder.path)
+            if self.validation is None:
+                validation = folder.read_held_out(began)
+            elif began.held_out is None:
+                raise ParameterError(
+                    "This training began without validation text, so that its epochs could not be "
+                    "compared; leave it out, or begin a new training."
+                )
+            else:
+                validation = self._encode_validation(began.vocabulary, config)
+                _check_same("validation text", validation, began.held_out, folder.path)
+            trainer = Trainer(
+                corpus,
+                config,
+                self.progress,
+                held_out=HeldOut(validation, self.early_stopping) if validation else None,
+                saving=Saving(
+                    folder, replace(began, settings=settings), float(self.checkpoint_every)
+                ),
+            )
+            trainer.restore(checkpoint)
+            self._train(trainer, corpus, validation)
         return self
 
     def _config(self) -> TrainingConfig:
+        """Check every setting; return those of the training."""
         if self.progress is not None and not callable(self.progress):
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
-        check_real("checkpoint_every", self.checkpoint_every, above=0.0)
         if not isinstance(self.checkpoint, str | os.PathLike | None):
             raise ParameterError(f"checkpoint must be a path or None, got {self.checkpoint!r}.")
-        if self.early_stopping is not None:
-            check_int("early_stopping", self.early_stopping, minimum=1)
-        names = (field.name for field in fields(TrainingConfig))
+        names = [field.name for field in fields(TrainingConfig)]  # which it checks itself
+        for name, setting in SETTINGS.items():
+            if name not in names:
+                setting.check(getattr(self, name))
         return TrainingConfig(**{name: getattr(self, name) for name in names})
+
+    def _recorded(self, config: TrainingConfig) -> dict[str, Any]:
+        """Settings as plain values for a checkpoint, with no default left open."""
+        plain = {name: SETTINGS[name].check(getattr(self, name)) for name in _RECORDED}
+        return plain | config.as_dict()
+
+    def _encode(
+        self, X: Any, config: TrainingConfig, folder: CheckpointFolder | None = None
+    ) -> EncodedCorpus:
+        """Encode the training text, in a checkpoint's folder if there is one."""
+        return encode_corpus(
+            X,
+            min_count=self.min_count,
+            max_vocab=self.max_vocab,
+            column=self.column,
+            lowercase=self.lowercase,
+            pattern=self.pattern,
+            errors=self.errors,
+            workers=config.workers,
+            progress=self.progress,
+            folder=None if folder is None else folder.path,
+            keep_as=None if folder is None else TEXT,
+        )
+
+    def _encode_validation(self, vocabulary: Vocabulary, config: TrainingConfig) -> HeldOutText:
+        """Encode the validation text in the words of the training text."""
+        return encode_held_out(
+            self.validation,
+            vocabulary,
+            column=self.column,
+            lowercase=self.lowercase,
+            pattern=self.pattern,
+            errors=self.errors,
+            workers=config.workers,
+        )
+
+    def _train(
+        self, trainer: Trainer, corpus: EncodedCorpus, validation: HeldOutText | None
+    ) -> None:
+        """Run the training and set the attributes; on Ctrl-C to what was learnt so far."""
+        self.report_ = corpus.report
+        if validation is not None:
+            self.validation_ = {
+                "words": validation.tokens_read,
+                "unknown": validation.tokens_unknown,
+            }
+        try:
+            trainer.run()
+        except KeyboardInterrupt:
+            # W_out is zero until the first step: before, there is nothing to keep.
+            if trainer.parameters.W_out_rows.any():
+                self._set_vectors(trainer, corpus)
+            raise
+        self._set_vectors(trainer, corpus)
+
+    def _set_vectors(self, trainer: Trainer, corpus: EncodedCorpus) -> None:
+        """Set ``history_`` and ``vectors_``, whose metadata tell how they were made."""
+        self.history_ = [
+            {name: value for name, value in asdict(record).items() if value is not None}
+            for record in trainer.history
+        ]
+        settings = trainer.config.as_dict() | {
+            "min_count": self.min_count,
+            "max_vocab": self.max_vocab,
+            "lowercase": self.lowercase,
+            "pattern": self.pattern,
+            "tokens": corpus.report.tokens_kept,
+        }
+        history = [dict(record) for record in self.history_]
+        if trainer.config.reproducible:  # what differs between runs must not be in the file
+            del settings["workers"]
+            for record in history:
+                del record["seconds"]
+        self.vectors_ = WordVectors(
+            corpus.vocabulary.words,
+            trainer.vectors,
+            counts=corpus.vocabulary.counts,
+            metadata={"settings": settings, "history": history},
+        )
+
+
+def _check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Refuse to resume a training with another value of what rules its result."""
+    changes = [
+        f"{name} is {now.get(name)!r} and was {before.get(name)!r}"
+        for name in dict.fromkeys([*before, *now])
+        if now.get(name) != before.get(name) and not (name in SETTINGS and SETTINGS[name].resumable)
+    ]
+    if now.get("early_stopping") is not None and before.get("early_stopping") is None:
+        changes.append("early_stopping was not set, so no best epoch was kept")
+    if changes:
+        raise ParameterError(
+            "A training is resumed with the settings that it began with, but "
+            f"{'; '.join(changes)}: leave that out, or begin a new training in another folder."
+        )
+
+
+def _check_same(
+    what: str, text: EncodedCorpus | HeldOutText, before: Fingerprint, folder: Path
+) -> None:
+    """Refuse to resume a training with another text."""
+    difference = Fingerprint.of(text).difference(before)
+    if difference:
+        raise InputError(
+            f"The {what} is not the one that this training began with: {difference}; leave it out "
+            f"(the folder {folder} keeps it), or begin a new training."
+        )

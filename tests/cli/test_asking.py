@@ -88,7 +88,7 @@ def test_similar_to_a_text_counts_the_words_left_out(wordgrad, vector_file, vect
     assert lines_of(outcome.out) == [
         ["the king of apple pies of", word, f"{cosine:.6f}"] for word, cosine in expected
     ]
-    assert outcome.err == ("3 of the text's words left out, not in the vocabulary: of, pies\n")
+    assert outcome.err == ("3 of the text's words skipped, not in the vocabulary: of, pies\n")
     both = wordgrad("similar", vector_file, "--text", "--together", "king")
     assert (both.code, "either --text or --together" in both.message) == (2, True)
 

@@ -145,7 +145,7 @@ def test_what_was_odd_is_counted(wordgrad, tmp_path):
     outcome = wordgrad("classify", "train", data, "-o", output, "--errors", "replace")
     assert outcome.code == 0
     for said in (
-        "5 blank lines were passed over.",
+        "5 blank lines were skipped.",
         "5 texts are empty but for their labels.",
         "5 bytes were not UTF-8 and were replaced.",
     ):

@@ -33,10 +33,11 @@ def test_there_and_back(wordgrad, source, tmp_path, ending):
 def test_what_is_lost_is_said(wordgrad, source, tmp_path):
     lossy = wordgrad("convert", source, tmp_path / "v.txt")
     assert (
-        "word2vec text does not keep counts and metadata: keep safetensors, too." in lossy.message
+        "word2vec text does not store counts and metadata: keep the safetensors file, too."
+        in lossy.message
     )
-    assert "does not keep metadata:" in wordgrad("convert", source, tmp_path / "v.tsv").message
-    assert "does not keep" not in wordgrad("convert", source, tmp_path / "v.parquet").message
+    assert "does not store metadata:" in wordgrad("convert", source, tmp_path / "v.tsv").message
+    assert "does not store" not in wordgrad("convert", source, tmp_path / "v.parquet").message
 
 
 def test_formats_can_be_named(wordgrad, source, tmp_path):

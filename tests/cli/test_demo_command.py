@@ -71,7 +71,7 @@ def test_a_page_that_is_no_map_is_not_replaced(wordgrad, small_text):
     (small_text / "demo.html").write_text("my page")
     outcome = wordgrad("demo")
     assert outcome.code == 0
-    assert "demo.html is no map and was not replaced" in outcome.message
+    assert "demo.html is not a map and was not replaced" in outcome.message
     assert (small_text / "demo.html").read_text() == "my page"
     assert wordgrad("demo", "--overwrite").code == 0
     assert is_page(small_text / "demo.html")

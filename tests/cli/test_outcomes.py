@@ -85,7 +85,7 @@ def failing(monkeypatch, vector_file):
             "wordgrad: please run it again with 'wordgrad --debug' and report what it prints.",
         ),
         (AssertionError(), 1, "Error: an unexpected AssertionError (no message); this is a defect"),
-        (MemoryError(), 1, "Error: the memory is not enough; use a smaller vector size"),
+        (MemoryError(), 1, "Error: there is not enough memory; use a smaller vector size"),
         (PermissionError(13, "Permission denied", "x"), 1, "refused: [Errno 13] Permission denied"),
         (KeyboardInterrupt(), 130, "Interrupted; no file was left half written."),
         (BrokenPipeError(), 0, ""),

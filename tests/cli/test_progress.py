@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from wordgrad import ReadingProgress, TrainingProgress
-from wordgrad.cli.progress import ProgressDisplay, counting_line, reading_line, training_line
+from wordgrad.classification.trainer import ClassifierProgress
+from wordgrad.cli import progress
+from wordgrad.cli.progress import PREPARING, ProgressDisplay
 from wordgrad.training.engine import CountingProgress
 
 
@@ -96,9 +98,9 @@ def test_no_epoch_is_claimed_after_a_failure(clock):
 
 
 def test_unknown_sizes_and_times():
-    assert reading_line(reading(5, 0, None, "")) == "Reading | 5 words"
-    assert reading_line(reading(5, 12, None, "-")) == "Reading | 5 words | 12 bytes | -"
-    assert training_line(training(0, 0.0, math.nan, math.inf)).endswith(
+    assert progress.reading(reading(5, 0, None, "")).line == "Reading | 5 words"
+    assert progress.reading(reading(5, 12, None, "-")).line == "Reading | 5 words | 12 bytes | -"
+    assert progress.training(training(0, 0.0, math.nan, math.inf)).line.endswith(
         "loss nan | learning rate 0.0315 | ? left"
     )
 
@@ -108,7 +110,7 @@ def counting(words):
 
 
 def test_counting_of_pairs_is_shown_until_it_is_over(clock):
-    assert counting_line(counting(2_500)) == (
+    assert progress.counting(counting(2_500)).line == (
         "Counting pairs 25% | pairs of 2,500 of 10,000 words | 4.20 M pairs expected"
     )
     out = console()
@@ -124,7 +126,7 @@ def test_counting_of_pairs_is_shown_until_it_is_over(clock):
 
 def frame(display, out):
     with out.capture() as captured:
-        out.print(display._render())
+        out.print(display.bar)
     return captured.get().splitlines()
 
 
@@ -169,3 +171,36 @@ def test_a_terminal_gets_a_bar_and_keeps_the_lines(clock):
     text = out.file.getvalue()
     assert "Epoch 2 of 2: loss 2.5000" in text
     assert " | " not in text  # no log lines beside the bar
+
+
+def epoch(number, seconds, **measured):
+    defaults = {"validation_loss": None, "validation_accuracy": None}
+    return ClassifierProgress(
+        epoch=number, epochs=4, loss=0.5, learning_rate=0.01, seconds=seconds,
+        **(defaults | measured),
+    )  # fmt: skip
+
+
+def test_a_classifiers_epochs_are_lines_and_a_bar(clock):
+    out = console(60, terminal=True)
+    display = ProgressDisplay(out, clock, waiting=PREPARING)
+    assert frame(display, out)[0].startswith("Preparing to train")
+    display.end_epoch(epoch(1, 0.012))
+    display.end_epoch(epoch(3, 75.0, validation_loss=0.625, validation_accuracy=0.875))
+    assert out.file.getvalue().splitlines() == [
+        "Epoch 1 of 4: loss 0.5000, 12 ms.",
+        "Epoch 3 of 4: loss 0.5000, on held-out texts 0.6250, 87.5% of them right, 1 min 15 s.",
+    ]
+    shown = frame(display, out)
+    assert len(shown) == 1
+    assert shown[0].startswith("Training")
+    assert shown[0].rstrip().endswith("75%")
+
+
+def test_a_bar_of_unknown_length_gives_way_to_one_of_known_length(clock):
+    out = console(60, terminal=True)
+    display = ProgressDisplay(out, clock)
+    display(reading(5, 12, None, "-"))
+    assert "%" not in frame(display, out)[0]
+    display(reading(5, 50, 100, "wiki8"))
+    assert frame(display, out)[0].rstrip().endswith("50%")

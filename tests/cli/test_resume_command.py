@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from wordgrad import load
-from wordgrad.cli.train import seconds
+from wordgrad.cli.options import seconds
 from wordgrad.training.checkpoint import Checkpoint
 from wordgrad.training.trainer import Trainer
 
@@ -126,8 +126,10 @@ def test_validation_is_shown_and_kept(wordgrad, text, held_out, tmp_path):
     assert np.isfinite(losses).all()
     for loss in losses:
         assert f"validation loss {loss:.4f}, " in outcome.err
-    assert "On 50 words of validation text, 10 of them unknown and left out" in outcome.message
-    assert f"after epoch {1 + int(np.argmin(losses))}: {min(losses):.4f} a pair" in outcome.message
+    assert "On 50 words of validation text, 10 of them unknown and skipped" in outcome.message
+    assert (
+        f"after epoch {1 + int(np.argmin(losses))}: {min(losses):.4f} per pair" in outcome.message
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -150,7 +152,7 @@ def test_a_signal_saves_and_the_message_is_the_way_to_go_on(wordgrad, text, tmp_
     assert process.returncode == code
     last = rest.splitlines()[-1]
     assert last.startswith("Interrupted; ")
-    assert last.endswith(f"go on with: wordgrad train --resume '{run}' -o {output}")
+    assert last.endswith(f"resume with: wordgrad train --resume '{run}' -o {output}")
     assert "Traceback" not in rest
     files = sorted(path.name for path in run.glob("checkpoint-*"))
     assert files == ["checkpoint-1.safetensors", "checkpoint-2.safetensors"]

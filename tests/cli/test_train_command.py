@@ -108,7 +108,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
 
 def test_options_have_the_estimators_names_and_defaults():
     options = {
-        name: getattr(parameter.default, "value", parameter.default)
+        name: parameter.default
         for name, parameter in inspect.signature(train).parameters.items()
         if name not in ("context", "inputs", "output", "overwrite", "resume")
     }
@@ -267,5 +267,5 @@ def test_ctrl_c_in_reading_keeps_nothing(tmp_path):
         writer.flush()
         err = interrupt(process)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "Interrupted before training began; nothing was kept."
+    assert err.splitlines()[-1] == "Interrupted before training began; nothing was saved."
     assert os.listdir(tmp_path) == ["pipe.txt"]

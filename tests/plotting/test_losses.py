@@ -112,8 +112,8 @@ def test_one_epoch_is_enough_for_every_ending(tmp_path):
 @pytest.mark.parametrize(
     ("metadata", "error", "message"),
     [
-        ({}, InputError, "mine carries no history of a training; use vectors"),
-        ({"history": []}, InputError, "mine carries no history"),
+        ({}, InputError, "mine has no training history; use vectors"),
+        ({"history": []}, InputError, "mine has no training history"),
         ({"history": {"loss": 1}}, FormatError, "not a list of epochs"),
         ({"history": [1]}, FormatError, "epoch 1 has None for loss"),
         ({"history": [{"loss": "low"}]}, FormatError, "epoch 1 has 'low' for loss"),

@@ -93,7 +93,7 @@ def test_integers_are_integers(name, value):
     [
         ("ns_exponent", "a finite number", [-2, 0, 0.75, 1e308], []),
         ("sample", "a finite number >= 0", [0, 1e-5, 1, 1e308], [-1e-9]),
-        ("tolerance", "a finite number >= 0", [0, 1e-9, 0.999], [-1e-9]),
+        ("tolerance", "a number in [0, 1)", [0, 1e-9, 0.999], [-1e-9]),
         ("max_hours", "a finite number > 0", [1e-9, 1, 1e9], [0, -1]),
         ("learning_rate", "a finite number <= 1e+30 and > 0", [1e-9, 5, 1e30], [0, -0.1, 1.1e30]),
     ],

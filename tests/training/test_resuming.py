@@ -163,9 +163,9 @@ def test_a_changed_setting_is_refused_by_its_name(tmp_path, monkeypatch):
         ({"lowercase": True}, "lowercase is True and was False"),
         ({"architecture": "cbow"}, "architecture is 'cbow' and was 'skipgram'"),
     ):
-        with pytest.raises(ParameterError, match=f"goes on with the settings .*{difference}"):
+        with pytest.raises(ParameterError, match=f"is resumed with the settings .*{difference}"):
             Word2Vec.from_checkpoint(tmp_path, **changes).resume()
-    with pytest.raises(ParameterError, match="early_stopping was not asked for"):
+    with pytest.raises(ParameterError, match="early_stopping was not set"):
         Word2Vec.from_checkpoint(tmp_path, early_stopping=2).resume()
     with pytest.raises(ParameterError, match="began without validation text"):
         Word2Vec.from_checkpoint(tmp_path, validation=HELD_OUT).resume()

@@ -1,4 +1,4 @@
-"""The command line: ``wordgrad train | similar | analogy | evaluate | demo``."""
+"""The command line: what runs before and after a command.  The commands are in ``app.py``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def run() -> None:
-    """Be the whole process: run the command, and let nothing disturb the end.
+    """Run the command as the whole process, and let no signal disturb its end.
 
-    What remains after :func:`main` is the interpreter's tidying.  Its exit code is settled, and a
-    Ctrl-C would only make a failure of what was done.
+    After :func:`main` only the interpreter's own cleaning up remains.  The exit code is settled,
+    and Ctrl-C would only turn what was done into a failure.
     """
     try:
         main()
@@ -25,7 +25,7 @@ def main() -> None:
     """Run the command that the arguments name, and exit with its code.
 
     0: done.  1: the work failed.  2: the command was wrong.  130: interrupted by Ctrl-C.
-    143: asked to end (SIGTERM).
+    143: terminated (SIGTERM).
     """
     for stream in (sys.stdout, sys.stderr):
         # A word that the terminal's encoding lacks is shown escaped, and ends nothing.

@@ -1,4 +1,4 @@
-"""The application: its commands, and the options that come before them."""
+"""The application: its commands, and the options that precede them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.exit import guarded, start_debugging
-from wordgrad.cli.lists import ListOptions
 from wordgrad.cli.map import map_
+from wordgrad.cli.options import ListOptions
 from wordgrad.cli.plot_loss import plot_loss
 from wordgrad.cli.query import analogy, doesnt_match, similar
 from wordgrad.cli.train import train
 
-LEAST_COLUMNS = 60  # below, Rich's panels cut the names of options short
+LEAST_COLUMNS = 60  # on narrower terminals Rich's panels truncate the names of options
 
-_EPILOG = "Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 asked to end."
+_EPILOG = "Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 terminated."
 
 
 def _application(name: str, help_: str | None) -> typer.Typer:
@@ -64,31 +64,36 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Train word vectors on text, and ask them questions.
+    """Train word vectors on text, and query them.
 
     New here? Run 'wordgrad demo': it needs no text and takes less than a minute.
     """
     start_debugging(debug)
 
 
-def _help(command: Callable[..., None]) -> str:
-    """The docstring with each paragraph on one line: the terminal's width breaks it."""
+COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
+    (app, "train", train),
+    (app, "similar", similar),
+    (app, "analogy", analogy),
+    (app, "doesnt-match", doesnt_match),
+    (app, "evaluate", evaluate),
+    (app, "convert", convert),
+    (app, "map", map_),
+    (app, "plot-loss", plot_loss),
+    (app, "demo", demo),
+    (app, "check-gradients", check_gradients),
+    (classify, "train", classify_train),
+    (classify, "test", classify_test),
+    (classify, "predict", predict),
+    (classify, "explain", explain),
+]
+
+for group, name, command in COMMANDS:
+    # Each paragraph of the docstring on one line: the terminal's width breaks it.
     paragraphs = (getdoc(command) or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-app.command("train", help=_help(train))(guarded(train))
-app.command("similar", help=_help(similar))(guarded(similar))
-app.command("analogy", help=_help(analogy))(guarded(analogy))
-app.command("doesnt-match", help=_help(doesnt_match))(guarded(doesnt_match))
-app.command("evaluate", cls=ListOptions, help=_help(evaluate))(guarded(evaluate))
-app.command("convert", help=_help(convert))(guarded(convert))
-app.command("map", cls=ListOptions, help=_help(map_))(guarded(map_))
-app.command("plot-loss", help=_help(plot_loss))(guarded(plot_loss))
-app.command("demo", help=_help(demo))(guarded(demo))
-app.command("check-gradients", help=_help(check_gradients))(guarded(check_gradients))
-classify.command("train", help=_help(classify_train))(guarded(classify_train))
-classify.command("test", help=_help(classify_test))(guarded(classify_test))
-classify.command("predict", help=_help(predict))(guarded(predict))
-classify.command("explain", help=_help(explain))(guarded(explain))
+    group.command(
+        name,
+        cls=ListOptions if command in (evaluate, map_) else None,
+        help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs),
+    )(guarded(command))
 app.add_typer(classify)

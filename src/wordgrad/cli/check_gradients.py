@@ -18,7 +18,7 @@ def check_gradients() -> None:
     """Prove every formula: by algebra, by numbers, by the machine.
 
     Each gradient is compared with SymPy's exact derivative, with finite differences, and with one
-    step of the fast kernels; the largest error of each is shown. Through a pipe, lines parted by
+    step of the fast kernels; the largest error of each is shown. Through a pipe, lines separated by
     tabs: formula, document, algebra, numbers, machine, passed or failed. Exit code 1 if any fails.
     """
     from wordgrad.gradient_checks import all_claims, prove

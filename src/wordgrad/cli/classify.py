@@ -1,37 +1,109 @@
-"""Tables of a classifier's scores for a terminal of any width and any number of classes.
+"""``wordgrad classify test``, ``predict`` and ``explain``: what a trained classifier does.
 
-``wordgrad classify test``: a classifier against texts whose labels are known.
-
-``wordgrad classify predict``: a line in, a line out.
-
-``wordgrad classify explain``: which words pushed a text towards its label.
+The options for labelled text, and its reading, are those of ``wordgrad classify train``, too.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wordgrad.cli import classify_input as options
-from wordgrad.cli.classify_input import Errors, Form, let_ctrl_c_end_reads, read_data, tell_replaced
-from wordgrad.cli.console import results_console, say, write_lines
-from wordgrad.cli.exit import Interrupted
+from wordgrad.cli.console import results_console, results_table, say, write_json, write_lines
+from wordgrad.cli.exit import Interrupted, make_reads_interruptible
+from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE, source_of
+from wordgrad.training.config import SETTINGS, TEXT
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from wordgrad.classification.report import ClassificationReport, ClassScores
+    from wordgrad.corpus.labelled import LabelledText
     from wordgrad.text_classifier import TextClassifier
 
 
-NARROW = 50  # columns; on a narrower terminal precision, recall and F1 stand in one column
+MODEL = typer.Argument(metavar="MODEL", help="A classifier that 'wordgrad classify train' wrote.")
+DATA = typer.Argument(
+    metavar="DATA",
+    help="'label<TAB>text' or '__label__x text' on each line, or a table (.csv, .tsv, .jsonl, "
+    ".parquet) with a column of labels; plain, .gz or .zst; '-' for standard input.",
+)
+FORMAT = typer.Option(
+    "--format",
+    help="Format of the labelled text. Default: inferred from the file's name and first line.",
+    rich_help_panel=TEXT,
+    show_default=False,
+)
+LABEL_COLUMN = typer.Option(
+    help="Column of labels in a table. Default: 'label', or the other one of two.",
+    rich_help_panel=TEXT,
+    show_default=False,
+)
+TEXT_COLUMN = typer.Option(
+    help="Column of texts in a table. Default: 'text', or the other one of two.",
+    rich_help_panel=TEXT,
+    show_default=False,
+)
+ERRORS = typer.Option(help=SETTINGS["errors"].help, rich_help_panel=TEXT)
+
+Form = Literal["tab", "fasttext", "csv", "tsv", "jsonl", "parquet"]
+Errors = Literal["strict", "replace"]
+
+NARROW = 50  # columns; on a narrower terminal precision, recall and F1 share one column
 SHOWN_CONFUSIONS = 20
+SHOWN_LABELS = 5
+BAR = 12  # characters at most
+
+
+def read_data(
+    data: Sequence[str],
+    form: Form | None,
+    label_column: str | None,
+    text_column: str | None,
+    errors: Errors,
+) -> LabelledText:
+    """Labelled text of all inputs; what is odd in it is counted on standard error.
+
+    Raises
+    ------
+    InputError
+        With file, line and remedy.
+    """
+    make_reads_interruptible()
+    from wordgrad.corpus.labelled import read_labelled
+
+    read = read_labelled(
+        source_of(data),
+        form=form,
+        label_column=label_column,
+        text_column=text_column,
+        errors=errors,
+    )
+    _say_count(read.blank_lines, "blank line was skipped", "blank lines were skipped")
+    _say_count(
+        read.empty_texts,
+        "text is empty but for its label",
+        "texts are empty but for their labels",
+    )
+    _say_replaced(read.bytes_replaced)
+    return read
+
+
+def _say_replaced(count: int) -> None:
+    _say_count(
+        count,
+        "byte was not UTF-8 and was replaced",
+        "bytes were not UTF-8 and were replaced",
+    )
+
+
+def _say_count(count: int, one: str, more: str) -> None:
+    if count:
+        say(f"{count:,} {one if count == 1 else more}.")
 
 
 def show_report(report: ClassificationReport, console: Console) -> None:
@@ -60,7 +132,7 @@ def show_report(report: ClassificationReport, console: Console) -> None:
 def _scores(report: ClassificationReport, width: int) -> Table:
     narrow = width < NARROW
     names = ["prec.\nrecall\nF1"] if narrow else ["precision", "recall", "F1"]
-    table = _table("Classes", "label", *names, "texts")
+    table = results_table("Classes", "label", *names, "texts")
     for one in report.classes:
         _add(table, one, narrow)
     table.add_section()
@@ -87,7 +159,7 @@ def _square(report: ClassificationReport) -> Table:
         for i, one in enumerate(report.classes)
         if one.label not in report.unknown and (one.texts or report.confusion[:, i].any())
     ]
-    table = _table("Confusions", "label \\ given", *(report.labels[i] for i in columns))
+    table = results_table("Confusions", "label \\ given", *(report.labels[i] for i in columns))
     for row in rows:
         cells = []
         for column in columns:
@@ -101,7 +173,7 @@ def _square(report: ClassificationReport) -> Table:
 def _list(report: ClassificationReport) -> Table:
     from rich.text import Text
 
-    table = _table("Most frequent confusions", "label", "given instead", "texts")
+    table = results_table("Most frequent confusions", "label", "given instead", "texts")
     table.columns[1].justify = "left"
     table.columns[1].no_wrap = False
     table.columns[1].overflow = "fold"
@@ -110,52 +182,26 @@ def _list(report: ClassificationReport) -> Table:
     return table
 
 
-def _table(title: str, first: str, *others: str) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=Text(title, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
-    table.add_column(Text(first), overflow="fold")
-    for name in others:
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    return table
-
-
-SHOWN_LABELS = 5
-
-
 def measure(
-    model: Annotated[Path, options.MODEL],
-    data: Annotated[list[str], typer.Argument(metavar="DATA", help=options.DATA_HELP)],
-    json_output: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="OUT", help="Write the results as JSON; '-' to print them."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the JSON file if it exists.")
-    ] = False,
-    form: Annotated[Form | None, options.FORMAT] = None,
-    label_column: Annotated[str | None, options.LABEL_COLUMN] = None,
-    text_column: Annotated[str | None, options.TEXT_COLUMN] = None,
-    errors: Annotated[Errors, options.ERRORS] = Errors.strict,
+    model: Annotated[Path, MODEL],
+    data: Annotated[list[str], DATA],
+    json_output: Annotated[Path | None, JSON_OUTPUT] = None,
+    overwrite: Annotated[bool, OVERWRITE] = False,
+    form: Annotated[Form | None, FORMAT] = None,
+    label_column: Annotated[str | None, LABEL_COLUMN] = None,
+    text_column: Annotated[str | None, TEXT_COLUMN] = None,
+    errors: Annotated[Errors, ERRORS] = "strict",
 ) -> None:
     """Measure a classifier: accuracy, precision, recall and F1 of each class, and confusions.
 
     A text whose label the classifier has never seen counts as an error. Means are over the classes
-    that the texts have. Through a pipe, lines parted by tabs: 'accuracy', share, correct, texts;
+    that the texts have. Through a pipe, lines separated by tabs: 'accuracy', share, correct, texts;
     'class', label, precision, recall, F1, texts; 'macro' and 'weighted' likewise; 'confusion',
     label, label given, texts.
     """
     from wordgrad.files import check_output
 
-    printed = json_output is not None and str(json_output) == "-"
+    printed = str(json_output) == "-"
     if json_output is not None and not printed:
         check_output(json_output, overwrite=overwrite)
     from wordgrad.classification.report import score_predictions
@@ -165,36 +211,19 @@ def measure(
     read = read_data(data, form, label_column, text_column, errors)
     predicted = [str(label) for label in classifier.predict(read.texts)]
     report = score_predictions([str(one) for one in classifier.classes_], read.labels, predicted)
-    _tell_unknown(report)
+    if report.unknown:
+        names = [repr(label) for label in list(report.unknown)[:SHOWN_LABELS]]
+        more = ", ..." if len(report.unknown) > SHOWN_LABELS else ""
+        say(
+            f"{sum(report.unknown.values()):,} of {report.texts:,} texts have labels that the "
+            f"classifier has never seen ({', '.join(names)}{more}); each is counted as an error.",
+            style="yellow",
+        )
     if json_output is not None:
-        _write_json(report, model, json_output, printed=printed)
+        whole = {"model": str(model), **report.to_dict()}
+        write_json(whole, json_output, overwrite=overwrite)
     if not printed:
         _show(report)
-
-
-def _tell_unknown(report: ClassificationReport) -> None:
-    if not report.unknown:
-        return
-    names = [repr(label) for label in list(report.unknown)[:SHOWN_LABELS]]
-    more = ", ..." if len(report.unknown) > SHOWN_LABELS else ""
-    say(
-        f"{sum(report.unknown.values()):,} of {report.texts:,} texts have labels that the "
-        f"classifier has never seen ({', '.join(names)}{more}); each is counted as an error.",
-        style="yellow",
-    )
-
-
-def _write_json(report: ClassificationReport, model: Path, output: Path, *, printed: bool) -> None:
-    from wordgrad.files import atomic_write
-
-    whole = {"model": str(model), **report.to_dict()}
-    text = json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
-    if printed:
-        sys.stdout.write(text)
-        return
-    with atomic_write(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    say(f"Wrote {output}.")
 
 
 def _show(report: ClassificationReport) -> None:
@@ -217,7 +246,7 @@ def _show(report: ClassificationReport) -> None:
 
 
 def predict(
-    model: Annotated[Path, options.MODEL],
+    model: Annotated[Path, MODEL],
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -230,7 +259,8 @@ def predict(
         bool, typer.Option("--proba", help="Write the probability after the label.")
     ] = False,
     top: Annotated[
-        int, typer.Option(min=1, help="Write so many labels a line, with their probabilities.")
+        int,
+        typer.Option(min=1, help="Number of labels to write per line, with their probabilities."),
     ] = 1,
     text_column: Annotated[
         str | None,
@@ -241,17 +271,15 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    errors: Annotated[
-        Errors, typer.Option(help="Bytes that are not UTF-8: stop, or replace.")
-    ] = Errors.strict,
+    errors: Annotated[Errors, typer.Option(help=SETTINGS["errors"].help)] = "strict",
 ) -> None:
-    """Label texts: a line in, a line out, as soon as it is there.
+    """Label texts: one line of output per line of input, as soon as it arrives.
 
-    An empty line gets a label, too, the one for a text without words, so that the lines of the
-    answer are those of the question. With --proba or --top: label and probability, parted by tabs,
-    the most probable first.
+    An empty line gets a label, too, that of a text without words, so that line N of the output
+    belongs to line N of the input. With --proba or --top: label and probability, separated by
+    tabs, the most probable first.
     """
-    let_ctrl_c_end_reads()
+    make_reads_interruptible()
     from wordgrad.corpus.reader import read_lines
     from wordgrad.text_classifier import TextClassifier
 
@@ -259,9 +287,8 @@ def predict(
     if not inputs and sys.stdin is not None and sys.stdin.isatty():
         say("Type a text and press Enter; end with Ctrl-D (on Windows, Ctrl-Z and Enter).")
     done = replaced = 0
-    source: Any = "-" if not inputs else inputs[0] if len(inputs) == 1 else _paths(inputs)
     try:
-        for lines in read_lines(source, column=text_column, errors=errors.value):
+        for lines in read_lines(source_of(inputs or ["-"]), column=text_column, errors=errors):
             write_lines(_rows(classifier, lines.texts, top, probabilities=proba or top > 1))
             done += len(lines.texts)
             replaced += lines.replaced
@@ -269,12 +296,7 @@ def predict(
     except KeyboardInterrupt as interrupt:
         plural = "" if done == 1 else "s"
         raise Interrupted(f"Interrupted after {done:,} line{plural}.") from interrupt
-    tell_replaced(replaced)
-
-
-def _paths(inputs: list[str]) -> list[str | Path]:
-    """Paths, never sentences, however the inputs look."""
-    return [one if one == "-" else Path(one) for one in inputs]
+    _say_replaced(replaced)
 
 
 def _rows(
@@ -290,11 +312,8 @@ def _rows(
         yield [part for i in best for part in (classifier.classes_[i], float(row[i]))]
 
 
-BAR = 12  # characters at most
-
-
 def explain(
-    model: Annotated[Path, options.MODEL],
+    model: Annotated[Path, MODEL],
     text: Annotated[
         list[str], typer.Argument(metavar="TEXT", help="The text; several words may be unquoted.")
     ],
@@ -308,8 +327,9 @@ def explain(
 ) -> None:
     """Show how far each word of a text pushed towards a label.
 
-    A contribution is to the log odds of the label, to first order; one below zero pushed away from
-    it. Words are in the order of the text. Through a pipe: word and contribution, parted by a tab.
+    A contribution is to the log odds of the label, to first order; a negative one pushed away from
+    it. Words are in the order of the text. Through a pipe: word and contribution, separated by a
+    tab.
     """
     from wordgrad.text_classifier import TextClassifier
 
@@ -325,7 +345,7 @@ def explain(
             "probability": chances[shown],
             "words": [{"word": word, "contribution": value} for word, value in found],
         }
-        sys.stdout.write(json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+        write_json(record)
         return
     console = results_console()
     say(f"{shown}: probability {chances[shown]:.3f}.")

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import say
-
-if TYPE_CHECKING:
-    from wordgrad.io.formats import Format
-    from wordgrad.word_vectors import WordVectors
-
+from wordgrad.cli.console import format_size, say
+from wordgrad.cli.options import OVERWRITE
 
 FORMATS = (
     "safetensors, word2vec-text, word2vec-binary, glove, npz, tsv, parquet or fasttext (which is "
@@ -27,29 +22,29 @@ def convert(
         Path,
         typer.Argument(
             metavar="TO",
-            help="The file to write; its ending tells the format: .safetensors, .txt, .vec, .bin, "
+            help="The file to write; its ending says the format: .safetensors, .txt, .vec, .bin, "
             ".glove, .npz, .tsv or .parquet.",
         ),
     ],
     read_as: Annotated[
         str | None,
-        typer.Option("--from", metavar="FORMAT", help=f"What FROM is, if not clear: {FORMATS}."),
+        typer.Option(
+            "--from", metavar="FORMAT", help=f"Format of FROM, if it cannot be detected: {FORMATS}."
+        ),
     ] = None,
     write_as: Annotated[
         str | None,
-        typer.Option("--to", metavar="FORMAT", help="What TO is to be, whatever its ending."),
+        typer.Option("--to", metavar="FORMAT", help="Format of TO, whatever its ending."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
-    ] = False,
+    overwrite: Annotated[bool, OVERWRITE] = False,
     allow_nonfinite: Annotated[
-        bool, typer.Option("--allow-nonfinite", help="Let NaN and infinite values pass.")
+        bool, typer.Option("--allow-nonfinite", help="Accept NaN and infinite values.")
     ] = False,
 ) -> None:
     """Read word vectors in one format and write them in another.
 
-    The first bytes of FROM tell its format, the ending of TO that of the output. What the output's
-    format cannot hold is said, and a word that it cannot hold is an error.
+    The format of FROM is detected from its first bytes, that of TO from its ending. What the
+    output's format cannot store is reported; a word that it cannot store is an error.
     """
     from wordgrad.files import check_output
     from wordgrad.io.formats import format_of_file, format_of_name, load, named, save
@@ -59,16 +54,12 @@ def convert(
     vectors = load(source, format=read_as, allow_nonfinite=allow_nonfinite)
     was = format_of_file(source) if read_as is None else named(read_as)
     save(vectors, target, overwrite=overwrite, format=to.name)
-    _summarise(vectors, was, to, target)
-
-
-def _summarise(vectors: WordVectors, was: Format, to: Format, target: Path) -> None:
     files = " and ".join(map(str, filter(None, (target, to.companion(target)))))
     say(
         f"Wrote {files}: {len(vectors):,} words, {vectors.vector_size} dimensions, from "
-        f"{was.title} to {to.title}, {wording.size(target.stat().st_size)}."
+        f"{was.title} to {to.title}, {format_size(target.stat().st_size)}."
     )
     held = {"counts": vectors.counts is not None, "metadata": bool(vectors.metadata)}
     lost = [name for name, there in held.items() if there and name not in to.keeps]
     if lost:
-        say(f"{to.title} does not keep {' and '.join(lost)}: keep {was.title}, too.")
+        say(f"{to.title} does not store {' and '.join(lost)}: keep the {was.title} file, too.")

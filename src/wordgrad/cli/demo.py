@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import results_console, say, say_command, write_lines
+from wordgrad.cli.console import results_console, say, say_command, wrap_parts, write_lines
 from wordgrad.cli.train import train_to_file
 from wordgrad.errors import WordgradError
 
@@ -20,7 +19,7 @@ PROBES = ("list", "server", "directory", "matrix", "string", "thread", "day", "p
 NEIGHBOURS = 5
 MAP_WORDS = 1000
 SETTINGS = {"lowercase": True, "min_count": 20, "sample": 1e-3, "epochs": 15}
-"""A small text wants more passes, and less of its frequent words thinned out."""
+"""A small text wants more passes, and to drop fewer of its frequent words."""
 
 
 def demo(
@@ -34,8 +33,8 @@ def demo(
 ) -> None:
     """Train on the documentation of Python and of the installed libraries, and show the result.
 
-    Needs no text and no network. Writes demo.safetensors, to go on with, and demo.html, a map to
-    look at; files of an earlier demo are replaced.
+    Needs no text and no network. Writes the vectors to demo.safetensors and a map of them to
+    demo.html; files of an earlier demo are replaced.
     """
     from wordgrad.corpus.builtin import builtin_sentences
 
@@ -49,7 +48,10 @@ def demo(
     )
     _show(vectors)
     _draw(vectors, output, overwrite=overwrite)
-    _say_what_next(vectors, output)
+    word = next(iter(_probes(vectors)), vectors.words[0])
+    say("What next: look up other words, or train on a text of yours.")
+    say_command(f"wordgrad similar {output} {word}")
+    say_command("wordgrad train YOUR-TEXT.txt -o vectors.safetensors")
 
 
 def _is_demo(output: Path) -> bool:
@@ -84,7 +86,7 @@ def _show(vectors: WordVectors) -> None:
     table.add_column("nearest words, with cosines", overflow="fold")
     for word, found in answers:
         near = [f"{other} {cosine:.2f}" for other, cosine in found]
-        table.add_row(Text(word), Text("\n".join(wording.wrapped(near, room, "  "))))
+        table.add_row(Text(word), Text("\n".join(wrap_parts(near, room, "  "))))
     console.print(table)
     console.print()
 
@@ -97,17 +99,10 @@ def _draw(vectors: WordVectors, output: Path, *, overwrite: bool) -> None:
 
     page = output.with_suffix(".html")
     if page.exists() and not overwrite and not is_page(page):
-        say(f"{page} is no map and was not replaced; draw one with another name:")
+        say(f"{page} is not a map and was not replaced; draw one with another name:")
         say_command(f"wordgrad map {output} -o map.html")
         return
     with drawing():
         drawn = make_map(vectors, most_frequent_words=MAP_WORDS)
     write_map(drawn, page, overwrite=True)
     say("Open it in a browser: find a word, click it, and its neighbours light up.")
-
-
-def _say_what_next(vectors: WordVectors, output: Path) -> None:
-    word = next(iter(_probes(vectors)), vectors.words[0])
-    say("What next: ask for other words, or train on a text of yours.")
-    say_command(f"wordgrad similar {output} {word}")
-    say_command("wordgrad train YOUR-TEXT.txt -o vectors.safetensors")

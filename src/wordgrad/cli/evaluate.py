@@ -1,13 +1,12 @@
-"""Tables of evaluations for a terminal: one file of vectors, or several side by side.
+"""``wordgrad evaluate``: word vectors measured on similarity and analogy sets.
 
-``wordgrad evaluate``: vectors against test sets that people made.
+Results of one file are tables of their own; those of several are shown side by side where the
+terminal is wide enough, else one below another.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli.console import results_console, say, write_lines
+from wordgrad.cli.console import (
+    results_console,
+    results_table,
+    short_names,
+    write_json,
+    write_lines,
+)
+from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE
 from wordgrad.cli.query import METHOD
 
 if TYPE_CHECKING:
@@ -50,18 +56,6 @@ def show_tables(evaluated: Sequence[Evaluated], console: Console) -> None:
         console.print()
 
 
-def labels(files: Sequence[Path]) -> list[str]:
-    """Names to tell files apart: without folder and ending, if that is enough.
-
-    >>> labels([Path("runs/a.safetensors"), Path("runs/b.safetensors")])
-    ['a', 'b']
-    >>> labels([Path("x/a.bin"), Path("y/a.bin")])
-    ['x/a.bin', 'y/a.bin']
-    """
-    stems = [file.stem for file in files]
-    return stems if len(set(stems)) == len(stems) else [file.as_posix() for file in files]
-
-
 def _width(table: Table, console: Console) -> int:
     """Columns the table takes if nothing in it is broken or cut."""
     unbounded = console.options.update(max_width=100_000)
@@ -73,17 +67,17 @@ def _width(table: Table, console: Console) -> int:
 
 def _side_by_side(evaluated: Sequence[Evaluated]) -> list[Table]:
     """One column a file."""
-    names = labels([one.file for one in evaluated])
+    names = short_names([one.file for one in evaluated])
     tables = []
     if evaluated[0].similarity:
-        table = _table("Similarity: Spearman, 95% interval", "set", *names, "pairs")
+        table = results_table("Similarity: Spearman, 95% interval", "set", *names, "pairs")
         for results in zip(*(one.similarity for one in evaluated), strict=True):
             cells = ["\n".join(_correlation(result)) for result in results]
             covered = [f"{result.pairs:,} of {result.total:,}" for result in results]
             table.add_row(results[0].name, *_with_coverage(cells, covered))
         tables.append(table)
     for results in zip(*(one.analogies for one in evaluated), strict=True):
-        table = _table(_title(results[0]), "section", *names, "covered")
+        table = results_table(_title(results[0]), "section", *names, "covered")
         for sections in zip(*(result.sections for result in results), strict=True):
             _add_sections(table, sections)
         table.add_section()
@@ -107,7 +101,7 @@ def _with_coverage(cells: list[str], covered: list[str]) -> list[str]:
 
 def _one_below_another(evaluated: Sequence[Evaluated], width: int) -> list[Table]:
     """Similarity: a table a set, one line a file.  Analogies: a table a file and set."""
-    names = labels([one.file for one in evaluated])
+    names = short_names([one.file for one in evaluated])
     tables = []
     for results in zip(*(one.similarity for one in evaluated), strict=True):
         lines = list(zip(names, results, strict=True))
@@ -134,7 +128,7 @@ def _similarity_table(
 ) -> Table:
     narrow = width < NARROW
     measures = ["Spearman\n95% interval"] if narrow else ["Spearman", "95% interval"]
-    table = _table(title, first, *measures, "pairs")
+    table = results_table(title, first, *measures, "pairs")
     for name, result in lines:
         cells = _correlation(result)
         covered = f"{result.pairs:,} of {result.total:,}"
@@ -143,7 +137,7 @@ def _similarity_table(
 
 
 def _analogy_table(title: str, result: AnalogyResult) -> Table:
-    table = _table(title, "section", "correct", "covered")
+    table = results_table(title, "section", "correct", "covered")
     for section in result.sections:
         _add_sections(table, [section])
     table.add_section()
@@ -167,35 +161,17 @@ def _accuracy(section: SectionResult) -> str:
     return f"{100 * section.accuracy:.1f}%" if section.questions else "none"
 
 
-def _table(title: str, first: str, *others: str) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=Text(title, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
-    table.add_column(first, overflow="fold")
-    for name in others:
-        table.add_column(Text(name), justify="right", no_wrap=True)
-    return table
-
-
 def evaluate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="Files of word vectors, to be compared if several."),
+        typer.Argument(metavar="FILE", help="Files of word vectors; several are compared."),
     ],
     similarity: Annotated[
         list[Path] | None,
         typer.Option(
             "--similarity",
             metavar="SET",
-            help="Word pairs with scores, one file or several: two words and a number a line.",
+            help="Word pairs with scores, one or more files: two words and a number per line.",
         ),
     ] = None,
     analogies: Annotated[
@@ -203,7 +179,7 @@ def evaluate(
         typer.Option(
             "--analogies",
             metavar="SET",
-            help="Analogy questions, one file or several: four words a line, ': name' before "
+            help="Analogy questions, one or more files: four words per line, ': name' before "
             "each section.",
         ),
     ] = None,
@@ -211,30 +187,27 @@ def evaluate(
         int,
         typer.Option(
             "--restrict-vocab",
-            help="Analogies among the most frequent so many words only.",
+            help="Consider only this many of the most frequent words in analogies.",
         ),
     ] = 30_000,
     method: Annotated[str, METHOD] = "3cosadd",
     topn: Annotated[
         int,
         typer.Option(
-            "--topn", "-n", help="A question is solved if its answer is among the first so many."
+            "--topn",
+            "-n",
+            help="A question counts as solved if its answer is among the first this many.",
         ),
     ] = 1,
-    json_output: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="OUT", help="Write the results as JSON; '-' to print them."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the JSON file if it exists.")
-    ] = False,
+    json_output: Annotated[Path | None, JSON_OUTPUT] = None,
+    overwrite: Annotated[bool, OVERWRITE] = False,
 ) -> None:
-    """Measure vectors: Spearman correlation with people's scores, and analogies solved.
+    """Evaluate vectors: Spearman correlation with people's scores, and analogies solved.
 
     A word that is not in the vocabulary as written is looked up in lower case. Pairs and questions
-    with unknown words are left out and counted: compare files only where they cover the same.
-    Through a pipe, lines parted by tabs: FILE, 'similarity', set, correlation, low, high, covered,
-    total; then FILE, 'analogies', set, section, accuracy, correct, covered, total.
+    with unknown words are skipped and counted: compare files only where they cover the same.
+    Through a pipe, lines separated by tabs: FILE, 'similarity', set, correlation, low, high,
+    covered, total; then FILE, 'analogies', set, section, accuracy, correct, covered, total.
     """
     if not similarity and not analogies:
         raise typer.BadParameter("Name a test set with --similarity or --analogies.")
@@ -256,34 +229,17 @@ def evaluate(
         ]
         evaluated.append(Evaluated(file, pairs, questions))
     if json_output is not None:
-        _write_json(evaluated, json_output, overwrite=overwrite)
-    if str(json_output) != "-":
-        _show(evaluated)
-
-
-def _write_json(evaluated: Sequence[Evaluated], output: Path, *, overwrite: bool) -> None:
-    """Write an object for one file, a list of them for several."""
-    from wordgrad.files import atomic_write
-
-    results = [
-        {
-            "vectors": str(one.file),
-            "similarity": [result.to_dict() for result in one.similarity],
-            "analogies": [result.to_dict() for result in one.analogies],
-        }
-        for one in evaluated
-    ]
-    whole = results[0] if len(results) == 1 else results
-    text = json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
-    if str(output) == "-":
-        sys.stdout.write(text)
+        results = [
+            {
+                "vectors": str(one.file),
+                "similarity": [result.to_dict() for result in one.similarity],
+                "analogies": [result.to_dict() for result in one.analogies],
+            }
+            for one in evaluated
+        ]
+        write_json(results[0] if len(results) == 1 else results, json_output, overwrite=overwrite)
+    if str(json_output) == "-":
         return
-    with atomic_write(output, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    say(f"Wrote {output}.")
-
-
-def _show(evaluated: Sequence[Evaluated]) -> None:
     console = results_console()
     if console.is_terminal:
         show_tables(evaluated, console)

@@ -1,6 +1,7 @@
-"""A request to end (SIGTERM, a closed terminal) stops the program as Ctrl-C does: in order.
+"""The end of a command: signals, exit codes, and one sentence for every failure.
 
-From what happened to an exit code and one sentence.
+A request to end (SIGTERM, a closed terminal) stops the program as Ctrl-C does, so that what cleans
+up after Ctrl-C cleans up after it, too.
 
 ===== ======================================================================================
 code  meaning
@@ -9,7 +10,7 @@ code  meaning
 1     the work failed: a file is missing, damaged, in the way; a word is unknown; a defect
 2     the command was wrong: an unknown option, a value out of its range
 130   interrupted by Ctrl-C (128 + SIGINT, as shells expect)
-143   asked to end by SIGTERM (128 + SIGTERM); 129 by SIGHUP, when the terminal was closed
+143   terminated by SIGTERM (128 + SIGTERM); 129 by SIGHUP, when the terminal was closed
 ===== ======================================================================================
 """
 
@@ -31,11 +32,12 @@ import typer
 from wordgrad.cli.console import say
 from wordgrad.errors import ParameterError, WordgradError
 
+FAILED, WRONG_USAGE = 1, 2
 _REQUESTS = ("SIGTERM", "SIGHUP")  # the second is not on Windows
 
 
 class Stopped(KeyboardInterrupt):
-    """The operating system asked the program to end.
+    """A signal of the operating system that ends the program.
 
     It is a KeyboardInterrupt, for whatever cleans up after Ctrl-C must clean up after it, too.
 
@@ -66,10 +68,10 @@ def exit_code(error: BaseException) -> int:
 
 @contextmanager
 def stopping_in_order() -> Iterator[None]:
-    """Raise :class:`Stopped` in the main thread when asked to end, within the block.
+    """Within the block, raise :class:`Stopped` in the main thread on SIGTERM or SIGHUP.
 
-    A signal that is ignored stays so: ``nohup`` asks for that.  In another thread than the main one
-    nothing is changed, for Python handles signals there alone.
+    A signal that is ignored stays ignored, as ``nohup`` wants.  Outside the main thread nothing is
+    changed, for Python handles signals there alone.
     """
     before = {}
     in_main = threading.current_thread() is threading.main_thread()
@@ -84,15 +86,25 @@ def stopping_in_order() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def make_reads_interruptible() -> None:
+    """Let Ctrl-C interrupt a read that waits for more text, above all from standard input.
+
+    Polars, when it is imported, puts its own handler before Python's, and with it (SA_RESTART) the
+    system goes on with an interrupted read as if nothing had happened.
+    """
+    if hasattr(signal, "siginterrupt"):  # not on Windows
+        import polars  # noqa: F401  # now, so that its handler is there to be changed
+
+        signal.siginterrupt(signal.SIGINT, True)
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
-    # Once is enough: a second request must not cut the tidying short.
+    # Once is enough: a second signal must not cut the cleaning up short.
     for name in _REQUESTS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     raise Stopped(number)
 
-
-FAILED, WRONG_USAGE = 1, 2
 
 P = ParamSpec("P")
 
@@ -100,7 +112,7 @@ debugging: ContextVar[bool] = ContextVar("debugging", default=False)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with a sentence that says what was kept."""
+    """Ctrl-C, with a sentence that says what was saved."""
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -136,8 +148,8 @@ def end(error: BaseException) -> NoReturn:
         message, code = f"Error: {error}", FAILED
     elif isinstance(error, MemoryError):
         message, code = (
-            "Error: the memory is not enough; use a smaller vector size, or keep fewer words with "
-            "a larger minimum count or a maximum vocabulary.",
+            "Error: there is not enough memory; use a smaller vector size, or keep fewer words "
+            "with a larger minimum count or a maximum vocabulary.",
             FAILED,
         )
     elif isinstance(error, OSError):

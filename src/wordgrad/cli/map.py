@@ -1,4 +1,4 @@
-"""``wordgrad map``: words on a plane, to look at."""
+"""``wordgrad map``: a picture or page of words, placed by their vectors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import errors_console, say
+from wordgrad.cli.console import errors_console, format_size, say
+from wordgrad.cli.options import OVERWRITE
 from wordgrad.cli.query import VECTORS
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def map_(
     ] = None,
     most_frequent: Annotated[
         int | None,
-        typer.Option("--most-frequent", "-n", help="Show so many of the most frequent words."),
+        typer.Option("--most-frequent", "-n", help="Show this many of the most frequent words."),
     ] = None,
     neighbours: Annotated[
-        int | None, typer.Option("--neighbours", help="With --around: words around each.")
+        int | None, typer.Option("--neighbours", help="With --around: number of words around each.")
     ] = None,
     method: Annotated[
         str | None,
@@ -47,15 +47,14 @@ def map_(
     restrict_vocab: Annotated[
         int | None,
         typer.Option(
-            "--restrict-vocab", help="Only the most frequent so many words may be neighbours."
+            "--restrict-vocab",
+            help="Consider only this many of the most frequent words as neighbours.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same map.")] = 1,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
-    ] = False,
+    overwrite: Annotated[bool, OVERWRITE] = False,
 ) -> None:
-    """Draw a map on which words with close vectors stand together.
+    """Draw a map that places words with similar vectors together.
 
     Without --words and --around it shows the 1,500 most frequent words. A map in .html is one page
     that needs no network: move, zoom, find a word, click it and see its nearest words light up.
@@ -88,7 +87,7 @@ def map_(
 
 
 def drawing() -> AbstractContextManager[object]:
-    """Say on a terminal that work goes on, while it does."""
+    """A spinner on a terminal while a map is drawn."""
     return errors_console().status("Placing words on the map ...")
 
 
@@ -96,11 +95,11 @@ def write_map(drawn: WordMap, output: Path, *, overwrite: bool) -> None:
     """Write a map and say what it shows, and what it does not."""
     labelled = drawn.save(output, overwrite=overwrite)
     number = len(drawn.words)
-    say(f"Wrote {output}: {number:,} words, {wording.size(output.stat().st_size)}.")
+    say(f"Wrote {output}: {number:,} words, {format_size(output.stat().st_size)}.")
     if drawn.zero_vectors:
-        say(f"Left out {drawn.zero_vectors:,} words whose vector is zero.")
+        say(f"Skipped {drawn.zero_vectors:,} words whose vector is zero.")
     if labelled < number:
         say(
-            f"{labelled:,} of the {number:,} words have a label; the others found no room. A map "
-            "in .html shows more labels as you zoom in."
+            f"{labelled:,} of the {number:,} words have a label; there was no room for the others. "
+            "A map in .html shows more labels as you zoom in."
         )

@@ -1,14 +1,14 @@
-"""``wordgrad plot-loss``: how trainings went."""
+"""``wordgrad plot-loss``: loss and learning rate of trainings, epoch by epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wordgrad.cli.console import say
+from wordgrad.cli.console import say, short_names
+from wordgrad.cli.options import OVERWRITE
 
 
 def plot_loss(
@@ -24,27 +24,19 @@ def plot_loss(
         str,
         typer.Option("--along", help="What the horizontal axis counts: epoch, words or seconds."),
     ] = "epoch",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the output if it exists.")
-    ] = False,
+    overwrite: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Draw the loss and the learning rate of each epoch, as the training recorded them."""
     from wordgrad.io.formats import load
     from wordgrad.plotting.losses import loss_curve, save_losses
 
-    names = _names(files)
+    names = short_names(files)
     curves = [loss_curve(load(file), name) for file, name in zip(files, names, strict=True)]
     save_losses(curves, output, along=along, overwrite=overwrite)
     say(f"Wrote {output}.")
     objectives = dict.fromkeys(curve.objective for curve in curves)
     if len(objectives) > 1:
         say(
-            "These losses cannot be compared with each other, only their course: they measure "
+            "The values of these losses cannot be compared, only their shapes: they measure "
             f"different things ({'; '.join(objectives)})."
         )
-
-
-def _names(files: Sequence[Path]) -> list[str]:
-    """The files' names without ending, or their whole paths where two would be the same."""
-    stems = [file.stem for file in files]
-    return stems if len(set(stems)) == len(stems) else [str(file) for file in files]

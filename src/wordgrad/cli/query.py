@@ -1,25 +1,21 @@
-"""Showing words with their cosines, and the options that asking commands share.
-
-``wordgrad similar``: the neighbours of words.
-
-``wordgrad analogy``: what C is to, as A is to B.
-
-``wordgrad doesnt-match``: the odd one out.
-"""
+"""``wordgrad similar``, ``analogy`` and ``doesnt-match``: questions to word vectors."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli import wording
-from wordgrad.cli.console import errors_console, results_console, say, write_lines
+from wordgrad.cli.console import (
+    errors_console,
+    format_size,
+    results_console,
+    say,
+    write_json,
+    write_lines,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,9 +26,9 @@ if TYPE_CHECKING:
 VECTORS = typer.Argument(
     metavar="FILE", help="A file of word vectors, in any format that wordgrad reads."
 )
-TOPN = typer.Option("--topn", "-n", help="How many answers to show.")
+TOPN = typer.Option("--topn", "-n", help="Number of answers to show.")
 RESTRICT = typer.Option(
-    "--restrict-vocab", help="Only the most frequent so many words may be answers."
+    "--restrict-vocab", help="Consider only this many of the most frequent words as answers."
 )
 METHOD = typer.Option("--method", help="3cosadd sums cosines, 3cosmul multiplies them.")
 AS_JSON = typer.Option("--json", help="Print JSON instead.")
@@ -57,7 +53,7 @@ def show_answers(answers: list[Answers], *, as_json: bool) -> None:
             }
             for answer in answers
         ]
-        sys.stdout.write(json.dumps(entries, ensure_ascii=False, indent=2) + "\n")
+        write_json(entries)
         return
     console = results_console()
     if not console.is_terminal:
@@ -91,13 +87,13 @@ def similar(
     topn: Annotated[int, TOPN] = 10,
     together: Annotated[
         bool,
-        typer.Option("--together", help="Look for what all the words have in common instead."),
+        typer.Option("--together", help="Find the words nearest to all of them together."),
     ] = False,
     text: Annotated[
         bool,
         typer.Option(
             "--text",
-            help="Take the words as a text: look near its mean, leave out words that are unknown.",
+            help="Treat the words as a text: search near its mean, and skip unknown words.",
         ),
     ] = False,
     restrict_vocab: Annotated[int | None, RESTRICT] = None,
@@ -105,15 +101,15 @@ def similar(
         bool,
         typer.Option(
             "--approximate",
-            help="Search through an index, which may miss a word; it is made at the first use and "
-            "kept in FILE.index. For very many words.",
+            help="Search an approximate index, which may miss a word; it is built on first use and "
+            "saved as FILE.index. For very large vocabularies.",
         ),
     ] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Show the words nearest to each word, by the cosine of their vectors.
 
-    Through a pipe: one line a neighbour, with word, neighbour and cosine, parted by tabs.
+    Through a pipe: one line a neighbour, with word, neighbour and cosine, separated by tabs.
     """
     if text and together:
         raise typer.BadParameter("Use either --text or --together.")
@@ -128,7 +124,11 @@ def similar(
         found = vectors.closest_to_text(
             " ".join(words), topn, restrict_vocab, approximate=approximate
         )
-        _tell_skipped(found.skipped)
+        if found.skipped:
+            listed = ", ".join(dict.fromkeys(found.skipped))
+            say(
+                f"{len(found.skipped)} of the text's words skipped, not in the vocabulary: {listed}"
+            )
         answers = [Answers(" ".join(words), found)]
     else:
         questions: list[list[str]] = [words] if together else [[word] for word in words]
@@ -143,7 +143,7 @@ def similar(
 
 
 def _index(vectors: WordVectors, path: Path) -> None:
-    """Take the index at ``path``, or make it."""
+    """Load the index at ``path``, or build it and save it there."""
     if path.exists():
         vectors.load_index(path)
         return
@@ -153,13 +153,7 @@ def _index(vectors: WordVectors, path: Path) -> None:
     with errors_console().status("Building the index ..."):
         vectors.build_index()
     vectors.save_index(path)
-    say(f"Wrote {path}: {wording.size(path.stat().st_size)}.")
-
-
-def _tell_skipped(skipped: Sequence[str]) -> None:
-    if skipped:
-        listed = ", ".join(dict.fromkeys(skipped))
-        say(f"{len(skipped)} of the text's words left out, not in the vocabulary: {listed}")
+    say(f"Wrote {path}: {format_size(path.stat().st_size)}.")
 
 
 def analogy(
@@ -172,10 +166,10 @@ def analogy(
     restrict_vocab: Annotated[int | None, RESTRICT] = None,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
-    """Answer "A is to B as C is to what?": man king woman gives queen, if all is well.
+    """Answer "A is to B as C is to what?": man king woman gives queen, if the vectors are good.
 
     Through a pipe: one line an answer, with the question, answer and cosine (3cosmul: score),
-    parted by tabs.
+    separated by tabs.
     """
     from wordgrad.io.formats import load
 
@@ -187,10 +181,10 @@ def analogy(
 def doesnt_match(
     file: Annotated[Path, VECTORS],
     words: Annotated[
-        list[str], typer.Argument(metavar="WORD", help="Two words or more, one of them odd.")
+        list[str], typer.Argument(metavar="WORD", help="At least two words, one of them odd.")
     ],
 ) -> None:
-    """Print the word that fits the others least: the farthest from the mean of all."""
+    """Print the word that fits the others least: the one farthest from the mean of all."""
     from wordgrad.io.formats import load
 
     write_lines([(load(file).doesnt_match(words),)])

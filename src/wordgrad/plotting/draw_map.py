@@ -1,11 +1,10 @@
-"""Where labels go so that none covers another.
+"""Drawing of a word map: a page by Bokeh, or a picture by Matplotlib.
 
-The drawing of a map's page: what Bokeh draws, with sources that ``page/map.js`` fills.
+A page is one HTML file that needs no network.  A picture shows as many labels as there is room for,
+the most important words first.
 
-The page of a map: one HTML file that needs no network.
-
-Design
-------
+Design of the page
+------------------
 A. Bokeh draws: points, lines and labels on a canvas, with panning, zooming and pinching.  Its
    library is a quarter the size of Plotly's (1.3 MB against 4.8 MB), and every page carries it.
 B. Around the canvas there is plain HTML for what a canvas cannot offer to a keyboard or a screen
@@ -13,8 +12,6 @@ B. Around the canvas there is plain HTML for what a canvas cannot offer to a key
 C. Words come from anybody's text.  They travel once, as JSON in which ``<`` is escaped, and reach
    the page as text nodes or on the canvas, never as markup.  A content security policy in the page
    forbids every request, whatever happens.
-
-The picture of a map, by Matplotlib: as many labels as find room, the most important first.
 """
 
 from __future__ import annotations
@@ -113,6 +110,7 @@ LINE = {"x0": "x0", "y0": "y0", "x1": "x1", "y1": "y1", "line_color": "color"}
 
 def map_figure() -> figure:
     """An empty drawing with named sources, which ``page/map.js`` fills, colours and follows."""
+    from bokeh.core.properties import value
     from bokeh.models import PanTool, Range1d, WheelZoomTool
     from bokeh.plotting import figure
 
@@ -133,24 +131,13 @@ def map_figure() -> figure:
     )
     drawing.axis.visible = False
     drawing.grid.visible = False
-    _add_points(drawing)
-    _add_labels(drawing)
-    return drawing
-
-
-def _add_points(drawing: figure) -> None:
-    """All words as dots; above them lines and larger dots for those that are lit."""
+    # All words as dots; above them lines and larger dots for those that are lit.
     dots = _source("dots", "x", "y", "size", "color", "alpha")
     drawing.scatter(**DOT, fill_alpha="alpha", line_color=None, source=dots)
     lines = _source("lines", "x0", "y0", "x1", "y1", "color", "width")
     drawing.segment(**LINE, line_width="width", line_alpha=0.75, source=lines)
     lit = _source("lit", "x", "y", "size", "color", "ring")
     drawing.scatter(**DOT, line_color="ring", line_width=1.5, source=lit)
-
-
-def _add_labels(drawing: figure) -> None:
-    from bokeh.core.properties import value
-
     for name, style in (("labels", "normal"), ("lit_labels", "bold")):
         source = _source(name, "x", "y", "text", "dx", "dy", "color", "halo")
         text = {
@@ -169,6 +156,7 @@ def _add_labels(drawing: figure) -> None:
         halo = {"text_outline_color": "halo", "text_outline_width": 4}
         drawing.text(**text, text_color="halo", **halo)
         drawing.text(**text, text_color="color")
+    return drawing
 
 
 def _source(name: str, *columns: str) -> ColumnDataSource:
@@ -179,20 +167,16 @@ def _source(name: str, *columns: str) -> ColumnDataSource:
 
 def page(drawn: WordMap) -> str:
     """The whole page as text."""
-    return assemble(
-        "map",
-        title=f"Word map: {drawn.description}",
-        subtitle=_subtitle(drawn),
-        data=_data(drawn),
-        figure=figure_item(map_figure()),
-    )
-
-
-def _subtitle(drawn: WordMap) -> str:
     shown = f"{drawn.description}, placed by {METHOD_NAMES[drawn.method]}"
     if drawn.zero_vectors:
         shown += f"; {drawn.zero_vectors:,} left out because their vector is zero"
-    return shown + "."
+    return assemble(
+        "map",
+        title=f"Word map: {drawn.description}",
+        subtitle=f"{shown}.",
+        data=_data(drawn),
+        figure=figure_item(map_figure()),
+    )
 
 
 def _data(drawn: WordMap) -> dict[str, Any]:
@@ -232,8 +216,11 @@ def _near(places: NDArray[np.int64], found: Neighbours) -> list[list[list[float]
 
 HEIGHT = 9.0  # inches; the width follows the map
 NARROWEST, WIDEST = 7.0, 14.0
-FEW = 300  # labels of so many words may stand off, with a line to the point
-SCALES = ((60, 11.0, 4.0), (FEW, 9.0, 1.6))  # up to so many words: points a letter, dots' growth
+FEW = 300  # up to this many words, labels may be moved away, with a line to the point
+SCALES = (
+    (60, 11.0, 4.0),
+    (FEW, 9.0, 1.6),
+)  # up to this many words: font size in points, scale of the dots
 SMALL_LETTERS = 7.5
 MARGINS = 1.0, 0.6  # inches at the sides, above and below: room for labels
 
@@ -250,7 +237,10 @@ def write_picture(drawn: WordMap, path: Path, kind: str) -> int:
         inches = min(inches, (width / 2 - MARGINS[0]) / across)
         axes.set_xlim(-width / 2 / inches, width / 2 / inches)
         axes.set_ylim(-HEIGHT / 2 / inches, HEIGHT / 2 / inches)
-        areas = _areas(drawn)
+        # In square points: larger for words seen more often.
+        rarity = np.log(drawn.ranks + 10)
+        areas: Array = 8 + 30 * (1 - rarity / rarity.max())
+        areas *= next((grow for most, _, grow in SCALES if len(words) <= most), 1.0)
         axes.scatter(
             drawn.positions[:, 0],
             drawn.positions[:, 1],
@@ -262,13 +252,6 @@ def write_picture(drawn: WordMap, path: Path, kind: str) -> int:
         labelled = _label(axes, drawn.positions, areas, words)
         write(figure, path, kind)
     return labelled
-
-
-def _areas(drawn: WordMap) -> NDArray[np.float64]:
-    """Areas of the dots in square points: larger for words seen more often."""
-    rarity = np.log(drawn.ranks + 10)
-    areas: NDArray[np.float64] = 8 + 30 * (1 - rarity / rarity.max())
-    return areas * next((grow for most, _, grow in SCALES if len(drawn.words) <= most), 1.0)
 
 
 def _label(

@@ -66,7 +66,7 @@ def script_json(value: Any) -> str:
 
 
 def is_page(path: Path) -> bool:
-    """Whether the file is a page that this module made, as far as its head tells."""
+    """Whether the file is a page that this module made, judging by its head."""
     try:
         with path.open("rb") as file:
             return GENERATOR in file.read(1000)

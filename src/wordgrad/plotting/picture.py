@@ -1,10 +1,7 @@
-"""What the ending of a drawing's name means.
+"""Pictures by Matplotlib, with text of any script in them.
 
-Libraries that not everyone needs, and what to do where one is missing.
-
-What pictures share: Matplotlib, made ready for text of any kind.
-
-Words as text that can be drawn: anything may stand in them.
+Also what pages share with them: the endings of names, colours, and signs for characters that show
+nothing, for a word may hold anything.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""From D dimensions to the two of a page.
+"""Projection of vectors from D dimensions to two, and groups of them for the colours of a map.
 
 Every method works on unit vectors, so that what lies close on the map has a large cosine, and
 starts from a seed and on one thread, so that the same vectors give the same map every time: the
 sums of several threads would be rounded in an order that nobody chooses.
-
-Groups of words for the colours of a map, and what to call them.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ def project(units: Points, method: str, seed: int) -> Points:
     ParameterError
         If there are too few vectors for the method, or all are the same.
     MissingExtraError
-        If UMAP is asked for and not installed.
+        If the method is UMAP and it is not installed.
 
     Notes
     -----
@@ -103,7 +101,7 @@ def _tsne(units: Points, seed: int) -> Points:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # limits the libraries that are loaded by then
 
-    # Barnes-Hut t-SNE looks at 3 perplexity neighbours, of which there must be so many.
+    # Barnes-Hut t-SNE looks at 3 * perplexity neighbours, so there must be that many.
     perplexity = min(30.0, (units.shape[0] - 1) / 3)
     start = _pca(units, seed)
     start *= 1e-4 / np.std(start[:, 0])  # scikit-learn's scale for a start from PCA
@@ -129,7 +127,7 @@ METHODS: dict[str, Callable[[Points, int], Points]] = {"pca": _pca, "tsne": _tsn
 MOST_GROUPS = 10
 WORDS_A_GROUP = 20
 WORDS_IN_A_NAME = 3
-KNOWN_WORDS = 40  # so many of a group's first rows may name it: of thousands, the middle is obscure
+KNOWN_WORDS = 40  # a group is named by its most frequent words: of thousands, the middle is obscure
 
 
 def clusters(units: NDArray[np.float64], seed: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Which words a map shows, and in which groups."""
+"""Selection of the words that a map shows, and of their groups."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def most_frequent(vectors: WordVectors, number: int) -> Selection:
 
 
 def named(vectors: WordVectors, words: Iterable[str]) -> Selection:
-    """The words asked for, each once, in the order given.
+    """The given words, each once, in their order.
 
     Raises
     ------

@@ -1,11 +1,10 @@
-"""A map of words: where each stands, its group, its true neighbours."""
+"""Map of words on a plane: positions, groups, and nearest neighbours in all dimensions."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from wordgrad.errors import ParameterError, check_int
 from wordgrad.files import atomic_write, check_output
 from wordgrad.plotting.picture import checked_ending
 from wordgrad.plotting.projection import METHOD_NAMES, clusters, default_method, project, typical
-from wordgrad.plotting.selection import Selection, around, most_frequent, named
+from wordgrad.plotting.selection import around, most_frequent, named
 from wordgrad.search.exact import ExactIndex, Neighbours, row_norms, unit
 from wordgrad.word_vectors import WordVectors
 
@@ -88,14 +87,19 @@ class WordMap:
         ParameterError
             If the name has another ending.
         MissingExtraError
-            If a picture is asked for and Matplotlib is not installed.
+            If Matplotlib is not installed, for a picture.
         OutputError
             If the file exists and ``overwrite`` is false, or it cannot be written.
         """
         ending = checked_ending(path)
         target = check_output(path, overwrite=overwrite)
+        from wordgrad.plotting.draw_map import page, write_picture
+
         with atomic_write(target, overwrite=overwrite) as temporary:
-            return WRITERS[ending](self, temporary, ending)
+            if ending == ".html":
+                temporary.write_text(page(self), encoding="utf-8")
+                return len(self.words)
+            return write_picture(self, temporary, ending.removeprefix("."))
 
 
 def make_map(
@@ -119,14 +123,14 @@ def make_map(
     around_words : iterable of str, optional
         Show these words and the neighbourhood of each instead.
     most_frequent_words : int
-        Without either, show so many of the most frequent words.
+        Without either, show this many of the most frequent words.
     neighbours : int
         The size of a neighbourhood for ``around_words``.
     method : {"pca", "tsne", "umap"}, optional
         PCA for fewer than 30 words and t-SNE for more, if not given; see
         :func:`wordgrad.plotting.projection.project`.
     restrict_vocab : int, optional
-        Only the most frequent so many words may be neighbours.
+        Consider only this many of the most frequent words as neighbours.
     seed : int
         The same seed gives the same map on the same machine.
 
@@ -137,7 +141,7 @@ def make_map(
     ParameterError
         If there are too few words, or a number is out of range.
     MissingExtraError
-        If UMAP is asked for and not installed.
+        If the method is UMAP and it is not installed.
 
     Examples
     --------
@@ -163,25 +167,13 @@ def make_map(
     units = unit(vectors.matrix[chosen.rows])
     positions = project(units, method, seed)
     groups = clusters(units, seed) if chosen.groups is None else chosen.groups
-    return _assembled(vectors, chosen, units, positions, groups, method, restrict_vocab)
-
-
-def _assembled(
-    vectors: WordVectors,
-    chosen: Selection,
-    units: NDArray[np.float64],
-    positions: NDArray[np.float64],
-    groups: NDArray[np.int64],
-    method: str,
-    limit: int | None,
-) -> WordMap:
     word, rows = vectors.vocabulary.word, chosen.rows
     words = tuple(word(int(row)) for row in rows)
     small = vectors.matrix[rows]
     own_place = np.arange(rows.size)[:, None]
     on_map = ExactIndex(small, row_norms(small)).search(units, NEIGHBOURS_SHOWN, excluded=own_place)
     in_all = vectors.search_index().search(
-        units, NEIGHBOURS_SHOWN, excluded=rows[:, None], limit=limit
+        units, NEIGHBOURS_SHOWN, excluded=rows[:, None], limit=restrict_vocab
     )
     elsewhere = np.setdiff1d(in_all.rows[in_all.rows >= 0], rows)
     if chosen.centres:
@@ -198,28 +190,8 @@ def _assembled(
         on_map=on_map,
         in_all=in_all,
         other_words={int(row): word(int(row)) for row in elsewhere},
-        vocabulary=min(len(vectors), limit or len(vectors)),
+        vocabulary=min(len(vectors), restrict_vocab or len(vectors)),
         method=method,
         description=chosen.description,
         zero_vectors=chosen.zero_vectors,
     )
-
-
-def _write_page(drawn: WordMap, path: Path, ending: str) -> int:
-    from wordgrad.plotting.draw_map import page
-
-    path.write_text(page(drawn), encoding="utf-8")
-    return len(drawn.words)
-
-
-def _write_picture(drawn: WordMap, path: Path, ending: str) -> int:
-    from wordgrad.plotting.draw_map import write_picture
-
-    return write_picture(drawn, path, ending.removeprefix("."))
-
-
-WRITERS: dict[str, Callable[[WordMap, Path, str], int]] = {
-    ".html": _write_page,
-    ".png": _write_picture,
-    ".svg": _write_picture,
-}

@@ -1,12 +1,19 @@
-"""Every hyper-parameter of training: its default and its range, in one place."""
+"""Every setting of a training, once: its default, its range and its help.
+
+:data:`SETTINGS` is the one table.  From it come the checks (:class:`TrainingConfig`,
+:class:`~wordgrad.Word2Vec`), the options of ``wordgrad train`` and what their help says; tests
+compare the signature and the docstring of ``Word2Vec`` with it.  Nothing heavy is imported here,
+for the command line reads the table before it knows which command to run.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import cast
+from pathlib import Path
+from typing import Any, Final
 
-from wordgrad.errors import ParameterError, check_bool, check_choice, check_int, check_real
+from wordgrad.errors import check_bool, check_choice, check_int, check_real, check_share
 
 ARCHITECTURES = ("skipgram", "cbow")
 LOSSES = ("negative-sampling", "softmax")
@@ -42,50 +49,357 @@ FINAL_LEARNING_RATE = 1e-4
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """Settings of one training, checked.
+class Setting:
+    """One hyper-parameter or option: what it may be, and what the command line says about it.
 
     Attributes
     ----------
-    vector_size : int
-        D, the length of a word vector, 1 to 65,536.
-    window : int
-        m, the largest distance of a context word from the centre, 1 to 10,000.  Each window's
-        reach is drawn uniformly from 1..m.
-    architecture : {"skipgram", "cbow"}
-    loss : {"negative-sampling", "softmax"}
-        What is minimised: negative sampling's approximation, or the exact softmax over the whole
-        vocabulary.
-    negative : int
-        K, noise words a window, 1 to 10,000.
-    ns_exponent : float
-        Noise words are drawn with probability ~ count ** ns_exponent; any finite number.
-    sample : float
-        Threshold t of subsampling, >= 0: an occurrence of a word with share f of the tokens is
-        kept with probability min(1, sqrt(t / f) + t / f).  0 keeps all.
-    epochs : int, optional
-        Passes over the corpus, >= 1.  The default is :data:`DEFAULT_EPOCHS`.
-    learning_rate : float, optional
-        At the start, > 0 and at most 1e30 (steps are float32); it falls linearly to 1/10,000 of
-        this.  The default depends on the architecture: :data:`DEFAULT_LEARNING_RATES`, or with
-        the softmax :data:`SOFTMAX_LEARNING_RATES`.
-    combine : {"mean", "sum"}
-        How CBOW combines its context vectors.
-    workers : int, optional
-        Threads, 1 to 1024; by default one for each core that this process may use.
-    seed : int
-        >= 0.  With ``workers=1`` the same seed gives the same bytes on the same kind of processor
-        (the order of a sum depends on the width of its vector registers).
-    reproducible : bool
-        Whether the same seed is to give the same bytes for any number of workers.
-    softmax_offset : {"unigram", "none"}
-        What is added to the softmax's logits: log p(w), or nothing.
-    tolerance : float
-        A softmax training ends after an epoch that lowered the loss by less than this share of it;
-        in [0, 1), and 0 never ends it early.
-    max_hours : float
-        A softmax training that would last longer, by an estimate made before it begins, is refused;
-        > 0.
+    name : str
+        In Python; on the command line with dashes for underscores.
+    default : object
+        None where the default depends on other settings or on the machine, or is "no limit".
+    kind : type
+        int, float, bool, str, or Path.
+    panel : str
+        Under which heading the command line's help lists it.
+    help : str
+        One or two sentences for the command line.
+    minimum, maximum : float, optional
+        The range of a number, both ends included.
+    above, below : float, optional
+        Ends that are not included.
+    choices : tuple of str
+        The values of a setting that is a choice.
+    default_text : str
+        Words for a default that a bare value would not explain.
+    metavar : str
+        What stands for the value in the help, if not its kind.
+    option : str
+        How the option is written, if not simply ``--name``.
+    resumable : bool
+        Whether a training may be resumed with another value.
+    """
+
+    name: str
+    default: Any
+    kind: type
+    panel: str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
+    default_text: str = ""
+    metavar: str = ""
+    option: str = ""
+    resumable: bool = False
+
+    def check(self, value: Any) -> Any:
+        """Return ``value`` as a plain Python value; None passes where it is the default.
+
+        Text and paths pass as they are: whoever reads them judges them.
+
+        Raises
+        ------
+        ParameterError
+            Naming the setting, its range and the value got.
+
+        Examples
+        --------
+        >>> SETTINGS["window"].check(3)
+        3
+        >>> SETTINGS["window"].check(0)
+        Traceback (most recent call last):
+            ...
+        wordgrad.errors.ParameterError: window must be an integer in [1, 10000], got 0.
+        """
+        if type(value) is type(self.default) and value == self.default:  # None among them
+            return value
+        if self.choices:
+            return check_choice(self.name, value, self.choices)
+        if self.kind is bool:
+            return check_bool(self.name, value)
+        if self.kind is int:
+            minimum, maximum = (
+                None if end is None else int(end) for end in (self.minimum, self.maximum)
+            )
+            return check_int(self.name, value, minimum=minimum, maximum=maximum)
+        if self.kind is float and self.below == 1.0:
+            return check_share(self.name, value, above=self.above)
+        if self.kind is float:
+            return check_real(
+                self.name, value, minimum=self.minimum, maximum=self.maximum, above=self.above
+            )
+        return value
+
+    @property
+    def range(self) -> str:
+        """The range in words, empty if there is none.
+
+        >>> [SETTINGS[name].range for name in ("window", "epochs", "learning_rate", "tolerance")]
+        ['1 to 10,000', 'at least 1', 'above 0, at most 1e+30', 'at least 0, below 1']
+        """
+        if self.minimum is not None and self.maximum is not None:
+            return f"{self.minimum:,} to {self.maximum:,}"
+        ends = {
+            "at least": self.minimum,
+            "above": self.above,
+            "at most": self.maximum,
+            "below": self.below,
+        }
+        return ", ".join(f"{word} {end:g}" for word, end in ends.items() if end is not None)
+
+    @property
+    def signature(self) -> str:
+        """Type, range and default, as a numpydoc section lists them after the name.
+
+        >>> [SETTINGS[name].signature for name in ("window", "loss")]
+        ['int (1 to 10,000), default 5',
+         '{"negative-sampling", "softmax"}, default "negative-sampling"']
+        """
+        kind = "path" if self.kind is Path else self.kind.__name__
+        if self.choices:
+            kind = "{" + ", ".join(f'"{choice}"' for choice in self.choices) + "}"
+        elif self.range:
+            kind += f" ({self.range})"
+        if self.default is None:
+            return f"{kind}, optional"
+        shown = f'"{self.default}"' if self.kind is str else repr(self.default)
+        return f"{kind}, default {shown}"
+
+
+MODEL, TRAINING, CHECKPOINTS, TEXT = "Model", "Training", "Checkpoints", "Text"
+"""Panels of the command line's help, in their order."""
+
+SETTINGS: Final[dict[str, Setting]] = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "vector_size", 100, int, MODEL, "Length of a word vector.", minimum=1, maximum=65_536
+        ),
+        Setting(
+            "window",
+            5,
+            int,
+            MODEL,
+            "Largest distance between a word and its context.",
+            minimum=1,
+            maximum=10_000,
+        ),
+        Setting(
+            "architecture",
+            "skipgram",
+            str,
+            MODEL,
+            "skipgram: better vectors. cbow: faster training.",
+            choices=ARCHITECTURES,
+        ),
+        Setting(
+            "loss",
+            "negative-sampling",
+            str,
+            MODEL,
+            "The loss that training minimises.",
+            choices=LOSSES,
+        ),
+        Setting(
+            "negative",
+            5,
+            int,
+            MODEL,
+            "Noise words drawn for each window.",
+            minimum=1,
+            maximum=10_000,
+        ),
+        Setting(
+            "ns_exponent",
+            0.75,
+            float,
+            MODEL,
+            "Noise words are drawn in proportion to their count to this power.",
+        ),
+        Setting(
+            "combine",
+            "mean",
+            str,
+            MODEL,
+            "How CBOW combines the vectors of a context.",
+            choices=COMBINATIONS,
+        ),
+        Setting(
+            "softmax_offset",
+            "unigram",
+            str,
+            MODEL,
+            "What is added to the softmax's logits: each word's log probability, or nothing.",
+            choices=SOFTMAX_OFFSETS,
+        ),
+        Setting(
+            "epochs",
+            None,
+            int,
+            TRAINING,
+            "Passes over the text.",
+            minimum=1,
+            default_text="5; 15 for skip-gram with the softmax",
+            resumable=True,
+        ),
+        Setting(
+            "learning_rate",
+            None,
+            float,
+            TRAINING,
+            "Step size at the start, which falls linearly to almost 0.",
+            above=0.0,
+            maximum=1e30,  # steps are float32
+            default_text="the best one measured for the architecture and the loss",
+            resumable=True,
+        ),
+        Setting(
+            "sample",
+            1e-4,
+            float,
+            TRAINING,
+            "Words that are more frequent than this share are dropped at random; 0 drops none.",
+            minimum=0.0,
+        ),
+        Setting(
+            "workers",
+            None,
+            int,
+            TRAINING,
+            "Threads.",
+            minimum=1,
+            maximum=1024,
+            default_text="one for each processor",
+            resumable=True,
+        ),
+        Setting("seed", 1, int, TRAINING, "Seed of all random numbers.", minimum=0),
+        Setting(
+            "reproducible",
+            False,
+            bool,
+            TRAINING,
+            "Write the same file whatever the number of workers.",
+        ),
+        Setting(
+            "validation",
+            None,
+            str,
+            TRAINING,
+            "Held-out text, whose loss is measured after each epoch.",
+            metavar="FILE",
+        ),
+        Setting(
+            "early_stopping",
+            None,
+            int,
+            TRAINING,
+            "Stop after this many epochs without a lower loss on the validation text, and keep "
+            "the vectors of the best epoch.",
+            minimum=1,
+            metavar="EPOCHS",
+            resumable=True,
+        ),
+        Setting(
+            "tolerance",
+            1e-4,
+            float,
+            TRAINING,
+            "Stop a softmax training once an epoch lowers the loss by less than this share; 0 "
+            "never stops it early.",
+            minimum=0.0,
+            below=1.0,
+            resumable=True,
+        ),
+        Setting(
+            "max_hours",
+            24.0,
+            float,
+            TRAINING,
+            "Refuse a softmax training that is estimated to take longer.",
+            above=0.0,
+            resumable=True,
+        ),
+        Setting(
+            "checkpoint",
+            None,
+            Path,
+            CHECKPOINTS,
+            "Save checkpoints to this folder during training.",
+            metavar="DIR",
+        ),
+        Setting(
+            "checkpoint_every",
+            60.0,
+            float,
+            CHECKPOINTS,
+            "Time between checkpoints, as in 90s, 5m or 1h.",
+            above=0.0,
+            default_text="60s",
+            metavar="TIME",
+            resumable=True,
+        ),
+        Setting("min_count", 5, int, TEXT, "Drop words that occur less often.", minimum=1),
+        Setting(
+            "max_vocab",
+            None,
+            int,
+            TEXT,
+            "Keep only this many of the most frequent words.",
+            minimum=2,
+            default_text="no limit",
+        ),
+        Setting(
+            "column",
+            None,
+            str,
+            TEXT,
+            "Column of .jsonl, .csv, .tsv and .parquet files that holds the text.",
+            default_text="'text', or the only column of text",
+        ),
+        Setting("lowercase", False, bool, TEXT, "Convert the text to lower case."),
+        Setting(
+            "pattern",
+            None,
+            str,
+            TEXT,
+            "Regular expression that matches a word.",
+            default_text="split at white space",
+        ),
+        Setting(
+            "errors",
+            "strict",
+            str,
+            TEXT,
+            "Bytes that are not UTF-8: strict stops, replace puts U+FFFD in their place.",
+            choices=("strict", "replace"),
+        ),
+    )
+}
+"""Every setting of :class:`~wordgrad.Word2Vec` but ``progress``, in the order of the help."""
+
+_DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Those settings that rule a training once the text is encoded, checked.
+
+    The fields are the parameters of :class:`~wordgrad.Word2Vec` of the same names, which describes
+    them; :data:`SETTINGS` holds their defaults and ranges.  Numbers become plain Python numbers,
+    and these three are never None:
+
+    Attributes
+    ----------
+    epochs : int
+        By default :data:`DEFAULT_EPOCHS` of the architecture and the loss.
+    learning_rate : float
+        By default :data:`DEFAULT_LEARNING_RATES` of the architecture and ``combine``, or with the
+        softmax :data:`SOFTMAX_LEARNING_RATES`.
+    workers : int
+        By default one for each core that this process may use.
 
     Raises
     ------
@@ -102,50 +416,39 @@ class TrainingConfig:
     wordgrad.errors.ParameterError: window must be an integer in [1, 10000], got 0.
     """
 
-    vector_size: int = 100
-    window: int = 5
-    architecture: str = "skipgram"
-    loss: str = "negative-sampling"
-    negative: int = 5
-    ns_exponent: float = 0.75
-    sample: float = 1e-4
-    epochs: int = cast("int", None)  # filled in below, so never None
-    learning_rate: float | None = None
-    combine: str = "mean"
-    workers: int | None = None
-    seed: int = 1
-    reproducible: bool = False
-    softmax_offset: str = "unigram"
-    tolerance: float = 1e-4
-    max_hours: float = 24.0
+    vector_size: int = _DEFAULTS["vector_size"]
+    window: int = _DEFAULTS["window"]
+    architecture: str = _DEFAULTS["architecture"]
+    loss: str = _DEFAULTS["loss"]
+    negative: int = _DEFAULTS["negative"]
+    ns_exponent: float = _DEFAULTS["ns_exponent"]
+    sample: float = _DEFAULTS["sample"]
+    epochs: int = _DEFAULTS["epochs"]
+    learning_rate: float | None = _DEFAULTS["learning_rate"]
+    combine: str = _DEFAULTS["combine"]
+    workers: int | None = _DEFAULTS["workers"]
+    seed: int = _DEFAULTS["seed"]
+    reproducible: bool = _DEFAULTS["reproducible"]
+    softmax_offset: str = _DEFAULTS["softmax_offset"]
+    tolerance: float = _DEFAULTS["tolerance"]
+    max_hours: float = _DEFAULTS["max_hours"]
 
     def __post_init__(self) -> None:
         """Check every value; fill in the defaults that depend on others."""
-        check_choice("architecture", self.architecture, ARCHITECTURES)
-        check_choice("loss", self.loss, LOSSES)
-        check_choice("combine", self.combine, COMBINATIONS)
-        check_choice("softmax_offset", self.softmax_offset, SOFTMAX_OFFSETS)
-        rates = SOFTMAX_LEARNING_RATES if self.loss == "softmax" else DEFAULT_LEARNING_RATES
-        rate = self.learning_rate
-        if rate is None:
-            rate = rates[self.architecture, self.combine]
-        epochs: int | None = self.epochs
-        if epochs is None:
-            epochs = DEFAULT_EPOCHS[self.architecture, self.loss]
         checked = {
-            "vector_size": check_int("vector_size", self.vector_size, minimum=1, maximum=65536),
-            "window": check_int("window", self.window, minimum=1, maximum=10_000),
-            "negative": check_int("negative", self.negative, minimum=1, maximum=10_000),
-            "ns_exponent": check_real("ns_exponent", self.ns_exponent),
-            "sample": check_real("sample", self.sample, minimum=0.0),
-            "epochs": check_int("epochs", epochs, minimum=1),
-            "learning_rate": check_real("learning_rate", rate, maximum=1e30, above=0.0),
-            "workers": _workers(self.workers),
-            "seed": check_int("seed", self.seed, minimum=0),
-            "reproducible": check_bool("reproducible", self.reproducible),
-            "tolerance": _tolerance(self.tolerance),
-            "max_hours": check_real("max_hours", self.max_hours, above=0.0),
+            field.name: SETTINGS[field.name].check(getattr(self, field.name))
+            for field in fields(self)
         }
+        if checked["learning_rate"] is None:
+            rates = SOFTMAX_LEARNING_RATES if self.loss == "softmax" else DEFAULT_LEARNING_RATES
+            checked["learning_rate"] = rates[self.architecture, self.combine]
+        if checked["epochs"] is None:
+            checked["epochs"] = DEFAULT_EPOCHS[self.architecture, self.loss]
+        if checked["workers"] is None:
+            if hasattr(os, "sched_getaffinity"):
+                checked["workers"] = len(os.sched_getaffinity(0))
+            else:
+                checked["workers"] = os.cpu_count() or 1
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -169,17 +472,3 @@ class TrainingConfig:
     def as_dict(self) -> dict[str, object]:
         """Return the settings as plain values, for a file's metadata."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-def _tolerance(tolerance: float) -> float:
-    if check_real("tolerance", tolerance, minimum=0.0) < 1.0:
-        return float(tolerance)
-    raise ParameterError(f"tolerance must be a number in [0, 1), got {tolerance:g}.")
-
-
-def _workers(workers: int | None) -> int:
-    if workers is not None:
-        return check_int("workers", workers, minimum=1, maximum=1024)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wordgrad.cli.lists import repeat_option_names
+from wordgrad.cli.options import repeat_option_names
 
 
 @pytest.mark.parametrize(
