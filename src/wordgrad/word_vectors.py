@@ -203,7 +203,7 @@ def _cut(text: str, metadata: Mapping[str, Any]) -> list[str]:
 
     tokenizer = Tokenizer(pattern)
     ids = tokenizer.encode(TextBlock(text.encode()))
-    types = tokenizer.types().to_list()
+    types = list(tokenizer.types(int(ids.max(initial=EMPTY)) + 1))
     return [types[number] for number in ids.tolist() if number > EMPTY]
 
 

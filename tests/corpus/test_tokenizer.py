@@ -12,7 +12,7 @@ texts = st.text(alphabet=st.sampled_from([*SEPARATORS, *TRICKY, "\n", " "]), max
 
 
 def decoded(tokenizer, ids):
-    types = tokenizer.types().to_list()
+    types = list(tokenizer.types(int(max(ids, default=1)) + 1))
     return [types[i] if i != END else "<end>" for i in ids]
 
 

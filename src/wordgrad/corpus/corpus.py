@@ -1,6 +1,7 @@
-"""A folder for a corpus: a temporary one, which goes away with it, or one that is kept.
+"""Text in, ids out: the corpus as training sees it, in files that are mapped into memory.
 
-Text in, ids out: the corpus as training sees it, on disk and mapped into memory.
+Its folder (:class:`CorpusFolder`) is a temporary one, which goes away with the corpus, or one that
+is kept.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from wordgrad.corpus.encode import (
     ProgressCallback,
     Types,
     choose_words,
-    final_ids,
+    second_pass,
 )
 from wordgrad.corpus.reader import Reading
 from wordgrad.corpus.sources import TextSource
@@ -319,12 +320,12 @@ def encode_corpus(
         first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
         with store.new_file(IDS) as write:
             first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
-        types = Types.of(tokenizer.types(), first.counts, lowercase=lowercase)
+        types = Types.of(tokenizer, first.counts, lowercase=lowercase)
         del tokenizer  # millions of types take room twice otherwise
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
         _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
-            sentences = final_ids(store.path / IDS, store.path / OFFSETS, table)
+            sentences = second_pass(store.path / IDS, store.path / OFFSETS, table)
             report = CorpusReport(
                 files=len(reading.files),
                 bytes_read=first.bytes_done,
