@@ -86,7 +86,7 @@ def test_strings_are_sentences(items):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 @given(items=st.lists(st.lists(st.text(alphabet=ALPHABET, max_size=4), max_size=6), max_size=9))
 def test_token_lists_are_sentences(items):
-    wanted = oracle([[token for token in item if token.strip()] for item in items])
+    wanted = oracle(items)
     if len(wanted[0]) >= 2:
         assert encode(iter(items)) == wanted
 

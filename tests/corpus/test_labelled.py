@@ -200,7 +200,13 @@ BAD = [
     ("a.csv", b"label,text\n1,x\n", {"text_column": "label"}, InputError, r"both label and text"),
     ("a.csv", b"label,text\n1,x\n ,y\n", {}, InputError, r"a\.csv, row 2, has no label"),
     ("a.csv", b"label,text\n1,x\n,y\n", {}, InputError, r"a\.csv, row 2, has no label"),
-    ("a.csv", b"label,text\n1,x,y,z\n", {}, FormatError, r"a\.csv is not valid CSV \(found more"),
+    (
+        "a.csv",
+        b"label,text\n1,x,y,z\n",
+        {},
+        FormatError,
+        r"a\.csv is not valid CSV in lines 1 to 2 \(found more",
+    ),
     (
         "a.jsonl",
         b'{"label": 1, "text": "x"}\n{"la\n',
@@ -260,6 +266,6 @@ def test_no_bytes_end_in_anything_but_rows_or_a_sentence(tmp_path, data, form):
 
 
 def test_forms_by_content():
-    assert guess_form("x", None, b"\n\n __label__a b\n") == "fasttext"
+    assert guess_form("x", "text", b"\n\n __label__a b\n") == "fasttext"
     assert guess_form("x", "tsv", b"a\tb\n", columns_named=True) == "tsv"
     assert guess_form("x", "csv", b"__label__a,b\n") == "csv"

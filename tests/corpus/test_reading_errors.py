@@ -87,7 +87,7 @@ def test_a_file_without_tokens(tmp_path, text):
     fails([path, path], r"no tokens in the 2 files from .*empty\.txt on")
 
 
-@pytest.mark.parametrize("items", [[], [""], [" "], [[]], [[""]], [["\x1f", "\n"]], iter(())])
+@pytest.mark.parametrize("items", [[], [""], [" "], ["\x1f\n\x85"], [[]], [[], []], iter(())])
 def test_sentences_without_tokens(items):
     fails(items, "There are no tokens in the sentences given")
 
@@ -135,14 +135,14 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
 
 
 def test_a_file_that_cannot_be_opened_after_all(tmp_path, monkeypatch):
-    from wordgrad.corpus import reader as reading
+    from wordgrad.corpus import sources
 
     (tmp_path / "a.txt").write_text("a b")
 
     def refuse(*_args):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(reading, "open", refuse, raising=False)
+    monkeypatch.setattr(sources, "open", refuse, raising=False)
     fails(tmp_path / "a.txt", r"a\.txt cannot be read \(Permission denied\)")
 
 

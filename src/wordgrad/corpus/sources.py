@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, ClassVar, TypeAlias
 
 from wordgrad.errors import InputError
 
@@ -31,6 +33,7 @@ FORMATS = {
 }
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _KNOWN_SUFFIXES = (*FORMATS, *COMPRESSIONS)
+_LOOKED_UP = 1000  # of many words in a list, that many are looked up on the disk
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,42 @@ class TextFile:
         inner = path.with_suffix("") if compression else path
         return cls(path, FORMATS.get(inner.suffix.lower(), "text"), compression)
 
+    @property
+    def name(self) -> str:
+        """The path, for messages."""
+        return str(self.path)
+
 
 @dataclass(frozen=True)
 class StandardInput:
     """Plain text that comes through standard input."""
+
+    path: ClassVar[None] = None
+    format: ClassVar[str] = "text"
+    compression: ClassVar[None] = None
+    name: ClassVar[str] = "standard input"
+
+
+TextInput: TypeAlias = TextFile | StandardInput
+
+
+@contextmanager
+def opened(source: TextInput) -> Iterator[BinaryIO]:
+    """Open for reading; every failure is an :class:`~wordgrad.errors.InputError`."""
+    if isinstance(source, StandardInput):
+        if sys.stdin is None:  # a program without a console
+            raise InputError("Standard input is closed; give a file's path.")
+        yield sys.stdin.buffer
+        return
+    try:
+        handle = open(source.path, "rb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise InputError(
+            f"{source.name} cannot be read ({error.strerror or error}); check that it is a file "
+            "and its permissions."
+        ) from error
+    with handle:
+        yield handle
 
 
 @dataclass(frozen=True)
@@ -65,7 +100,7 @@ class Sentences:
     items: Iterable[Any]
 
 
-def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
+def resolve(source: Any) -> list[TextInput] | Sentences:
     """Decide what ``source`` is, and find its files.
 
     ============================  =============================================================
@@ -78,15 +113,25 @@ def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
     any other iterable            sentences: strings, or lists of tokens
     ============================  =============================================================
 
-    A list of strings could be files or sentences.  If its first item names something that exists,
-    all are files and must exist.  If not, but a later item has a known suffix and exists, or all
-    items look like files (a known suffix, no white space), a file is missing, which is an error.
-    Otherwise they are sentences.  ``iter(sentences)`` is always sentences.
+    A list or tuple in which anything is a :class:`~pathlib.Path` is paths.  One of strings alone
+    could be paths or sentences, and is
+
+    1. paths, which must exist, if one of them has a known suffix, no white space, and exists;
+    2. sentences, if one of them holds white space and does not end like a file's name: that the
+       first sentence is ``-``, ``news`` or ``*`` then makes no difference, whatever lies in the
+       folder;
+    3. paths, if all of them exist, or if all of them look like files (a known suffix, no white
+       space), of which one that does not exist is an error;
+    4. sentences, if none of them exists;
+    5. otherwise, where some exist and nothing tells them from sentences of one word, an error.
+
+    Two things are never in doubt: ``Path(...)`` is a path, ``iter(sentences)`` is sentences.
 
     Raises
     ------
     InputError
-        If something does not exist, or a directory holds no text.
+        If something does not exist, a directory holds no text, or paths cannot be told from
+        sentences.
 
     Examples
     --------
@@ -102,6 +147,8 @@ def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
             "Text must be a path, several paths, or an iterable of sentences, got "
             f"{type(source).__name__}."
         )
+    if getattr(source, "ndim", 1) == 0:
+        raise InputError("Text must be a path or sentences, got an array of one; put it in a list.")
     if isinstance(source, (list, tuple)) and _are_paths(source):
         return [found for item in source for found in _find(item)]
     return Sentences(source)
@@ -230,12 +277,26 @@ def _are_paths(items: Sequence[Any]) -> bool:
         return True
     if not items or not all(isinstance(item, str) for item in items):
         return False
-    if _exists(items[0]):
+    endings = [item.lower().endswith(_KNOWN_SUFFIXES) for item in items]
+    files = [item for item, ends in zip(items, endings, strict=True) if ends and _is_one_word(item)]
+    if any(map(_exists, files)):
+        return True  # _find() will name an item that is missing
+    if not all(ends or _is_one_word(item) for item, ends in zip(items, endings, strict=True)):
+        return False
+    found = [_exists(item) for item in items[:_LOOKED_UP]]
+    if all(found) or len(files) == len(items):
         return True
-    looks_like_file = [item.lower().endswith(_KNOWN_SUFFIXES) for item in items]
-    found = any(map(_exists, (i for i, file in zip(items, looks_like_file, strict=True) if file)))
-    # Either way _find() will name the item that is missing.
-    return found or (all(looks_like_file) and not any(len(item.split()) > 1 for item in items))
+    if not any(found):
+        return False
+    there, missing = items[found.index(True)], items[found.index(False)]
+    raise InputError(
+        f"The list could be paths or sentences of one word: there is {_shown(there)}, but no "
+        f"{_shown(missing)}; give paths as pathlib.Path, and sentences as iter(sentences)."
+    )
+
+
+def _is_one_word(item: str) -> bool:
+    return len(item.split(None, 1)) == 1 and not item[-1:].isspace()
 
 
 def _exists(name: str) -> bool:
@@ -249,7 +310,7 @@ def _is_glob_with_files(name: str) -> bool:
     return glob.has_magic(name) and next(glob.iglob(name, recursive=True), None) is not None
 
 
-def _find(item: str | os.PathLike[str]) -> list[TextFile | StandardInput]:
+def _find(item: str | os.PathLike[str]) -> list[TextInput]:
     """Files that one path, directory or glob stands for, in the order of their names."""
     if item == STANDARD_INPUT:
         return [StandardInput()]
@@ -266,7 +327,7 @@ def _find(item: str | os.PathLike[str]) -> list[TextFile | StandardInput]:
         return [TextFile.from_path(Path(match)) for match in matches]
     raise InputError(
         f"There is no file or directory {_shown(name)}; check the path, or, to train on "
-        "strings, give a list of sentences."
+        "strings, give a list of sentences, or iter(sentences) if some are names of files."
     )
 
 
@@ -281,7 +342,7 @@ def _exists_as_file(name: str) -> bool:
         return False
 
 
-def _in_directory(folder: Path) -> list[TextFile | StandardInput]:
+def _in_directory(folder: Path) -> list[TextInput]:
     files = sorted(
         path
         for path in folder.rglob("*")

@@ -142,12 +142,11 @@ class Tokenizer:
         UnicodeDecodeError
             If the bytes are not UTF-8; its ``start`` is the position in the block.
         """
-        if isinstance(block, TokenBlock):
-            if self._pattern is not None:
-                raise ParameterError(
-                    "pattern splits text into tokens, but the sentences given are lists of tokens; "
-                    "give strings, or leave pattern out."
-                )
+        if isinstance(block, TokenBlock) and self._pattern is not None:
+            raise ParameterError(
+                "pattern splits text into tokens, but the sentences given are lists of tokens; "
+                "give strings, or leave pattern out."
+            )
         if self._table is not None:
             return self._encode_plainly(block, self._table)
         import polars as pl
