@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.corpus.fingerprint import Fingerprint
-from wordgrad.corpus.validation import HeldOutText, encode_held_out
+from wordgrad.corpus.validation import ValidationCorpus, encode_validation
 from wordgrad.errors import FormatError, InputError, ParameterError, check_int, check_real
 from wordgrad.training.checkpoint import (
     TEXT,
@@ -55,7 +55,7 @@ class Run:
 
     trainer: Trainer
     corpus: EncodedCorpus
-    held_out: HeldOutText | None
+    held_out: ValidationCorpus | None
 
 
 @contextmanager
@@ -178,7 +178,7 @@ def _first_saving(
     config: TrainingConfig,
     folder: CheckpointFolder,
     corpus: EncodedCorpus,
-    held_out: HeldOutText | None,
+    held_out: ValidationCorpus | None,
 ) -> Saving:
     if held_out is not None:
         folder.write_held_out(held_out)
@@ -211,7 +211,7 @@ def _same_text(
 
 def _same_held_out(
     model: Word2Vec, config: TrainingConfig, folder: CheckpointFolder, identity: Identity
-) -> HeldOutText | None:
+) -> ValidationCorpus | None:
     if model.validation is None:
         return folder.read_held_out(identity)
     if identity.held_out is None:
@@ -244,9 +244,9 @@ def _encode(
 
 def _encode_held_out(
     model: Word2Vec, vocabulary: Vocabulary, config: TrainingConfig
-) -> HeldOutText:
+) -> ValidationCorpus:
     options = _reading(model, config) | {"progress": None}
-    return encode_held_out(model.validation, vocabulary, **options)
+    return encode_validation(model.validation, vocabulary, **options)
 
 
 def _reading(model: Word2Vec, config: TrainingConfig) -> dict[str, Any]:

@@ -114,8 +114,8 @@ class Reading:
         no_columns = all(file.format == "text" for file in files) and not is_table(source)
         if column is not None and no_columns:
             raise ParameterError(
-                "column is for .jsonl, .csv, .tsv and .parquet files alone, and for tables in memory, "
-                f"got {column!r} for text without columns; leave it out."
+                "column is for .jsonl, .csv, .tsv and .parquet files alone, and for tables in "
+                f"memory, got {column!r} for text without columns; leave it out."
             )
         return cls(
             files=files,
