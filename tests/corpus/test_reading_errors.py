@@ -171,7 +171,7 @@ def test_a_file_that_fails_while_it_is_read():
             r"Token 1 of sentence 1 is of type int64.* map\(str, \.\.\.\)",
         ),
         ([np.array([1, 2])], r"Token 1 of sentence 1 is of type int64.* map\(str, \.\.\.\)"),
-        (np.array([1, 2]), r"Sentence 1 is of type int64; each must .* map\(str, \.\.\.\)"),
+        (np.array([1, 2]), r"Sentence 1 is of type int(64)?; each must .* map\(str, \.\.\.\)"),
         (range(3), r"Sentence 1 is of type int; each must .* got 0: convert .* map\(str, \.\.\.\)"),
         ([["a", True]], r"Token 2 of sentence 1 is of type bool; .* got True"),
         ([["a"], ["b", float("nan")]], "Token 2 of sentence 2 is of type float; .*leave missing"),
