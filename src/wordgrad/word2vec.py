@@ -345,7 +345,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
     column : str, optional
-        The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files that holds the text.
+        The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
+        (a DataFrame, say), that holds the text.
     lowercase : bool, default False
     pattern : str, optional
         A regular expression whose matches are the tokens; by default white space separates them.
@@ -476,7 +477,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
         Parameters
         ----------
-        X : path, glob, directory, several of them, or an iterable of sentences
+        X : path, glob, directory, several of them, a table, or an iterable of sentences
             A sentence is a string or a list of tokens; iterators are consumed once.  A line of a
             file is a sentence, of any length.  See :func:`wordgrad.corpus.corpus.encode_corpus`.
         y : ignored

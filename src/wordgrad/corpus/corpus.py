@@ -255,20 +255,23 @@ def encode_corpus(
 
     Parameters
     ----------
-    source : path, glob, directory, "-", several of them, or iterable of sentences
-        See :func:`wordgrad.corpus.sources.resolve`.  A line, a row's cell or an item is a sentence;
-        its length is not limited.  An iterator is passed over once.
+    source : path, glob, directory, "-", several of them, table, or iterable of sentences
+        What a list of strings is, :func:`wordgrad.corpus.sources.resolve` says; which column of a
+        table in memory is read, :func:`wordgrad.corpus.sources.texts_of`.  A line, a row's cell or
+        an item is a sentence; its length is not limited.  A sentence in memory is a string or a
+        list of tokens, and a token any string.  An iterator is read once.
     min_count : int
         Words that occur less often are dropped, as if they were not in the text.
     max_vocab : int, optional
         Keep at most this many words, the most frequent ones.
     column : str, optional
-        Which column of .jsonl, .csv, .tsv and .parquet files to read; by default "text", or the
-        only column of strings.
+        Which column of .jsonl, .csv, .tsv and .parquet files, or of a table in memory, to read; by
+        default "text", or the only column of strings.
     lowercase : bool
         Lower-case the text.
     pattern : str, optional
-        Regular expression in the syntax of Rust's ``regex``; each match is a token.  Without it
+        Regular expression in the syntax of Rust's ``regex``; each match is a token, unless it is
+        empty.  Without it
         the text is split at white space exactly as ``str.split()`` does.  A line over 8 MiB is
         matched in parts, cut at white space; if that makes a difference to the matches (they hold
         white space, or the pattern uses ``^`` or ``$``), the line is refused.
@@ -290,7 +293,8 @@ def encode_corpus(
     Raises
     ------
     InputError
-        If there is nothing to read, it cannot be read, or fewer than two words are left.
+        If there is nothing to read, it cannot be read, or fewer than two words are left; or a
+        table or ``pattern`` needs Polars in a process that was forked after Polars was used.
     ParameterError
         If a parameter is outside its range.
     OutputError
