@@ -314,7 +314,9 @@ class TestHeadersOfTabs:
         with pytest.raises(FormatError, match=message):
             read_labelled(path)
         assert len(set(read_labelled(path, form="tab").labels)) == 40
-        # Many classes of different texts may be meant.
+        # Many classes may be meant, and even many of one text.
+        path.write_text("".join(f"class {i}\ta text\n" for i in range(40)))
+        assert len(set(read_labelled(path).labels)) == 40
         path.write_text("".join(f"class {i}\ttext number {i}\n" for i in range(40)))
         assert len(set(read_labelled(path).labels)) == 40
 

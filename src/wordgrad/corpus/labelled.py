@@ -245,9 +245,16 @@ def _empty(name: str) -> InputError:
 
 
 def _refuse_swapped(labels: list[str], texts: list[str], name: str) -> None:
-    """Refuse a file whose texts stand where labels should: each would become a class."""
+    """Refuse a file whose texts stand where labels should: each would become a class.
+
+    That is so where most labels differ, at most half as many texts do, and labels have at least
+    twice as many words as texts.
+    """
     kinds, others = len(set(labels)), len(set(texts))
-    if len(labels) >= _TOLD_FROM and 2 * kinds > len(labels) and 2 * others <= kinds:
+    if len(labels) < _TOLD_FROM or 2 * kinds <= len(labels) or 2 * others > kinds:
+        return
+    longer = sum(len(label.split()) for label in labels)
+    if longer >= 2 * sum(len(text.split()) for text in texts):
         raise FormatError(
             f"{name} has {kinds:,} different labels in {len(labels):,} lines, and {others:,} "
             "different texts: the label comes first on a line, before the tab; if its first line "

@@ -17,7 +17,9 @@ TextSource: TypeAlias = (
     "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
     " | Iterable[str] | Iterable[Sequence[str]]"
 )
-"""A path, glob or directory, ``"-"``, several of them, or any iterable of sentences."""
+"""A path, glob or directory, ``"-"``, several of them, or any iterable of sentences.
+
+A table in memory is one, too, of whatever library: see :func:`texts_of`."""
 
 STANDARD_INPUT = "-"
 
@@ -243,7 +245,7 @@ def _column_names(source: Any) -> list[Any] | None:
         getattr(source, "columns", None),
         getattr(getattr(source, "dtype", None), "names", None),
     ):
-        if found is not None and not callable(found):
+        if isinstance(found, Iterable) and not callable(found):
             return list(found)
     return None
 
