@@ -180,7 +180,7 @@ class EncodedCorpus:
 
     Made by :func:`encode_corpus`.  The arrays are files in a folder, mapped into memory, so a
     corpus may be larger than the memory.  A temporary folder is removed by :meth:`close`, at the
-    end of a ``with`` block, or together with the object; one that was asked for is kept.
+    end of a ``with`` block, or together with the object; one that was named is kept.
 
     Attributes
     ----------

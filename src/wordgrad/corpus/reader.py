@@ -288,7 +288,7 @@ def _total_size(files: tuple[TextInput, ...]) -> int | None:
 def sentence_pieces(
     items: Iterable[Any], *, errors: str = "strict", longest_line: int = 0
 ) -> Iterator[Piece]:
-    r"""Gather sentences that are in memory, or made one by one; pass over ``items`` once.
+    r"""Gather sentences that are in memory, or made one by one; read ``items`` once.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def choose_column(
         The table's, for messages.
     schema : mapping of str to polars data type
     column : str or None
-        What the user asked for; by default "text", or the only column of strings.
+        As the user named it; by default "text", or the only column of strings.
     all_are_text : bool
         Whether a column of another type can be read as text, as in CSV.
 
