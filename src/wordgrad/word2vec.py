@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.corpus.fingerprint import Fingerprint
-from wordgrad.corpus.validation import HeldOutText, encode_held_out
+from wordgrad.corpus.validation import ValidationCorpus, encode_validation
 from wordgrad.errors import FormatError, InputError, ParameterError
 from wordgrad.training.checkpoint import (
     TEXT,
@@ -76,7 +76,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
     column : str, optional
-        The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files that holds the text.
+        The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
+        (a DataFrame, say), that holds the text.
     lowercase : bool, default False
         Convert the text to lower case.
     pattern : str, optional
@@ -208,7 +209,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
         Parameters
         ----------
-        X : path, glob, directory, several of them, or an iterable of sentences
+        X : path, glob, directory, several of them, a table, or an iterable of sentences
             A sentence is a string or a list of tokens; iterators are consumed once.  A line of a
             file is a sentence, of any length.  See :func:`wordgrad.corpus.corpus.encode_corpus`.
         y : ignored
@@ -413,9 +414,11 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             keep_as=None if folder is None else TEXT,
         )
 
-    def _encode_validation(self, vocabulary: Vocabulary, config: TrainingConfig) -> HeldOutText:
+    def _encode_validation(
+        self, vocabulary: Vocabulary, config: TrainingConfig
+    ) -> ValidationCorpus:
         """Encode the validation text in the words of the training text."""
-        return encode_held_out(
+        return encode_validation(
             self.validation,
             vocabulary,
             column=self.column,
@@ -426,7 +429,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         )
 
     def _train(
-        self, trainer: Trainer, corpus: EncodedCorpus, validation: HeldOutText | None
+        self, trainer: Trainer, corpus: EncodedCorpus, validation: ValidationCorpus | None
     ) -> None:
         """Run the training and set the attributes; on Ctrl-C to what was learnt so far."""
         self.report_ = corpus.report
@@ -487,7 +490,7 @@ def _check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
 
 
 def _check_same(
-    what: str, text: EncodedCorpus | HeldOutText, before: Fingerprint, folder: Path
+    what: str, text: EncodedCorpus | ValidationCorpus, before: Fingerprint, folder: Path
 ) -> None:
     """Refuse to resume a training with another text."""
     difference = Fingerprint.of(text).difference(before)

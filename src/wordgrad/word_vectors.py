@@ -104,7 +104,7 @@ def document_words(document: str | Iterable[str], metadata: Mapping[str, Any]) -
 
         tokenizer = Tokenizer(pattern)
         ids = tokenizer.encode(TextBlock(text.encode()))
-        types = tokenizer.types().to_list()
+        types = list(tokenizer.types(int(ids.max(initial=EMPTY)) + 1))
         return [types[number] for number in ids.tolist() if number > EMPTY]
     if not isinstance(document, Iterable):
         raise ParameterError(f"document must be a text or its words, got {document!r}.")

@@ -5,8 +5,10 @@ import os
 import threading
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.corpus.encode import ReadingProgress
-from wordgrad.errors import OutputError, ParameterError
+from wordgrad.errors import InputError, OutputError, ParameterError
 
 ALPHABET = "abcAB\u00e9\u0130\u03a3\u4e2d .\t\r\n\n\n\u3000\u00a0\x1c\x1f\x00\ufeff\u2028"
 
@@ -86,7 +88,7 @@ def test_strings_are_sentences(items):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 @given(items=st.lists(st.lists(st.text(alphabet=ALPHABET, max_size=4), max_size=6), max_size=9))
 def test_token_lists_are_sentences(items):
-    wanted = oracle([[token for token in item if token.strip()] for item in items])
+    wanted = oracle(items)
     if len(wanted[0]) >= 2:
         assert encode(iter(items)) == wanted
 
@@ -133,6 +135,46 @@ def test_token_lists_of_other_kinds():
     assert encode([("New York", "is"), ("New York",)]) == wanted
     assert encode([np.array(["New York", "is"]), ["New York"]]) == wanted
     assert encode([iter(["New York", "is"]), (w for w in ["New York"])]) == wanted
+
+
+@pytest.mark.parametrize(
+    "token", [" ", "", "\t", "\x85", "\u3000 ", "\u200b", "\0", "\x1f", "\x1f\x1f"]
+)
+def test_a_token_may_be_anything(token):
+    """White space among tokens, as in k-mers with gaps, is a word like any other."""
+    with encode_corpus([["a", token, "a", token], [token]], min_count=1) as corpus:
+        assert contents(corpus) == oracle([["a", token, "a", token], [token]])
+        assert corpus.report.tokens_read == corpus.report.tokens_kept == 5
+        assert corpus.report.types_read == 2
+
+
+def test_a_match_may_be_anything_but_empty():
+    with encode_corpus(["ab c\x1f d"], min_count=1, pattern=".|x*") as corpus:
+        assert contents(corpus) == oracle([list("ab c\x1f d")])
+        assert corpus.report.tokens_read == 7
+
+
+def test_tables_in_memory_are_read_by_their_text():
+    wanted = oracle([["a", "joy"], ["dull"]])
+    texts = ["a joy", "dull"]
+    for source in [pl.DataFrame({"n": [1, 2], "body": texts}), {"body": texts}, pl.Series(texts)]:
+        assert encode(source) == wanted
+    assert encode(pl.DataFrame({"text": ["x", "y"], "body": texts}), column="body") == wanted
+    # A column that happens to hold names of files is text all the same.
+    assert encode(pl.Series(["-", "."])) == oracle([["-"], ["."]])
+    assert encode(pl.Series([["a", "joy"], ["dull"]])) == wanted
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, KeyboardInterrupt, ZeroDivisionError, InputError])
+@pytest.mark.parametrize("sentence", ["a b", ["a", "b"]])
+def test_what_an_iterable_raises_comes_through(tmp_path, kind, sentence):
+    def sentences():
+        yield sentence
+        raise kind("of the user's own")
+
+    with pytest.raises(kind, match="of the user's own"):
+        encode_corpus(sentences(), min_count=1, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("compress", [lambda data: data, gzip.compress, zstandard.compress])
@@ -324,7 +366,9 @@ class TestTemporaryFolder:
         with pytest.raises(OutputError, match=r"No temporary folder could be made in .*missing"):
             encode_corpus(["a b"], min_count=1, folder=tmp_path / "missing")
 
-    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is a Linux device")
+    @pytest.mark.skipif(
+        not Path("/dev/full").is_char_device(), reason="/dev/full is a Linux device"
+    )
     def test_a_full_disk(self, tmp_path, monkeypatch):
         from wordgrad.corpus import corpus as storage
 

@@ -5,6 +5,8 @@ import os
 import re
 import sys
 
+import numpy as np
+import polars as pl
 import pytest
 import zstandard
 
@@ -87,7 +89,7 @@ def test_a_file_without_tokens(tmp_path, text):
     fails([path, path], r"no tokens in the 2 files from .*empty\.txt on")
 
 
-@pytest.mark.parametrize("items", [[], [""], [" "], [[]], [[""]], [["\x1f", "\n"]], iter(())])
+@pytest.mark.parametrize("items", [[], [""], [" "], ["\x1f\n\x85"], [[]], [[], []], iter(())])
 def test_sentences_without_tokens(items):
     fails(items, "There are no tokens in the sentences given")
 
@@ -135,14 +137,14 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
 
 
 def test_a_file_that_cannot_be_opened_after_all(tmp_path, monkeypatch):
-    from wordgrad.corpus import reader as reading
+    from wordgrad.corpus import sources
 
     (tmp_path / "a.txt").write_text("a b")
 
     def refuse(*_args):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(reading, "open", refuse, raising=False)
+    monkeypatch.setattr(sources, "open", refuse, raising=False)
     fails(tmp_path / "a.txt", r"a\.txt cannot be read \(Permission denied\)")
 
 
@@ -163,6 +165,28 @@ def test_a_file_that_fails_while_it_is_read():
         ([["a", "b"], ["c", 7]], "Token 2 of sentence 2 is of type int; tokens must be strings"),
         ([["a", None]], "Token 2 of sentence 1 is None"),
         ([["a"], [b"b"]], "Token 1 of sentence 2 is of type bytes"),
+        ([["a", 7]], r"tokens must be strings, got 7: convert numbers with map\(str, \.\.\.\)"),
+        (
+            np.array([[1, 2], [3, 4]]),
+            r"Token 1 of sentence 1 is of type int64.* map\(str, \.\.\.\)",
+        ),
+        ([np.array([1, 2])], r"Token 1 of sentence 1 is of type int64.* map\(str, \.\.\.\)"),
+        (np.array([1, 2]), r"Sentence 1 is of type int(64)?; each must .* map\(str, \.\.\.\)"),
+        (range(3), r"Sentence 1 is of type int; each must .* got 0: convert .* map\(str, \.\.\.\)"),
+        ([["a", True]], r"Token 2 of sentence 1 is of type bool; .* got True"),
+        ([["a"], ["b", float("nan")]], "Token 2 of sentence 2 is of type float; .*leave missing"),
+        (
+            ["a", float("nan")],
+            "Sentence 2 is of type float, but the first .*got nan: leave missing",
+        ),
+        ([float("nan"), "a"], "Sentence 1 is of type float; .*got nan: leave missing ones out"),
+        ([["a", None]], "Token 2 of sentence 1 is None; tokens must be strings: leave missing"),
+        ([[["a", "b"]]], "Token 1 of sentence 1 is of type list; .*: flatten lists within lists"),
+        (np.array([[["a"]]]), "Sentence 1 is an array of 2 dimensions"),
+        ([["a", b"b"]], "Token 2 of sentence 1 is of type bytes; .*: decode bytes first"),
+        ([{"text": "a b"}], "Sentence 1 is of type dict; .*: give the column, or the value"),
+        ([{"a", "b"}], "Sentence 1 is of type set, which has no order; give its tokens as a list"),
+        ([pl.DataFrame({"text": ["a b"]})], "Sentence 1 is of type DataFrame; .*: give the column"),
         (["fine", "a\ud800", "b"], r"Sentence 2 holds a lone surrogate \('\\ud800'\)"),
         ([["fine"], ["a", "\udfff"]], r"Sentence 2 holds a lone surrogate"),
     ],
@@ -190,3 +214,18 @@ def test_an_error_in_the_users_iterator_is_theirs():
 
     with pytest.raises(FileNotFoundError, match=re.escape("my own trouble")):
         encode_corpus(sentences())
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (np.array([1, 2]), r"Sentence 1 is of type int; each must .* map\(str, \.\.\.\)"),
+        (pl.Series([1, 2]), r"Sentence 1 is of type int; each must .* map\(str, \.\.\.\)"),
+        (pl.Series(["a b", None]), r"Sentence 2 is None, .*: leave missing ones out"),
+        (pl.DataFrame({"a": ["x"], "b": ["y"]}), "DataFrame of polars has 2 columns of strings"),
+        ({"a": 3}, "column 'a' of the dict is no list of values"),
+        ({"the": 3, "cat": 2}, "The dict has 0 columns of strings"),
+    ],
+)
+def test_tables_and_columns_that_hold_no_text(source, message):
+    fails(source, message)

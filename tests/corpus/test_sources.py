@@ -1,9 +1,17 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from wordgrad.corpus.sources import Sentences, StandardInput, TextFile, resolve
+from wordgrad.corpus.sources import (
+    Sentences,
+    StandardInput,
+    TextFile,
+    is_table,
+    resolve,
+    texts_of,
+)
 from wordgrad.errors import InputError
 
 
@@ -93,6 +101,7 @@ class TestPaths:
     @pytest.mark.parametrize(
         "source",
         [["a.txt", "missing.txt"], ["missing.txt", "a.txt"], ["missing dir", "a.txt"],
+         ["sub", "a.txt", "missing dir"],
          ["a.txt", "missing"], ["missing.txt"], ["missing.txt", "missing.csv.gz"],
          [Path("a.txt"), "missing"]],
     )  # fmt: skip
@@ -113,6 +122,29 @@ class TestPaths:
             [],
         ]:
             assert resolve(items) == Sentences(items)
+
+    @pytest.mark.parametrize("first", [".", "-", "*", "sub", "empty", "notes.md", "sub/*", "**"])
+    @pytest.mark.parametrize("kind", [list, tuple])
+    def test_a_sentence_that_names_something_here_is_a_sentence(self, first, kind):
+        items = kind([first, "the king rules", "the queen rules"])
+        assert resolve(items) == Sentences(items)
+        assert resolve(items[::-1]) == Sentences(items[::-1])
+
+    def test_a_list_of_one_that_exists_is_a_path(self):
+        assert names(resolve(["notes.md"])) == ["notes.md"]
+        assert resolve(["-"]) == [StandardInput()]
+        assert names(resolve(["with space.txt"])) == ["with space.txt"]
+
+    @pytest.mark.parametrize("items", [["notes.md", "missing"], ["word", "sub"], ["-", "word"]])
+    def test_words_of_which_some_exist_could_be_either(self, items):
+        message = (
+            r"could be paths or sentences of one word: there is '.*', but no '.*pathlib\.Path.*"
+        )
+        with pytest.raises(InputError, match=message + r"iter\(sentences\)"):
+            resolve(items)
+        with pytest.raises(InputError, match="There is no file or directory"):
+            resolve([Path(item) for item in items])
+        assert isinstance(resolve(iter(items)), Sentences)
 
     def test_an_iterator_is_sentences_whatever_it_holds(self):
         iterator = iter(["a.txt"])
@@ -135,6 +167,8 @@ def test_what_is_no_text():
         resolve(b"corpus.txt")
     with pytest.raises(InputError, match="iterable of sentences, got int"):
         resolve(3)
+    with pytest.raises(InputError, match="got an array of one; put it in a list"):
+        resolve(np.array("a sentence"))
 
 
 def test_a_long_list_of_sentences_is_not_looked_up_on_disk(monkeypatch):
@@ -142,3 +176,82 @@ def test_a_long_list_of_sentences_is_not_looked_up_on_disk(monkeypatch):
     monkeypatch.setattr("os.path.exists", lambda name: looked.append(name))
     assert isinstance(resolve(["a sentence"] * 1000), Sentences)
     assert len(looked) <= 1
+
+
+class TestTextsOf:
+    """Tables and columns in memory, of whatever library; pandas and Arrow have the same names."""
+
+    class Table:
+        def __init__(self, columns):
+            self._columns = columns
+
+        def __getitem__(self, name):
+            return self._columns[name]
+
+        def __iter__(self):  # pandas gives names, Polars columns
+            return iter(self._columns)
+
+    class Frame(Table):
+        @property
+        def columns(self):
+            return np.array(list(self._columns), object)
+
+    class ArrowTable(Table):
+        """Its columns are arrays, and its strings are no str until they are converted."""
+
+        def __init__(self, columns):
+            super().__init__({name: TestTextsOf.ArrowArray(c) for name, c in columns.items()})
+            self.column_names = list(columns)
+            self.columns = list(self._columns.values())
+
+    class ArrowArray:
+        type = "string"
+
+        def __init__(self, values):
+            self._values = values
+
+        def __iter__(self):
+            return iter(map(bytes, self._values))
+
+        def to_pylist(self):
+            return self._values
+
+    @pytest.mark.parametrize("kind", [dict, pl.DataFrame, Frame, ArrowTable])
+    def test_the_column_that_is_meant(self, kind):
+        texts = ["a joy", "dull"]
+        assert texts_of(kind({"n": [1, 2], "text": texts, "note": ["x", "y"]})) == texts
+        assert texts_of(kind({"n": [1, 2], "body": texts})) == texts
+        assert texts_of(kind({"body": texts})) == texts
+        assert texts_of(kind({"text": ["x", "y"], "body": texts}), "body") == texts
+        assert is_table(kind({"body": texts}))
+        with pytest.raises(InputError, match=r"2 columns of strings.* its columns are 'a', 'b'"):
+            texts_of(kind({"a": texts, "b": texts}))
+        with pytest.raises(InputError, match=r"0 columns of strings.* its columns are 'a', 'b'"):
+            texts_of(kind({"a": [1], "b": [2]}))
+        with pytest.raises(InputError, match="has no column 'c'; its columns are 'a'"):
+            texts_of(kind({"a": texts}), "c")
+
+    @pytest.mark.parametrize("kind", [pl.Series, ArrowArray, np.array])
+    def test_a_column_is_its_values(self, kind):
+        assert texts_of(kind(["a joy", "dull"])) == ["a joy", "dull"]
+        assert not is_table(kind(["a joy"]))
+
+    def test_missing_values_stay_for_the_caller_to_refuse(self):
+        assert texts_of(pl.DataFrame({"text": ["a", None]})) == ["a", None]
+
+    @pytest.mark.parametrize("given", [["a"], ("a",), "a", Path("a"), None, np.array([["a"]])])
+    def test_anything_else_stays_as_it_is(self, given):
+        assert texts_of(given) is given
+
+    def test_what_cannot_be_taken_apart_is_named(self):
+        with pytest.raises(InputError, match=r"The LazyFrame of polars holds no rows.*collect\(\)"):
+            texts_of(pl.LazyFrame({"text": ["a"]}))
+        with pytest.raises(InputError, match=r"column 'text' of the dict is no list.*type str"):
+            texts_of({"text": "one text"})
+        twice = np.zeros(2, dtype=[("a", "U1"), ("b", "U1")])
+        assert texts_of(twice, "a") == ["", ""]
+        with pytest.raises(InputError, match="2 times the column 'a'"):
+            texts_of(self.Twice({"a": ["x"]}), "a")
+
+    class Twice(Table):
+        column_names = ("a", "a")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import random
 import struct
@@ -11,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import fuzz_mutations as change
 import numpy as np
+import polars as pl
 from fuzz_checkpoints import mend_checksums
 
 from wordgrad import TextClassifier
@@ -18,6 +21,7 @@ from wordgrad.corpus.labelled import FORMS, read_labelled
 
 LINES = b"cat\tthe cat purrs on the mat\ndog\tthe dog barks at night\r\n\ncat\t\nbird\ta b\tc d\n"
 MARKED = b"__label__cat the cat purrs\n__label__dog the dog barks\n__label__bird \n"
+TABS = b"sentence\tlabel\nthe cat purrs\tcat\nthe dog barks\tdog\n\tbird\n"
 TABLE = b'label,text\ncat,"the cat, the mat"\ndog,the dog\nbird,\n'
 OBJECTS = b'{"label": "cat", "text": "the cat"}\n{"text": "a \\u00e9 dog", "label": "dog"}\n'
 
@@ -62,9 +66,35 @@ def damaged_model(rng: random.Random, data: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + tensors
 
 
+def _put(header: Any, about: Any, tensors: bytes) -> None:
+    """Put the record back, with the checksum that belongs to what is there."""
+    try:
+        arrays = {}
+        for name in set(header) - {"__metadata__"}:
+            start, stop = header[name]["data_offsets"]
+            numbers = np.frombuffer(tensors[start:stop], TYPES[header[name]["dtype"]])
+            arrays[name] = numbers.reshape(header[name]["shape"])
+        about["crc32"] = model_file._checksum(about["settings"], arrays)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        pass  # so broken that no checksum is looked at
+    with contextlib.suppress(LookupError, TypeError):
+        header["__metadata__"][model_file.ENTRY] = json.dumps(about)
+
+
+def parquet() -> bytes:
+    """Labelled text as Parquet."""
+    file = io.BytesIO()
+    rows = {"label": ["cat", "dog", "bird"], "text": ["the cat", "the dog", None]}
+    pl.DataFrame(rows).write_parquet(file)
+    return file.getvalue()
+
+
 def labelled(path: Path, rng: random.Random) -> None:
     """Read labelled text, in the form of its name or another one."""
     form = rng.choice([None, None, *FORMS])
-    found = read_labelled(path, form=form, errors=rng.choice(["strict", "replace"]))
+    prefix = rng.choice(["__label__", "__", "#"])
+    found = read_labelled(
+        path, form=form, label_prefix=prefix, errors=rng.choice(["strict", "replace"])
+    )
     assert len(found.texts) == len(found.labels) > 0
     assert all(found.labels)

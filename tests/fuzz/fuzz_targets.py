@@ -183,13 +183,15 @@ def _encode_name(path: Path, rng: random.Random) -> None:
 
 
 _JUNK: tuple[object, ...] = (None, 7, 1.5, b"bytes", "", "a b", "\ud800", "x\ny", [], ["a", "b"])
+_JUNK += (float("nan"), [" ", ""], ["\x1f\x1f", "\x85"], np.arange(2), np.array([["a"]]), ".", "-")
 _JUNK += (["a", None], ("t", "u"), {"k": "v"}, {"s"}, range(3), iter("ab"), [["a"]], "\0", ["\x1f"])
 
 
 def _encode_sentences(path: Path, rng: random.Random) -> None:
     items = [*rng.choices(_JUNK, k=rng.randrange(4)), *path.read_text(errors="replace").split("\n")]
     rng.shuffle(items)
-    _encode(path, rng, source=rng.choice((items, iter(items), tuple(items))))
+    sources = (items, iter(items), tuple(items), {"text": items}, {"n": range(3), "t": items})
+    _encode(path, rng, source=rng.choice(sources))
 
 
 def _command(path: Path, rng: random.Random) -> None:
@@ -325,6 +327,10 @@ TARGETS = (
            lambda: [classifiers.LINES, classifiers.MARKED], classifiers.labelled),
     Target("labelled-table", "classifiers", "l.csv", lambda: [classifiers.TABLE],
            classifiers.labelled),
+    Target("labelled-tabs", "classifiers", "l.tsv",
+           lambda: [classifiers.TABS, classifiers.LINES], classifiers.labelled),
+    Target("labelled-parquet", "classifiers", "l.parquet",
+           lambda: [classifiers.parquet()], classifiers.labelled),
     Target("labelled-objects", "classifiers", "l.jsonl", lambda: [classifiers.OBJECTS],
            classifiers.labelled, change.json_lines),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from wordgrad.corpus import fingerprint as fingerprint_module
 from wordgrad.corpus.corpus import CorpusReport, encode_corpus
 from wordgrad.corpus.fingerprint import Fingerprint
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,
@@ -514,7 +514,7 @@ def test_a_hostile_text_with_the_right_fingerprint_reaches_no_kernel(
     np.array(ids, np.int32).tofile(tmp_path / "ids.int32")
     np.array(offsets, np.int64).tofile(tmp_path / "offsets.int64")
     vocabulary, report = Vocabulary(WORDS, [9, 4, 1]), checkpoint().identity.report
-    text = HeldOutText(np.array(ids, np.int32), np.array(offsets), vocabulary, 4)
+    text = ValidationCorpus(np.array(ids, np.int32), np.array(offsets), vocabulary, 4)
     with monkeypatch.context() as patch:
         patch.setattr(fingerprint_module, "_check", lambda *_: None)
         expected = Fingerprint.of(text)

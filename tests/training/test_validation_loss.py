@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordgrad.corpus.corpus import encode_corpus
-from wordgrad.corpus.validation import HeldOutText, encode_held_out
+from wordgrad.corpus.validation import ValidationCorpus, encode_validation
 from wordgrad.errors import InputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.reference import ReferenceEngine
@@ -33,7 +33,9 @@ def held_out(n_sentences=40, seed=5):
     rng = np.random.default_rng(seed)
     vocabulary = Vocabulary(WORDS, np.arange(len(WORDS), 0, -1) * 10)
     ids = rng.integers(0, len(WORDS), 9 * n_sentences).astype(np.int32)
-    return HeldOutText(ids, np.arange(0, len(ids) + 1, 9, dtype=np.int64), vocabulary, len(ids))
+    return ValidationCorpus(
+        ids, np.arange(0, len(ids) + 1, 9, dtype=np.int64), vocabulary, len(ids)
+    )
 
 
 @pytest.mark.parametrize(("architecture", "combine"), KINDS)
@@ -88,9 +90,9 @@ def test_unknown_words_are_dropped_and_counted(text, known):
     wanted = [sentence for sentence in kept if sentence]
     if sum(map(len, wanted)) < 2 or len({word for s in text for word in s}) < 2:
         with pytest.raises(InputError, match="validation text"):
-            encode_held_out(iter(text), vocabulary)
+            encode_validation(iter(text), vocabulary)
         return
-    found = encode_held_out(iter(text), vocabulary)
+    found = encode_validation(iter(text), vocabulary)
     bounds = found.offsets.tolist()
     assert found.ids.dtype == np.int32
     assert found.offsets.dtype == np.int64
@@ -103,7 +105,7 @@ def test_unknown_words_are_dropped_and_counted(text, known):
 
 
 def test_a_text_without_pairs_is_refused():
-    text = HeldOutText(
+    text = ValidationCorpus(
         np.zeros(3, np.int32), np.arange(4, dtype=np.int64), Vocabulary(WORDS, [1] * 30), 3
     )
     with pytest.raises(InputError, match="no sentence with two words that are kept"):
@@ -125,7 +127,7 @@ def corpus():
 
 @pytest.fixture(scope="module")
 def other_text(corpus):
-    return encode_held_out(topics(600, 2), corpus.vocabulary)
+    return encode_validation(topics(600, 2), corpus.vocabulary)
 
 
 def train(corpus, text=None, patience=None, **settings):

@@ -120,10 +120,10 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
     ends = np.flatnonzero(codes == END)[: len(lines)]
     offsets = np.zeros(len(lines) + 1, np.int64)
     offsets[1:] = ends - np.arange(len(ends))
-    words = tokenizer.types()
+    words = list(tokenizer.types(int(codes.max(initial=EMPTY)) + 1))
     if lowercase and pattern is None:
-        words = words.str.to_lowercase()
-    return _numbered(words.to_list(), codes[codes != END], offsets)
+        words = [word.lower() for word in words]
+    return _numbered(words, codes[codes != END], offsets)
 
 
 def _line(place: int, text: object) -> str:

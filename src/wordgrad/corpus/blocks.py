@@ -1,6 +1,7 @@
-"""Text that is not UTF-8: where, or what of it was lost.
+"""Bytes of any length, cut into blocks of a few megabytes at white space, never in a token.
 
-Bytes of any length, cut into blocks of a few megabytes at white space, never in a token.
+Also what bytes need before that: their compression undone, a byte-order mark taken off, and what is
+not UTF-8 named by its line or replaced and counted.
 """
 
 from __future__ import annotations

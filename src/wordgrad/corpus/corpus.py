@@ -1,6 +1,7 @@
-"""A folder for a corpus: a temporary one, which goes away with it, or one that is kept.
+"""Text in, ids out: the corpus as training sees it, in files that are mapped into memory.
 
-Text in, ids out: the corpus as training sees it, on disk and mapped into memory.
+Its folder (:class:`CorpusFolder`) is a temporary one, which goes away with the corpus, or one that
+is kept.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from wordgrad.corpus.encode import (
     ProgressCallback,
     Types,
     choose_words,
-    final_ids,
+    second_pass,
 )
 from wordgrad.corpus.reader import Reading
 from wordgrad.corpus.sources import TextSource
@@ -179,7 +180,7 @@ class EncodedCorpus:
 
     Made by :func:`encode_corpus`.  The arrays are files in a folder, mapped into memory, so a
     corpus may be larger than the memory.  A temporary folder is removed by :meth:`close`, at the
-    end of a ``with`` block, or together with the object; one that was asked for is kept.
+    end of a ``with`` block, or together with the object; one that was named is kept.
 
     Attributes
     ----------
@@ -254,20 +255,23 @@ def encode_corpus(
 
     Parameters
     ----------
-    source : path, glob, directory, "-", several of them, or iterable of sentences
-        See :func:`wordgrad.corpus.sources.resolve`.  A line, a row's cell or an item is a sentence;
-        its length is not limited.  An iterator is passed over once.
+    source : path, glob, directory, "-", several of them, table, or iterable of sentences
+        What a list of strings is, :func:`wordgrad.corpus.sources.resolve` says; which column of a
+        table in memory is read, :func:`wordgrad.corpus.sources.texts_of`.  A line, a row's cell or
+        an item is a sentence; its length is not limited.  A sentence in memory is a string or a
+        list of tokens, and a token any string.  An iterator is read once.
     min_count : int
         Words that occur less often are dropped, as if they were not in the text.
     max_vocab : int, optional
         Keep at most this many words, the most frequent ones.
     column : str, optional
-        Which column of .jsonl, .csv, .tsv and .parquet files to read; by default "text", or the
-        only column of strings.
+        Which column of .jsonl, .csv, .tsv and .parquet files, or of a table in memory, to read; by
+        default "text", or the only column of strings.
     lowercase : bool
         Lower-case the text.
     pattern : str, optional
-        Regular expression in the syntax of Rust's ``regex``; each match is a token.  Without it
+        Regular expression in the syntax of Rust's ``regex``; each match is a token, unless it is
+        empty.  Without it
         the text is split at white space exactly as ``str.split()`` does.  A line over 8 MiB is
         matched in parts, cut at white space; if that makes a difference to the matches (they hold
         white space, or the pattern uses ``^`` or ``$``), the line is refused.
@@ -289,7 +293,8 @@ def encode_corpus(
     Raises
     ------
     InputError
-        If there is nothing to read, it cannot be read, or fewer than two words are left.
+        If there is nothing to read, it cannot be read, or fewer than two words are left; or a
+        table or ``pattern`` needs Polars in a process that was forked after Polars was used.
     ParameterError
         If a parameter is outside its range.
     OutputError
@@ -319,12 +324,12 @@ def encode_corpus(
         first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
         with store.new_file(IDS) as write:
             first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
-        types = Types.of(tokenizer.types(), first.counts, lowercase=lowercase)
+        types = Types.of(tokenizer, first.counts, lowercase=lowercase)
         del tokenizer  # millions of types take room twice otherwise
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
         _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
-            sentences = final_ids(store.path / IDS, store.path / OFFSETS, table)
+            sentences = second_pass(store.path / IDS, store.path / OFFSETS, table)
             report = CorpusReport(
                 files=len(reading.files),
                 bytes_read=first.bytes_done,

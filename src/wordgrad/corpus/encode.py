@@ -1,8 +1,9 @@
-"""Lines that are too long to be matched whole, and whether it matters where they are cut.
+"""Text to ids in two passes: provisional ids while the words are counted, then final ones.
 
-First pass: text to provisional ids on disk, counted on the way.
-
-Second pass: provisional ids to final ones, once all counts are known.
+*First pass* (:class:`FirstPass`): pieces of text become provisional ids, in the order in which
+words are met, and go to disk.  Between the passes, :class:`Types` joins what is one word and
+:func:`choose_words` ranks the words.  *Second pass* (:func:`second_pass`): the ids on disk are
+rewritten as final ones, and what was dropped closes up.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE, not_utf8, replace_invalid
 from wordgrad.corpus.reader import Piece
-from wordgrad.corpus.tokenizer import EMPTY, END, WHITE_SPACE, TextBlock, TokenBlock, Tokenizer
+from wordgrad.corpus.tokenizer import EMPTY, END, TextBlock, TokenBlock, Tokenizer
 from wordgrad.errors import InputError
 from wordgrad.vocabulary import Vocabulary
 
@@ -31,8 +32,8 @@ WINDOW = 64 << 10
 """Bytes on each side of a cut that are looked at."""
 
 
-class Seams:
-    """Watches pieces go by, and refuses a line whose matches depend on where it was cut.
+class CutLines:
+    """Lines too long to be matched whole, refused if their matches depend on where they are cut.
 
     A line is cut after white space.  A match that holds none lies on one side, so the cut can only
     matter to a match that holds white space, and to ``^``, ``$`` and their like, which look at
@@ -135,11 +136,11 @@ class FirstPass:
         At most ``workers + 1`` pieces are held at a time, whatever the length of the text.
         """
         waiting: deque[tuple[Piece, Future[_Encoded]]] = deque()
-        seams = Seams(tokenizer)
+        cut_lines = CutLines(tokenizer)
         pool = ThreadPoolExecutor(workers, thread_name_prefix="wordgrad-text")
         try:
             for piece in pieces:
-                seams.check(piece)
+                cut_lines.check(piece)
                 if len(waiting) > workers:
                     self._finish(*waiting.popleft(), write, progress)
                 waiting.append((piece, pool.submit(self._encode, tokenizer, piece)))
@@ -213,7 +214,7 @@ class Types:
 
     Attributes
     ----------
-    words : polars.Series of str
+    words : polars.Series or list of str
         Distinct, in no particular order.
     counts : int64 array
         How often each occurs.
@@ -221,32 +222,41 @@ class Types:
         Position in ``words`` of each provisional id, -1 for what is not a word.
     """
 
-    words: pl.Series
+    words: pl.Series | list[str]
     counts: NDArray[np.int64]
     groups: NDArray[np.int32]
 
     @classmethod
-    def of(cls, tokens: pl.Series, counts: NDArray[np.int64], *, lowercase: bool) -> Types:
+    def of(cls, tokenizer: Tokenizer, counts: NDArray[np.int64], *, lowercase: bool) -> Types:
         """Leave out what is no word; with ``lowercase``, join tokens that differ in case alone.
 
         Parameters
         ----------
-        tokens : polars.Series of str
-            The token of each provisional id; null where a number was never given.
+        tokenizer : Tokenizer
+            What gave the provisional ids.
         counts : int64 array
-            Of each provisional id; missing ones at the end are zero.
+            Of each provisional id.
         """
+        used = counts > 0
+        used[[END, EMPTY]] = False
+        ids = np.flatnonzero(used)
+        groups = np.full(len(counts), _DROPPED, dtype=np.int32)
+        groups[ids] = np.arange(len(ids), dtype=np.int32)  # every token is a group by itself
+        tokens = tokenizer.types(int(ids.max(initial=EMPTY)) + 1)
+        if isinstance(tokens, list):
+            words = [tokens[i] for i in ids.tolist()]
+            if not lowercase:
+                return cls(words, counts[ids], groups)
+            order: dict[str, int] = {}
+            groups[ids] = [order.setdefault(word.lower(), len(order)) for word in words]
+            sums = np.zeros(len(order), dtype=np.int64)
+            np.add.at(sums, groups[ids], counts[ids])
+            return cls(list(order), sums, groups)
         import polars as pl
 
-        padded = np.zeros(len(tokens), dtype=np.int64)
-        padded[: min(len(tokens), len(counts))] = counts[: len(tokens)]
-        frame = pl.DataFrame({"word": tokens, "count": padded}).with_row_index("id")
-        # Empty matches and tokens of white space alone (END is one) are not words.
-        frame = frame.filter(pl.col("count") > 0, pl.col("word").str.strip_chars(WHITE_SPACE) != "")
-        groups = np.full(len(tokens), _DROPPED, dtype=np.int32)
-        if not lowercase:  # every token is a group by itself
-            groups[frame["id"].to_numpy()] = np.arange(len(frame), dtype=np.int32)
-            return cls(frame["word"], frame["count"].to_numpy(), groups)
+        if not lowercase:
+            return cls(tokens.gather(ids), counts[ids], groups)
+        frame = pl.DataFrame({"word": tokens.gather(ids), "count": counts[ids], "id": ids})
         frame = frame.with_columns(pl.col("word").str.to_lowercase())
         joined = frame.group_by("word").agg(pl.col("count").sum(), "id")
         members = joined.select("id").with_row_index("group").explode("id")
@@ -258,21 +268,30 @@ def choose_words(
     types: Types, *, min_count: int, max_vocab: int | None
 ) -> tuple[Vocabulary, NDArray[np.int32]]:
     """Vocabulary, and the final id of each provisional one (-1: dropped)."""
-    import polars as pl
+    kept = np.flatnonzero(types.counts >= min_count)
+    if isinstance(types.words, list):
+        names, numbers = types.words, types.counts.tolist()
+        ranked = sorted(kept.tolist(), key=lambda group: (-numbers[group], names[group]))[
+            :max_vocab
+        ]
+        order = np.array(ranked, dtype=np.intp)
+        words = [names[group] for group in ranked]
+    else:
+        import polars as pl
 
-    frame = pl.DataFrame({"word": types.words, "count": types.counts}).with_row_index("group")
-    # Polars compares strings byte by byte, which for UTF-8 is the order of code points.
-    frame = frame.filter(pl.col("count") >= min_count).sort(
-        ["count", "word"], descending=[True, False]
-    )
-    frame = frame.head(max_vocab) if max_vocab is not None else frame
-    vocabulary = Vocabulary(frame["word"].to_list(), frame["count"].to_numpy())
+        # Polars compares strings byte by byte, which for UTF-8 is the order of code points.
+        frame = pl.DataFrame(
+            {"word": types.words.gather(kept), "count": types.counts[kept], "group": kept}
+        ).sort(["count", "word"], descending=[True, False])
+        frame = frame.head(max_vocab) if max_vocab is not None else frame
+        order, words = frame["group"].to_numpy(), frame["word"].to_list()
+    vocabulary = Vocabulary(words, types.counts[order])
     final_of_group = np.full(len(types.words) + 1, _DROPPED, dtype=np.int32)
-    final_of_group[frame["group"].to_numpy()] = np.arange(len(frame), dtype=np.int32)
+    final_of_group[order] = np.arange(len(order), dtype=np.int32)
     return vocabulary, final_of_group[types.groups]  # group -1 is the last entry: dropped
 
 
-def final_ids(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> int:
+def second_pass(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> int:
     """Rewrite ``ids_path`` in place from uint32 provisional to int32 final ids; write offsets.
 
     Dropped tokens close up, and sentences without tokens vanish.  What is written is never longer

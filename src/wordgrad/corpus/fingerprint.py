@@ -1,4 +1,4 @@
-"""Telling whether a text is the one that a training began with, and opening one that was kept."""
+"""Checksums of an encoded text, which tell whether it is the one that a training began with."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import IDS, OFFSETS, CorpusFolder, CorpusReport, EncodedCorpus
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import FormatError
 from wordgrad.vocabulary import Vocabulary
 
 _CHUNK = 1 << 20  # numbers hashed at a time
-_REMEDY = "give the text again, so that it is encoded anew, or begin a new training."
+_REMEDY = "give the text again, so that it is encoded again, or begin a new training."
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Fingerprint:
     text: str
 
     @classmethod
-    def of(cls, corpus: EncodedCorpus | HeldOutText) -> Fingerprint:
+    def of(cls, corpus: EncodedCorpus | ValidationCorpus) -> Fingerprint:
         """Read a corpus once, a piece at a time.
 
         Raises
@@ -124,7 +124,9 @@ def open_kept(
     return corpus
 
 
-def _check(piece: NDArray[Any], name: str, start: int, corpus: EncodedCorpus | HeldOutText) -> None:
+def _check(
+    piece: NDArray[Any], name: str, start: int, corpus: EncodedCorpus | ValidationCorpus
+) -> None:
     """Kernels trust what they are given: let nothing point out of the tables."""
     if name == "ids":
         good = piece.min() >= 0 and piece.max() < len(corpus.vocabulary)

@@ -1,8 +1,4 @@
-"""Labelled text a line an example: ``label<TAB>text``, and fastText's ``__label__x text``.
-
-Labelled text in columns: CSV, TSV, JSON lines and Parquet, parsed by Polars.
-
-Texts with a label each: what a classifier is trained and tested on.
+"""Texts with a label each: what a classifier is trained and tested on.
 
 ======================  ==========================================================================
 form                    what it is
@@ -12,42 +8,263 @@ form                    what it is
 ``csv`` ``tsv``         a table with a header, one column for labels and one for texts
 ``jsonl`` ``parquet``   the same
 ======================  ==========================================================================
+
+A file's name tells the form, and where it does not, its first line does (:func:`guess_form`).
 """
 
 from __future__ import annotations
 
-import io
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from wordgrad.corpus.blocks import decompressed, not_utf8, replace_invalid
-from wordgrad.corpus.reader import open_file
-from wordgrad.corpus.sources import Sentences, StandardInput, TextFile, resolve
-from wordgrad.corpus.tables import (
-    first_bad_json,
-    first_line,
-    json_columns,
-    listed,
-    without_lone_surrogates,
-)
+from wordgrad.corpus.blocks import decompressed, text_blocks
+from wordgrad.corpus.reader import decoded_lines
+from wordgrad.corpus.sources import Sentences, TextInput, opened, resolve
+from wordgrad.corpus.tables import listed, read_table
 from wordgrad.errors import FormatError, InputError, ParameterError, check_choice
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+FORMS = ("tab", "fasttext", "csv", "tsv", "jsonl", "parquet")
+COLUMNS = ("label", "text")
+"""Names that are looked for where none are given."""
+PREFIX = "__label__"
+"""What fastText's labels begin with."""
+
+LabelledSource = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""A path, glob or directory, ``"-"`` for standard input, or several of them."""
+
 Row = tuple[str, str]
 """Label and text."""
 
-PREFIX = "__label__"
+Columns = tuple[str | None, str | None]
+"""The label's column and the text's, as the user named them."""
+
+_TABLES = ("csv", "tsv", "jsonl", "parquet")
 _SHOWN = 60
+_READ_BYTES = 1 << 16
+_TOLD_FROM = 10  # lines, from which on it shows which column is that of the labels
+
+# What a header calls the two columns, in lower case.  A line of nothing but these is a header.
+_HEADER_NAMES = {
+    *("label", "labels", "class", "category", "sentiment", "target", "topic", "intent", "tag"),
+    *("rating", "stars", "score", "polarity", "y"),
+    *("text", "texts", "sentence", "review", "message", "content", "body", "comment", "tweet"),
+    *("title", "document", "description", "question", "utterance", "phrase", "abstract"),
+    *("id", "index", ""),
+}
 
 
-def tab_rows(lines: Sequence[str], name: str) -> Iterator[Row]:
-    r"""Part each line at its first tab; blank lines are passed over.
+@dataclass(frozen=True)
+class LabelledText:
+    """Texts, their labels, and what was met while reading them.
+
+    Attributes
+    ----------
+    texts, labels : list of str
+        As many of the one as of the other.
+    empty_texts : int
+        Labelled texts without a character other than white space; they are kept.
+    blank_lines : int
+        Lines with nothing on them, which are no examples.
+    bytes_replaced : int
+        Bytes that were not UTF-8 and are U+FFFD now.
+    """
+
+    texts: list[str]
+    labels: list[str]
+    empty_texts: int = 0
+    blank_lines: int = 0
+    bytes_replaced: int = 0
+
+
+def read_labelled(
+    source: LabelledSource,
+    *,
+    form: str | None = None,
+    label_column: str | None = None,
+    text_column: str | None = None,
+    label_prefix: str = PREFIX,
+    errors: str = "strict",
+) -> LabelledText:
+    r"""Read texts with their labels, from one file or several.
+
+    Parameters
+    ----------
+    source : path, glob, directory, "-", or several of them
+        ``.gz`` and ``.zst`` are unpacked on the way.
+    form : {"tab", "fasttext", "csv", "tsv", "jsonl", "parquet"}, optional
+        By default told from a file's name, and where that does not say, from its first line.
+    label_column, text_column : str, optional
+        Columns of a table; by default ``label`` and ``text``, or what is left if only one column
+        can be meant.
+    label_prefix : str, default "__label__"
+        What a label begins with in the form ``fasttext``; it is no part of the label.
+    errors : {"strict", "replace"}, default "strict"
+        What to do with bytes that are not UTF-8.
+
+    Returns
+    -------
+    LabelledText
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, is empty, or has an example without a label, or with several;
+        FormatError if its form cannot be told, the file does not have it, or the labels are
+        evidently texts.  The message names file and line.
+    ParameterError
+        An argument is wrong, or columns are named for something without columns.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "reviews.txt"
+    >>> _ = path.write_text("good\ta joy to watch\nbad\tdull\n")
+    >>> read_labelled(path)
+    LabelledText(texts=['a joy to watch', 'dull'], labels=['good', 'bad'], ...)
+    """
+    check_choice("errors", errors, ("strict", "replace"))
+    if form is not None:
+        check_choice("format", form, FORMS)
+    if not isinstance(label_prefix, str) or len(label_prefix.split()) != 1:
+        raise ParameterError(
+            f"label_prefix must be a string without white space, got {label_prefix!r}."
+        )
+    found = resolve(source)
+    if isinstance(found, Sentences):
+        raise InputError(
+            "Labelled text is read from files; give a path, or '-', or give texts and labels to "
+            "TextClassifier.fit."
+        )
+    reader = _LabelledReader(form, (label_column, text_column), label_prefix, errors)
+    parts = [reader.read(file) for file in found]
+    return LabelledText(
+        texts=[text for part in parts for text in part.texts],
+        labels=[label for part in parts for label in part.labels],
+        empty_texts=sum(part.empty_texts for part in parts),
+        blank_lines=sum(part.blank_lines for part in parts),
+        bytes_replaced=sum(part.bytes_replaced for part in parts),
+    )
+
+
+@dataclass(frozen=True)
+class _LabelledReader:
+    form: str | None
+    columns: Columns
+    prefix: str
+    errors: str
+
+    def read(self, file: TextInput) -> LabelledText:
+        with opened(file) as handle:
+            if "parquet" in (self.form, file.format if self.form is None else None):
+                return self._table(file, "parquet", handle, handle.read)
+            read = decompressed(handle, file.compression, file.name)
+            start, read = _peeked(read, file.name)
+            form = self.form or guess_form(
+                file.name, file.format, start, any(self.columns), self.prefix
+            )
+            if form in _TABLES:
+                return self._table(file, form, handle, read)
+            if any(self.columns):
+                raise ParameterError(
+                    f"label_column and text_column are for {', '.join(_TABLES)} alone, got them "
+                    f"for {file.name}, which is read as {form}; leave them out, or name another "
+                    "format."
+                )
+            return self._lines(file.name, form, read)
+
+    def _table(
+        self, file: TextInput, form: str, handle: BinaryIO, read: Callable[[int], bytes]
+    ) -> LabelledText:
+        def choose(name: str, schema: Mapping[str, Any], *, guessed: bool) -> list[str]:
+            return labelled_columns(name, schema, self.columns, guessed=guessed)
+
+        labels: list[str] = []
+        texts: list[str] = []
+        replaced = 0
+        for rows in read_table(file, form, choose, self.errors, handle, read):
+            some_labels, some_texts = _row_values(rows.frame, file.name, len(labels))
+            labels += some_labels
+            texts += some_texts
+            replaced += rows.replaced
+        if not labels:
+            raise InputError(f"{file.name} has a header and no rows; give it at least one example.")
+        return _counted(labels, texts, 0, replaced)
+
+    def _lines(self, name: str, form: str, read: Callable[[int], bytes]) -> LabelledText:
+        replaced = blank = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal replaced, blank
+            blocks = text_blocks(read, longest_line=None, name=name)
+            for part in decoded_lines(blocks, name, self.errors):
+                replaced += part.replaced
+                blank += sum(not line.strip() for line in part.texts)
+                yield from part.texts
+
+        rows = (
+            tab_rows(lines(), name) if form == "tab" else fasttext_rows(lines(), name, self.prefix)
+        )
+        labels: list[str] = []
+        texts: list[str] = []
+        for label, text in rows:
+            labels.append(label)
+            texts.append(text)
+        if not labels:
+            raise _empty(name)
+        if form == "tab" and self.form is None:
+            _refuse_swapped(labels, texts, name)
+        return _counted(labels, texts, blank, replaced)
+
+
+def _counted(labels: list[str], texts: list[str], blank: int, replaced: int) -> LabelledText:
+    empty = sum(not text.strip() for text in texts)
+    return LabelledText(texts, labels, empty, blank, replaced)
+
+
+def _peeked(read: Callable[[int], bytes], name: str) -> tuple[bytes, Callable[[int], bytes]]:
+    """The beginning of a file, up to its first line that is not blank; and ``read`` with it."""
+    start = b""
+    while chunk := read(_READ_BYTES):
+        start += chunk
+        if b"\n" in start.lstrip():
+            break
+    if not start.strip():
+        raise _empty(name)
+    again = iter((start,))
+    return start, lambda size: next(again, b"") or read(size)
+
+
+def _empty(name: str) -> InputError:
+    return InputError(f"{name} is empty; give a file with a label and a text a line.")
+
+
+def _refuse_swapped(labels: list[str], texts: list[str], name: str) -> None:
+    """Refuse a file whose texts stand where labels should: each would become a class.
+
+    That is so where most labels differ, at most half as many texts do, and labels have at least
+    twice as many words as texts.
+    """
+    kinds, others = len(set(labels)), len(set(texts))
+    if len(labels) < _TOLD_FROM or 2 * kinds <= len(labels) or 2 * others > kinds:
+        return
+    longer = sum(len(label.split()) for label in labels)
+    if longer >= 2 * sum(len(text.split()) for text in texts):
+        raise FormatError(
+            f"{name} has {kinds:,} different labels in {len(labels):,} lines, and {others:,} "
+            "different texts: the label comes first on a line, before the tab; if its first line "
+            "names columns, give label_column and text_column (--label-column, --text-column), or "
+            "else form='tab' (--format tab) to read it so."
+        )
+
+
+def tab_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
+    r"""Split each line at its first tab; blank lines are skipped.
 
     Raises
     ------
@@ -75,11 +292,11 @@ def tab_rows(lines: Sequence[str], name: str) -> Iterator[Row]:
                 f"{name}, line {number}, has no label before its tab; label the text, or remove "
                 "the line."
             )
-        yield label.strip(), text.removesuffix("\r")
+        yield label.strip(), text
 
 
-def fasttext_rows(lines: Sequence[str], name: str) -> Iterator[Row]:
-    """Take the label, the one word that begins with ``__label__``, out of each line.
+def fasttext_rows(lines: Iterable[str], name: str, prefix: str = PREFIX) -> Iterator[Row]:
+    """Take the label, the one word that begins with ``prefix``, out of each line.
 
     fastText takes a label anywhere on a line, and so does this.
 
@@ -97,18 +314,18 @@ def fasttext_rows(lines: Sequence[str], name: str) -> Iterator[Row]:
         words = line.split()
         if not words:
             continue
-        labels = [word for word in words if word.startswith(PREFIX)]
+        labels = [word for word in words if word.startswith(prefix)]
         if len(labels) > 1:
             raise InputError(
                 f"{name}, line {number}, has {len(labels)} labels ({_short(' '.join(labels))}); a "
                 "text has one label here: keep one of them."
             )
-        if not labels or labels[0] == PREFIX:
+        if not labels or labels[0] == prefix:
             raise InputError(
                 f"{name}, line {number}, has no label: {_short(line)!r}; begin it with "
-                f"{PREFIX} and a name, or remove it."
+                f"{prefix} and a name, or remove it, or name another prefix with label_prefix."
             )
-        yield labels[0].removeprefix(PREFIX), " ".join(w for w in words if w is not labels[0])
+        yield labels[0].removeprefix(prefix), " ".join(w for w in words if w is not labels[0])
 
 
 def _short(line: str) -> str:
@@ -116,97 +333,13 @@ def _short(line: str) -> str:
     return line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
 
 
-COLUMNS = ("label", "text")
-"""Names that are looked for where none are given."""
-
-Columns = tuple[str | None, str | None]
-"""The label's column and the text's, as the user named them."""
-
-_SEPARATORS = {"csv": ",", "tsv": "\t"}
-
-
-def table_rows(data: bytes, form: str, name: str, columns: Columns) -> list[Row]:
-    r"""Label and text of every row of a text table, UTF-8.
-
-    Parameters
-    ----------
-    data : bytes
-    form : {"csv", "tsv", "jsonl"}
-    name : str
-        The file's, for messages.
-    columns : tuple of (str or None, str or None)
-        The label's and the text's.
-
-    Raises
-    ------
-    FormatError
-        If it cannot be parsed.
-    InputError
-        If there are no such columns, or a row has no label.
-
-    Examples
-    --------
-    >>> table_rows(b'text,stars\n"a joy, really",5\n', "csv", "reviews.csv", ("stars", None))
-    [('5', 'a joy, really')]
-    """
-    import polars as pl
-
-    try:
-        if form == "jsonl":
-            label, text = labelled_columns(name, json_columns(data), columns)
-            kinds = dict.fromkeys((label, text), pl.String)
-            frame = pl.read_ndjson(data, schema=kinds)
-        else:
-            frame = pl.read_csv(data, separator=_SEPARATORS[form], infer_schema=False)
-            label, text = labelled_columns(name, frame.schema, columns)
-    except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
-        reason, place = first_line(error), ""
-        bad = first_bad_json(data) if form == "jsonl" else None
-        if bad is not None:
-            place, reason = f" in line {bad[0]}", bad[1]
-        raise FormatError(
-            f"{name} is not valid {form.upper()}{place} ({reason}); correct the file, or name "
-            "another format (--format)."
-        ) from error
-    return _rows(frame, name, label, text)
-
-
-def parquet_rows(file: TextFile, columns: Columns) -> list[Row]:
-    """Label and text of every row of a Parquet file.
-
-    Raises
-    ------
-    FormatError
-        If it cannot be parsed.
-    InputError
-        If there are no such columns, or a row has no label.
-    """
-    import polars as pl
-
-    name = str(file.path)
-    if file.compression is not None:
-        raise FormatError(
-            f"{name} is a compressed Parquet file; decompress it first (Parquet compresses by "
-            "itself)."
-        )
-    try:
-        lazy = pl.scan_parquet(file.path, glob=False)
-        label, text = labelled_columns(name, lazy.collect_schema(), columns)
-        frame = lazy.select(label, text).collect()
-    # A damaged file can make Polars panic, which is no Exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise FormatError(
-            f"{name} cannot be read as Parquet ({first_line(error)}); check that it is whole, and "
-            "that its suffix is right."
-        ) from error
-    return _rows(frame, name, label, text)
-
-
-def labelled_columns(name: str, schema: Mapping[str, Any], columns: Columns) -> tuple[str, str]:
+def labelled_columns(
+    name: str, schema: Mapping[str, Any], columns: Columns, *, guessed: bool = False
+) -> list[str]:
     """Choose the columns of labels and texts.
 
     A column that is not named is ``label`` or ``text``, or, of a table with two columns, the other
-    one.
+    one.  Where types are ``guessed`` (CSV, TSV), any column can be read as either.
 
     Raises
     ------
@@ -217,7 +350,7 @@ def labelled_columns(name: str, schema: Mapping[str, Any], columns: Columns) -> 
     --------
     >>> import polars as pl
     >>> labelled_columns("a.csv", {"stars": pl.Int64, "text": pl.String}, (None, None))
-    ('stars', 'text')
+    ['stars', 'text']
     """
     chosen = [
         wanted if wanted is not None else (usual if usual in schema else None)
@@ -228,16 +361,19 @@ def labelled_columns(name: str, schema: Mapping[str, Any], columns: Columns) -> 
             if chosen[mine] is None and chosen[other] in schema:
                 chosen[mine] = next((one for one in schema if one != chosen[other]), None)
     label, text = (
-        _checked(name, schema, kind, column) for kind, column in zip(COLUMNS, chosen, strict=True)
+        _checked(name, schema, kind, column, guessed)
+        for kind, column in zip(COLUMNS, chosen, strict=True)
     )
     if label == text:
         raise InputError(
             f"The column {label!r} of {name} cannot be both label and text; name two columns."
         )
-    return label, text
+    return [label, text]
 
 
-def _checked(name: str, schema: Mapping[str, Any], kind: str, column: str | None) -> str:
+def _checked(
+    name: str, schema: Mapping[str, Any], kind: str, column: str | None, guessed: bool
+) -> str:
     import polars as pl
 
     names = listed(list(schema))
@@ -250,8 +386,10 @@ def _checked(name: str, schema: Mapping[str, Any], kind: str, column: str | None
         raise InputError(f"{name} has no column {column!r}; its columns are {names}.")
     found = schema[column]
     strings = (pl.String, pl.Categorical, pl.Enum, pl.Null)
-    fits = found in strings or (
-        kind == "label" and (found == pl.Boolean or found.is_integer() or found.is_float())
+    fits = (
+        guessed
+        or found in strings
+        or (kind == "label" and (found == pl.Boolean or found.is_integer() or found.is_float()))
     )
     if not fits:
         wanted = "strings" if kind == "text" else "strings or numbers, one label a text"
@@ -262,181 +400,34 @@ def _checked(name: str, schema: Mapping[str, Any], kind: str, column: str | None
     return column
 
 
-def _rows(frame: pl.DataFrame, name: str, label: str, text: str) -> list[Row]:
+def _row_values(frame: pl.DataFrame, name: str, rows_before: int) -> tuple[list[str], list[str]]:
+    """Labels and texts of some rows; a missing text is an empty one."""
     import polars as pl
 
-    labels = frame[label].cast(pl.String).fill_null("").str.strip_chars()
-    texts = frame[text].cast(pl.String).fill_null("")
+    labels, texts = (column.cast(pl.String).fill_null("") for column in frame.get_columns())
+    labels = labels.str.strip_chars()
     missing = (labels == "").arg_max() if len(labels) else None
     if missing is not None and labels[missing] == "":
         raise InputError(
-            f"{name}, row {missing + 1}, has no label in its column {label!r}; label the text, or "
-            "remove the row."
+            f"{name}, row {rows_before + missing + 1}, has no label in its column "
+            f"{frame.columns[0]!r}; label the text, or remove the row."
         )
-    return list(zip(labels.to_list(), texts.to_list(), strict=True))
+    return labels.to_list(), texts.to_list()
 
 
-FORMS = ("tab", "fasttext", "csv", "tsv", "jsonl", "parquet")
-_TABLES = ("csv", "tsv", "jsonl", "parquet")
-_READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class LabelledText:
-    """Texts, their labels, and what was met while reading them.
-
-    Attributes
-    ----------
-    texts, labels : list of str
-        As many of the one as of the other.
-    empty_texts : int
-        Labelled texts without a character other than white space; they are kept.
-    blank_lines : int
-        Lines with nothing on them, which are no examples.
-    bytes_replaced : int
-        Bytes that were not UTF-8 and are U+FFFD now.
-    """
-
-    texts: list[str]
-    labels: list[str]
-    empty_texts: int = 0
-    blank_lines: int = 0
-    bytes_replaced: int = 0
-
-
-LabelledSource = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-"""A path, glob or directory, ``"-"`` for standard input, or several of them."""
-
-
-def read_labelled(
-    source: LabelledSource,
-    *,
-    form: str | None = None,
-    label_column: str | None = None,
-    text_column: str | None = None,
-    errors: str = "strict",
-) -> LabelledText:
-    r"""Read texts with their labels, from one file or several.
-
-    Parameters
-    ----------
-    source : path, glob, directory, "-", or several of them
-        ``.gz`` and ``.zst`` are unpacked on the way.
-    form : {"tab", "fasttext", "csv", "tsv", "jsonl", "parquet"}, optional
-        By default told from a file's name, and where that does not say, from its first line.
-    label_column, text_column : str, optional
-        Columns of a table; by default ``label`` and ``text``, or what is left if only one column
-        can be meant.
-    errors : {"strict", "replace"}, default "strict"
-        What to do with bytes that are not UTF-8.
-
-    Returns
-    -------
-    LabelledText
-
-    Raises
-    ------
-    InputError
-        A file cannot be read, is empty, or has an example without a label; FormatError if its form
-        cannot be told, or the file does not have it.  The message names file and line.
-    ParameterError
-        An argument is wrong, or columns are named for something without columns.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "reviews.txt"
-    >>> _ = path.write_text("good\ta joy to watch\nbad\tdull\n")
-    >>> read_labelled(path)
-    LabelledText(texts=['a joy to watch', 'dull'], labels=['good', 'bad'], ...)
-    """
-    check_choice("errors", errors, ("strict", "replace"))
-    if form is not None:
-        check_choice("format", form, FORMS)
-    found = resolve(source)
-    if isinstance(found, Sentences):
-        raise InputError("Labelled text is read from files; give a path, or '-'.")
-    reader = _Reader(form, (label_column, text_column), errors)
-    return _together([reader.read(file) for file in found])
-
-
-def _together(parts: Sequence[LabelledText]) -> LabelledText:
-    return LabelledText(
-        texts=[text for part in parts for text in part.texts],
-        labels=[label for part in parts for label in part.labels],
-        empty_texts=sum(part.empty_texts for part in parts),
-        blank_lines=sum(part.blank_lines for part in parts),
-        bytes_replaced=sum(part.bytes_replaced for part in parts),
-    )
-
-
-@dataclass(frozen=True)
-class _Reader:
-    form: str | None
-    columns: tuple[str | None, str | None]
-    errors: str
-
-    def read(self, file: TextFile | StandardInput) -> LabelledText:
-        if isinstance(file, StandardInput):
-            if sys.stdin is None:  # a program without a console
-                raise InputError("Standard input is closed; give a file's path.")
-            return self._read(sys.stdin.buffer, "standard input", None, None)
-        if self.form == "parquet" or (self.form is None and file.format == "parquet"):
-            return _counted(parquet_rows(file, self.columns), str(file.path), 0, 0)
-        with open_file(file.path) as handle:
-            return self._read(handle, str(file.path), file.compression, file.format)
-
-    def _read(
-        self, handle: BinaryIO, name: str, compression: str | None, kind: str | None
-    ) -> LabelledText:
-        read = decompressed(handle, compression, name)
-        data, replaced = self._utf8(b"".join(iter(lambda: read(_READ_BYTES), b"")), name)
-        if not data.strip():
-            raise InputError(f"{name} is empty; give a file with a label and a text a line.")
-        form = self.form or guess_form(name, kind, data, any(self.columns))
-        if form == "jsonl":
-            data, more = without_lone_surrogates(data, name, 0, self.errors)
-            replaced += more
-        if form in _TABLES:
-            return _counted(table_rows(data, form, name, self.columns), name, 0, replaced)
-        if any(self.columns):
-            raise ParameterError(
-                f"label_column and text_column are for {', '.join(_TABLES)} alone, got them for "
-                f"{name}, which is read as {form}; leave them out, or name another format."
-            )
-        lines = data.decode().split("\n")
-        blank = sum(not line.strip() for line in lines[:-1]) + bool(lines[-1].isspace())
-        rows = tab_rows(lines, name) if form == "tab" else fasttext_rows(lines, name)
-        return _counted(list(rows), name, blank, replaced)
-
-    def _utf8(self, data: bytes, name: str) -> tuple[bytes, int]:
-        try:
-            data.decode()
-        except UnicodeDecodeError as error:
-            if self.errors == "replace":
-                return replace_invalid(data)
-            raise not_utf8(name, data.count(b"\n", 0, error.start) + 1, error) from None
-        return data, 0
-
-
-def _counted(rows: Sequence[Row], name: str, blank: int, replaced: int) -> LabelledText:
-    if not rows:
-        raise InputError(f"{name} has a header and no rows; give it at least one example.")
-    labels, texts = [label for label, _ in rows], [text for _, text in rows]
-    empty = sum(not text.strip() for text in texts)
-    return LabelledText(texts, labels, empty, blank, replaced)
-
-
-def guess_form(name: str, kind: str | None, data: bytes, columns_named: bool = False) -> str:
+def guess_form(
+    name: str, kind: str, data: bytes, columns_named: bool = False, prefix: str = PREFIX
+) -> str:
     r"""Tell the form of labelled text from the kind of its file and from its first line.
 
     Parameters
     ----------
     name : str
         For messages.
-    kind : str or None
-        What the file's suffix says; None for standard input.
+    kind : str
+        What the file's suffix says; "text" for standard input.
     data : bytes
+        The beginning, with the first line that is not blank.
     columns_named : bool
         Whether the user named columns, so that a file with tabs is a table.
 
@@ -454,16 +445,20 @@ def guess_form(name: str, kind: str | None, data: bytes, columns_named: bool = F
     """
     if kind in ("csv", "jsonl", "parquet"):
         return kind
-    first = next(line for line in io.BytesIO(data) if line.strip()).decode()
-    if first.lstrip().startswith(PREFIX):
+    first = next(line for line in data.split(b"\n") if line.strip()).decode(errors="replace")
+    if first.lstrip().startswith(prefix):
         return "fasttext"
     if "\t" in first:
-        header = {cell.strip().strip('"').lower() for cell in first.split("\t")}
-        return "tsv" if columns_named or header.issuperset(COLUMNS) else "tab"
+        cells = [cell.strip().strip('"').lower() for cell in first.split("\t")]
+        one_word = all(len(cell.split()) <= 1 for cell in cells)
+        header = not set(cells) - _HEADER_NAMES or set(cells).issuperset(COLUMNS)
+        # A file that is named a table, with a usual name in a first line of nothing but names.
+        header |= kind == "tsv" and one_word and not set(cells).isdisjoint(COLUMNS)
+        return "tsv" if columns_named or header else "tab"
     if first.lstrip().startswith("{"):
         return "jsonl"
     raise FormatError(
         f"The form of {name} cannot be told: its first line has neither a tab, as in "
-        f"'label<TAB>text', nor a label of fastText, '{PREFIX}x'; correct it, or name the form "
+        f"'label<TAB>text', nor a label of fastText, '{prefix}x'; correct it, or name the form "
         f"with format (--format), one of {', '.join(FORMS)}."
     )

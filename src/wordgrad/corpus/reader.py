@@ -1,189 +1,39 @@
-"""Sentences that are in memory, or made one by one, as blocks.
+"""The one way through what the user gave as text, whatever it was: blocks of it, or lines.
 
-From what the user gave to blocks of text, whatever it was.
-
-Texts as they come: a line, or a cell of a table, is a text, and none is lost or joined.
+Training reads blocks (:meth:`Reading.pieces`): bytes that end at white space, or sentences that
+were tokens already.  A classifier reads texts (:meth:`Reading.lines`, :func:`decoded_lines`): a
+line, or a cell of a table, is a text, and none is lost or joined.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
+from numbers import Number
 from typing import Any, BinaryIO
 
 from wordgrad.corpus.blocks import BLOCK_BYTES, decompressed, not_utf8, replace_invalid, text_blocks
-from wordgrad.corpus.sources import Sentences, StandardInput, TextFile, TextSource, resolve
-from wordgrad.corpus.tables import table_blocks
+from wordgrad.corpus.sources import (
+    Sentences,
+    StandardInput,
+    TextFile,
+    TextInput,
+    TextSource,
+    is_table,
+    opened,
+    resolve,
+    texts_of,
+)
+from wordgrad.corpus.tables import table_lines
 from wordgrad.corpus.tokenizer import TextBlock, TokenBlock
 from wordgrad.errors import InputError, ParameterError, check_choice
 
 _BLOCK_TOKENS = 1 << 18
+_PIPE_BYTES = 1 << 16  # what a pipe holds
 _SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def sentence_blocks(
-    items: Iterable[Any], *, errors: str = "strict", longest_line: int = 0
-) -> Iterator[tuple[TextBlock | TokenBlock, int]]:
-    r"""Gather sentences into blocks; pass over ``items`` once.
-
-    Parameters
-    ----------
-    items : iterable
-        Strings, a sentence each (a line feed in one is white space), or iterables of string
-        tokens, which may hold any characters.  The first item decides; a mixture is an error.
-    errors : {"strict", "replace"}
-        What to do with lone surrogates, which no text encoding has: raise, or put U+FFFD.
-    longest_line : int
-        Strings up to this many bytes are in one block each.
-
-    Yields
-    ------
-    block : TextBlock or TokenBlock
-    replaced : int
-        Bytes that U+FFFD stands for (three for each surrogate).
-
-    Examples
-    --------
-    >>> next(sentence_blocks(iter(["one two", "three\nfour"])))
-    (TextBlock(data=b'one two\nthree four\n'), 0)
-    >>> next(sentence_blocks([["New York", "is"], []]))
-    (TokenBlock(tokens=['New York', 'is'], lengths=[2, 0]), 0)
-    """
-    iterator = iter(items)
-    for first in iterator:
-        if isinstance(first, str):
-            for data, replaced in _strings(first, iterator, errors):
-                for piece in _cut(data, longest_line):
-                    yield TextBlock(piece), replaced
-                    replaced = 0
-            return
-        yield from _token_lists(first, iterator, errors)
-
-
-def _strings(first: str, others: Iterator[Any], errors: str) -> Iterator[tuple[bytes, int]]:
-    lines = [first]
-    characters = len(first)
-    number = 1
-    for number, item in enumerate(others, start=2):
-        if not isinstance(item, str):
-            raise InputError(
-                f"Sentence {number} is {_kind(item)}, but the first one is a string; give strings "
-                "alone, or lists of tokens alone."
-            )
-        if characters >= BLOCK_BYTES:
-            yield _joined(lines, number - len(lines), errors)
-            lines, characters = [], 0
-        lines.append(item)
-        characters += len(item) + 1
-    yield _joined(lines, number - len(lines) + 1, errors)
-
-
-def _joined(lines: list[str], first: int, errors: str) -> tuple[bytes, int]:
-    """Sentences as bytes, a line each; ``first`` is the number of the first, for messages."""
-    text = "\n".join(lines)
-    if text.count("\n") >= len(lines):
-        text = "\n".join(line.replace("\n", " ") for line in lines)
-    replaced = 0
-    try:
-        data = text.encode() + b"\n"
-    except UnicodeEncodeError:
-        text, replaced = _without_surrogates(text, first, errors)
-        data = text.encode() + b"\n"
-    return data, replaced
-
-
-def _cut(data: bytes, longest_line: int) -> Iterator[bytes]:
-    """One string may be of any length, so it is cut like a file."""
-    if len(data) <= 2 * BLOCK_BYTES:
-        return iter((data,))
-    view = memoryview(data)
-    position = 0
-
-    def read(size: int) -> bytes:
-        nonlocal position
-        position += size
-        return bytes(view[position - size : position])
-
-    return text_blocks(read, longest_line=longest_line, name="A sentence")
-
-
-def _token_lists(
-    first: Any, others: Iterator[Any], errors: str
-) -> Iterator[tuple[TokenBlock, int]]:
-    tokens: list[str] = []
-    lengths: list[int] = []
-    for number, item in enumerate(_chain(first, others), start=1):
-        if isinstance(item, (str, bytes)) or not isinstance(item, Iterable):
-            raise InputError(
-                f"Sentence {number} is {_kind(item)}; each must be a string, or each a list of "
-                "string tokens."
-            )
-        before = len(tokens)
-        tokens.extend(item)
-        lengths.append(len(tokens) - before)
-        _check_tokens(tokens, before, number)
-        if len(tokens) >= _BLOCK_TOKENS:
-            yield _token_block(tokens, lengths, number, errors)
-            tokens, lengths = [], []
-    if lengths:
-        yield _token_block(tokens, lengths, number, errors)
-
-
-def _chain(first: Any, others: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from others
-
-
-def _check_tokens(tokens: list[str], start: int, number: int) -> None:
-    for i in range(start, len(tokens)):
-        if not isinstance(tokens[i], str):
-            raise InputError(
-                f"Token {i - start + 1} of sentence {number} is {_kind(tokens[i])}; tokens must "
-                "be strings."
-            )
-
-
-def _token_block(
-    tokens: list[str], lengths: list[int], last: int, errors: str
-) -> tuple[TokenBlock, int]:
-    try:
-        "".join(tokens).encode()
-    except UnicodeEncodeError:
-        pass
-    else:
-        return TokenBlock(tokens, lengths), 0
-    replaced = 0
-    clean: list[str] = []
-    start = 0
-    for number, length in enumerate(lengths, start=last - len(lengths) + 1):
-        for token in tokens[start : start + length]:
-            text, lost = _without_surrogates(token, number, errors)
-            clean.append(text)
-            replaced += lost
-        start += length
-    return TokenBlock(clean, lengths), replaced
-
-
-def _without_surrogates(text: str, number: int, errors: str) -> tuple[str, int]:
-    if errors == "replace":
-        text, found = _SURROGATES.subn("\ufffd", text)
-        return text, 3 * found
-    found_one = _SURROGATES.search(text)
-    if found_one is None:
-        return text, 0
-    number += text.count("\n", 0, found_one.start())
-    raise InputError(
-        f"Sentence {number} holds a lone surrogate ({found_one.group()!a}), which is no "
-        'character; clean it, or go on with errors="replace".'
-    )
-
-
-def _kind(item: object) -> str:
-    return "None" if item is None else f"of type {type(item).__name__}"
 
 
 @dataclass(frozen=True)
@@ -216,8 +66,16 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Some texts, in order, and the bytes of them that were not UTF-8 and are U+FFFD now."""
+
+    texts: list[str]
+    replaced: int = 0
+
+
+@dataclass(frozen=True)
 class Reading:
-    """How to read a source; iterating over :meth:`pieces` reads it once.
+    """How to read a source; iterating over :meth:`pieces` or :meth:`lines` reads it once.
 
     Attributes
     ----------
@@ -226,10 +84,10 @@ class Reading:
     bytes_total : int or None
         Size of the files on disk; None where it is not known beforehand.
     longest_line : int
-        Lines up to this many bytes are not cut.
+        Lines up to this many bytes are in one piece.
     """
 
-    files: tuple[TextFile | StandardInput, ...]
+    files: tuple[TextInput, ...]
     sentences: Sentences | None
     bytes_total: int | None
     column: str | None
@@ -238,7 +96,7 @@ class Reading:
 
     @classmethod
     def of(
-        cls, source: TextSource, *, column: str | None, longest_line: int, errors: str
+        cls, source: TextSource, *, column: str | None, longest_line: int = 0, errors: str
     ) -> Reading:
         """Find the files of ``source`` and check that each can be read, before any work.
 
@@ -249,12 +107,15 @@ class Reading:
         ParameterError
             If ``column`` is given but nothing that is read has columns.
         """
-        found = resolve(source)
+        texts = texts_of(source, column)
+        # What came out of a table or a column is text, however it looks.
+        found = resolve(source) if texts is source else Sentences(texts)
         files = () if isinstance(found, Sentences) else tuple(found)
-        if column is not None and all(_is_text(file) for file in files):
+        no_columns = all(file.format == "text" for file in files) and not is_table(source)
+        if column is not None and no_columns:
             raise ParameterError(
-                f"column is for .jsonl, .csv, .tsv and .parquet files alone, got {column!r} for "
-                "text without columns."
+                "column is for .jsonl, .csv, .tsv and .parquet files alone, and for tables in "
+                f"memory, got {column!r} for text without columns; leave it out."
             )
         return cls(
             files=files,
@@ -270,32 +131,27 @@ class Reading:
         """What is read, for messages."""
         if self.sentences is not None:
             return "the sentences given"
-        names = [_name(file) for file in self.files]
-        return names[0] if len(names) == 1 else f"the {len(names)} files from {names[0]} on"
+        first = self.files[0].name
+        return first if len(self.files) == 1 else f"the {len(self.files)} files from {first} on"
 
     def pieces(self) -> Iterator[Piece]:
-        """Read everything once, block by block, in order."""
+        """Read everything once, block by block, in order; small files are put together."""
         if self.sentences is not None:
-            blocks = sentence_blocks(
+            yield from sentence_pieces(
                 self.sentences.items, errors=self.errors, longest_line=self.longest_line
             )
-            for block, replaced in blocks:
-                yield Piece(block, replaced=replaced)
             return
-        yield from self._gathered()
-
-    def _gathered(self) -> Iterator[Piece]:
-        """Blocks of files, small ones put together: each has a price, whatever its size."""
         held: list[bytes] = []
         held_bytes = before = done = lost = 0
         starts: list[FileStart] = []
         for file in self.files:
-            starts.append(FileStart(held_bytes, _name(file)))
+            starts.append(FileStart(held_bytes, file.name))
             done = 0
-            for data, done, replaced in self._file_blocks(file):
+            for data, done, replaced in self._blocks(file):
                 held.append(data)
                 held_bytes += len(data)
                 lost += replaced
+                # Each block has a price, whatever its size.
                 if held_bytes >= BLOCK_BYTES // 2:
                     yield Piece(TextBlock(b"".join(held)), before + done, lost, tuple(starts))
                     held, held_bytes, lost, starts = [], 0, 0, []
@@ -303,82 +159,39 @@ class Reading:
         if held:
             yield Piece(TextBlock(b"".join(held)), before, lost, tuple(starts))
 
-    def _file_blocks(self, file: TextFile | StandardInput) -> Iterator[tuple[bytes, int, int]]:
+    def _blocks(self, file: TextInput) -> Iterator[tuple[bytes, int, int]]:
         """Text, bytes read for it as they lie on disk, bytes replaced."""
-        if isinstance(file, StandardInput):
-            if sys.stdin is None:  # a program without a console
-                raise InputError("Standard input is closed; give a file's path.")
-            yield from self._text_blocks(sys.stdin.buffer, None, _name(file))
-            return
-        with open_file(file.path) as handle:
-            if file.format == "text":
-                yield from self._text_blocks(handle, file.compression, _name(file))
-            else:
-                yield from table_blocks(file, self.column, self.errors, handle)
+        with opened(file) as handle:
+            if file.format != "text":
+                yield from table_lines(file, handle, self.column, self.errors)
+                return
+            read = decompressed(handle, file.compression, file.name)
+            seekable = handle.seekable()
+            done = 0
+            for data in text_blocks(read, longest_line=self.longest_line, name=file.name):
+                done = handle.tell() if seekable else done + len(data)
+                yield data, done, 0
 
-    def _text_blocks(
-        self, handle: BinaryIO, compression: str | None, name: str
-    ) -> Iterator[tuple[bytes, int, int]]:
-        read = decompressed(handle, compression, name)
-        seekable = handle.seekable()
-        done = 0
-        for data in text_blocks(read, longest_line=self.longest_line, name=name):
-            done = handle.tell() if seekable else done + len(data)
-            yield data, done, 0
-
-
-def open_file(path: Path) -> BinaryIO:
-    """Open for reading; every failure is an :class:`InputError`."""
-    try:
-        return open(path, "rb")
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror or error}); check that it is a file and its "
-            "permissions."
-        ) from error
-
-
-def _total_size(files: tuple[TextFile | StandardInput, ...]) -> int | None:
-    """Size of all files, once each is known to be readable; None if one has no size."""
-    total = 0
-    known = True
-    for file in files:
-        if isinstance(file, StandardInput):
-            known = False
-            continue
-        # Asked, not tried: a named pipe must not be opened twice.
-        if not os.access(file.path, os.R_OK):
-            raise InputError(
-                f"{file.path} cannot be read (permission denied); change its permissions."
-            )
-        known &= file.path.is_file()
-        total += file.path.stat().st_size
-    return total if files and known else None
-
-
-def _name(file: TextFile | StandardInput) -> str:
-    return str(file.path) if isinstance(file, TextFile) else "standard input"
-
-
-def _is_text(file: TextFile | StandardInput) -> bool:
-    return isinstance(file, StandardInput) or file.format == "text"
-
-
-_PIPE_BYTES = 1 << 16  # what a pipe holds
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Some texts, in order, and the bytes of them that were not UTF-8 and are U+FFFD now."""
-
-    texts: list[str]
-    replaced: int = 0
+    def lines(self) -> Iterator[Lines]:
+        """Read everything once, as texts; from standard input, as soon as a line is there."""
+        for file in self.files:
+            with opened(file) as handle:
+                if file.format != "text":
+                    for data, _, replaced in table_lines(file, handle, self.column, self.errors):
+                        yield Lines(_split(data), replaced)
+                    continue
+                if isinstance(file, StandardInput):
+                    blocks = _as_they_come(handle)
+                else:
+                    read = decompressed(handle, file.compression, file.name)
+                    blocks = text_blocks(read, longest_line=None, name=file.name)
+                yield from decoded_lines(blocks, file.name, self.errors)
 
 
 def read_lines(
     source: TextSource, *, column: str | None = None, errors: str = "strict"
 ) -> Iterator[Lines]:
-    """Read texts, a few thousand at a time; from standard input, as soon as a line is there.
+    """Read texts from files, a few thousand at a time.
 
     Parameters
     ----------
@@ -409,57 +222,14 @@ def read_lines(
     ['one', '', 'two words']
     """
     check_choice("errors", errors, ("strict", "replace"))
-    found = resolve(source)
-    if isinstance(found, Sentences):
+    reading = Reading.of(source, column=column, errors=errors)
+    if reading.sentences is not None:
         raise InputError("Lines are read from files; give a path, or '-'.")
-    if column is not None and all(_is_text_file(file) for file in found):
-        raise ParameterError(
-            f"column is for .jsonl, .csv, .tsv and .parquet files alone, got {column!r} for text "
-            "without columns."
-        )
-    for file in found:
-        yield from _of_file(file, column, errors)
+    yield from reading.lines()
 
 
-def _is_text_file(file: TextFile | StandardInput) -> bool:
-    return isinstance(file, StandardInput) or file.format == "text"
-
-
-def _of_file(file: TextFile | StandardInput, column: str | None, errors: str) -> Iterator[Lines]:
-    if isinstance(file, StandardInput):
-        if sys.stdin is None:  # a program without a console
-            raise InputError("Standard input is closed; give a file's path.")
-        yield from _decoded(_as_they_come(sys.stdin.buffer), "standard input", errors)
-        return
-    with open_file(file.path) as handle:
-        if file.format == "text":
-            read = decompressed(handle, file.compression, str(file.path))
-            yield from _decoded(text_blocks(read, longest_line=None), str(file.path), errors)
-        else:
-            for data, _, replaced in table_blocks(file, column, errors, handle):
-                yield Lines(_split(data), replaced)
-
-
-def _as_they_come(handle: BinaryIO) -> Iterator[bytes]:
-    """Whole lines, as many as are waiting: one if somebody types them."""
-    held: list[bytes] = []
-    # Of a pipe or a terminal, a raw read returns what is there and does not wait for more.
-    read = decompressed(_unbuffered(handle), None, "standard input")
-    while chunk := read(_PIPE_BYTES):
-        whole, end, rest = chunk.rpartition(b"\n")
-        if end:
-            yield b"".join((*held, whole, end))
-            held = []
-        held.append(rest)
-    if last := b"".join(held):
-        yield last + b"\n"
-
-
-def _unbuffered(handle: BinaryIO) -> BinaryIO:
-    return getattr(handle, "raw", handle)
-
-
-def _decoded(blocks: Iterator[bytes], name: str, errors: str) -> Iterator[Lines]:
+def decoded_lines(blocks: Iterable[bytes], name: str, errors: str) -> Iterator[Lines]:
+    """Texts of blocks that end with their lines; an error names file and line."""
     before = 0
     for data in blocks:
         replaced, clean = 0, data
@@ -477,3 +247,221 @@ def _decoded(blocks: Iterator[bytes], name: str, errors: str) -> Iterator[Lines]
 def _split(data: bytes) -> list[str]:
     """Texts of lines that all end in a line feed."""
     return [line.removesuffix("\r") for line in data.decode().split("\n")[:-1]]
+
+
+def _as_they_come(handle: BinaryIO) -> Iterator[bytes]:
+    """Whole lines, as many as are waiting: one if somebody types them."""
+    held: list[bytes] = []
+    # Of a pipe or a terminal, a raw read returns what is there and does not wait for more.
+    read = decompressed(getattr(handle, "raw", handle), None, StandardInput.name)
+    while chunk := read(_PIPE_BYTES):
+        whole, end, rest = chunk.rpartition(b"\n")
+        if end:
+            yield b"".join((*held, whole, end))
+            held = []
+        held.append(rest)
+    if last := b"".join(held):
+        yield last + b"\n"
+
+
+def _total_size(files: tuple[TextInput, ...]) -> int | None:
+    """Size of all files, once each is known to be readable; None if one has no size."""
+    total = 0
+    known = True
+    for file in files:
+        if not isinstance(file, TextFile):
+            known = False
+            continue
+        # Asked, not tried: a named pipe must not be opened twice.
+        if not os.access(file.path, os.R_OK):
+            raise InputError(
+                f"{file.path} cannot be read (permission denied); change its permissions."
+            )
+        known &= file.path.is_file()
+        total += file.path.stat().st_size
+    return total if files and known else None
+
+
+# ---------------------------------------------------------------- sentences in memory
+
+
+def sentence_pieces(
+    items: Iterable[Any], *, errors: str = "strict", longest_line: int = 0
+) -> Iterator[Piece]:
+    r"""Gather sentences that are in memory, or made one by one; read ``items`` once.
+
+    Parameters
+    ----------
+    items : iterable
+        Strings, a sentence each (a line feed in one is white space), or iterables of string
+        tokens, which may hold any characters.  The first item decides; a mixture is an error.
+    errors : {"strict", "replace"}
+        What to do with lone surrogates, which no text encoding has: raise, or put U+FFFD (and
+        count three bytes for each).
+    longest_line : int
+        Strings up to this many bytes are in one block each.
+
+    Raises
+    ------
+    InputError
+        If a sentence or a token is something else; the message names its place and type.
+
+    Examples
+    --------
+    >>> next(sentence_pieces(iter(["one two", "three\nfour"]))).block
+    TextBlock(data=b'one two\nthree four\n')
+    >>> next(sentence_pieces([["New York", "is"], []])).block
+    TokenBlock(tokens=['New York', 'is'], lengths=[2, 0])
+    """
+    iterator = iter(items)
+    for first in iterator:
+        if not isinstance(first, str):
+            yield from _token_lists(chain([first], iterator), errors)
+            return
+        for data, replaced in _strings(first, iterator, errors):
+            for block in _cut(data, longest_line):
+                yield Piece(TextBlock(block), replaced=replaced)
+                replaced = 0
+
+
+def _strings(first: str, others: Iterator[Any], errors: str) -> Iterator[tuple[bytes, int]]:
+    lines = [first]
+    characters = len(first)
+    number = 1
+    for number, item in enumerate(others, start=2):
+        if not isinstance(item, str):
+            raise InputError(
+                f"Sentence {number} is {_kind(item)}, but the first one is a string; give strings "
+                f"alone, or lists of tokens alone{_got(item)}."
+            )
+        if characters >= BLOCK_BYTES:
+            yield _joined(lines, number - len(lines), errors)
+            lines, characters = [], 0
+        lines.append(item)
+        characters += len(item) + 1
+    yield _joined(lines, number - len(lines) + 1, errors)
+
+
+def _joined(lines: list[str], first: int, errors: str) -> tuple[bytes, int]:
+    """Sentences as bytes, a line each; ``first`` is the number of the first, for messages."""
+    text = "\n".join(lines)
+    if text.count("\n") >= len(lines):
+        text = "\n".join(line.replace("\n", " ") for line in lines)
+    try:
+        return text.encode() + b"\n", 0
+    except UnicodeEncodeError:
+        text, replaced = _without_surrogates(text, first, errors)
+        return text.encode() + b"\n", replaced
+
+
+def _cut(data: bytes, longest_line: int) -> Iterator[bytes]:
+    """One string may be of any length, so it is cut like a file."""
+    if len(data) <= 2 * BLOCK_BYTES:
+        return iter((data,))
+    view = memoryview(data)
+    position = 0
+
+    def read(size: int) -> bytes:
+        nonlocal position
+        position += size
+        return bytes(view[position - size : position])
+
+    return text_blocks(read, longest_line=longest_line, name="A sentence")
+
+
+def _token_lists(items: Iterable[Any], errors: str) -> Iterator[Piece]:
+    tokens: list[str] = []
+    lengths: list[int] = []
+    number = 0
+    for number, item in enumerate(items, start=1):
+        if not isinstance(item, (list, tuple)):
+            _check_sentence(item, number)
+        before = len(tokens)
+        tokens.extend(item)
+        lengths.append(len(tokens) - before)
+        # A set of types takes a third of the time of as many calls of isinstance.
+        for i in range(before, len(tokens)) if set(map(type, tokens[before:])) - {str} else ():
+            if not isinstance(tokens[i], str):
+                raise InputError(
+                    f"Token {i - before + 1} of sentence {number} is {_kind(tokens[i])}; tokens "
+                    f"must be strings{_got(tokens[i])}."
+                )
+        if len(tokens) >= _BLOCK_TOKENS:
+            yield _token_piece(tokens, lengths, number, errors)
+            tokens, lengths = [], []
+    if lengths:
+        yield _token_piece(tokens, lengths, number, errors)
+
+
+def _check_sentence(item: Any, number: int) -> None:
+    """Refuse what is no sequence of tokens, though one can iterate over it."""
+    rows = isinstance(item, Mapping) or is_table(item)
+    if not isinstance(item, Iterable) or isinstance(item, (str, bytes)) or rows:
+        raise InputError(
+            f"Sentence {number} is {_kind(item)}; each must be a string, or each a list of string "
+            f"tokens{_got(item)}."
+        )
+    if isinstance(item, (set, frozenset)):
+        raise InputError(
+            f"Sentence {number} is {_kind(item)}, which has no order; give its tokens as a list."
+        )
+    if getattr(item, "ndim", 1) != 1:
+        raise InputError(
+            f"Sentence {number} is an array of {getattr(item, 'ndim', 0)} dimensions; each must be "
+            "a string, or each a list of string tokens: give an array of one dimension."
+        )
+
+
+def _token_piece(tokens: list[str], lengths: list[int], last: int, errors: str) -> Piece:
+    try:
+        "".join(tokens).encode()
+    except UnicodeEncodeError:
+        pass
+    else:
+        return Piece(TokenBlock(tokens, lengths))
+    replaced = 0
+    clean: list[str] = []
+    start = 0
+    for number, length in enumerate(lengths, start=last - len(lengths) + 1):
+        for token in tokens[start : start + length]:
+            text, lost = _without_surrogates(token, number, errors)
+            clean.append(text)
+            replaced += lost
+        start += length
+    return Piece(TokenBlock(clean, lengths), replaced=replaced)
+
+
+def _without_surrogates(text: str, number: int, errors: str) -> tuple[str, int]:
+    if errors == "replace":
+        text, found = _SURROGATES.subn("\ufffd", text)
+        return text, 3 * found
+    found_one = _SURROGATES.search(text)
+    if found_one is None:
+        return text, 0
+    number += text.count("\n", 0, found_one.start())
+    raise InputError(
+        f"Sentence {number} holds a lone surrogate ({found_one.group()!a}), which is no "
+        'character; clean it, or go on with errors="replace".'
+    )
+
+
+def _kind(item: object) -> str:
+    return "None" if item is None else f"of type {type(item).__name__}"
+
+
+def _got(item: Any) -> str:
+    """End of a message about something that is no string: what was got, and what helps."""
+    if item is None or type(item).__name__ in ("NAType", "NaTType"):  # those of pandas
+        return ": leave missing ones out"
+    if isinstance(item, Number):  # bool and the numbers of NumPy among them
+        missing = (
+            ": leave missing ones out" if item != item else ": convert numbers with map(str, ...)"
+        )
+        return f", got {item}{missing}"
+    if isinstance(item, (bytes, bytearray)):
+        return ": decode bytes first"
+    if isinstance(item, Mapping) or is_table(item):
+        return ": give the column, or the value, that holds the text"
+    if isinstance(item, Iterable) and not isinstance(item, str):
+        return ": flatten lists within lists"
+    return ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, ClassVar, TypeAlias
 
 from wordgrad.errors import InputError
 
@@ -15,7 +17,9 @@ TextSource: TypeAlias = (
     "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
     " | Iterable[str] | Iterable[Sequence[str]]"
 )
-"""A path, glob or directory, ``"-"``, several of them, or any iterable of sentences."""
+"""A path, glob or directory, ``"-"``, several of them, or any iterable of sentences.
+
+A table in memory is one, too, of whatever library: see :func:`texts_of`."""
 
 STANDARD_INPUT = "-"
 
@@ -31,6 +35,7 @@ FORMATS = {
 }
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _KNOWN_SUFFIXES = (*FORMATS, *COMPRESSIONS)
+_LOOKED_UP = 1000  # of many words in a list, that many are looked up on the disk
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,42 @@ class TextFile:
         inner = path.with_suffix("") if compression else path
         return cls(path, FORMATS.get(inner.suffix.lower(), "text"), compression)
 
+    @property
+    def name(self) -> str:
+        """The path, for messages."""
+        return str(self.path)
+
 
 @dataclass(frozen=True)
 class StandardInput:
     """Plain text that comes through standard input."""
+
+    path: ClassVar[None] = None
+    format: ClassVar[str] = "text"
+    compression: ClassVar[None] = None
+    name: ClassVar[str] = "standard input"
+
+
+TextInput: TypeAlias = TextFile | StandardInput
+
+
+@contextmanager
+def opened(source: TextInput) -> Iterator[BinaryIO]:
+    """Open for reading; every failure is an :class:`~wordgrad.errors.InputError`."""
+    if isinstance(source, StandardInput):
+        if sys.stdin is None:  # a program without a console
+            raise InputError("Standard input is closed; give a file's path.")
+        yield sys.stdin.buffer
+        return
+    try:
+        handle = open(source.path, "rb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise InputError(
+            f"{source.name} cannot be read ({error.strerror or error}); check that it is a file "
+            "and its permissions."
+        ) from error
+    with handle:
+        yield handle
 
 
 @dataclass(frozen=True)
@@ -65,7 +102,7 @@ class Sentences:
     items: Iterable[Any]
 
 
-def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
+def resolve(source: Any) -> list[TextInput] | Sentences:
     """Decide what ``source`` is, and find its files.
 
     ============================  =============================================================
@@ -78,15 +115,25 @@ def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
     any other iterable            sentences: strings, or lists of tokens
     ============================  =============================================================
 
-    A list of strings could be files or sentences.  If its first item names something that exists,
-    all are files and must exist.  If not, but a later item has a known suffix and exists, or all
-    items look like files (a known suffix, no white space), a file is missing, which is an error.
-    Otherwise they are sentences.  ``iter(sentences)`` is always sentences.
+    A list or tuple in which anything is a :class:`~pathlib.Path` is paths.  One of strings alone
+    could be paths or sentences, and is
+
+    1. paths, which must exist, if one of them has a known suffix, no white space, and exists;
+    2. sentences, if one of them holds white space and does not end like a file's name: that the
+       first sentence is ``-``, ``news`` or ``*`` then makes no difference, whatever lies in the
+       folder;
+    3. paths, if all of them exist, or if all of them look like files (a known suffix, no white
+       space), of which one that does not exist is an error;
+    4. sentences, if none of them exists;
+    5. otherwise, where some exist and nothing tells them from sentences of one word, an error.
+
+    Two things are never in doubt: ``Path(...)`` is a path, ``iter(sentences)`` is sentences.
 
     Raises
     ------
     InputError
-        If something does not exist, or a directory holds no text.
+        If something does not exist, a directory holds no text, or paths cannot be told from
+        sentences.
 
     Examples
     --------
@@ -102,9 +149,126 @@ def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
             "Text must be a path, several paths, or an iterable of sentences, got "
             f"{type(source).__name__}."
         )
+    if getattr(source, "ndim", 1) == 0:
+        raise InputError("Text must be a path or sentences, got an array of one; put it in a list.")
     if isinstance(source, (list, tuple)) and _are_paths(source):
         return [found for item in source for found in _find(item)]
     return Sentences(source)
+
+
+def texts_of(source: Any, column: str | None = None) -> Any:
+    """The texts of a table or of a column in memory, as a list; anything else as it is.
+
+    ===========================================  ==================================================
+    given                                        returned
+    ===========================================  ==================================================
+    a DataFrame (pandas, Polars), a table or     its column ``column``; by default ``text``, the
+    record batch of Arrow, a data set of         only column, or the only column of strings
+    Hugging Face, a structured NumPy array, a
+    dictionary of columns
+    a Series (pandas, Polars), an array of       its values
+    Arrow, a NumPy array of one dimension
+    anything else                                itself
+    ===========================================  ==================================================
+
+    No library is imported for this: a table is what names its columns.  Values are not looked at,
+    so that a missing one (None, NaN) is there for the caller to refuse.
+
+    Parameters
+    ----------
+    source : object
+        What a user gave as texts.
+    column : str, optional
+        The column of a table to take.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, it is not clear which one is meant, or the table is a lazy one.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"id": [1, 2], "review": ["a joy", "dull"]})
+    >>> texts_of(frame), texts_of(frame["review"]), texts_of({"text": ["a"], "note": ["b"]})
+    (['a joy', 'dull'], ['a joy', 'dull'], ['a'])
+    >>> texts_of(["a sentence"])
+    ['a sentence']
+    """
+    names = _column_names(source)
+    if names is None:
+        plain = isinstance(source, (list, tuple, str))
+        values = None if plain else _values(source)
+        return source if values is None else values
+    what = _table_name(source)
+    if hasattr(source, "collect_schema") and not hasattr(source, "to_dicts"):
+        raise InputError(f"{what} holds no rows yet; give the result of its collect().")
+    columns = f"its columns are {', '.join(map(repr, names[:20])) or 'none'}"
+    if column is None:
+        strings = [name for name in names if _holds_strings(source[name])]
+        chosen = next(
+            (c for c in (["text"], names, strings) if len(c) == 1 and c[0] in names), None
+        )
+        if chosen is None:
+            raise InputError(
+                f"{what} has {len(strings)} columns of strings, and one is read; name it with "
+                f"column, or give that column by itself: {columns}."
+            )
+        column = chosen[0]
+    if names.count(column) != 1:
+        times = "no" if column not in names else f"{names.count(column)} times the"
+        raise InputError(f"{what} has {times} column {column!r}; {columns}.")
+    values = _values(source[column])
+    if values is None:
+        raise InputError(
+            f"The column {column!r} of {what[0].lower()}{what[1:]} is no list of values, but of "
+            f"type {type(source[column]).__name__}; give a list of texts."
+        )
+    return values
+
+
+def is_table(source: Any) -> bool:
+    """Whether :func:`texts_of` takes a column out of ``source``."""
+    return _column_names(source) is not None
+
+
+def _column_names(source: Any) -> list[Any] | None:
+    """Names of a table's columns; None for what is none."""
+    if isinstance(source, Mapping):
+        return list(source)
+    if isinstance(source, type):
+        return None
+    if hasattr(source, "collect_schema"):  # asking a LazyFrame for its columns is a warning
+        return list(source.collect_schema())
+    for found in (
+        getattr(source, "column_names", None),  # before columns, which in Arrow are the values
+        getattr(source, "columns", None),
+        getattr(getattr(source, "dtype", None), "names", None),
+    ):
+        if isinstance(found, Iterable) and not callable(found):
+            return list(found)
+    return None
+
+
+def _values(column: Any) -> list[Any] | None:
+    """Values of a column as Python objects; None for what is no column of a known kind."""
+    if getattr(column, "ndim", 1) != 1:
+        return None
+    for method in ("to_pylist", "to_list", "tolist"):  # Arrow; Polars and pandas; NumPy
+        convert: Callable[[], list[Any]] | None = getattr(column, method, None)
+        if convert is not None:
+            return convert()
+    return list(column) if isinstance(column, Sequence) and not isinstance(column, str) else None
+
+
+def _holds_strings(column: Any) -> bool:
+    return any(isinstance(value, str) for value in _values(column) or ())
+
+
+def _table_name(source: Any) -> str:
+    kind = type(source)
+    library = kind.__module__.partition(".")[0]
+    return f"The {kind.__name__}" + ("" if library == "builtins" else f" of {library}")
 
 
 def _are_paths(items: Sequence[Any]) -> bool:
@@ -115,12 +279,26 @@ def _are_paths(items: Sequence[Any]) -> bool:
         return True
     if not items or not all(isinstance(item, str) for item in items):
         return False
-    if _exists(items[0]):
+    endings = [item.lower().endswith(_KNOWN_SUFFIXES) for item in items]
+    files = [item for item, ends in zip(items, endings, strict=True) if ends and _is_one_word(item)]
+    if any(map(_exists, files)):
+        return True  # _find() will name an item that is missing
+    if not all(ends or _is_one_word(item) for item, ends in zip(items, endings, strict=True)):
+        return False
+    found = [_exists(item) for item in items[:_LOOKED_UP]]
+    if all(found) or len(files) == len(items):
         return True
-    looks_like_file = [item.lower().endswith(_KNOWN_SUFFIXES) for item in items]
-    found = any(map(_exists, (i for i, file in zip(items, looks_like_file, strict=True) if file)))
-    # Either way _find() will name the item that is missing.
-    return found or (all(looks_like_file) and not any(len(item.split()) > 1 for item in items))
+    if not any(found):
+        return False
+    there, missing = items[found.index(True)], items[found.index(False)]
+    raise InputError(
+        f"The list could be paths or sentences of one word: there is {_shown(there)}, but no "
+        f"{_shown(missing)}; give paths as pathlib.Path, and sentences as iter(sentences)."
+    )
+
+
+def _is_one_word(item: str) -> bool:
+    return len(item.split(None, 1)) == 1 and not item[-1:].isspace()
 
 
 def _exists(name: str) -> bool:
@@ -134,7 +312,7 @@ def _is_glob_with_files(name: str) -> bool:
     return glob.has_magic(name) and next(glob.iglob(name, recursive=True), None) is not None
 
 
-def _find(item: str | os.PathLike[str]) -> list[TextFile | StandardInput]:
+def _find(item: str | os.PathLike[str]) -> list[TextInput]:
     """Files that one path, directory or glob stands for, in the order of their names."""
     if item == STANDARD_INPUT:
         return [StandardInput()]
@@ -151,7 +329,7 @@ def _find(item: str | os.PathLike[str]) -> list[TextFile | StandardInput]:
         return [TextFile.from_path(Path(match)) for match in matches]
     raise InputError(
         f"There is no file or directory {_shown(name)}; check the path, or, to train on "
-        "strings, give a list of sentences."
+        "strings, give a list of sentences, or iter(sentences) if some are names of files."
     )
 
 
@@ -166,7 +344,7 @@ def _exists_as_file(name: str) -> bool:
         return False
 
 
-def _in_directory(folder: Path) -> list[TextFile | StandardInput]:
+def _in_directory(folder: Path) -> list[TextInput]:
     files = sorted(
         path
         for path in folder.rglob("*")

@@ -1,27 +1,21 @@
-"""Which column of a table holds the text.
-
-What has to be known of JSON lines before Polars parses them.
-
-Polars infers types from whole rows, which for a value nested a thousand deep takes minutes or all
-the memory, and it reads half a surrogate pair as U+0000.  So the columns are found here, from the
-first rows, and such halves are found before.
-
-Text in columns: JSON lines, CSV, TSV and Parquet, as blocks with a cell a line.
+"""Tables in files: JSON lines, CSV, TSV and Parquet, as blocks of rows of some columns.
 
 Polars parses; this module gives it a few megabytes at a time, cut between rows, so that memory
 does not grow with the file and compressed files need no copy.
+
+Before Polars sees JSON lines, two things are found here.  Polars infers types from whole rows,
+which for a value nested a thousand deep takes minutes or all the memory: the columns are found from
+the first rows.  And it reads half a surrogate pair as U+0000: such halves are refused or replaced.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -34,8 +28,9 @@ from wordgrad.corpus.blocks import (
     row_too_long,
     text_blocks,
 )
-from wordgrad.corpus.sources import TextFile
-from wordgrad.errors import InputError
+from wordgrad.corpus.sources import TextInput
+from wordgrad.errors import FormatError, InputError, WordgradError
+from wordgrad.forking import refuse_after_fork
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,17 +42,17 @@ _NAME_SHOWN = 40  # characters: the first line of a text that is no table is one
 
 
 def choose_column(
-    path: Path, schema: Mapping[str, Any], column: str | None, *, all_are_text: bool = False
+    name: str, schema: Mapping[str, Any], column: str | None, *, all_are_text: bool = False
 ) -> str:
     """Name of the column to read.
 
     Parameters
     ----------
-    path : Path
-        For messages.
+    name : str
+        The table's, for messages.
     schema : mapping of str to polars data type
     column : str or None
-        What the user asked for; by default "text", or the only column of strings.
+        As the user named it; by default "text", or the only column of strings.
     all_are_text : bool
         Whether a column of another type can be read as text, as in CSV.
 
@@ -69,19 +64,19 @@ def choose_column(
     Examples
     --------
     >>> import polars as pl
-    >>> choose_column(Path("a.csv"), {"id": pl.Int64, "review": pl.String}, None)
+    >>> choose_column("a.csv", {"id": pl.Int64, "review": pl.String}, None)
     'review'
     """
     import polars as pl
 
     names = listed(list(schema))
-    strings = [name for name, kind in schema.items() if kind == pl.String]
+    strings = [one for one, kind in schema.items() if kind in (pl.String, pl.Categorical, pl.Enum)]
     if column is not None:
         if column not in schema:
-            raise InputError(f"{path} has no column {column!r}; its columns are {names}.")
+            raise InputError(f"{name} has no column {column!r}; its columns are {names}.")
         if column not in strings and not all_are_text:
             raise InputError(
-                f"The column {column!r} of {path} holds {schema[column]}, not strings; its "
+                f"The column {column!r} of {name} holds {schema[column]}, not strings; its "
                 f"columns are {names}."
             )
         return column
@@ -90,7 +85,7 @@ def choose_column(
     if len(strings) == 1:
         return strings[0]
     raise InputError(
-        f"{path} has {len(strings)} columns of strings; name the one to read with column "
+        f"{name} has {len(strings)} columns of strings; name the one to read with column "
         f"(--column): its columns are {names}."
     )
 
@@ -234,16 +229,72 @@ MOST_COLUMNS = 100_000
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Some rows' text, and how far the file was read for them."""
+class Rows:
+    """Some rows of a table, and how far the file was read for them.
 
-    texts: pl.Series
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        The chosen columns, in the order chosen; of text formats they are strings.
+    bytes_done : int
+        Of the file as it lies on disk.
+    replaced : int
+        Bytes that were not UTF-8.
+    """
+
+    frame: pl.DataFrame
     bytes_done: int
     replaced: int = 0
 
 
-def table_blocks(
-    file: TextFile, column: str | None, errors: str, handle: BinaryIO
+class Chooser(Protocol):
+    """Chooses columns: names, from a table's name and the Polars types of its columns.
+
+    ``guessed`` tells that every value is written as text and the types are guesses (CSV and TSV).
+    """
+
+    def __call__(self, name: str, schema: Mapping[str, Any], *, guessed: bool) -> list[str]:
+        """Return the names of the columns to read."""
+
+
+def read_table(
+    source: TextInput,
+    form: str,
+    choose: Chooser,
+    errors: str,
+    handle: BinaryIO,
+    read: Callable[[int], bytes],
+) -> Iterator[Rows]:
+    """Read some columns of a table, block by block.
+
+    Parameters
+    ----------
+    source : TextFile or StandardInput
+    form : {"csv", "tsv", "jsonl", "parquet"}
+    choose : Chooser
+        Called once, with the table's name and the Polars types of its columns.
+    errors : {"strict", "replace"}
+        What to do with bytes that are not UTF-8.
+    handle : file
+        The open file.
+    read : callable
+        Its bytes, decompressed; Parquet is opened by its path instead.
+
+    Raises
+    ------
+    FormatError
+        If the file is not what its form says.
+    InputError
+        If a row is longer than anything that is read, or by ``choose``.
+    """
+    refuse_after_fork(f"Reading {source.name}, a table,")
+    if form == "parquet":
+        return _parquet_rows(source, choose)
+    return _TextRows(source.name, form, choose, errors, handle, read).rows()
+
+
+def table_lines(
+    file: TextInput, handle: BinaryIO, column: str | None, errors: str
 ) -> Iterator[tuple[bytes, int, int]]:
     """Read one column of a table, a line for each cell.
 
@@ -257,108 +308,109 @@ def table_blocks(
         Of the file as it lies on disk.
     replaced : int
         Bytes that were not UTF-8.
-
-    Raises
-    ------
-    InputError
-        If the file is not what its suffix says, or has no such column.
     """
-    if file.format == "parquet":
-        if file.compression is not None:
-            raise InputError(
-                f"{file.path} is a compressed Parquet file; decompress it first (Parquet "
-                "compresses by itself)."
-            )
-        cells = _parquet_cells(file, column)
-    else:
-        cells = _Rows(file, column, errors, handle).cells()
-    for part in cells:
-        replaced = part.replaced
-        for texts in _slices(part.texts):
-            yield _as_lines(texts), part.bytes_done, replaced
-            replaced = 0
-
-
-def _slices(texts: pl.Series) -> Iterator[pl.Series]:
-    """Parts of about a block's size, a single cell at least."""
-    sizes = np.cumsum(texts.str.len_bytes().fill_null(0).to_numpy(), dtype=np.int64)
-    start = 0
-    while start < len(texts):
-        before = sizes[start - 1] if start else 0
-        stop = int(np.searchsorted(sizes, before + 2 * BLOCK_BYTES, side="right"))
-        stop = max(stop, start + 1)
-        yield texts[start:stop]
-        start = stop
-
-
-def _as_lines(texts: pl.Series) -> bytes:
-    lines = texts.fill_null("").str.replace_all("\n", " ", literal=True).str.join("\n")
-    text: str = lines.item()
-    return text.encode() + b"\n"
-
-
-def _parquet_cells(file: TextFile, column: str | None) -> Iterator[Cells]:
     import polars as pl
 
+    def choose(name: str, schema: Mapping[str, Any], *, guessed: bool) -> list[str]:
+        return [choose_column(name, schema, column, all_are_text=guessed)]
+
+    read = decompressed(handle, file.compression, file.name)
+    for rows in read_table(file, file.format, choose, errors, handle, read):
+        texts = rows.frame.to_series().cast(pl.String).fill_null("")
+        texts = texts.str.replace_all("\n", " ", literal=True)
+        ends = np.cumsum(texts.str.len_bytes().to_numpy(), dtype=np.int64)
+        start, replaced = 0, rows.replaced
+        while start < len(texts):  # parts of about a block's size, a single cell at least
+            before = ends[start - 1] if start else 0
+            stop = int(np.searchsorted(ends, before + 2 * BLOCK_BYTES, side="right"))
+            part = texts[start : max(stop, start + 1)]
+            yield str(part.str.join("\n").item()).encode() + b"\n", rows.bytes_done, replaced
+            start, replaced = start + len(part), 0
+
+
+def _parquet_rows(source: TextInput, choose: Chooser) -> Iterator[Rows]:
+    import polars as pl
+
+    name = source.name
+    if source.path is None:
+        raise FormatError("Parquet cannot come through standard input; give the file's path.")
+    if source.compression is not None:
+        raise FormatError(
+            f"{name} is a compressed Parquet file; decompress it first (Parquet compresses by "
+            "itself)."
+        )
     try:
-        os.fspath(file.path).encode()
+        name.encode()
     except UnicodeEncodeError:
         raise InputError(
-            f"{str(file.path)!a} has a name that is not UTF-8, by which Polars opens no Parquet "
-            "file; rename it."
+            f"{name!a} has a name that is not UTF-8, by which Polars opens no Parquet file; rename "
+            "it."
         ) from None
     try:
-        frame = pl.scan_parquet(file.path, glob=False)
-        name = choose_column(file.path, frame.collect_schema(), column)
+        frame = pl.scan_parquet(source.path, glob=False)
+        columns = choose(name, frame.collect_schema(), guessed=False)
         rows = max(1, frame.select(pl.len()).collect().item())
-        size = file.path.stat().st_size
+        size = source.path.stat().st_size
         done = 0
-        for batch in frame.select(name).collect_batches(chunk_size=_PARQUET_ROWS):
+        for batch in frame.select(columns).collect_batches(chunk_size=_PARQUET_ROWS):
             done += len(batch)
-            yield Cells(batch[name], size * done // rows)
+            yield Rows(batch, size * done // rows)
+    except WordgradError:
+        raise
     # Polars does not check all that it reads: some damages make it panic, which is no Exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise InputError(
-            f"{file.path} cannot be read as Parquet ({first_line(error)}); check that it is "
-            "whole, and that its suffix is right."
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise FormatError(
+            f"{name} cannot be read as Parquet ({first_line(error)}); check that it is whole, and "
+            "that its suffix is right."
         ) from error
 
 
-class _Rows:
+class _TextRows:
     """Rows of a text format, read block by block."""
 
-    def __init__(self, file: TextFile, column: str | None, errors: str, handle: BinaryIO) -> None:
-        self._file = file
-        self._column = column
+    def __init__(
+        self,
+        name: str,
+        form: str,
+        choose: Chooser,
+        errors: str,
+        handle: BinaryIO,
+        read: Callable[[int], bytes],
+    ) -> None:
+        self._name = name
+        self._form = form
+        self._choose = choose
         self._errors = errors
         self._handle = handle
+        self._read = read
         self._lines = 0  # before the block in hand
-        self._names: list[str] = []
+        self._chosen: list[str] = []
+        self._all: list[str] = []
 
-    def cells(self) -> Iterator[Cells]:
-        read = decompressed(self._handle, self._file.compression, str(self._file.path))
-        blocks = text_blocks(read, longest_line=None, name=str(self._file.path))
-        parse = self._parse_json
-        if self._file.format != "jsonl":
-            blocks = whole_rows(blocks, str(self._file.path))
-            parse = self._parse_csv
+    def rows(self) -> Iterator[Rows]:
         import polars as pl
 
+        blocks = text_blocks(self._read, longest_line=None, name=self._name)
+        parse = self._parse_json
+        if self._form != "jsonl":
+            blocks = whole_rows(blocks, self._name)
+            parse = self._parse_csv
+        seekable = self._handle.seekable()
+        done = 0
         for number, data in enumerate(blocks):
             clean, replaced = self._utf8(data)
+            if self._form == "jsonl":
+                clean, lone = without_lone_surrogates(clean, self._name, self._lines, self._errors)
+                replaced += lone
             try:
-                if parse == self._parse_json:
-                    clean, lone = without_lone_surrogates(
-                        clean, str(self._file.path), self._lines, self._errors
-                    )
-                    replaced += lone
-                texts = parse(clean, number == 0)
-            except InputError:
+                frame = parse(clean, number == 0)
+            except WordgradError:  # about the columns; a ValueError, too
                 raise
             except (pl.exceptions.PolarsError, ValueError, RecursionError) as error:
                 raise self._not_parsed(clean, error) from error
             self._lines += clean.count(b"\n")
-            yield Cells(texts, self._handle.tell(), replaced)
+            done = self._handle.tell() if seekable else done + len(data)
+            yield Rows(frame, done, replaced)
 
     def _utf8(self, data: bytes) -> tuple[bytes, int]:
         try:
@@ -368,54 +420,47 @@ class _Rows:
             if self._errors == "replace":
                 return replace_invalid(data)
             line = self._lines + data.count(b"\n", 0, error.start) + 1
-            raise not_utf8(str(self._file.path), line, error) from None
+            raise not_utf8(self._name, line, error) from None
         return data, 0
 
-    def _parse_json(self, data: bytes, first: bool) -> pl.Series:
+    def _parse_json(self, data: bytes, first: bool) -> pl.DataFrame:
         import polars as pl
 
         if first:
-            self._column = choose_column(self._file.path, json_columns(data), self._column)
-        assert self._column is not None
-        return pl.read_ndjson(data, schema={self._column: pl.String}).to_series()
+            self._chosen = self._choose(self._name, json_columns(data), guessed=False)
+        return pl.read_ndjson(data, schema=dict.fromkeys(self._chosen, pl.String))
 
-    def _parse_csv(self, data: bytes, first: bool) -> pl.Series:
+    def _parse_csv(self, data: bytes, first: bool) -> pl.DataFrame:
         import polars as pl
 
-        separator = _SEPARATORS[self._file.format]
+        separator = _SEPARATORS[self._form]
         if first:
-            self._check_width(data, separator)
+            columns = data.partition(b"\n")[0].count(separator.encode()) + 1
+            if columns > MOST_COLUMNS:
+                raise InputError(
+                    f"{self._name} has {columns} columns in its first line, and at most "
+                    f"{MOST_COLUMNS} are read; keep those that are needed, or correct the suffix."
+                )
             head = pl.read_csv(data, separator=separator, infer_schema_length=1000, n_rows=1000)
-            self._column = choose_column(
-                self._file.path, head.schema, self._column, all_are_text=True
-            )
-            self._names = head.columns
-        assert self._column is not None
+            self._chosen = self._choose(self._name, head.schema, guessed=True)
+            self._all = head.columns
         frame = pl.read_csv(
             data,
             separator=separator,
             has_header=first,
-            schema=dict.fromkeys(self._names, pl.String),
+            schema=dict.fromkeys(self._all, pl.String),
         )
-        return frame[self._column]
+        return frame.select(self._chosen)
 
-    def _check_width(self, data: bytes, separator: str) -> None:
-        columns = data.partition(b"\n")[0].count(separator.encode()) + 1
-        if columns > MOST_COLUMNS:
-            raise InputError(
-                f"{self._file.path} has {columns} columns in its first line, and at most "
-                f"{MOST_COLUMNS} are read; keep those that are needed, or correct the suffix."
-            )
-
-    def _not_parsed(self, data: bytes, error: Exception) -> InputError:
+    def _not_parsed(self, data: bytes, error: Exception) -> FormatError:
         line, reason = f"in lines {self._lines + 1} to {self._lines + data.count(bytes([10]))}", ""
-        if self._file.format == "jsonl":
+        if self._form == "jsonl":
             found = first_bad_json(data)
             if found is not None:
                 line, reason = f"in line {self._lines + found[0]}", found[1]
-        return InputError(
-            f"{self._file.path} is not valid {self._file.format.upper()} {line} "
-            f"({reason or first_line(error)}); correct the file."
+        return FormatError(
+            f"{self._name} is not valid {self._form.upper()} {line} "
+            f"({reason or first_line(error)}); correct the file, or its suffix."
         )
 
 

@@ -1,4 +1,4 @@
-"""Text that is kept from training, as ids of the training text's words."""
+"""The validation text: kept from training, as ids of the training text's words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wordgrad.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class HeldOutText:
+class ValidationCorpus:
     """A text in the vocabulary of another one; it has what a corpus needs to draw windows from.
 
     Attributes
@@ -41,7 +41,9 @@ class HeldOutText:
         return self.tokens_read - len(self.ids)
 
 
-def encode_held_out(source: TextSource, vocabulary: Vocabulary, **options: Any) -> HeldOutText:
+def encode_validation(
+    source: TextSource, vocabulary: Vocabulary, **options: Any
+) -> ValidationCorpus:
     """Read a text and encode it with a vocabulary that is already there.
 
     Windows close over words that are not in it, as they do over rare words of the training text.
@@ -62,7 +64,7 @@ def encode_held_out(source: TextSource, vocabulary: Vocabulary, **options: Any) 
     Examples
     --------
     >>> vocabulary = Vocabulary(["a", "rose", "is"], [5, 4, 3])
-    >>> text = encode_held_out(["what is a rose", "no no"], vocabulary)
+    >>> text = encode_validation(["what is a rose", "no no"], vocabulary)
     >>> text.ids.tolist(), text.offsets.tolist(), text.tokens_unknown
     ([2, 0, 1], [0, 3], 3)
     """
@@ -84,4 +86,4 @@ def encode_held_out(source: TextSource, vocabulary: Vocabulary, **options: Any) 
             f"Of the {read} words of the validation text {len(ids)} are in the vocabulary, and a "
             "loss needs at least two; give text of the same kind as the training text."
         )
-    return HeldOutText(ids, offsets.astype(np.int64), vocabulary, read)
+    return ValidationCorpus(ids, offsets.astype(np.int64), vocabulary, read)

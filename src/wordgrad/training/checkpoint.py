@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from wordgrad.container import Container
 from wordgrad.corpus.corpus import CorpusReport, EncodedCorpus
 from wordgrad.corpus.fingerprint import Fingerprint, open_kept
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,
@@ -445,13 +445,13 @@ class CheckpointFolder:
             return checkpoint
         raise found[0]
 
-    def write_held_out(self, text: HeldOutText) -> None:
+    def write_held_out(self, text: ValidationCorpus) -> None:
         """Keep a held-out text."""
         arrays: dict[str, NDArray[Any]] = {"ids": text.ids, "offsets": text.offsets}
         record = {"tokens_read": text.tokens_read}
         HELD_OUT.write(self.path / _HELD_OUT, record, arrays)
 
-    def read_held_out(self, identity: Identity) -> HeldOutText | None:
+    def read_held_out(self, identity: Identity) -> ValidationCorpus | None:
         """Read the held-out text of a training, if it has one, and check it."""
         if identity.held_out is None:
             return None
@@ -462,7 +462,7 @@ class CheckpointFolder:
             ids, offsets = arrays["ids"], arrays["offsets"]
             if ids.dtype != np.int32 or offsets.dtype != np.int64 or type(read) is not int:
                 raise HELD_OUT.damaged(path, "its numbers are of other kinds")
-            text = HeldOutText(ids.reshape(-1), offsets.reshape(-1), identity.vocabulary, read)
+            text = ValidationCorpus(ids.reshape(-1), offsets.reshape(-1), identity.vocabulary, read)
             difference = Fingerprint.of(text).difference(identity.held_out)
         except (KeyError, IndexError, ValueError) as error:
             raise HELD_OUT.damaged(path, "it does not hold a text") from error

@@ -36,7 +36,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
     Span,
@@ -254,7 +254,7 @@ class Runner(Protocol):
             If names, shapes or dtypes are not its own: the arrays come from a file.
         """
 
-    def validation(self, text: HeldOutText) -> Validation:
+    def validation(self, text: ValidationCorpus) -> Validation:
         """Return what measures the loss that training minimises on a held-out text.
 
         Raises

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import ParameterError, check_real
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.kernels.draw import (
@@ -269,7 +269,7 @@ class SamplingTables:
         Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
     """
 
-    def __init__(self, corpus: EncodedCorpus | HeldOutText, config: TrainingConfig) -> None:
+    def __init__(self, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig) -> None:
         counts = corpus.vocabulary.counts
         kept = keep_probabilities(counts, config.sample)
         table = AliasTable.from_probabilities(noise_distribution(counts, config.ns_exponent))

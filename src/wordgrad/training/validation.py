@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import InputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
@@ -56,13 +56,13 @@ class HeldOut:
 
     Attributes
     ----------
-    text : HeldOutText
+    text : ValidationCorpus
     patience : int or None
         Training ends after so many epochs without a better loss.  None never ends it early, and
         keeps no copy of the best parameters.
     """
 
-    text: HeldOutText
+    text: ValidationCorpus
     patience: int | None = None
 
 
@@ -71,7 +71,7 @@ class NegativeSamplingValidation:
 
     Parameters
     ----------
-    text : HeldOutText
+    text : ValidationCorpus
     config : TrainingConfig
 
     Raises
@@ -80,7 +80,7 @@ class NegativeSamplingValidation:
         If the text gives not one pair.
     """
 
-    def __init__(self, text: HeldOutText, config: TrainingConfig) -> None:
+    def __init__(self, text: ValidationCorpus, config: TrainingConfig) -> None:
         self._text = text
         self._config = config
         self._tables = SamplingTables(text, replace(config, seed=0))

@@ -5,7 +5,7 @@ import pytest
 
 from wordgrad import Word2Vec
 from wordgrad.corpus.corpus import encode_corpus
-from wordgrad.corpus.validation import encode_held_out
+from wordgrad.corpus.validation import encode_validation
 from wordgrad.errors import FormatError, InputError
 from wordgrad.maths import cbow, skipgram
 from wordgrad.training.config import TrainingConfig
@@ -28,7 +28,7 @@ def prepared(corpus, **settings):
         vector_size=6, loss="softmax", sample=0, softmax_offset="none", **settings
     )
     trainer = Trainer(corpus, config)
-    text = encode_held_out(HELD_OUT, corpus.vocabulary)
+    text = encode_validation(HELD_OUT, corpus.vocabulary)
     measure = trainer.runner.validation(text)
     parameters = Parameters.zeros(len(corpus.vocabulary), 6)
     rng = np.random.default_rng(3)
@@ -95,7 +95,7 @@ def test_early_stopping_works_with_it(architecture):
 
 @pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
 def test_a_text_without_pairs_is_refused(corpus, architecture):
-    text = encode_held_out(["a", "e"], corpus.vocabulary)
+    text = encode_validation(["a", "e"], corpus.vocabulary)
     config = TrainingConfig(vector_size=6, loss="softmax", architecture=architecture)
     with pytest.raises(InputError, match="validation text"):
         Trainer(corpus, config).runner.validation(text)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import FormatError, InputError
 from wordgrad.maths import log_softmax
 from wordgrad.training.config import TrainingConfig
@@ -171,7 +171,7 @@ class CountsValidation:
 
     Parameters
     ----------
-    text : HeldOutText
+    text : ValidationCorpus
     config : TrainingConfig
     offset : callable
         Returns what is added to the logits, float32 (V,); called when the loss is measured.
@@ -183,7 +183,10 @@ class CountsValidation:
     """
 
     def __init__(
-        self, text: HeldOutText, config: TrainingConfig, offset: Callable[[], NDArray[np.float32]]
+        self,
+        text: ValidationCorpus,
+        config: TrainingConfig,
+        offset: Callable[[], NDArray[np.float32]],
     ) -> None:
         keep = keep_probabilities(text.vocabulary.counts, config.sample)
         try:
@@ -204,7 +207,7 @@ class WindowsValidation:
 
     Parameters
     ----------
-    text : HeldOutText
+    text : ValidationCorpus
     config : TrainingConfig
     offset : float32 (V,)
         Added to the logits.
@@ -216,7 +219,7 @@ class WindowsValidation:
     """
 
     def __init__(
-        self, text: HeldOutText, config: TrainingConfig, offset: NDArray[np.float32]
+        self, text: ValidationCorpus, config: TrainingConfig, offset: NDArray[np.float32]
     ) -> None:
         # The one negative of each window is drawn with it, and not looked at.
         self._drawn = NegativeSamplingValidation(text, replace(config, negative=1))
@@ -361,7 +364,7 @@ class CountsRunner:
         if self._steps is not None:
             self._steps.restore(state)
 
-    def validation(self, text: HeldOutText) -> Validation:
+    def validation(self, text: ValidationCorpus) -> Validation:
         """Return the measure of the exact loss on the expected pairs of a held-out text."""
         return CountsValidation(text, self.config, self._offset)
 
@@ -466,7 +469,7 @@ class WindowsRunner:
         """Take back what :meth:`state` returned."""
         self._steps.restore(state)
 
-    def validation(self, text: HeldOutText) -> Validation:
+    def validation(self, text: ValidationCorpus) -> Validation:
         """Return the measure of the exact loss on the windows of a held-out text."""
         return WindowsValidation(text, self.config, self._steps.offset)
 

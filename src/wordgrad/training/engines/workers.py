@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.corpus.validation import HeldOutText
+from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import FormatError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import EpochRecord, Step, Validation
@@ -54,7 +54,7 @@ class StatelessRunner:
                 "settings has no use for; it is damaged, or of a newer version of wordgrad."
             )
 
-    def validation(self, text: HeldOutText) -> Validation:
+    def validation(self, text: ValidationCorpus) -> Validation:
         """Return the measure of the negative-sampling loss on a held-out text."""
         return NegativeSamplingValidation(text, self.config)
 
