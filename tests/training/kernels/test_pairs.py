@@ -11,7 +11,8 @@ from scipy import stats
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.hogwild import CpuEngine
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.kernels.draw import GOLDEN, MAX_REDRAWS, mix
+from wordgrad.training.kernels.draw import MAX_REDRAWS
+from wordgrad.training.kernels.random import GOLDEN, mix
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
     Span,

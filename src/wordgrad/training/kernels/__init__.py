@@ -10,6 +10,7 @@ rounds.py      the same in rounds: plan, train, merge                 engines/de
 window.py      take one window's gradient step                        span.py, rounds.py
 workspace.py   a thread's private memory, as the kernels see it       the engines
 draw.py        which pairs: subsampling, windows, negatives           span.py, rounds.py, sampling
+random.py      the one generator of random numbers, SplitMix64        draw.py, classification
 tiles.py       score and update rows of W_in and W_out in registers   window.py
 simd.py        emit vector instructions for the tiles                 tiles.py
 memory.py      numbers by address, atomic counters                    all of them

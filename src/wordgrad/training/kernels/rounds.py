@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.kernels import inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, below, collect, draw_negatives, mix
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives
 from wordgrad.training.kernels.memory import (
     fetch_add,
     load_float64,
@@ -47,6 +47,7 @@ from wordgrad.training.kernels.memory import (
     store_int64,
     wait_for,
 )
+from wordgrad.training.kernels.random import below, mix
 from wordgrad.training.kernels.simd import I64, Emitter
 from wordgrad.training.kernels.tiles import ask_for
 from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, train_window

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wordgrad.training.kernels import inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, below, collect, context_of, draw_negatives, mix
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives
 from wordgrad.training.kernels.memory import (
     load_int32,
     load_int64,
@@ -23,6 +23,7 @@ from wordgrad.training.kernels.memory import (
     store_float64,
     store_int64,
 )
+from wordgrad.training.kernels.random import below, mix
 from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, train_window
 from wordgrad.training.kernels.workspace import DEPTH
 
