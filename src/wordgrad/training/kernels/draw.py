@@ -2,8 +2,9 @@
 
 Design
     Every random choice about a token is a function of (seed, epoch, position of the token), by
-    the counter-based generator of random.py.  So the windows of a corpus do not depend on how it is cut into spans or shared among threads, and a
-    span can look past its own edges: a sentence of any length is never cut.
+    the counter-based generator of random.py.  So the windows of a corpus do not depend on how it
+    is cut into spans or shared among threads, and a span can look past its own edges: a sentence
+    of any length is never cut.
 
 Formulas
     keep        token w stays with probability min(1, sqrt(t / f_w) + t / f_w)
