@@ -91,7 +91,7 @@ def train(trial: Trial, counts: PairCounts) -> tuple[Parameters, list[float]]:
     p = n / n.sum()
     offset = (trial.offset_power * np.log(p)).astype(np.float32)
     rng = np.random.default_rng(1)
-    parameters = Parameters.zeros(V, 100)
+    parameters = Parameters.zeros(V, V, 100)
     parameters.W_in[:] = (rng.random((V, 100), np.float32) - 0.5) * 2 * trial.start
     if trial.input_step == "newton":  # whose covariance is 0 where W_out is
         parameters.W_out[:] = (rng.random((V, 100), np.float32) - 0.5) * 2 * trial.start

@@ -42,21 +42,21 @@ finite = st.floats(0, allow_nan=False, allow_infinity=False)
 
 
 def parameters(seed=1, size=5):
-    made = Parameters.zeros(len(WORDS), size)
+    made = Parameters.zeros(len(WORDS), len(WORDS), size)
     rng = np.random.default_rng(seed)
     made.W_in[:] = rng.normal(size=(len(WORDS), size))
     made.W_out[:] = rng.normal(size=(len(WORDS), size))
     return made
 
 
-def checkpoint(state=None, best=None, runner=None, seed=1):
+def checkpoint(state=None, best=None, engine=None, seed=1):
     identity = Identity(
         settings={"vector_size": 5, "pattern": None, "sample": 1e-4},
         vocabulary=Vocabulary(WORDS, [9, 4, 1]),
         fingerprint=Fingerprint(14, 3, 3, "ab", "cd"),
         report=CorpusReport(1, 99, 3, 3, 20, 14, 8, 0, 0.25),
     )
-    return Checkpoint(identity, state or TrainingState(), parameters(seed), best, runner or {})
+    return Checkpoint(identity, state or TrainingState(), parameters(seed), best, engine or {})
 
 
 def assert_same(one, two):
@@ -68,10 +68,10 @@ def assert_same(one, two):
             assert mine.W_in_rows.tobytes() == yours.W_in_rows.tobytes()
             assert mine.W_out_rows.tobytes() == yours.W_out_rows.tobytes()
             assert yours.W_in_rows.ctypes.data % 64 == 0
-    assert one.runner.keys() == two.runner.keys()
-    for name, array in one.runner.items():
-        np.testing.assert_array_equal(two.runner[name], array)
-        assert two.runner[name].dtype == array.dtype
+    assert one.engine.keys() == two.engine.keys()
+    for name, array in one.engine.items():
+        np.testing.assert_array_equal(two.engine[name], array)
+        assert two.engine[name].dtype == array.dtype
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_what_is_written_is_read(path, losses, token, total, pairs, validation, 
     written = checkpoint(
         TrainingState(len(history), token, Loss(total, pairs), 1.5, history),
         best=parameters(2) if with_best else None,
-        runner={"sums": np.array(sums), "rows": np.zeros((2, 3), np.float32)} if sums else {},
+        engine={"sums": np.array(sums), "rows": np.zeros((2, 3), np.float32)} if sums else {},
     )
     written.write(path)
     assert_same(written, Checkpoint.read(path))
@@ -112,7 +112,7 @@ def test_the_file_is_a_plain_safetensors_file(path):
 
 def test_every_flipped_bit_is_found(path):
     """Each byte of a file has a bit flipped; none of those files is taken for a good one."""
-    checkpoint(TrainingState(0, 3, Loss(2.5, 8), 1.0, []), runner={"sums": np.ones(2)}).write(path)
+    checkpoint(TrainingState(0, 3, Loss(2.5, 8), 1.0, []), engine={"sums": np.ones(2)}).write(path)
     good = path.read_bytes()
     bad = path.with_name("bad.safetensors")
     accepted, messages = [], []

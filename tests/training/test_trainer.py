@@ -10,7 +10,7 @@ from wordgrad.errors import InputError, TrainingError
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import TrainingProgress
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.sampling import Span
 from wordgrad.training.trainer import Trainer
 
@@ -139,13 +139,13 @@ def test_learning_rate_follows_the_words(corpus, every_span):
 
 def test_spans_cover_each_epoch_once(corpus, monkeypatch):
     seen = []
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def noted(self, parameters, span):
         seen.append((span.epoch, span.start, span.stop))
         return run_span(self, parameters, span)
 
-    monkeypatch.setattr(CpuEngine, "run_span", noted)
+    monkeypatch.setattr(HogwildEngine, "run_span", noted)
     trained(corpus, epochs=2, workers=3)
     compiling, *spans = seen
     assert compiling == (0, 0, 1)
@@ -170,7 +170,7 @@ def test_compiling_leaves_no_trace(corpus):
     """The first call of a kernel works on throw-away parameters."""
     trainer = Trainer(corpus, config())
     before = trainer.parameters.W_in_rows.copy()
-    trainer.runner.compile(trainer.parameters)
+    trainer.engine.prepare(trainer.parameters)
     np.testing.assert_array_equal(trainer.parameters.W_in_rows, before)
     assert not trainer.parameters.W_out_rows.any()
 
@@ -193,14 +193,14 @@ class FaultError(Exception):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_fault_in_an_engines_thread_reaches_the_caller(corpus, monkeypatch, workers):
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def faulty(self, parameters, span):
         if span.start == 2500:
             raise FaultError("the engine broke")
         return run_span(self, parameters, span)
 
-    monkeypatch.setattr(CpuEngine, "run_span", faulty)
+    monkeypatch.setattr(HogwildEngine, "run_span", faulty)
     trainer = Trainer(corpus, config(workers=workers))
     with pytest.raises(FaultError, match="the engine broke"):
         trainer.run()
@@ -227,7 +227,7 @@ def test_an_exception_of_the_callback_stops_all_threads(corpus, every_span, erro
 def test_threads_stop_early_when_the_caller_does(corpus, every_span, monkeypatch):
     """Threads take no further span once the callback has raised."""
     begun = []
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def noted(self, parameters, span):
         begun.append(span)
@@ -244,7 +244,7 @@ def test_threads_stop_early_when_the_caller_does(corpus, every_span, monkeypatch
             gate.wait(5)
         return noted(self, parameters, span)
 
-    monkeypatch.setattr(CpuEngine, "run_span", slow)
+    monkeypatch.setattr(HogwildEngine, "run_span", slow)
     with pytest.raises(KeyboardInterrupt):
         Trainer(corpus, config(), stop).run()
     assert engine_threads() == []
@@ -297,9 +297,9 @@ def test_a_corpus_of_one_pair():
 def test_the_trainers_span_is_the_engines(corpus):
     """Large corpora are cut into spans of 20,000 tokens, small ones into 200 of at least 500."""
     trainer = Trainer(corpus, config())
-    assert next(trainer.runner.spans(0)) == Span(0, 500, 0, trainer.config.initial_rate)
+    assert next(trainer.engine.spans(0)) == Span(0, 500, 0, trainer.config.initial_rate)
     with encode_corpus([["a", "b"] * 100_000], min_count=1) as long:
         trainer = Trainer(long, config())
-        spans = list(trainer.runner.spans(0))
+        spans = list(trainer.engine.spans(0))
     assert {span.stop - span.start for span in spans} == {1000}
     assert spans[-1].stop == 200_000

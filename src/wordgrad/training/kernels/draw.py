@@ -183,18 +183,18 @@ def draw_span(
 
     A "row address" with base 0 and rows of one byte is a word's id.
     """
-    places, random = tokens.ctypes.data, bits.ctypes.data
+    token_table, bit_table = tokens.ctypes.data, bits.ctypes.data
     begin, first, last, end = collect(
-        ids, offsets, sentence, start, stop, window, key, keep, places, random
+        ids, offsets, sentence, start, stop, window, key, keep, token_table, bit_table
     )
     n = 0
     for i in range(first, last):
-        centre = load_int32(places, i)
+        centre = load_int32(token_table, i)
         if centre == NO_TOKEN:
             continue
-        drawn = load_uint64(random, i)
+        drawn = load_uint64(bit_table, i)
         reach = 1 + below(drawn, window)
-        sizes[n] = context_of(places, i, begin, end, reach, 0, 1, rows[n].ctypes.data)
+        sizes[n] = context_of(token_table, i, begin, end, reach, 0, 1, rows[n].ctypes.data)
         if sizes[n]:
             targets[n, 0] = centre
             negatives = targets[n, 1:]
