@@ -602,7 +602,7 @@ def test_the_definitions_gradient_is_that_of_its_loss(case):
     """Central differences of the loss, in float64, at every coordinate: the last witness."""
     case = replace(case, batch=one(case.batch, 0))
     W = {"in": case.W_in.astype(np.float64), "out": case.W_out.astype(np.float64)}
-    loss, d_in, d_out = written_out(case, W["in"], W["out"])
+    _, d_in, d_out = written_out(case, W["in"], W["out"])
     for name, gradient in (("in", d_in), ("out", d_out)):
         rng = np.random.default_rng(0)
         direction = rng.normal(size=gradient.shape)
@@ -809,7 +809,7 @@ def test_batches_that_the_softmax_cannot_train(corpus, engine):
     with pytest.raises(ParameterError, match="signs must be None with the exact softmax"):
         trained.apply_batch(parameters, replace(windows, signs=windows.all_signs), 0.1)
     long = windows_of([np.zeros(trained.block_rows + 1)], [[0]])
-    with pytest.raises(ParameterError, match="a batch must have at most .* cut it"):
+    with pytest.raises(ParameterError, match=r"a batch must have at most .* cut it"):
         trained.apply_batch(parameters, long, 0.1)
     with pytest.raises(ParameterError, match="inputs must be rows of W_in"):
         trained.apply_batch(parameters, windows_of([[V]], [[0]]), 0.1)
@@ -1047,7 +1047,8 @@ from wordgrad.training.kernels import simd
 simd.LANES = int(sys.argv[1])
 simd.Emitter.__init__.__defaults__ = (simd.LANES,)
 import pytest
-sys.exit(pytest.main(["-q", "-x", "-k", "not width and not reference and not softmax and not ReferenceEngine", *sys.argv[2:]]))
+others = "not width and not reference and not softmax and not ReferenceEngine"
+sys.exit(pytest.main(["-q", "-x", "-k", others, *sys.argv[2:]]))
 """
 
 

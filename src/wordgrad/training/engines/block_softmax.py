@@ -283,7 +283,7 @@ def canonical_vectors(
 
     Examples
     --------
-    >>> parameters = Parameters.zeros(2, 2)
+    >>> parameters = Parameters.zeros(2, 2, 2)
     >>> parameters.W_in[:] = [[0, 1], [4, 0]]
     >>> parameters.W_out[:] = [[0, 1], [4, 0]]
     >>> canonical_vectors(parameters, np.ones(2), power=0.5).round(6) + 0.0
