@@ -5,6 +5,7 @@ import os
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,29 @@ def test_the_file_is_a_plain_safetensors_file(path):
     assert arrays["words"].tobytes().decode() == "thenaïvecat"
 
 
+def test_the_matrices_may_differ_in_rows(path):
+    rng = np.random.default_rng(1)
+    W_in, W_out = rng.normal(size=(7, 5)), rng.normal(size=(2, 5))
+    written = replace(
+        checkpoint(best=None),
+        parameters=Parameters.from_matrices(W_in, W_out),
+        best=Parameters.from_matrices(2 * W_in, W_out),
+    )
+    written.write(path)
+    assert_same(written, Checkpoint.read(path))
+
+
+def test_a_file_of_the_version_before_is_read(path):
+    """It did not say how many rows there are: one of each matrix for every word."""
+    written = checkpoint(best=parameters(2), engine={"sums": np.ones(2)})
+    written.write(path)
+    resealed(path, lambda record: (record.pop("n_inputs"), record.pop("n_outputs")))
+    assert_same(written, Checkpoint.read(path))
+    resealed(path, change_arrays=lambda arrays: arrays.update(W_in=arrays["W_in"][:2].copy()))
+    with pytest.raises(FormatError, match="2 vectors are not the 3 that were recorded"):
+        Checkpoint.read(path)
+
+
 def test_every_flipped_bit_is_found(path):
     """Each byte of a file has a bit flipped; none of those files is taken for a good one."""
     checkpoint(TrainingState(0, 3, Loss(2.5, 8), 1.0, []), engine={"sums": np.ones(2)}).write(path)
@@ -170,6 +194,12 @@ def put(**values):
 
 
 HOSTILE_RECORDS = [
+    put(n_inputs=2),
+    put(n_outputs=4),
+    put(n_inputs=10**12),
+    put(n_outputs=0),
+    put(n_inputs="3"),
+    lambda record: (record.pop("n_inputs"), record.update(n_outputs=9)),
     put(epoch=-1),
     put(epoch=1),
     put(epoch=True),

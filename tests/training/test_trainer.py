@@ -1,18 +1,20 @@
 """Epochs, schedule, history, progress, threads, and how training ends when it goes wrong."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from wordgrad.corpus.corpus import encode_corpus
-from wordgrad.errors import InputError, TrainingError
+from wordgrad.errors import FormatError, InputError, ParameterError, TrainingError
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engine import TrainingProgress
+from wordgrad.training.engine import EpochRecord, TrainingProgress
 from wordgrad.training.engines.hogwild import HogwildEngine
+from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Span
-from wordgrad.training.trainer import Trainer
+from wordgrad.training.trainer import EarlyStopping, Trainer, best_epoch
 
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 
@@ -303,3 +305,77 @@ def test_the_trainers_span_is_the_engines(corpus):
         spans = list(trainer.engine.spans(0))
     assert {span.stop - span.start for span in spans} == {1000}
     assert spans[-1].stop == 200_000
+
+
+# --- given parameters, and early stopping ---
+
+
+def test_a_training_begins_with_given_parameters(corpus):
+    first = trained(corpus, epochs=6, learning_rate=0.1)
+    given = Parameters.from_matrices(first.parameters.W_in, first.parameters.W_out)
+    trainer = Trainer(corpus, config(epochs=1, learning_rate=0.01), parameters=given)
+    assert trainer.parameters is given
+    trainer.run()
+    assert trainer.history[0].loss < first.history[-1].loss
+    assert not np.array_equal(given.W_in, first.parameters.W_in)
+    assert trained(corpus, epochs=1, learning_rate=0.01).history[0].loss > trainer.history[0].loss
+
+
+def test_the_start_given_is_the_start_made(corpus):
+    made = trained(corpus, seed=3)
+    V = len(corpus.vocabulary)
+    given = Trainer(corpus, config(seed=3), parameters=Parameters.initial(V, V, 12, seed=3))
+    given.run()
+    np.testing.assert_array_equal(made.parameters.W_in_rows, given.parameters.W_in_rows)
+
+
+@pytest.mark.parametrize("loss", ["negative-sampling", "softmax"])
+@pytest.mark.parametrize("sizes", [(15, 16, 12), (16, 17, 12), (16, 16, 13)])
+def test_parameters_of_another_shape_are_refused(corpus, loss, sizes):
+    assert len(corpus.vocabulary) == 16
+    with pytest.raises(ParameterError, match=r"^parameters must (have|be) "):
+        Trainer(corpus, config(loss=loss), parameters=Parameters.initial(*sizes, seed=1))
+
+
+def test_a_checkpoint_of_another_shape_is_refused(corpus):
+    trainer = Trainer(corpus, config())
+    checkpoint = SimpleNamespace(parameters=Parameters.zeros(16, 15, 12), engine={})
+    with pytest.raises(FormatError, match=r"holds 16 input and 15 output vectors of 12 numbers"):
+        trainer.restore(checkpoint)
+
+
+def records(losses, validation=None):
+    validation = validation or [None] * len(losses)
+    return [
+        EpochRecord(k, loss, 1, 1, 1.0, 0.1, held_out)
+        for k, (loss, held_out) in enumerate(zip(losses, validation, strict=True), 1)
+    ]
+
+
+def test_patience_counts_epochs_since_the_best():
+    rule = EarlyStopping(patience=2)
+    history = records([1.0] * 6, [5.0, 3.0, 4.0, 3.0, 2.0, 2.5])
+    assert [best_epoch(history[:n]) for n in range(7)] == [0, 1, 2, 2, 2, 5, 5]
+    assert [rule.out_of_patience(history[:n]) for n in range(7)] == [False] * 4 + [
+        True,
+        False,
+        False,
+    ]
+    assert not any(EarlyStopping().out_of_patience(history[:n]) for n in range(7))
+    assert not rule.out_of_patience(records([1.0] * 9))  # nothing was measured
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_convergence_is_a_gain_below_a_share(sign):
+    rule = EarlyStopping(tolerance=0.01)
+    assert not rule.converged(records([sign * 9.0]))
+    assert not rule.converged(records([9.0 + sign, 9.0 + sign - 0.2]))
+    assert rule.converged(records([9.0 + sign, 9.0 + sign - 0.05]))
+    assert rule.converged(records([9.0, 10.0]))
+    assert not rule.converged(records([float("nan"), 1.0]))
+    assert not rule.converged(records([float("inf"), 1.0]))
+    assert not EarlyStopping().converged(records([9.0, 9.0]))
+
+
+def test_negative_sampling_never_converges(corpus):
+    assert len(trained(corpus, learning_rate=1e-9, tolerance=0.5).history) == 4
