@@ -24,13 +24,13 @@ from texts import sha256
 
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.kernels.memory import store_int64
 from wordgrad.training.kernels.simd import LANES
 from wordgrad.training.kernels.tiles import score_tile, update_tile
 from wordgrad.training.kernels.workspace import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
-from wordgrad.training.sampling import SamplingTables, Span, Windows, draw_windows
+from wordgrad.training.sampling import Batch, SamplingTables, Span, draw_batch
 
 N_WORDS = 300
 N_WINDOWS = 10_000
@@ -78,17 +78,22 @@ def _in_cache(vector_size: int) -> dict[str, float]:
     """Nanoseconds a window of 6 context words, its rows in cache."""
     rng = np.random.default_rng(1)
     n_floats = row_floats(vector_size)
-    parameters = Parameters.initial(N_WORDS, vector_size, seed=1)
+    parameters = Parameters.initial(N_WORDS, N_WORDS, vector_size, seed=1)
     contexts = np.array([rng.permutation(N_WORDS)[:CONTEXT] for _ in range(N_WINDOWS)], np.int32)
     targets = np.array([rng.permutation(N_WORDS)[:OUTPUTS] for _ in range(N_WINDOWS)], np.int32)
-    windows = Windows(contexts.ravel(), np.arange(N_WINDOWS + 1) * CONTEXT, targets)
+    batches = {
+        name: Batch.from_windows(
+            contexts.ravel(), np.arange(N_WINDOWS + 1) * CONTEXT, targets, architecture=name
+        )
+        for name in ("skipgram", "cbow")
+    }
     workspace = Workspace(
         window_rows=CONTEXT, negative=OUTPUTS - 1, n_floats=n_floats, span_tokens=1
     )
     workspace.set_learning_rate(1e-9)
     rows = parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data
     engines = {
-        name: CpuEngine(TrainingConfig(vector_size=vector_size, architecture=name))
+        name: HogwildEngine(TrainingConfig(vector_size=vector_size, architecture=name))
         for name in ("skipgram", "cbow")
     }
 
@@ -96,13 +101,16 @@ def _in_cache(vector_size: int) -> dict[str, float]:
         workspace.clear_loss()
         _tiles(contexts, targets, *rows, n_floats, workspace.addresses, score, update)
 
+    def apply(name: str) -> None:
+        engines[name].apply_batch(parameters, batches[name], 1e-9)
+
     seconds = _fastest(
         {
             "score tiles": lambda: tiles(True, False),
             "update tile": lambda: tiles(False, True),
             "both": lambda: tiles(True, True),
-            "skip-gram window": lambda: engines["skipgram"].apply_batch(parameters, windows, 1e-9),
-            "CBOW window": lambda: engines["cbow"].apply_batch(parameters, windows, 1e-9),
+            "skip-gram window": lambda: apply("skipgram"),
+            "CBOW window": lambda: apply("cbow"),
         }
     )
     return {name: 1e9 * value / N_WINDOWS for name, value in seconds.items()}
@@ -114,14 +122,15 @@ def _in_training(text: Path, vector_size: int) -> dict[str, float]:
         config = TrainingConfig(vector_size=vector_size)
         tables = SamplingTables(corpus, config)
         span = Span(0, min(TOKENS, len(tables.ids)), 0, 0.025)
-        n_windows = len(draw_windows(tables, span, config.window, config.negative))
+        n_windows = len(draw_batch(tables, span, config.window, config.negative))
         parts: dict[str, Callable[[], Any]] = {}
         for name in ("skipgram", "cbow"):
             chosen = TrainingConfig(vector_size=vector_size, architecture=name)
-            engine = CpuEngine(chosen, tables, span.stop)
-            parameters = Parameters.initial(len(corpus.vocabulary), vector_size, seed=1)
+            engine = HogwildEngine(chosen, tables)
+            V = len(corpus.vocabulary)
+            parameters = Parameters.initial(V, V, vector_size, seed=1)
             parts[f"{name} training"] = partial(engine.run_span, parameters, span)
-        parts["drawing, as arrays"] = lambda: draw_windows(
+        parts["drawing, as arrays"] = lambda: draw_batch(
             tables, span, config.window, config.negative
         )
         return {name: 1e9 * value / n_windows for name, value in _fastest(parts).items()}

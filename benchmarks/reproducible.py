@@ -37,9 +37,9 @@ from machine import (
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engine import Runner
-from wordgrad.training.engines.deterministic import RoundRunner, layout_for
-from wordgrad.training.engines.hogwild import SpanRunner
+from wordgrad.training.engine import Engine
+from wordgrad.training.engines.deterministic import DeterministicEngine, layout_for
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.kernels.rounds import Layout
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import SamplingTables
@@ -80,11 +80,11 @@ def part(corpus: EncodedCorpus, tokens: int) -> Any:
     )
 
 
-def epoch(runner: Runner, n_words: int, vector_size: int) -> tuple[float, float, str]:
+def epoch(engine: Engine, n_words: int, vector_size: int) -> tuple[float, float, str]:
     """Seconds and loss of an epoch from fresh parameters, and the hash of what was learnt."""
-    parameters = Parameters.initial(n_words, vector_size, seed=1)
+    parameters = Parameters.initial(n_words, n_words, vector_size, seed=1)
     began = perf_counter()
-    steps = list(runner.run(parameters, 0, 0, threading.Event()))
+    steps = list(engine.epoch(parameters, 0, 0, threading.Event()))
     seconds = perf_counter() - began
     loss = sum(step.loss.total for step in steps) / sum(step.loss.pairs for step in steps)
     content = hashlib.sha256(parameters.W_in_rows.tobytes() + parameters.W_out_rows.tobytes())
@@ -98,8 +98,8 @@ def verify(corpus: EncodedCorpus, architecture: str) -> Record:
     for workers in (1, 2, 3, 8):
         config = TrainingConfig(architecture=architecture, workers=workers, reproducible=True)
         tables = SamplingTables(piece, config)
-        runner = RoundRunner(config, tables, layout_for(corpus.vocabulary.counts, config))
-        found.add(epoch(runner, len(corpus.vocabulary), config.vector_size)[1:])
+        engine = DeterministicEngine(config, tables, layout_for(corpus.vocabulary.counts, config))
+        found.add(epoch(engine, len(corpus.vocabulary), config.vector_size)[1:])
     if len(found) != 1:
         raise SystemExit(f"{architecture}: the number of workers changed the result: {found}")
     return {"workers": [1, 2, 3, 8], "same": True}
@@ -124,11 +124,12 @@ def time_design(
     layout = DESIGNS[name]
     config = TrainingConfig(architecture=architecture, workers=threads)
     tables = SamplingTables(part(corpus, DESIGN_TOKENS), config)
-    runner: Runner = SpanRunner(config, tables)
+    engine: Engine = HogwildEngine(config, tables)
     if layout is not None:
-        runner = RoundRunner(config, tables, layout)
-    runner.compile(Parameters.zeros(len(corpus.vocabulary), config.vector_size))
-    seconds, loss, _ = epoch(runner, len(corpus.vocabulary), config.vector_size)
+        engine = DeterministicEngine(config, tables, layout)
+    V = len(corpus.vocabulary)
+    engine.prepare(Parameters.zeros(V, V, config.vector_size))
+    seconds, loss, _ = epoch(engine, len(corpus.vocabulary), config.vector_size)
     return {"seconds": seconds, "loss": loss}
 
 

@@ -33,7 +33,7 @@ from wordgrad import Word2Vec, WordVectors
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.block_softmax import Targets
+from wordgrad.training.engines.block_softmax import SparseTargets
 from wordgrad.training.engines.pair_counts import BYTES_A_COUNT, count_pairs
 from wordgrad.training.engines.softmax import BLOCK_ROWS, SoftmaxSteps
 from wordgrad.training.parameters import Parameters
@@ -57,13 +57,13 @@ def pass_seconds(V: int, D: int, threads: int) -> Record:
     """Time blocks of a pass and their matrix products alone, in turns, on made-up counts."""
     rng = np.random.default_rng(0)
     steps = SoftmaxSteps(TrainingConfig(vector_size=D, workers=threads), np.ones(V), BLOCK_ROWS)
-    parameters = Parameters.initial(V, D, seed=1)
+    parameters = Parameters.initial(V, V, D, seed=1)
     parameters.W_out[:] = rng.normal(scale=0.1, size=(V, D))
     n = min(PAIRS_A_ROW, V // 2)
     columns = np.sort(rng.permuted(np.tile(np.arange(V), (8, 1)), axis=1)[:, :n], axis=1)
     columns = np.tile(columns.astype(np.int32), (BLOCK_ROWS // 8, 1)).ravel()
     begin, values = np.arange(BLOCK_ROWS + 1) * n, np.ones(BLOCK_ROWS * n)
-    targets = Targets(begin, columns, values, np.full(BLOCK_ROWS, float(n)))
+    targets = SparseTargets(begin, columns, values, np.full(BLOCK_ROWS, float(n)))
     logits = np.empty((BLOCK_ROWS, V), np.float32)
     d_W_out = np.empty((V, D), np.float32)
     blocks, products = [], []

@@ -1,4 +1,7 @@
-"""Every engine takes the same step: -learning_rate times the gradient of the window's loss.
+"""What every engine keeps to: the mathematics' steps on any batch, and epochs that can be paused.
+
+With negative sampling a step is exactly -learning_rate times the gradient of an example's loss; the
+exact softmax takes a step of Adagrad on a whole batch.
 
 The bounds are those of float32 arithmetic (unit roundoff u = 2^-24): a sum of n products is off by
 at most n u times the sum of their sizes, whatever its order (Higham, "Accuracy and Stability of
@@ -8,7 +11,9 @@ Numerical Algorithms", 2002, section 3.1).
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +21,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import ParameterError
-from wordgrad.maths import cbow, skipgram
+from wordgrad.maths import cbow, log_sigmoid, sigmoid, skipgram
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines import ENGINES as TABLE
+from wordgrad.training.engines import make_engine
+from wordgrad.training.engines.deterministic import DeterministicEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.reference import ReferenceEngine
+from wordgrad.training.engines.softmax import (
+    OUTPUT_RATE,
+    CbowSoftmaxEngine,
+    SkipGramSoftmaxEngine,
+)
+from wordgrad.training.kernels.rounds import Layout
 from wordgrad.training.kernels.simd import LANES
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import Span, Windows
+from wordgrad.training.sampling import Batch, RowTable, SamplingTables, check_batch
+from wordgrad.training.validation import batch_loss
 
-ENGINES = [ReferenceEngine, CpuEngine]
+ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine]
+COMPILED = [HogwildEngine, DeterministicEngine]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 U = 2.0**-24
 
@@ -36,29 +53,44 @@ class Case:
     config: TrainingConfig
     W_in: np.ndarray
     W_out: np.ndarray
-    windows: Windows
+    batch: Batch
     rate: float
 
     def parameters(self):
-        parameters = Parameters.zeros(*self.W_in.shape)
-        parameters.W_in[:] = self.W_in
-        parameters.W_out[:] = self.W_out
-        return parameters
+        return Parameters.from_matrices(self.W_in, self.W_out)
+
+    @property
+    def target(self):
+        return int(self.batch.outputs[0])
+
+    @property
+    def negatives(self):
+        return self.batch.outputs[1:].tolist()
 
 
-def windows_of(contexts, targets):
+def windows_of(contexts, targets, architecture="skipgram"):
     sizes = [len(context) for context in contexts]
-    return Windows(
+    return Batch.from_windows(
         np.concatenate([np.asarray(context, np.int32) for context in contexts]),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         np.asarray(targets, np.int32).reshape(len(contexts), -1),
+        architecture=architecture,
     )
 
 
-def one(windows, b):
-    """Window b alone."""
-    context = windows.contexts[windows.offsets[b] : windows.offsets[b + 1]]
-    return windows_of([context], [windows.targets[b]])
+def one(batch, b):
+    """Example b alone."""
+    vectors = slice(batch.groups[b], batch.groups[b + 1] + 1)
+    inputs = batch.input_offsets[vectors]
+    outputs = slice(batch.output_offsets[b], batch.output_offsets[b + 1])
+    return Batch(
+        inputs=batch.inputs[inputs[0] : inputs[-1]],
+        input_offsets=inputs - inputs[0],
+        groups=np.array([0, len(inputs) - 1]),
+        outputs=batch.outputs[outputs],
+        output_offsets=np.array([0, outputs.stop - outputs.start]),
+        signs=None if batch.signs is None else batch.signs[outputs],
+    )
 
 
 @st.composite
@@ -84,12 +116,12 @@ def cases(draw, max_windows=1):
         vector_size=D, negative=K, architecture=architecture, combine=combine, workers=1
     )
     rate = draw(st.sampled_from([0.025, 0.5]))
-    return Case(config, W_in, W_out, windows_of(contexts, targets), rate)
+    return Case(config, W_in, W_out, windows_of(contexts, targets, architecture), rate)
 
 
 def exact_window(case):
     """Loss, gradients and number of pairs of a one-window case, by wordgrad.maths in float64."""
-    context, (target, *negatives) = case.windows.contexts, case.windows.targets[0].tolist()
+    context, target, negatives = case.batch.inputs, case.target, case.negatives
     W_in, W_out = case.W_in.astype(np.float64), case.W_out.astype(np.float64)
     options = {"loss": "negative-sampling"}
     if case.config.architecture == "cbow":
@@ -110,13 +142,9 @@ def exact_window(case):
     )
 
 
-def sigmoid(z):
-    return 0.5 * (1 + np.tanh(0.5 * z))
-
-
 def rounding_bounds(case):
     """How far float32 may be from the exact loss, W_in and W_out after a one-window case."""
-    context, outputs = case.windows.contexts, case.windows.targets[0]
+    context, outputs = case.batch.inputs, case.batch.outputs
     n, rate = len(context), case.rate
     signs = np.where(np.arange(len(outputs)) == 0, -1.0, 1.0)
     W_in, W_out = case.W_in.astype(np.float64), case.W_out.astype(np.float64)
@@ -168,7 +196,7 @@ def assert_within(found, wanted, bound):
 @given(case=cases())
 def test_step_is_minus_learning_rate_times_the_gradient(engine, case):
     parameters = case.parameters()
-    loss = engine(case.config).apply_batch(parameters, case.windows, case.rate)
+    loss = engine(case.config).apply_batch(parameters, case.batch, case.rate)
     exact_loss, d_W_in, d_W_out, pairs = exact_window(case)
     bound_loss, bound_in, bound_out = rounding_bounds(case)
     assert isinstance(loss, Loss)
@@ -183,10 +211,10 @@ def test_step_is_minus_learning_rate_times_the_gradient(engine, case):
 @given(case=cases())
 def test_words_outside_a_window_and_padding_are_untouched(engine, case):
     parameters = case.parameters()
-    engine(case.config).apply_batch(parameters, case.windows, case.rate)
-    others = np.setdiff1d(np.arange(len(case.W_in)), case.windows.contexts)
+    engine(case.config).apply_batch(parameters, case.batch, case.rate)
+    others = np.setdiff1d(np.arange(len(case.W_in)), case.batch.inputs)
     np.testing.assert_array_equal(parameters.W_in[others], case.W_in[others])
-    others = np.setdiff1d(np.arange(len(case.W_in)), case.windows.targets)
+    others = np.setdiff1d(np.arange(len(case.W_out)), case.batch.outputs)
     np.testing.assert_array_equal(parameters.W_out[others], case.W_out[others])
     D = case.config.vector_size
     assert not parameters.W_in_rows[:, D:].any()
@@ -198,11 +226,10 @@ def test_words_outside_a_window_and_padding_are_untouched(engine, case):
 @given(case=cases(max_windows=4))
 def test_windows_are_taken_one_after_another(engine, case):
     together, apart = case.parameters(), case.parameters()
-    whole = engine(case.config).apply_batch(together, case.windows, case.rate)
+    whole = engine(case.config).apply_batch(together, case.batch, case.rate)
     separate = engine(case.config)
     parts = [
-        separate.apply_batch(apart, one(case.windows, b), case.rate)
-        for b in range(len(case.windows))
+        separate.apply_batch(apart, one(case.batch, b), case.rate) for b in range(len(case.batch))
     ]
     np.testing.assert_array_equal(together.W_in_rows, apart.W_in_rows)
     np.testing.assert_array_equal(together.W_out_rows, apart.W_out_rows)
@@ -221,7 +248,7 @@ def test_two_words_every_window(engine, architecture, combine):
             config = TrainingConfig(
                 vector_size=3, negative=2, architecture=architecture, combine=combine
             )
-            windows = windows_of([context], [[target, 1 - target, 1 - target]])
+            windows = windows_of([context], [[target, 1 - target, 1 - target]], architecture)
             case = Case(config, W_in, W_out, windows, 0.3)
             parameters = case.parameters()
             loss = engine(config).apply_batch(parameters, windows, case.rate)
@@ -242,7 +269,7 @@ def test_a_step_worked_out_by_hand(engine):
         0.1,
     )
     parameters = case.parameters()
-    loss = engine(case.config).apply_batch(parameters, case.windows, case.rate)
+    loss = engine(case.config).apply_batch(parameters, case.batch, case.rate)
     assert loss.pairs == 1
     assert loss.total == pytest.approx(np.log(8 / 3), rel=1e-6)
     # d_v = (3/4 - 1) u_0 + 1/2 u_1,  d_u_0 = (3/4 - 1) v_2,  d_u_1 = 1/2 v_2
@@ -260,9 +287,9 @@ def test_loss_at_the_start_is_k_plus_1_log_2_a_pair(engine, architecture, combin
     """All scores are 0, where factors of the loss are largest: 1 + e^0 = 2 each."""
     if engine is ReferenceEngine and size > 2:
         size = 20  # one slow pair at a time
-    parameters = Parameters.initial(400, 5, seed=3)
+    parameters = Parameters.initial(400, 400, 5, seed=3)
     context = 100 + np.arange(size)
-    windows = windows_of([context], [np.arange(negative + 1)])
+    windows = windows_of([context], [np.arange(negative + 1)], architecture)
     config = TrainingConfig(
         vector_size=5, negative=negative, architecture=architecture, combine=combine
     )
@@ -294,14 +321,14 @@ def test_windows_may_grow_within_a_batch(architecture, combine):
     """The first window fits a small workspace, the last one does not."""
     rng = np.random.default_rng(8)
     contexts = [rng.integers(0, 40, size) for size in (1, 12, 700)]
-    windows = windows_of(contexts, [[0, *rng.integers(1, 40, 9)] for _ in contexts])
+    windows = windows_of(contexts, [[0, *rng.integers(1, 40, 9)] for _ in contexts], architecture)
     config = TrainingConfig(
         vector_size=20, window=1, negative=9, architecture=architecture, combine=combine
     )
     W_in, W_out = (0.1 * rng.normal(size=(2, 40, 20))).astype(np.float32)
     found = Case(config, W_in, W_out, windows, 0.01).parameters()
     wanted = Case(config, W_in, W_out, windows, 0.01).parameters()
-    loss = CpuEngine(config).apply_batch(found, windows, 0.01)
+    loss = HogwildEngine(config).apply_batch(found, windows, 0.01)
     exact = ReferenceEngine(config).apply_batch(wanted, windows, 0.01)
     assert loss.pairs == exact.pairs
     assert loss.total == pytest.approx(exact.total, rel=1e-5)
@@ -322,24 +349,27 @@ def misaligned(parameters):
         misaligned,
         lambda p: replace(p, W_out_rows=p.W_out_rows.astype(np.float64)),
         lambda p: replace(p, W_out_rows=p.W_out_rows[:, ::-1]),
-        lambda p: replace(p, W_in_rows=p.W_in_rows[:-1]),
-        lambda p: Parameters.zeros(4, 5),
-        lambda p: Parameters.zeros(4, 40),
+        lambda p: replace(p, W_in_rows=p.W_in_rows[:, :8]),
+        lambda p: replace(p, W_in_rows=p.W_in_rows.reshape(-1)),
+        lambda p: Parameters.zeros(4, 4, 5),
+        lambda p: Parameters.zeros(4, 4, 40),
     ],
 )
-def test_rows_that_kernels_cannot_use_are_refused(spoil):
-    parameters = spoil(Parameters.zeros(4, 3))
-    windows = windows_of([[1, 2]], [[0, 1, 2]])
-    engine = CpuEngine(TrainingConfig(vector_size=3, negative=2))
+@pytest.mark.parametrize("outputs", [[0, 1, 2], [0, 1]])  # the windows' kernel, and the other one
+def test_rows_that_kernels_cannot_use_are_refused(spoil, outputs):
+    parameters = spoil(Parameters.zeros(4, 4, 3))
+    engine = HogwildEngine(TrainingConfig(vector_size=3, negative=2))
     with pytest.raises(ParameterError, match="parameters must be aligned float32 rows"):
-        engine.apply_batch(parameters, windows, 0.1)
+        engine.apply_batch(parameters, windows_of([[1, 2]], [outputs]), 0.1)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_windows_cost_nothing(engine):
-    parameters = Parameters.initial(3, 4, seed=1)
+    parameters = Parameters.initial(3, 3, 4, seed=1)
     before = parameters.W_in_rows.copy()
-    windows = Windows(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros((0, 6), np.int32))
+    windows = Batch.from_windows(
+        np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros((0, 6), np.int32)
+    )
     loss = engine(TrainingConfig(vector_size=4)).apply_batch(parameters, windows, 0.1)
     assert loss == Loss(0.0, 0)
     np.testing.assert_array_equal(parameters.W_in_rows, before)
@@ -349,13 +379,13 @@ def spoilt(value, where, architecture):
     """A window of which one parameter is not finite."""
     config = TrainingConfig(vector_size=3, negative=2, architecture=architecture)
     rng = np.random.default_rng(7)
-    parameters = Parameters.zeros(4, 3)
+    parameters = Parameters.zeros(4, 4, 3)
     parameters.W_in[:] = rng.normal(size=(4, 3))
     parameters.W_out[:] = rng.normal(size=(4, 3))
     # Of the infinite scores of two words, one counts as a target and one as a negative.
     parameters.W_out[:2, 0] = 1.0
     {"in": parameters.W_in, "out": parameters.W_out}[where][1, 0] = value
-    return config, parameters, windows_of([[1, 2]], [[0, 1, 3]])
+    return config, parameters, windows_of([[1, 2]], [[0, 1, 3]], architecture)
 
 
 @pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
@@ -365,7 +395,7 @@ def test_parameters_that_are_not_finite_are_noticed(value, where, architecture):
     config, parameters, windows = spoilt(value, where, architecture)
     with pytest.raises(ParameterError, match="finite"):
         ReferenceEngine(config).apply_batch(parameters, windows, 0.1)
-    engine = CpuEngine(config)
+    engine = HogwildEngine(config)
     # An infinite score of the right sign costs nothing; its step then spoils the next window.
     losses = [engine.apply_batch(parameters, windows, 0.1).total for _ in range(2)]
     assert not np.isfinite(losses).all()
@@ -376,50 +406,640 @@ def test_parameters_that_are_not_finite_are_noticed(value, where, architecture):
 @pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
 def test_an_engine_forgets_what_was_not_finite(architecture, negative):
     config = TrainingConfig(vector_size=3, negative=negative, architecture=architecture)
-    windows = windows_of([[1, 2]], [[0] + [1] * negative])
-    engine = CpuEngine(config)
+    windows = windows_of([[1, 2]], [[0] + [1] * negative], architecture)
+    engine = HogwildEngine(config)
     engine.apply_batch(spoilt(np.nan, "in", architecture)[1], windows, 0.1)
-    used, fresh = Parameters.initial(4, 3, seed=1), Parameters.initial(4, 3, seed=1)
+    used, fresh = Parameters.initial(4, 4, 3, seed=1), Parameters.initial(4, 4, 3, seed=1)
     loss = engine.apply_batch(used, windows, 0.1)
-    assert loss == CpuEngine(config).apply_batch(fresh, windows, 0.1)
+    assert loss == HogwildEngine(config).apply_batch(fresh, windows, 0.1)
     np.testing.assert_array_equal(used.W_out, fresh.W_out)
 
 
+GOOD = {
+    "inputs": [1, 2, 3],
+    "input_offsets": [0, 2, 3],
+    "groups": [0, 1, 2],
+    "outputs": [0, 1, 2, 3, 4],
+    "output_offsets": [0, 3, 5],
+}
+DTYPES = {"inputs": np.int32, "outputs": np.int32, "signs": np.int8}
+
+
+def batch_of(**arrays):
+    return Batch(
+        **{
+            name: array
+            if isinstance(array, np.ndarray)
+            else np.array(array, DTYPES.get(name, np.int64))
+            for name, array in (GOOD | arrays).items()
+        }
+    )
+
+
+BAD_BATCHES = [
+    ({"inputs": [1, 2, 4]}, r"inputs must be rows of W_in in \[0, 3\], got 1 to 4"),
+    ({"inputs": [1, -1, 0]}, r"inputs must be rows of W_in in \[0, 3\], got -1 to 1"),
+    ({"inputs": np.array([1.0, 2.0, 3.0])}, "inputs must be one row of integers, got float64"),
+    ({"inputs": np.array([[1], [2], [3]])}, r"inputs must be one row of integers, got int64 of"),
+    ({"outputs": [0, 1, 2, 3, 5]}, r"outputs must be rows of W_out in \[0, 4\], got 0 to 5"),
+    ({"outputs": [0, 1, 2, 3, -1]}, r"outputs must be rows of W_out in \[0, 4\], got -1 to 3"),
+    ({"outputs": [0, 1, 0, 3, 4]}, "a negative must differ from its example's target"),
+    ({"outputs": [0, 1, 2, 3, 3]}, "a negative must differ from its example's target"),
+    (
+        {"signs": [1, 1, 0, 1, 1]},
+        r"signs must be \+1 or -1 for each of the 5 outputs, got \[0, 1\]",
+    ),
+    ({"signs": [1, -1, 1, 1]}, r"signs must be \+1 or -1 for each of the 5 outputs, got .* \(4,\)"),
+    ({"groups": [0, 2]}, "output_offsets must be 2 integers that rise from 0 to 5, the number of"),
+    ({"groups": [0, 1, 1]}, "groups must be 3 integers that rise from 0 to 2, the number of input"),
+    ({"groups": [0, 2, 2]}, "groups must be 3 integers that rise from 0 to 2"),
+    ({"groups": [1, 1, 2]}, "groups must be 3 integers that rise from 0 to 2"),
+    ({"groups": np.array([0.0, 1.0, 2.0])}, "groups must be 3 integers that rise from 0 to 2"),
+    ({"input_offsets": [0, 1, 4]}, "input_offsets must be 3 integers that rise from 0 to 3"),
+    ({"input_offsets": [0, 3, 3]}, "input_offsets must be 3 integers that rise from 0 to 3"),
+    ({"input_offsets": [0, 4, 3]}, "input_offsets must be 3 integers that rise from 0 to 3"),
+    ({"input_offsets": [-1, 2, 3]}, "input_offsets must be 3 integers that rise from 0 to 3"),
+    ({"output_offsets": [0, 5]}, "output_offsets must be 3 integers that rise from 0 to 5"),
+    ({"output_offsets": [0, 5, 5]}, "output_offsets must be 3 integers that rise from 0 to 5"),
+    ({"output_offsets": [0, 3, 9]}, r"the number of outputs; got \[0, 3, 9\]"),
+]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("change", "match"), BAD_BATCHES, ids=str)
+def test_batches_that_cannot_be(engine, change, match):
+    parameters = Parameters.initial(4, 5, 3, seed=1)
+    before = parameters.W_in_rows.copy()
+    with pytest.raises(ParameterError, match=match):
+        engine(TrainingConfig(vector_size=3)).apply_batch(parameters, batch_of(**change), 0.1)
+    np.testing.assert_array_equal(parameters.W_in_rows, before)
+    with pytest.raises(ParameterError, match=match):
+        batch_loss(parameters, batch_of(**change), "mean")
+
+
+def test_the_batch_that_the_others_spoil_is_good():
+    check_batch(batch_of(), 4, 5)
+    check_batch(batch_of(signs=[1, 1, -1, -1, -1], outputs=[0, 0, 0, 1, 1]), 4, 5)
+
+
 @pytest.mark.parametrize(
     ("contexts", "offsets", "targets", "match"),
     [
-        ([1, 4], [0, 2], [[0, 1, 2]], r"contexts must be word ids in \[0, 3\], got 1 to 4"),
-        ([1, -1], [0, 2], [[0, 1, 2]], r"contexts must be word ids in \[0, 3\], got -1 to 1"),
-        ([1, 2], [0, 2], [[0, 4, 2]], r"targets must be word ids in \[0, 3\], got 0 to 4"),
-        ([1, 2], [0, 2], [[0, 1]], r"targets must have shape \(B, 3\) .*got \(1, 2\)"),
-        ([1, 2], [0, 2], [0, 1, 2], r"targets must have shape \(B, 3\) .*got \(3,\)"),
-        ([1, 2], [0, 1], [[0, 1, 2]], "offsets must rise from 0 to the number of context words"),
-        ([1, 2], [1, 2], [[0, 1, 2]], "offsets must rise from 0"),
-        ([1, 2], [0, 0, 2], [[0, 1, 2]] * 2, "offsets must rise from 0"),
-        ([1, 2], [0, 2], [[0, 1, 2]] * 2, "offsets must rise from 0"),
-        ([1, 2], [0, 3, 2], [[0, 1, 2]] * 2, "offsets must rise from 0"),
-        ([], [], np.zeros((0, 3)), "offsets must rise from 0"),
-        ([1, 2], [0, 2], [[0, 1, 0]], "negative must differ from its window's target"),
+        ([1, 2], [0, 2], [0, 1, 2], r"targets must have shape \(B, 1 \+ K\), got \(3,\)"),
+        ([1, 2], [0, 2], np.zeros((1, 0)), r"targets must have shape \(B, 1 \+ K\), got \(1, 0\)"),
+        ([1, 2], [0, 1], [[0, 1, 2]], "offsets must be 2 integers that rise from 0 to 2"),
+        ([1, 2], [1, 2], [[0, 1, 2]], "offsets must be 2 integers that rise from 0"),
+        ([1, 2], [0, 0, 2], [[0, 1, 2]] * 2, "offsets must be 3 integers that rise from 0"),
+        ([1, 2], [0, 2], [[0, 1, 2]] * 2, "offsets must be 3 integers that rise from 0"),
+        ([1, 2], [0, 3, 2], [[0, 1, 2]] * 2, "offsets must be 3 integers that rise from 0"),
+        ([], [], np.zeros((0, 3)), "offsets must be 1 integers that rise from 0"),
     ],
 )
-def test_windows_that_cannot_be(engine, contexts, offsets, targets, match):
-    windows = Windows(
+def test_windows_that_cannot_be(contexts, offsets, targets, match):
+    arrays = (
         np.array(contexts, np.int32), np.array(offsets, np.int64), np.array(targets, np.int32)
-    )
-    parameters = Parameters.initial(4, 3, seed=1)
-    before = parameters.W_in_rows.copy()
+    )  # fmt: skip
     with pytest.raises(ParameterError, match=match):
-        engine(TrainingConfig(vector_size=3, negative=2)).apply_batch(parameters, windows, 0.1)
-    np.testing.assert_array_equal(parameters.W_in_rows, before)
+        Batch.from_windows(*arrays)
+
+
+# --- any batch: input vectors of several rows, outputs of any number and sign ---
+
+
+@st.composite
+def ragged_cases(draw):
+    """Few rows, so that rows repeat within an input vector, among them, and among the outputs."""
+    n_inputs, n_outputs = draw(st.integers(1, 9)), draw(st.integers(2, 9))
+    D = draw(st.integers(1, 40))
+    in_rows = st.lists(st.integers(0, n_inputs - 1), min_size=1, max_size=6)
+    vectors, groups, outputs, signs = [], [0], [], []
+    given_signs = draw(st.booleans())
+    for _ in range(draw(st.integers(1, 3))):
+        group = draw(st.lists(in_rows, min_size=1, max_size=5))
+        vectors += group
+        groups.append(groups[-1] + len(group))
+        own = draw(st.lists(st.integers(0, n_outputs - 1), min_size=1, max_size=9))
+        if given_signs:
+            signs += draw(st.lists(st.sampled_from([-1, 1]), min_size=len(own), max_size=len(own)))
+        else:
+            own = [own[0], *(o for o in own[1:] if o != own[0])]
+        outputs.append(own)
+    batch = Batch(
+        inputs=np.array(list(chain(*vectors)), np.int32),
+        input_offsets=np.cumsum([0] + [len(rows) for rows in vectors]),
+        groups=np.array(groups),
+        outputs=np.array(list(chain(*outputs)), np.int32),
+        output_offsets=np.cumsum([0] + [len(own) for own in outputs]),
+        signs=np.array(signs, np.int8) if given_signs else None,
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    scale = draw(st.sampled_from([0.1, 1.0, 3.0])) / D**0.25
+    W_in = (scale * rng.normal(size=(n_inputs, D))).astype(np.float32)
+    W_out = (scale * rng.normal(size=(n_outputs, D))).astype(np.float32)
+    config = TrainingConfig(
+        vector_size=D,
+        negative=draw(st.integers(1, 3)),
+        architecture=draw(st.sampled_from(["skipgram", "cbow"])),
+        combine=draw(st.sampled_from(["mean", "sum"])),
+        workers=1,
+    )
+    return Case(config, W_in, W_out, batch, draw(st.sampled_from([0.025, 0.5])))
+
+
+def written_out(case, W_in, W_out):
+    """Loss and gradients of a one-example batch, term by term, by its definition."""
+    batch, combine = case.batch, case.config.combine
+    d_in, d_out, loss = np.zeros_like(W_in), np.zeros_like(W_out), 0.0
+    signs = batch.signs
+    if signs is None:
+        signs = [1] + [-1] * (len(batch.outputs) - 1)
+    for i in range(batch.n_vectors):
+        rows = batch.inputs[batch.input_offsets[i] : batch.input_offsets[i + 1]]
+        share = 1 / len(rows) if combine == "mean" else 1.0
+        h = share * sum(W_in[r] for r in rows)
+        for o, sign in zip(batch.outputs, signs, strict=True):
+            z = float(sign) * float(W_out[o] @ h)
+            loss -= float(log_sigmoid(z))
+            error = -float(sign) * float(sigmoid(-z))
+            d_out[o] += error * h
+            for r in rows:
+                d_in[r] += share * error * W_out[o]
+    return loss, d_in, d_out
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_span_needs_something_to_draw_from(engine):
-    with pytest.raises(TypeError, match="run_span needs sampling tables"):
-        engine(TrainingConfig(vector_size=4)).run_span(
-            Parameters.initial(3, 4, seed=1), Span(0, 1, 0, 0.1)
+@settings(max_examples=150, deadline=None)
+@given(case=ragged_cases())
+def test_any_batch_is_trained_by_the_gradient_of_its_definition(engine, case):
+    parameters = case.parameters()
+    expected_in, expected_out = case.W_in.astype(np.float64), case.W_out.astype(np.float64)
+    total = 0.0
+    for b in range(len(case.batch)):
+        example = replace(case, batch=one(case.batch, b))
+        loss, d_in, d_out = written_out(example, expected_in, expected_out)
+        expected_in = expected_in - case.rate * d_in
+        expected_out = expected_out - case.rate * d_out
+        total += loss
+    measured = batch_loss(case.parameters(), one(case.batch, 0), case.config.combine)
+    first = written_out(
+        replace(case, batch=one(case.batch, 0)), *(
+            W.astype(np.float64) for W in (case.W_in, case.W_out)
         )
+    )[0]  # fmt: skip
+    assert measured.total == pytest.approx(first, rel=1e-12, abs=1e-14)
+    found = engine(case.config).apply_batch(parameters, case.batch, case.rate)
+    assert found.pairs == case.batch.n_vectors
+    assert found.total == pytest.approx(total, rel=2e-5, abs=2e-5)
+    # At most 3 steps of rate 1/2, each rounded to float32 and passed on to the next example.
+    size = max(1.0, np.abs(expected_in).max(), np.abs(expected_out).max())
+    np.testing.assert_allclose(parameters.W_in, expected_in, rtol=0, atol=1e-5 * size**2)
+    np.testing.assert_allclose(parameters.W_out, expected_out, rtol=0, atol=1e-5 * size**2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=ragged_cases())
+def test_the_definitions_gradient_is_that_of_its_loss(case):
+    """Central differences of the loss, in float64, at every coordinate: the last witness."""
+    case = replace(case, batch=one(case.batch, 0))
+    W = {"in": case.W_in.astype(np.float64), "out": case.W_out.astype(np.float64)}
+    _, d_in, d_out = written_out(case, W["in"], W["out"])
+    for name, gradient in (("in", d_in), ("out", d_out)):
+        rng = np.random.default_rng(0)
+        direction = rng.normal(size=gradient.shape)
+        step = 1e-6
+        moved = [
+            written_out(case, *(W | {name: W[name] + s * step * direction}).values())[0]
+            for s in (1, -1)
+        ]
+        slope = (moved[0] - moved[1]) / (2 * step)
+        assert slope == pytest.approx((gradient * direction).sum(), rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 1000))
+def test_cbow_of_words_with_several_rows_is_cbow_of_their_rows(engine, data, seed):
+    """The flat list: h is the mean (or sum) over all rows of all context words."""
+    V, n_inputs, D = 5, 11, 6
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 4, V)
+    rows = RowTable(
+        rng.integers(0, n_inputs, sizes.sum()).astype(np.int32),
+        np.concatenate([[0], np.cumsum(sizes)]),
+        n_inputs,
+    )
+    context = np.array(data.draw(st.lists(st.integers(0, V - 1), min_size=1, max_size=6)), np.int32)
+    combine = data.draw(st.sampled_from(["mean", "sum"]))
+    config = TrainingConfig(vector_size=D, negative=2, architecture="cbow", combine=combine)
+    batch = Batch.from_windows(
+        context, np.array([0, len(context)]), np.array([[1, 0, 3]], np.int32),
+        architecture="cbow", rows=rows,
+    )  # fmt: skip
+    W_in, W_out = (rng.normal(size=(n, D)).astype(np.float32) for n in (n_inputs, V))
+    # maths.cbow has one number of words: rows that nothing touches make the matrices alike.
+    padded = np.zeros((n_inputs, D))
+    padded[:V] = W_out
+    flat = np.concatenate([rows.rows[rows.offsets[w] : rows.offsets[w + 1]] for w in context])
+    oracle = cbow(
+        1, flat, W_in.astype(np.float64), padded,
+        loss="negative-sampling", negatives=[0, 3], combine=combine,
+    )  # fmt: skip
+    parameters = Parameters.from_matrices(W_in, W_out)
+    loss = engine(config).apply_batch(parameters, batch, 0.1)
+    assert loss.pairs == 1
+    # A loss near 0 is the logarithm of a float32 product near 1: good to a few roundings.
+    assert loss.total == pytest.approx(oracle.loss, rel=1e-5, abs=2e-6)
+    np.testing.assert_allclose(parameters.W_in, W_in - 0.1 * oracle.d_W_in, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(parameters.W_out, W_out - 0.1 * oracle.d_W_out[:V], atol=2e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("combine", ["mean", "sum"])
+def test_skipgram_of_words_with_several_rows_reads_each_word_as_their_mean(engine, combine):
+    rng = np.random.default_rng(3)
+    rows = RowTable(np.array([0, 4, 1, 2, 5, 5, 3], np.int32), np.array([0, 2, 3, 6, 7]), 6)
+    context = np.array([2, 0, 2], np.int32)
+    batch = Batch.from_windows(
+        context, np.array([0, 3]), np.array([[1, 0, 3]], np.int32), rows=rows
+    )
+    assert batch.n_vectors == 3
+    W_in, W_out = rng.normal(size=(6, 5)), rng.normal(size=(6, 5))
+    loss, d_in, d_out = 0.0, np.zeros((6, 5)), np.zeros((6, 5))
+    for word in context:
+        own = rows.rows[rows.offsets[word] : rows.offsets[word + 1]]
+        part = cbow(
+            1, own, W_in.astype(np.float32), W_out.astype(np.float32),
+            loss="negative-sampling", negatives=[0, 3], combine=combine,
+        )  # fmt: skip
+        loss, d_in, d_out = loss + part.loss, d_in + part.d_W_in, d_out + part.d_W_out
+    parameters = Parameters.from_matrices(W_in, W_out[:4])
+    config = TrainingConfig(vector_size=5, negative=2, combine=combine)
+    found = engine(config).apply_batch(parameters, batch, 0.1)
+    assert found.pairs == 3
+    assert found.total == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(parameters.W_in, W_in - 0.1 * d_in, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(parameters.W_out, (W_out - 0.1 * d_out)[:4], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", COMPILED)
+@settings(max_examples=60, deadline=None)
+@given(case=cases(max_windows=3))
+def test_the_windows_kernel_and_that_of_any_batch_agree(engine, case):
+    """The same windows with their signs written out take the plain kernel."""
+    plain = replace(case.batch, signs=case.batch.all_signs)
+    assert case.batch.is_windows(case.config.negative, case.config.architecture)
+    assert not plain.is_windows(case.config.negative, case.config.architecture)
+    if np.abs(case.W_in).max() * np.abs(case.W_out).max() > 30:
+        return  # steps that throw the next window far away: nothing to compare rounding by
+    one_way, other = case.parameters(), case.parameters()
+    fast = engine(case.config).apply_batch(one_way, case.batch, case.rate)
+    slow = engine(case.config).apply_batch(other, plain, case.rate)
+    assert fast.pairs == slow.pairs
+    assert fast.total == pytest.approx(slow.total, rel=1e-4, abs=1e-4)
+    size = max(1.0, np.abs(one_way.W_in).max(), np.abs(one_way.W_out).max())
+    np.testing.assert_allclose(one_way.W_in, other.W_in, rtol=0, atol=2e-5 * size**2)
+    np.testing.assert_allclose(one_way.W_out, other.W_out, rtol=0, atol=2e-5 * size**2)
+
+
+@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
+def test_the_fast_kernel_is_taken_for_windows_alone(engine, architecture, monkeypatch):
+    from wordgrad.training.engines import negative_sampling
+
+    calls = []
+    for name in ("run_batch", "batch_step"):
+        kernel = getattr(negative_sampling, name)
+        monkeypatch.setattr(
+            negative_sampling,
+            name,
+            lambda *args, _kernel=kernel, _name=name: (calls.append(_name), _kernel(*args))[1],
+        )
+    config = TrainingConfig(vector_size=3, negative=2, architecture=architecture)
+    windows = windows_of([[1, 2], [0]], [[0, 1, 2], [3, 1, 1]], architecture)
+    two_rows = RowTable(np.array([0, 3, 1, 2, 3], np.int32), np.array([0, 2, 3, 4, 5]), 4)
+    batches = {
+        "run_batch": [windows],
+        "batch_step": [
+            replace(windows, signs=windows.all_signs),
+            windows_of([[1, 2]], [[0, 1]], architecture),
+            windows_of([[1, 2]], [[0, 1, 2, 3]], architecture),
+            Batch.from_windows(
+                np.array([0, 1], np.int32), np.array([0, 2]), np.array([[0, 1, 2]], np.int32),
+                architecture="cbow" if architecture == "skipgram" else "skipgram", rows=two_rows,
+            ),
+        ],
+    }  # fmt: skip
+    for name, given_batches in batches.items():
+        for batch in given_batches:
+            calls.clear()
+            engine(config).apply_batch(Parameters.initial(4, 4, 3, seed=1), batch, 0.1)
+            assert calls == [name]
+
+
+@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize("where", ["in", "out"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_the_kernel_of_any_batch_hides_nothing_that_is_not_finite(engine, where, value):
+    config, parameters, windows = spoilt(value, where, "skipgram")
+    batch = replace(windows, signs=windows.all_signs)
+    losses = [engine(config).apply_batch(parameters, batch, 0.1).total for _ in range(2)]
+    assert not np.isfinite(losses).all()
+
+
+# --- the exact softmax: a step of Adagrad for a whole batch ---
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    sentences = [f"a{i % 7} b{i % 5} c{i % 11} d{i % 3}" for i in range(3000)]
+    with encode_corpus(sentences, min_count=1) as encoded:
+        yield encoded
+
+
+@pytest.mark.parametrize("engine", [SkipGramSoftmaxEngine, CbowSoftmaxEngine])
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
+@pytest.mark.parametrize("combine", ["mean", "sum"])
+def test_softmax_takes_adagrads_step_on_the_oracles_gradient(corpus, engine, architecture, combine):
+    V, D, rate = len(corpus.vocabulary), 6, 0.2
+    config = TrainingConfig(
+        vector_size=D, loss="softmax", combine=combine, softmax_offset="none", workers=1
+    )
+    rng = np.random.default_rng(1)
+    contexts = [rng.integers(0, V, n) for n in (2, 1)]
+    targets = rng.integers(0, V, (2, 1))
+    batch = windows_of(contexts, targets, architecture)
+    parameters = Parameters.from_matrices(*rng.normal(size=(2, V, D)))
+    W_in, W_out = parameters.W_in.astype(np.float64), parameters.W_out.astype(np.float64)
+    sums_in, sums_out = rng.uniform(0, 1, (2, V))
+    trained = engine.from_corpus(corpus, config)
+    trained.block_rows = 4
+    trained.prepare(parameters)
+    trained.restore({"sums_in": sums_in, "sums_out": sums_out, "epoch_sums": np.zeros(2)})
+    found = trained.apply_batch(parameters, batch, rate)
+    if architecture == "cbow":
+        parts = [
+            cbow(int(t[0]), c, W_in, W_out, combine=combine)
+            for c, t in zip(contexts, targets, strict=True)
+        ]
+    else:
+        parts = [
+            skipgram(int(word), t, W_in, W_out)
+            for c, t in zip(contexts, targets, strict=True)
+            for word in c
+        ]
+    assert found.pairs == batch.n_vectors == len(parts)
+    assert found.total == pytest.approx(sum(part.loss for part in parts), rel=1e-5)
+    for rows, before, sums, gradient, own_rate in (
+        (parameters.W_in, W_in, sums_in, sum(part.d_W_in for part in parts), rate),
+        (parameters.W_out, W_out, sums_out, sum(p.d_W_out for p in parts), OUTPUT_RATE * rate),
+    ):
+        G = sums + (gradient**2).mean(axis=1)
+        expected = before - own_rate * gradient / np.sqrt(G)[:, np.newaxis]
+        np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
+    trained.close()
+
+
+@pytest.mark.parametrize("engine", [SkipGramSoftmaxEngine, CbowSoftmaxEngine])
+def test_batches_that_the_softmax_cannot_train(corpus, engine):
+    config = TrainingConfig(vector_size=4, loss="softmax", workers=1)
+    trained = engine.from_corpus(corpus, config)
+    V = len(corpus.vocabulary)
+    parameters = Parameters.initial(V, V, 4, seed=1)
+    trained.prepare(parameters)
+    windows = windows_of([[1, 2]], [[0, 1]])
+    with pytest.raises(ParameterError, match="signs must be None with the exact softmax"):
+        trained.apply_batch(parameters, replace(windows, signs=windows.all_signs), 0.1)
+    long = windows_of([np.zeros(trained.block_rows + 1)], [[0]])
+    with pytest.raises(ParameterError, match=r"a batch must have at most .* cut it"):
+        trained.apply_batch(parameters, long, 0.1)
+    with pytest.raises(ParameterError, match="inputs must be rows of W_in"):
+        trained.apply_batch(parameters, windows_of([[V]], [[0]]), 0.1)
+    with pytest.raises(ParameterError, match=r"parameters must have \d+ rows in W_out"):
+        trained.apply_batch(Parameters.initial(V, V + 1, 4, seed=1), windows, 0.1)
+    assert not parameters.W_out.any()
+    trained.close()
+
+
+# --- epochs ---
+
+
+def table_engine(**settings):
+    def make(corpus, workers):
+        config = TrainingConfig(vector_size=8, workers=workers, sample=0.01, **settings)
+        return make_engine(corpus, config)
+
+    return make
+
+
+def by_class(engine):
+    def make(corpus, workers):
+        config = TrainingConfig(vector_size=8, workers=workers, sample=0.01)
+        tables = SamplingTables(corpus, config)
+        if engine is DeterministicEngine:
+            return DeterministicEngine(config, tables, Layout(4, 50, 3))
+        return engine(config, tables)
+
+    return make
+
+
+MAKERS = {
+    "hogwild": table_engine(),
+    "hogwild, cbow": table_engine(architecture="cbow"),
+    "deterministic": by_class(DeterministicEngine),
+    "reference": by_class(ReferenceEngine),
+    "softmax, skipgram": table_engine(loss="softmax"),
+    "softmax, cbow": table_engine(loss="softmax", architecture="cbow"),
+}
+every_engine = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
+
+
+class AfterSteps(threading.Event):
+    """Set once it was asked ``n`` times: whatever the threads' speed, some steps are left over."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.left = n
+
+    def is_set(self):
+        self.left -= 1
+        return self.left < 0
+
+
+def begun(corpus, make, workers=1):
+    engine = make(corpus, workers)
+    parameters = Parameters.initial(engine.n_inputs, engine.n_outputs, 8, seed=1)
+    return engine, parameters
+
+
+@pytest.fixture(scope="module")
+def short(corpus):
+    """A corpus that the slow engine can finish."""
+    with encode_corpus([f"a{i % 7} b{i % 5} c{i % 3}" for i in range(500)], min_count=1) as encoded:
+        yield encoded
+
+
+@every_engine
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_paused_epoch_goes_on_where_it_ended(short, workers, make):
+    engine, parameters = begun(short, make, workers)
+    engine.prepare(parameters)
+    position, visits, n_calls = 0, [], 0
+    while position < engine.length:
+        steps = list(engine.epoch(parameters, 0, position, AfterSteps(2)))
+        stop = position + sum(step.stop - step.start for step in steps)
+        assert sorted((s.start, s.stop) for s in steps)[-1][1] == stop
+        position, n_calls = stop, n_calls + 1
+        visits += steps
+    assert n_calls > 1
+    edges = sorted((step.start, step.stop) for step in visits)
+    assert edges[0][0] == 0
+    assert all(one[1] == two[0] for one, two in pairwise(edges))
+    assert edges[-1][1] == engine.length
+    rates = [step.learning_rate for step in sorted(visits)]
+    assert rates == sorted(rates, reverse=True)
+    assert parameters.are_finite()
+    assert parameters.W_out.any()
+    engine.close()
+
+
+@every_engine
+def test_a_pause_before_the_first_step_does_nothing(short, make):
+    engine, parameters = begun(short, make, workers=2)
+    pause = threading.Event()
+    pause.set()
+    engine.prepare(parameters)
+    assert list(engine.epoch(parameters, 0, 0, pause)) == []
+    assert not parameters.W_out_rows.any()
+    engine.close()
+
+
+@every_engine
+def test_preparing_changes_nothing(short, make):
+    engine, parameters = begun(short, make, workers=2)
+    state = {name: array.copy() for name, array in engine.state().items()}
+    engine.prepare(parameters)
+    again = begun(short, make)[1]
+    assert (parameters.W_in_rows == again.W_in_rows).all()
+    assert not parameters.W_out_rows.any()
+    for name, array in state.items():
+        np.testing.assert_array_equal(engine.state()[name], array)
+    engine.close()
+
+
+@every_engine
+def test_closing_ends_every_thread(short, make):
+    engine, parameters = begun(short, make, workers=3)
+    engine.prepare(parameters)
+    steps = engine.epoch(parameters, 0, 0, threading.Event())
+    next(steps)
+    steps.close()
+    engine.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("wordgrad-")]
+
+
+@every_engine
+def test_an_epoch_lowers_the_loss(short, make):
+    engine, parameters = begun(short, make)
+    engine.prepare(parameters)
+    means = []
+    for _ in range(2):
+        steps = list(engine.epoch(parameters, 0, 0, threading.Event()))
+        means.append(sum(s.loss.total for s in steps) / sum(s.loss.pairs for s in steps))
+    assert means[1] < means[0]
+    vectors = engine.vectors(parameters)
+    assert vectors.shape == (len(short.vocabulary), 8)
+    assert np.isfinite(vectors).all()
+    engine.close()
+
+
+@every_engine
+@pytest.mark.parametrize("changes", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+def test_parameters_of_another_shape_are_refused(short, make, changes):
+    engine, _ = begun(short, make)
+    sizes = np.array([engine.n_inputs, engine.n_outputs, 8]) + changes
+    with pytest.raises(ParameterError, match=r"^parameters must (have|be) "):
+        engine.prepare(Parameters.initial(*map(int, sizes), seed=1))
+    engine.close()
+
+
+def test_the_reference_engine_trains_what_the_fast_one_does(short):
+    """Whole epochs: the same windows, and parameters to rounding."""
+    found = []
+    for make in (MAKERS["reference"], MAKERS["hogwild"]):
+        engine, parameters = begun(short, make)
+        steps = [
+            step
+            for epoch in range(2)
+            for step in engine.epoch(parameters, epoch, 0, threading.Event())
+        ]
+        found.append((steps, parameters))
+    (exact_steps, exact), (steps, parameters) = found
+    assert [s.loss.pairs for s in steps] == [s.loss.pairs for s in exact_steps]
+    np.testing.assert_allclose(
+        [s.loss.total for s in steps], [s.loss.total for s in exact_steps], rtol=1e-5
+    )
+    np.testing.assert_allclose(parameters.W_in, exact.W_in, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(parameters.W_out, exact.W_out, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
+def test_epochs_of_words_with_several_rows(short, architecture):
+    """The plain kernel on whole epochs beside the reference; vectors are the means of rows."""
+    V = len(short.vocabulary)
+    sizes = 1 + np.arange(V) % 3
+    rows = RowTable(
+        (np.arange(sizes.sum()) % (V + 4)).astype(np.int32),
+        np.concatenate([[0], np.cumsum(sizes)]),
+        V + 4,
+    )
+    config = TrainingConfig(vector_size=8, workers=1, sample=0.01, architecture=architecture)
+    tables = SamplingTables(short, config)
+    found = []
+    for kind in (HogwildEngine, ReferenceEngine):
+        engine = kind(config, tables, rows)
+        assert (engine.n_inputs, engine.n_outputs) == (V + 4, V)
+        parameters = Parameters.initial(V + 4, V, 8, seed=1)
+        engine.prepare(parameters)
+        steps = list(engine.epoch(parameters, 0, 0, threading.Event()))
+        found.append(
+            (sum(s.loss.total for s in steps), sum(s.loss.pairs for s in steps), parameters)
+        )
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-5)
+    assert found[0][1] == found[1][1] > 500
+    np.testing.assert_allclose(found[0][2].W_in, found[1][2].W_in, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[0][2].W_out, found[1][2].W_out, rtol=1e-4, atol=1e-5)
+    vectors = engine.vectors(found[1][2])
+    own = rows.rows[rows.offsets[5] : rows.offsets[6]]
+    assert len(own) > 1
+    np.testing.assert_allclose(vectors[5], found[1][2].W_in[own].mean(axis=0), rtol=1e-5)
+
+
+def test_the_table_has_one_engine_for_all_settings(short):
+    chosen = {
+        (loss, architecture, reproducible): type(
+            make_engine(
+                short,
+                TrainingConfig(
+                    vector_size=8, loss=loss, architecture=architecture, reproducible=reproducible
+                ),
+            )
+        )
+        for loss in ("softmax", "negative-sampling")
+        for architecture in ("skipgram", "cbow")
+        for reproducible in (False, True)
+    }
+    assert set(chosen.values()) == {line[-1] for line in TABLE}
+    assert chosen["softmax", "cbow", True] is CbowSoftmaxEngine
+    assert chosen["softmax", "skipgram", False] is SkipGramSoftmaxEngine
+    assert chosen["negative-sampling", "cbow", True] is DeterministicEngine
+    assert chosen["negative-sampling", "skipgram", False] is HogwildEngine
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_epoch_needs_something_to_draw_from(engine):
+    made = engine(TrainingConfig(vector_size=4, workers=1))
+    with pytest.raises(TypeError, match=r"\w+Engine needs sampling tables to draw from"):
+        made.tables.key(0)
 
 
 OTHER_WIDTH = """
@@ -428,7 +1048,8 @@ from wordgrad.training.kernels import simd
 simd.LANES = int(sys.argv[1])
 simd.Emitter.__init__.__defaults__ = (simd.LANES,)
 import pytest
-sys.exit(pytest.main(["-q", "-x", "-k", "not width and not ReferenceEngine", *sys.argv[2:]]))
+others = "not width and not reference and not softmax and not ReferenceEngine"
+sys.exit(pytest.main(["-q", "-x", "-k", others, *sys.argv[2:]]))
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import random
@@ -64,21 +63,6 @@ def damaged_model(rng: random.Random, data: bytes) -> bytes:
     mend_checksums(header, tensors)
     text = json.dumps(header).encode("utf-8", "surrogatepass")
     return struct.pack("<Q", len(text)) + text + tensors
-
-
-def _put(header: Any, about: Any, tensors: bytes) -> None:
-    """Put the record back, with the checksum that belongs to what is there."""
-    try:
-        arrays = {}
-        for name in set(header) - {"__metadata__"}:
-            start, stop = header[name]["data_offsets"]
-            numbers = np.frombuffer(tensors[start:stop], TYPES[header[name]["dtype"]])
-            arrays[name] = numbers.reshape(header[name]["shape"])
-        about["crc32"] = model_file._checksum(about["settings"], arrays)
-    except (LookupError, TypeError, ValueError, AttributeError):
-        pass  # so broken that no checksum is looked at
-    with contextlib.suppress(LookupError, TypeError):
-        header["__metadata__"][model_file.ENTRY] = json.dumps(about)
 
 
 def parquet() -> bytes:

@@ -13,7 +13,7 @@ from wordgrad.gradient_checks.algebra import derivative_error, sigmoid
 from wordgrad.gradient_checks.check import Claim, prove
 from wordgrad.gradient_checks.checks import all_claims, text_kernel_error
 from wordgrad.training.engines.block_softmax import BlockSoftmax
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = all_claims()
@@ -77,14 +77,14 @@ def test_a_wrong_pair_loss_fails_by_algebra_and_numbers(monkeypatch, factor):
     assert verdict.numbers.passed is False
 
 
-class ScaledEngine(CpuEngine):
+class ScaledEngine(HogwildEngine):
     """A kernel whose step is 0.05% too long."""
 
     def apply_batch(self, parameters, windows, learning_rate):
         return super().apply_batch(parameters, windows, 1.0005 * learning_rate)
 
 
-class SilentEngine(CpuEngine):
+class SilentEngine(HogwildEngine):
     """A kernel that reports a wrong loss."""
 
     def apply_batch(self, parameters, windows, learning_rate):
@@ -94,7 +94,7 @@ class SilentEngine(CpuEngine):
 
 @pytest.mark.parametrize("engine", [ScaledEngine, SilentEngine])
 def test_a_wrong_kernel_fails_by_the_machine(monkeypatch, engine):
-    monkeypatch.setattr("wordgrad.gradient_checks.kernels.CpuEngine", engine)
+    monkeypatch.setattr("wordgrad.gradient_checks.kernels.HogwildEngine", engine)
     for claim in CLAIMS:
         plain = claim.machine is not None and "softmax" not in claim.formula
         if plain and claim.machine is not text_kernel_error:

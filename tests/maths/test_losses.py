@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from wordgrad.maths import (
     assert_gradients,
     cross_entropy,
+    logistic_loss,
     negative_sampling_loss,
     sigmoid,
     softmax,
@@ -232,6 +233,44 @@ def test_only_repeated_draws_of_one_word_add_up():
     np.testing.assert_array_equal(d_three[2], d_two[2])
     np.testing.assert_allclose(three - two, -np.log(sigmoid(-W_out[4] @ v_c)), rtol=1e-13)
     np.testing.assert_allclose(two - one, -np.log(sigmoid(-W_out[2] @ v_c)), rtol=1e-13)
+
+
+# --- logistic loss of any outputs ---
+
+
+def test_logistic_loss_by_hand():
+    # Two positive outputs with sigma = 3/4 and 1/2, one negative with sigma = 1/4.
+    log3 = np.log(3)
+    W_out = np.array([[log3, 1.0], [0.0, 7.0], [-log3, 2.0], [5.0, 4.0]])
+    loss, d_h, d_W_out = logistic_loss([1.0, 0.0], [0, 1, 2], [1, 1, -1], W_out)
+    np.testing.assert_allclose(loss, 2 * np.log(4 / 3) + LOG2, rtol=1e-15)
+    np.testing.assert_allclose(d_h, -0.25 * W_out[0] - 0.5 * W_out[1] + 0.25 * W_out[2], rtol=1e-15)
+    np.testing.assert_allclose(d_W_out, [[-0.25, 0], [-0.5, 0], [0.25, 0], [0, 0]], rtol=1e-15)
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 3),
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from([-1, 1])), min_size=1, max_size=6),
+)
+@settings(max_examples=settings.default.max_examples // 4)
+def test_logistic_loss_by_differences(seed, B, pairs):
+    rng = np.random.default_rng(seed)
+    outputs, signs = zip(*pairs, strict=True)
+
+    def f(x):
+        loss, d_h, d_W_out = logistic_loss(x["h"], outputs, signs, x["W_out"])
+        return loss, {"h": d_h, "W_out": d_W_out}
+
+    assert_gradients(f, {"h": rng.normal(size=(B, 3)), "W_out": rng.normal(size=(5, 3))})
+
+
+def test_one_positive_output_and_negatives_are_negative_sampling():
+    v_c, W_out = random_vectors(7)
+    one = logistic_loss(v_c, [1, 0, 3, 3], [1, -1, -1, -1], W_out)
+    other = negative_sampling_loss(v_c, 1, [0, 3, 3], W_out)
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 # --- batches ---

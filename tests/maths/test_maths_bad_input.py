@@ -12,6 +12,7 @@ from wordgrad.maths import (
     cross_entropy,
     log_sigmoid,
     log_softmax,
+    logistic_loss,
     negative_sampling_loss,
     sigmoid,
     sigmoid_grad,
@@ -299,6 +300,26 @@ CASES = {
     "flat of NaN": (
         lambda: NETWORK.unpack([NAN] * 17),
         "flat must be finite, got nan at index (0,).",
+    ),
+    "outputs a matrix": (
+        lambda: logistic_loss([1, 1], [[0]], [[1]], W),
+        "outputs must have shape (J,), got (1, 1).",
+    ),
+    "an output out of range": (
+        lambda: logistic_loss([1, 1], [3], [1], W),
+        "outputs must be integers in [0, 2], got 3 at index (0,).",
+    ),
+    "a sign too few": (
+        lambda: logistic_loss([1, 1], [0, 1], [1], W),
+        "signs must be +1 or -1 for each of the 2 outputs, got [1].",
+    ),
+    "a sign of zero": (
+        lambda: logistic_loss([1, 1], [0, 1], [1, 0], W),
+        "signs must be +1 or -1 for each of the 2 outputs, got [1, 0].",
+    ),
+    "h of another length": (
+        lambda: logistic_loss([[1, 1, 1]], [0], [1], W),
+        "h must have shape (B, 2), got (1, 3).",
     ),
     "X a vector": (lambda: NETWORK.forward([1, 2]), "X must have shape (B, 2), got (2,)."),
     "X too wide": (

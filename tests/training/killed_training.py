@@ -22,7 +22,7 @@ import wordgrad.files
 from wordgrad import Word2Vec
 from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines import make_runner
+from wordgrad.training.engines import make_engine
 from wordgrad.training.parameters import Parameters
 
 WORDS = 500
@@ -44,7 +44,7 @@ def warm(settings):
         offsets=np.array([0, 2]),
         vocabulary=SimpleNamespace(counts=np.array([2, 1])),
     )
-    make_runner(corpus, config).compile(Parameters.zeros(2, config.vector_size))
+    make_engine(corpus, config).prepare(Parameters.zeros(2, 2, config.vector_size))
 
 
 def train(folder, settings, tell):

@@ -5,6 +5,7 @@ import os
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,21 +40,21 @@ finite = st.floats(0, allow_nan=False, allow_infinity=False)
 
 
 def parameters(seed=1, size=5):
-    made = Parameters.zeros(len(WORDS), size)
+    made = Parameters.zeros(len(WORDS), len(WORDS), size)
     rng = np.random.default_rng(seed)
     made.W_in[:] = rng.normal(size=(len(WORDS), size))
     made.W_out[:] = rng.normal(size=(len(WORDS), size))
     return made
 
 
-def checkpoint(state=None, best=None, runner=None, seed=1):
+def checkpoint(state=None, best=None, engine=None, seed=1):
     identity = Identity(
         settings={"vector_size": 5, "pattern": None, "sample": 1e-4},
         vocabulary=Vocabulary(WORDS, [9, 4, 1]),
         fingerprint=Fingerprint(14, 3, 3, "ab", "cd"),
         report=CorpusReport(1, 99, 3, 3, 20, 14, 8, 0, 0.25),
     )
-    return Checkpoint(identity, state or TrainingState(), parameters(seed), best, runner or {})
+    return Checkpoint(identity, state or TrainingState(), parameters(seed), best, engine or {})
 
 
 def assert_same(one, two):
@@ -65,10 +66,10 @@ def assert_same(one, two):
             assert mine.W_in_rows.tobytes() == yours.W_in_rows.tobytes()
             assert mine.W_out_rows.tobytes() == yours.W_out_rows.tobytes()
             assert yours.W_in_rows.ctypes.data % 64 == 0
-    assert one.runner.keys() == two.runner.keys()
-    for name, array in one.runner.items():
-        np.testing.assert_array_equal(two.runner[name], array)
-        assert two.runner[name].dtype == array.dtype
+    assert one.engine.keys() == two.engine.keys()
+    for name, array in one.engine.items():
+        np.testing.assert_array_equal(two.engine[name], array)
+        assert two.engine[name].dtype == array.dtype
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_what_is_written_is_read(path, losses, token, total, pairs, validation, 
     written = checkpoint(
         TrainingState(len(history), token, Loss(total, pairs), 1.5, history),
         best=parameters(2) if with_best else None,
-        runner={"sums": np.array(sums), "rows": np.zeros((2, 3), np.float32)} if sums else {},
+        engine={"sums": np.array(sums), "rows": np.zeros((2, 3), np.float32)} if sums else {},
     )
     written.write(path)
     assert_same(written, Checkpoint.read(path))
@@ -107,9 +108,32 @@ def test_the_file_is_a_plain_safetensors_file(path):
     assert arrays["words"].tobytes().decode() == "thenaïvecat"
 
 
+def test_the_matrices_may_differ_in_rows(path):
+    rng = np.random.default_rng(1)
+    W_in, W_out = rng.normal(size=(7, 5)), rng.normal(size=(2, 5))
+    written = replace(
+        checkpoint(best=None),
+        parameters=Parameters.from_matrices(W_in, W_out),
+        best=Parameters.from_matrices(2 * W_in, W_out),
+    )
+    written.write(path)
+    assert_same(written, Checkpoint.read(path))
+
+
+def test_a_file_of_the_version_before_is_read(path):
+    """It did not say how many rows there are: one of each matrix for every word."""
+    written = checkpoint(best=parameters(2), engine={"sums": np.ones(2)})
+    written.write(path)
+    resealed(path, lambda record: (record.pop("n_inputs"), record.pop("n_outputs")))
+    assert_same(written, Checkpoint.read(path))
+    resealed(path, change_arrays=lambda arrays: arrays.update(W_in=arrays["W_in"][:2].copy()))
+    with pytest.raises(FormatError, match="2 vectors are not the 3 that were recorded"):
+        Checkpoint.read(path)
+
+
 def test_every_flipped_bit_is_found(path):
     """Each byte of a file has a bit flipped; none of those files is taken for a good one."""
-    checkpoint(TrainingState(0, 3, Loss(2.5, 8), 1.0, []), runner={"sums": np.ones(2)}).write(path)
+    checkpoint(TrainingState(0, 3, Loss(2.5, 8), 1.0, []), engine={"sums": np.ones(2)}).write(path)
     good = path.read_bytes()
     bad = path.with_name("bad.safetensors")
     accepted, messages = [], []
@@ -167,6 +191,12 @@ def put(**values):
 
 
 HOSTILE_RECORDS = [
+    put(n_inputs=2),
+    put(n_outputs=4),
+    put(n_inputs=10**12),
+    put(n_outputs=0),
+    put(n_inputs="3"),
+    lambda record: (record.pop("n_inputs"), record.update(n_outputs=9)),
     put(epoch=-1),
     put(epoch=1),
     put(epoch=True),

@@ -19,8 +19,8 @@ from wordgrad.errors import (
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder
 from wordgrad.training.engine import Loss
-from wordgrad.training.engines.hogwild import CpuEngine
-from wordgrad.training.engines.workers import StatelessRunner
+from wordgrad.training.engines.hogwild import HogwildEngine
+from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
 
 ONE_WORKER = pytest.param({"workers": 1}, id="one worker")
 REPRODUCIBLE = pytest.param({"workers": 2, "reproducible": True}, id="reproducible")
@@ -47,7 +47,7 @@ def fit(**settings):
 
 def stopped(folder, monkeypatch, at, **settings):
     """Save a checkpoint whenever that is possible, and stop hard at the first from ``at`` on."""
-    save, run_span = CheckpointFolder.save, CpuEngine.run_span
+    save, run_span = CheckpointFolder.save, HogwildEngine.run_span
 
     def stopping(self, checkpoint):
         path = save(self, checkpoint)
@@ -61,7 +61,7 @@ def stopped(folder, monkeypatch, at, **settings):
 
     with monkeypatch.context() as patch:
         patch.setattr(CheckpointFolder, "save", stopping)
-        patch.setattr(CpuEngine, "run_span", slow)
+        patch.setattr(HogwildEngine, "run_span", slow)
         with pytest.raises(StopError):
             fit(checkpoint=folder, checkpoint_every=1e-9, **settings)
 
@@ -102,7 +102,7 @@ def test_checkpoints_change_nothing(tmp_path):
 
 def test_what_is_due_is_saved_before_much_more_is_done(tmp_path, monkeypatch):
     positions = []
-    save, run_span = CheckpointFolder.save, CpuEngine.run_span
+    save, run_span = CheckpointFolder.save, HogwildEngine.run_span
 
     def noted(self, checkpoint):
         positions.append((checkpoint.state.epoch, checkpoint.state.token))
@@ -113,7 +113,7 @@ def test_what_is_due_is_saved_before_much_more_is_done(tmp_path, monkeypatch):
         return run_span(self, parameters, span)
 
     monkeypatch.setattr(CheckpointFolder, "save", noted)
-    monkeypatch.setattr(CpuEngine, "run_span", slow)
+    monkeypatch.setattr(HogwildEngine, "run_span", slow)
     fit(checkpoint=tmp_path, checkpoint_every=1e-9, epochs=1)
     assert positions[0] == (0, 0)
     assert positions[-1] == (1, 0)
@@ -236,14 +236,14 @@ def test_validation_and_early_stopping_go_on(tmp_path, monkeypatch):
 def test_the_best_epoch_survives_a_break(tmp_path, monkeypatch):
     """The second epoch is best; the training stops hard in the fourth and ends early after it."""
     losses = iter([5.0, 3.0, 4.0, 3.5, 5.0, 3.0, 4.0, 3.5])
-    make = trainer_module.make_runner
+    make = trainer_module.make_engine
 
     def with_our_losses(corpus, config, progress):
-        runner = make(corpus, config, progress)
-        runner.validation = lambda text: lambda parameters: Loss(next(losses), 1)
-        return runner
+        engine = make(corpus, config, progress)
+        engine.validation = lambda text: lambda parameters: Loss(next(losses), 1)
+        return engine
 
-    monkeypatch.setattr(trainer_module, "make_runner", with_our_losses)
+    monkeypatch.setattr(trainer_module, "make_engine", with_our_losses)
     settings = {"validation": HELD_OUT, "early_stopping": 2, "epochs": 9}
     whole = fit(**settings)
     assert len(whole.history_) == 4
@@ -306,7 +306,7 @@ def test_a_damaged_held_out_text_is_noticed(tmp_path, monkeypatch):
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     """One step writes a NaN; no checkpoint that holds it is ever written."""
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def harmful(self, parameters, span):
         loss = run_span(self, parameters, span)
@@ -314,7 +314,7 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
             parameters.W_in[3, 4] = np.nan
         return loss
 
-    monkeypatch.setattr(CpuEngine, "run_span", harmful)
+    monkeypatch.setattr(HogwildEngine, "run_span", harmful)
     with pytest.raises(
         TrainingError,
         match=r"diverged (before token|in epoch 2 at token) \d+.* with learning_rate [\d.]+.*; "
@@ -325,7 +325,7 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
     states = [Checkpoint.read(path).state for path in files]
     assert len(states) == 2
     assert all((state.epoch, state.token) <= (1, 3000) for state in states)
-    monkeypatch.setattr(CpuEngine, "run_span", run_span)
+    monkeypatch.setattr(HogwildEngine, "run_span", run_span)
     model = Word2Vec.from_checkpoint(tmp_path, learning_rate=0.01).resume()
     assert len(model.history_) == 3
 
@@ -392,21 +392,21 @@ def test_pages_are_given_back_however_often_training_rests(tmp_path, monkeypatch
     assert len(calls) - in_fingerprint >= 2 * (9000 // 4500)
 
 
-def test_what_a_runner_cannot_use_is_refused(tmp_path, monkeypatch):
-    """A runner's arrays come back to it, and one that gathers nothing refuses them."""
+def test_what_an_engine_cannot_use_is_refused(tmp_path, monkeypatch):
+    """A engine's arrays come back to it, and one that gathers nothing refuses them."""
     with monkeypatch.context() as patch:
-        patch.setattr(StatelessRunner, "state", lambda self: {"sums": np.ones(3)})
+        patch.setattr(NegativeSamplingEngine, "state", lambda self: {"sums": np.ones(3)})
         fit(checkpoint=tmp_path)
         given = []
-        patch.setattr(StatelessRunner, "restore", lambda self, state: given.append(state))
+        patch.setattr(NegativeSamplingEngine, "restore", lambda self, state: given.append(state))
         Word2Vec.from_checkpoint(tmp_path, epochs=4).resume()
         assert [state["sums"].tolist() for state in given] == [[1.0, 1.0, 1.0]]
     with pytest.raises(FormatError, match="This checkpoint holds sums, which training with these"):
         Word2Vec.from_checkpoint(tmp_path).resume()
 
 
-def test_what_a_runner_gathers_must_be_finite_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(StatelessRunner, "state", lambda self: {"sums": np.array([np.nan])})
+def test_what_an_engine_gathers_must_be_finite_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(NegativeSamplingEngine, "state", lambda self: {"sums": np.array([np.nan])})
     with pytest.raises(TrainingError, match="a number is no longer finite; start again"):
         fit(checkpoint=tmp_path)
     assert list(tmp_path.glob("checkpoint-*")) == []
@@ -414,7 +414,7 @@ def test_what_a_runner_gathers_must_be_finite_too(tmp_path, monkeypatch):
 
 def test_parameters_that_are_not_finite_are_never_written(tmp_path, monkeypatch):
     """Even if no loss has shown it yet."""
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def harmful(self, parameters, span):
         time.sleep(0.005)
@@ -422,11 +422,11 @@ def test_parameters_that_are_not_finite_are_never_written(tmp_path, monkeypatch)
         return Loss(1.0, 1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(CpuEngine, "run_span", harmful)
+        patch.setattr(HogwildEngine, "run_span", harmful)
         with pytest.raises(
             TrainingError, match=r"diverged (before token \d+ of|at the end of) epoch 1 "
         ):
             fit(checkpoint=tmp_path, checkpoint_every=1e-9)
     assert newest(tmp_path).state.token == 0
-    assert CpuEngine.run_span is run_span
+    assert HogwildEngine.run_span is run_span
     assert facts(Word2Vec.from_checkpoint(tmp_path).resume()) == facts(fit())

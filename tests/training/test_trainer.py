@@ -1,18 +1,20 @@
 """Epochs, schedule, history, progress, threads, and how training ends when it goes wrong."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from wordgrad.corpus.corpus import encode_corpus
-from wordgrad.errors import InputError, TrainingError
+from wordgrad.errors import FormatError, InputError, ParameterError, TrainingError
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engine import TrainingProgress
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engine import EpochRecord, TrainingProgress
+from wordgrad.training.engines.hogwild import HogwildEngine
+from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Span
-from wordgrad.training.trainer import Trainer
+from wordgrad.training.trainer import EarlyStopping, Trainer, best_epoch
 
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 
@@ -139,13 +141,13 @@ def test_learning_rate_follows_the_words(corpus, every_span):
 
 def test_spans_cover_each_epoch_once(corpus, monkeypatch):
     seen = []
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def noted(self, parameters, span):
         seen.append((span.epoch, span.start, span.stop))
         return run_span(self, parameters, span)
 
-    monkeypatch.setattr(CpuEngine, "run_span", noted)
+    monkeypatch.setattr(HogwildEngine, "run_span", noted)
     trained(corpus, epochs=2, workers=3)
     compiling, *spans = seen
     assert compiling == (0, 0, 1)
@@ -170,7 +172,7 @@ def test_compiling_leaves_no_trace(corpus):
     """The first call of a kernel works on throw-away parameters."""
     trainer = Trainer(corpus, config())
     before = trainer.parameters.W_in_rows.copy()
-    trainer.runner.compile(trainer.parameters)
+    trainer.engine.prepare(trainer.parameters)
     np.testing.assert_array_equal(trainer.parameters.W_in_rows, before)
     assert not trainer.parameters.W_out_rows.any()
 
@@ -193,14 +195,14 @@ class FaultError(Exception):
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_fault_in_an_engines_thread_reaches_the_caller(corpus, monkeypatch, workers):
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def faulty(self, parameters, span):
         if span.start == 2500:
             raise FaultError("the engine broke")
         return run_span(self, parameters, span)
 
-    monkeypatch.setattr(CpuEngine, "run_span", faulty)
+    monkeypatch.setattr(HogwildEngine, "run_span", faulty)
     trainer = Trainer(corpus, config(workers=workers))
     with pytest.raises(FaultError, match="the engine broke"):
         trainer.run()
@@ -227,7 +229,7 @@ def test_an_exception_of_the_callback_stops_all_threads(corpus, every_span, erro
 def test_threads_stop_early_when_the_caller_does(corpus, every_span, monkeypatch):
     """Threads take no further span once the callback has raised."""
     begun = []
-    run_span = CpuEngine.run_span
+    run_span = HogwildEngine.run_span
 
     def noted(self, parameters, span):
         begun.append(span)
@@ -244,7 +246,7 @@ def test_threads_stop_early_when_the_caller_does(corpus, every_span, monkeypatch
             gate.wait(5)
         return noted(self, parameters, span)
 
-    monkeypatch.setattr(CpuEngine, "run_span", slow)
+    monkeypatch.setattr(HogwildEngine, "run_span", slow)
     with pytest.raises(KeyboardInterrupt):
         Trainer(corpus, config(), stop).run()
     assert engine_threads() == []
@@ -297,9 +299,83 @@ def test_a_corpus_of_one_pair():
 def test_the_trainers_span_is_the_engines(corpus):
     """Large corpora are cut into spans of 20,000 tokens, small ones into 200 of at least 500."""
     trainer = Trainer(corpus, config())
-    assert next(trainer.runner.spans(0)) == Span(0, 500, 0, trainer.config.initial_rate)
+    assert next(trainer.engine.spans(0)) == Span(0, 500, 0, trainer.config.initial_rate)
     with encode_corpus([["a", "b"] * 100_000], min_count=1) as long:
         trainer = Trainer(long, config())
-        spans = list(trainer.runner.spans(0))
+        spans = list(trainer.engine.spans(0))
     assert {span.stop - span.start for span in spans} == {1000}
     assert spans[-1].stop == 200_000
+
+
+# --- given parameters, and early stopping ---
+
+
+def test_a_training_begins_with_given_parameters(corpus):
+    first = trained(corpus, epochs=6, learning_rate=0.1)
+    given = Parameters.from_matrices(first.parameters.W_in, first.parameters.W_out)
+    trainer = Trainer(corpus, config(epochs=1, learning_rate=0.01), parameters=given)
+    assert trainer.parameters is given
+    trainer.run()
+    assert trainer.history[0].loss < first.history[-1].loss
+    assert not np.array_equal(given.W_in, first.parameters.W_in)
+    assert trained(corpus, epochs=1, learning_rate=0.01).history[0].loss > trainer.history[0].loss
+
+
+def test_the_start_given_is_the_start_made(corpus):
+    made = trained(corpus, seed=3)
+    V = len(corpus.vocabulary)
+    given = Trainer(corpus, config(seed=3), parameters=Parameters.initial(V, V, 12, seed=3))
+    given.run()
+    np.testing.assert_array_equal(made.parameters.W_in_rows, given.parameters.W_in_rows)
+
+
+@pytest.mark.parametrize("loss", ["negative-sampling", "softmax"])
+@pytest.mark.parametrize("sizes", [(15, 16, 12), (16, 17, 12), (16, 16, 13)])
+def test_parameters_of_another_shape_are_refused(corpus, loss, sizes):
+    assert len(corpus.vocabulary) == 16
+    with pytest.raises(ParameterError, match=r"^parameters must (have|be) "):
+        Trainer(corpus, config(loss=loss), parameters=Parameters.initial(*sizes, seed=1))
+
+
+def test_a_checkpoint_of_another_shape_is_refused(corpus):
+    trainer = Trainer(corpus, config())
+    checkpoint = SimpleNamespace(parameters=Parameters.zeros(16, 15, 12), engine={})
+    with pytest.raises(FormatError, match=r"holds 16 input and 15 output vectors of 12 numbers"):
+        trainer.restore(checkpoint)
+
+
+def records(losses, validation=None):
+    validation = validation or [None] * len(losses)
+    return [
+        EpochRecord(k, loss, 1, 1, 1.0, 0.1, held_out)
+        for k, (loss, held_out) in enumerate(zip(losses, validation, strict=True), 1)
+    ]
+
+
+def test_patience_counts_epochs_since_the_best():
+    rule = EarlyStopping(patience=2)
+    history = records([1.0] * 6, [5.0, 3.0, 4.0, 3.0, 2.0, 2.5])
+    assert [best_epoch(history[:n]) for n in range(7)] == [0, 1, 2, 2, 2, 5, 5]
+    assert [rule.out_of_patience(history[:n]) for n in range(7)] == [False] * 4 + [
+        True,
+        False,
+        False,
+    ]
+    assert not any(EarlyStopping().out_of_patience(history[:n]) for n in range(7))
+    assert not rule.out_of_patience(records([1.0] * 9))  # nothing was measured
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_convergence_is_a_gain_below_a_share(sign):
+    rule = EarlyStopping(tolerance=0.01)
+    assert not rule.converged(records([sign * 9.0]))
+    assert not rule.converged(records([9.0 + sign, 9.0 + sign - 0.2]))
+    assert rule.converged(records([9.0 + sign, 9.0 + sign - 0.05]))
+    assert rule.converged(records([9.0, 10.0]))
+    assert not rule.converged(records([float("nan"), 1.0]))
+    assert not rule.converged(records([float("inf"), 1.0]))
+    assert not EarlyStopping().converged(records([9.0, 9.0]))
+
+
+def test_negative_sampling_never_converges(corpus):
+    assert len(trained(corpus, learning_rate=1e-9, tolerance=0.5).history) == 4

@@ -11,10 +11,10 @@ from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.corpus.validation import ValidationCorpus, encode_validation
 from wordgrad.errors import InputError
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.reference import ReferenceEngine
+from wordgrad.training.engines.reference import example_gradients
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.trainer import Trainer
-from wordgrad.training.validation import HeldOut, NegativeSamplingValidation, windows_loss
+from wordgrad.training.trainer import Trainer, best_epoch
+from wordgrad.training.validation import HeldOut, NegativeSamplingValidation, batch_loss
 from wordgrad.vocabulary import Vocabulary
 
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
@@ -23,7 +23,7 @@ WORDS = [f"w{k}" for k in range(30)]
 
 def random_parameters(size=13, seed=3, scale=1.0):
     rng = np.random.default_rng(seed)
-    parameters = Parameters.zeros(len(WORDS), size)
+    parameters = Parameters.zeros(len(WORDS), len(WORDS), size)
     parameters.W_in[:] = rng.normal(0, scale, (len(WORDS), size))
     parameters.W_out[:] = rng.normal(0, scale, (len(WORDS), size))
     return parameters
@@ -50,23 +50,22 @@ def test_it_is_the_mathematics_loss(architecture, combine, scale):
     measured = validation(parameters)
     assert parameters.W_in_rows.tobytes() + parameters.W_out_rows.tobytes() == before
     total, pairs = 0.0, 0
-    for windows in validation.windows():
-        for b in range(len(windows)):
-            context = windows.contexts[windows.offsets[b] : windows.offsets[b + 1]]
-            loss = ReferenceEngine(config)._gradients(parameters, context, windows.targets[b])[0]
-            total, pairs = total + loss, pairs + (len(context) if architecture == "skipgram" else 1)
+    for batch in validation.batches():
+        for b in range(len(batch)):
+            total += example_gradients(parameters, batch, b, combine)[0]
+            pairs += int(batch.groups[b + 1] - batch.groups[b])
     assert measured.pairs == pairs > 300
     assert measured.total == pytest.approx(total, rel=1e-12)
-    assert windows_loss(parameters, windows, config).pairs <= pairs
+    assert batch_loss(parameters, batch, combine).pairs <= pairs
 
 
 def test_draws_are_the_same_whatever_the_seed():
     texts = [
         [
-            windows.contexts.tobytes() + windows.targets.tobytes()
-            for windows in NegativeSamplingValidation(
+            batch.inputs.tobytes() + batch.outputs.tobytes()
+            for batch in NegativeSamplingValidation(
                 held_out(), TrainingConfig(seed=seed, sample=0.01, workers=1)
-            ).windows()
+            ).batches()
         ]
         for seed in (1, 2)
     ]
@@ -181,7 +180,7 @@ def test_early_stopping_gives_back_the_best_epoch(monkeypatch, corpus, other_tex
     monkeypatch.setattr(NegativeSamplingValidation, "__call__", measured)
     trainer = train(corpus, other_text, patience=2, epochs=9)
     assert [record.validation_loss for record in trainer.history] == [5.0, 3.0, 4.0, 3.0]
-    assert trainer.state.best_epoch == 2
+    assert best_epoch(trainer.history) == 2
     assert (trainer.vectors == seen[1]).all()
     assert not (trainer.vectors == seen[3]).all()
     assert (trainer.parameters.W_in == seen[3]).all()

@@ -17,7 +17,7 @@ from wordgrad.errors import InputError, ParameterError, TrainingError
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import TrainingProgress
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
 
 
@@ -284,7 +284,7 @@ def test_vectors_are_most_frequent_first_with_counts():
 def test_vectors_are_the_input_vectors():
     """With steps too small for float32 they are what training started from; W_out starts at 0."""
     model = small(learning_rate=1e-20, seed=4).fit(TEXT)
-    start = Parameters.initial(len(model.vectors_), 8, seed=4)
+    start = Parameters.initial(len(model.vectors_), len(model.vectors_), 8, seed=4)
     np.testing.assert_array_equal(model.vectors_.matrix, start.W_in)
 
 
@@ -402,7 +402,7 @@ def test_an_interruption_while_compiling_leaves_nothing(monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(CpuEngine, "run_span", interrupt)
+    monkeypatch.setattr(HogwildEngine, "run_span", interrupt)
     model = small()
     with pytest.raises(KeyboardInterrupt):
         model.fit(TEXT)

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from wordgrad.maths import WindowGradients, cbow, negative_sampling_loss, skipgram
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.block_softmax import BlockSoftmax, Targets, logit_offset
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines.block_softmax import BlockSoftmax, SparseTargets, logit_offset
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.pair_counts import counts_of
-from wordgrad.training.kernels.softmax import combine_contexts, hand_back
+from wordgrad.training.kernels.batch import combine_inputs, scatter_add
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import Windows
+from wordgrad.training.sampling import Batch
 
 LEARNING_RATE = 0.5  # so large that a step is of the size of the parameters, and no error hides
 NEGATIVE = 5
@@ -43,14 +43,14 @@ def kernel_error(architecture: str, combine: str = "mean", vector_size: int = 20
         negative=NEGATIVE,
         learning_rate=LEARNING_RATE,
     )
-    engine = CpuEngine(config)
+    engine = HogwildEngine(config)
     rng = np.random.default_rng(1)
     return max(_step_error(engine, config, rng) for _ in range(STEPS))
 
 
-def _step_error(engine: CpuEngine, config: TrainingConfig, rng: np.random.Generator) -> float:
+def _step_error(engine: HogwildEngine, config: TrainingConfig, rng: np.random.Generator) -> float:
     V = int(rng.integers(2, 8))
-    parameters = Parameters.zeros(V, config.vector_size)
+    parameters = Parameters.zeros(V, V, config.vector_size)
     scale = rng.choice([0.05, 0.3, 1.0, 3.0])
     for rows in (parameters.W_in, parameters.W_out):
         rows[:] = rng.normal(scale=scale, size=rows.shape)
@@ -58,12 +58,13 @@ def _step_error(engine: CpuEngine, config: TrainingConfig, rng: np.random.Genera
     target = int(rng.integers(0, V))
     negatives = (target + rng.integers(1, V, size=config.negative)) % V
     before = parameters.W_in.astype(np.float64), parameters.W_out.astype(np.float64)
-    windows = Windows(
+    batch = Batch.from_windows(
         contexts=context.astype(np.int32),
         offsets=np.array([0, len(context)], dtype=np.int64),
         targets=np.array([[target, *negatives]], dtype=np.int32),
+        architecture=config.architecture,
     )
-    got = engine.apply_batch(parameters, windows, LEARNING_RATE)
+    got = engine.apply_batch(parameters, batch, LEARNING_RATE)
     loss, *gradients = _oracle(config, context, target, negatives, *before)
     errors = [abs(got.total - loss) / max(1.0, loss)]
     after = parameters.W_in, parameters.W_out
@@ -149,7 +150,7 @@ def _by_counts(
 ) -> Found:
     counts = counts_of([(c, o) for c, outside in windows for o in outside], len(W_in))
     words = np.arange(len(W_in))
-    found = block.gradients(W_in, W_out, offset, Targets(*counts.rows(words), counts.totals))
+    found = block.gradients(W_in, W_out, offset, SparseTargets(*counts.rows(words), counts.totals))
     return found.loss, found.d_inputs, found.d_W_out
 
 
@@ -160,12 +161,12 @@ def _by_windows(
     contexts = np.concatenate([outside for _, outside in windows]).astype(np.int32)
     offsets = np.cumsum([0] + [len(outside) for _, outside in windows])
     inputs = np.empty((B, D), np.float32)
-    combine_contexts(W_in, contexts, offsets, mean, inputs)
+    combine_inputs(W_in, contexts, offsets, mean, inputs)
     centres = np.array([c for c, _ in windows], np.int32)
-    targets = Targets(np.arange(B + 1), centres, np.ones(B), np.ones(B))
+    targets = SparseTargets(np.arange(B + 1), centres, np.ones(B), np.ones(B))
     found = block.gradients(inputs, W_out, offset, targets)
     d_W_in = np.zeros_like(W_in)
-    hand_back(found.d_inputs, contexts.astype(np.int64), offsets, mean, d_W_in)
+    scatter_add(found.d_inputs, contexts.astype(np.int64), offsets, mean, d_W_in)
     return found.loss, d_W_in, found.d_W_out
 
 

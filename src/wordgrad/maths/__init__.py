@@ -7,7 +7,12 @@ from wordgrad.maths.gradient_check import (
     assert_gradients,
     check_gradients,
 )
-from wordgrad.maths.losses import cross_entropy, negative_sampling_loss, softmax_loss
+from wordgrad.maths.losses import (
+    cross_entropy,
+    logistic_loss,
+    negative_sampling_loss,
+    softmax_loss,
+)
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
 from wordgrad.maths.objectives import WindowGradients, cbow, skipgram
 
@@ -24,6 +29,7 @@ __all__ = [
     "cross_entropy",
     "log_sigmoid",
     "log_softmax",
+    "logistic_loss",
     "negative_sampling_loss",
     "sigmoid",
     "sigmoid_grad",

@@ -1,4 +1,4 @@
-"""Cross-entropy, and the two losses of a pair of words, each with its gradient.
+"""Cross-entropy, and the losses of a pair of words, each with its gradient.
 
 Derived in ``docs/derivations/cross-entropy.md``, ``softmax-loss.md`` and ``negative-sampling.md``.
 ``W_out`` ``(V, D)`` has a row ``u_w`` for each of V words; ``v_c`` ``(D,)`` is the vector of the
@@ -188,17 +188,92 @@ def negative_sampling_loss(
     """
     v, targets, W = _pairs(v_c, o, W_out)
     drawn = np.atleast_2d(as_negatives(negatives, np.asarray(o), len(W)))
-    ids = np.concatenate([targets[:, None], drawn], axis=1)  # (B, 1 + K)
-    sign = np.full(ids.shape[1], -1, dtype=v.dtype)
-    sign[0] = 1  # the target, then its negatives
-    rows = W[ids]  # (B, 1 + K, D)
+    ids = np.concatenate([targets[:, None], drawn], axis=1)  # (B, 1 + K): target, then negatives
+    signs = np.full(ids.shape[1], -1)
+    signs[0] = 1
+    loss, d_v, d_W_out = _signed_loss(v, ids, signs, W)
+    return loss, d_v.reshape(np.shape(v_c)), d_W_out
+
+
+def logistic_loss(
+    h: npt.ArrayLike, outputs: npt.ArrayLike, signs: npt.ArrayLike, W_out: npt.ArrayLike
+) -> tuple[float, FloatArray, FloatArray]:
+    r"""Loss of telling positive outputs from negative ones, given ``h``: any number of either.
+
+    .. math:: J = -\sum_j \log \sigma(s_j\, u_j \cdot h)
+    .. math:: \frac{\partial J}{\partial h} = -\sum_j s_j\, \sigma(-s_j\, u_j \cdot h)\, u_j,
+              \qquad \frac{\partial J}{\partial u_j} = -s_j\, \sigma(-s_j\, u_j \cdot h)\, h
+
+    With one positive output and K negative ones this is :func:`negative_sampling_loss`; with the
+    nodes of a path and its turns, hierarchical softmax.
+
+    Parameters
+    ----------
+    h : array (D,), or (B, D) for a batch of vectors with the same outputs
+    outputs : integers (J,)
+        Rows of ``W_out``; one that occurs n times counts n times.
+    signs : integers (J,), each +1 or -1
+    W_out : array (V, D)
+
+    Returns
+    -------
+    loss : float
+        Summed over the batch.
+    d_h : array, shape of ``h``
+    d_W_out : array (V, D)
+        Summed over the batch; 0 in every row but those of ``outputs``.
+
+    Raises
+    ------
+    ParameterError
+        For wrong shapes, an output outside 0 .. V-1, a sign that is neither +1 nor -1, a number
+        that is not finite, or scores so large that they overflow.
+
+    Notes
+    -----
+    Derived in ``docs/derivations/negative-sampling.md``: each output is one of its terms. Goodman,
+    *Classes for fast maximum entropy training*, 2001; Mikolov et al., *Distributed representations
+    of words and phrases and their compositionality*, 2013, equation 3.
+
+    Examples
+    --------
+    >>> loss, d_h, d_W_out = logistic_loss([1.0, 0.0], [0, 1], [1, 1], [[0.0, 1.0], [0.0, 3.0]])
+    >>> float(round(loss / np.log(2), 8))
+    2.0
+    >>> d_h
+    array([ 0., -2.])
+    >>> d_W_out
+    array([[-0.5,  0. ],
+           [-0.5,  0. ]])
+    """
+    W = as_finite("W_out", W_out, shape=("V", "D"))
+    ids = as_ids("outputs", outputs, len(W))
+    if ids.ndim != 1:
+        raise ParameterError(f"outputs must have shape (J,), got {ids.shape}.")
+    s = np.asarray(signs)
+    if s.shape != ids.shape or not np.isin(s, (-1, 1)).all():
+        raise ParameterError(
+            f"signs must be +1 or -1 for each of the {len(ids)} outputs, got {s.tolist()}."
+        )
+    v = as_finite("h", h, shape=(W.shape[1],) if np.ndim(h) == 1 else ("B", W.shape[1]))
+    rows = np.atleast_2d(v)
+    loss, d_h, d_W_out = _signed_loss(rows, np.broadcast_to(ids, (len(rows), len(ids))), s, W)
+    return loss, d_h.reshape(v.shape), d_W_out
+
+
+def _signed_loss(
+    v: FloatArray, ids: IdArray, signs: IdArray, W: FloatArray
+) -> tuple[float, FloatArray, FloatArray]:
+    """Sum of -log sigma(signs W[ids] . v) for v (B, D), ids (B, J), signs (J,); its gradients."""
+    sign = signs.astype(v.dtype)
+    rows = W[ids]  # (B, J, D)
     signed = sign * finite_scores(rows, v[:, :, None])[:, :, 0]
     loss = -float(log_sigmoid(signed).sum())
     # sigma(s) - 1 is written -sigma(-s), which keeps its digits where s is large.
     delta = -sign * sigmoid(-signed)
     d_W_out = np.zeros_like(W)
     np.add.at(d_W_out, ids, delta[:, :, None] * v[:, None, :])
-    return loss, (delta[:, None, :] @ rows).reshape(np.shape(v_c)), d_W_out
+    return loss, (delta[:, None, :] @ rows)[:, 0], d_W_out
 
 
 def _distribution(labels: npt.ArrayLike, scores: FloatArray) -> FloatArray:

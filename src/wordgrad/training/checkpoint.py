@@ -116,7 +116,8 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-_RUNNER = "runner."
+_ENGINE = "runner."
+"""Begins the names of an engine's arrays in the file, as in its first layout."""
 T = TypeVar("T")
 
 
@@ -151,7 +152,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training at rest.
+    """A paused training.
 
     Attributes
     ----------
@@ -160,19 +161,19 @@ class Checkpoint:
     parameters : Parameters
     best : Parameters or None
         Those of the best epoch so far, where training ends early and gives them back.
-    runner : dict of str to array
-        What the runner has gathered.
+    engine : dict of str to array
+        What the engine has gathered.
     """
 
     identity: Identity
     state: TrainingState
     parameters: Parameters
     best: Parameters | None
-    runner: Mapping[str, NDArray[Any]]
+    engine: Mapping[str, NDArray[Any]]
 
     def is_finite(self) -> bool:
         """Whether every number is finite."""
-        gathered = (array for array in self.runner.values() if array.dtype.kind == "f")
+        gathered = (array for array in self.engine.values() if array.dtype.kind == "f")
         return (
             self.parameters.are_finite()
             and (self.best is None or self.best.are_finite())
@@ -192,10 +193,12 @@ class Checkpoint:
         }
         if self.best is not None:
             arrays |= {"best.W_in": self.best.W_in_rows, "best.W_out": self.best.W_out_rows}
-        arrays |= {_RUNNER + name: np.ascontiguousarray(v) for name, v in self.runner.items()}
+        arrays |= {_ENGINE + name: np.ascontiguousarray(v) for name, v in self.engine.items()}
         record = {
             "settings": dict(identity.settings),
             "vector_size": self.parameters.vector_size,
+            "n_inputs": self.parameters.n_inputs,
+            "n_outputs": self.parameters.n_outputs,
             "fingerprint": identity.fingerprint.as_dict(),
             "report": asdict(identity.report),
             "held_out": identity.held_out.as_dict() if identity.held_out else None,
@@ -227,15 +230,18 @@ class Checkpoint:
                 held_out=record["held_out"] and _filled(Fingerprint, record["held_out"]),
             )
             size = _number(record["vector_size"])
+            words = len(identity.vocabulary)
+            # Version 0.1 did not write them: both matrices had a row for each word.
+            shape = _number(record.get("n_inputs", words)), _number(record.get("n_outputs", words))
             checkpoint = cls(
                 identity=identity,
                 state=_state(record, identity.fingerprint.tokens),
-                parameters=_parameters(arrays, "", size),
-                best=_parameters(arrays, "best.", size) if "best.W_in" in arrays else None,
-                runner={
-                    name.removeprefix(_RUNNER): array
+                parameters=_parameters(arrays, "", shape, size),
+                best=_parameters(arrays, "best.", shape, size) if "best.W_in" in arrays else None,
+                engine={
+                    name.removeprefix(_ENGINE): array
                     for name, array in arrays.items()
-                    if name.startswith(_RUNNER)
+                    if name.startswith(_ENGINE)
                 },
             )
             checkpoint._check()
@@ -248,9 +254,6 @@ class Checkpoint:
         words = len(self.identity.vocabulary)
         if self.identity.fingerprint.words != words:
             raise FormatError(f"{words} words, {self.identity.fingerprint.words} were recorded")
-        for one in (self.parameters, self.best):
-            if one is not None and one.n_words != words:
-                raise FormatError(f"{one.n_words} vectors do not fit {words} words")
         if not self.is_finite():
             raise FormatError("a number is not finite")
 
@@ -270,15 +273,19 @@ def _vocabulary(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Vocabulary:
     return Vocabulary(packed.words, arrays["counts"])
 
 
-def _parameters(arrays: Mapping[str, NDArray[Any]], prefix: str, size: int) -> Parameters:
+def _parameters(
+    arrays: Mapping[str, NDArray[Any]], prefix: str, shape: tuple[int, int], size: int
+) -> Parameters:
     """Copy the rows to memory that is aligned, once they are known to be rows."""
     given = [arrays[prefix + name] for name in ("W_in", "W_out")]
-    for rows in given:
-        if rows.dtype != np.float32 or rows.ndim != 2 or rows.shape != given[0].shape:
+    for rows, n in zip(given, shape, strict=True):
+        if rows.dtype != np.float32 or rows.ndim != 2:
             raise FormatError(f"vectors are {rows.dtype} of shape {rows.shape}")
-        if size < 1 or not len(rows) or rows.shape[1] != row_floats(size) or rows[:, size:].any():
+        if len(rows) != n or not n:
+            raise FormatError(f"{len(rows)} vectors are not the {n} that were recorded")
+        if size < 1 or rows.shape[1] != row_floats(size) or rows[:, size:].any():
             raise FormatError(f"rows of {rows.shape[1]} numbers do not hold vectors of {size}")
-    parameters = Parameters.zeros(len(given[0]), size)
+    parameters = Parameters.zeros(*shape, size)
     for rows, target in zip(given, (parameters.W_in_rows, parameters.W_out_rows), strict=True):
         target[:] = rows
     return parameters

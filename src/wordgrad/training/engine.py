@@ -1,35 +1,19 @@
-"""One line of a training's history.
+"""The seam of training: what the trainer asks of an engine, and what an engine tells it.
 
-What training tells about itself while it runs.
+An :class:`Engine` knows which steps make an epoch, in which order, and which thread takes them.
+The trainer asks it for one epoch at a time, from any position, and may pause it: that is all that
+progress, checkpoints and resuming need.  What it tells is :class:`Step` by step; the trainer keeps
+:class:`TrainingState` and :class:`EpochRecord` of it, and passes :class:`TrainingProgress` on.
 
-Where a training is.
-
-What an engine is: the seam between which pairs (sampling) and what update (gradient).
-
-An engine offers the same gradient step in two forms.  ``apply_batch`` takes windows that somebody
-drew, so that it can be compared with another engine to rounding.  ``run_span`` draws the windows of
-a piece of the corpus itself, which is what training calls.
-
-A window has a target (its centre word), context words, and K negatives shared by them.
-Its loss at the parameters before the window is
-
-    skip-gram   sum over context words i of  -log s(u_t . v_i) - sum_k log s(-u_k . v_i)
-    CBOW                                     -log s(u_t . h)   - sum_k log s(-u_k . h)
-
-with s the sigmoid and h the mean (or sum) of the context's v_i; the step is ``-learning_rate``
-times its gradient.  Its number of pairs is that of its context words (skip-gram) or 1 (CBOW).
-
-What a runner is: the order in which an epoch's work is done, and by whom.
-
-An engine knows how to take a step; a runner knows which steps make an epoch, in which order, and
-which thread takes them.  The trainer asks a runner for one epoch at a time, from any position, and
-may pause it: that is all that progress, checkpoints and resuming need to know.
+*Which* pairs (sampling) is separate from *what* update.  Every engine also takes the examples of a
+:class:`~wordgrad.training.sampling.Batch` that somebody else drew, by :meth:`Engine.apply_batch`,
+and so can be compared with the mathematics to rounding.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -38,10 +22,7 @@ from numpy.typing import NDArray
 
 from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import (
-    Span,
-    Windows,
-)
+from wordgrad.training.sampling import Batch
 
 
 @dataclass(frozen=True)
@@ -166,16 +147,6 @@ class TrainingState:
         self.history.append(record)
         self.epoch, self.token, self.loss, self.seconds = self.epoch + 1, 0, Loss(0.0, 0), 0.0
 
-    @property
-    def best_epoch(self) -> int:
-        """The epoch, from 1, of the least validation loss (the first of equals); 0 if none."""
-        losses = [
-            (record.validation_loss, record.epoch)
-            for record in self.history
-            if record.validation_loss is not None
-        ]
-        return min(losses)[1] if losses else 0
-
 
 class Loss(NamedTuple):
     """A loss summed over pairs, in nats and float64, and the number of pairs.
@@ -186,19 +157,6 @@ class Loss(NamedTuple):
 
     total: float
     pairs: float
-
-
-class Engine(Protocol):
-    """What turns windows into updates of parameters, in place."""
-
-    def apply_batch(self, parameters: Parameters, windows: Windows, learning_rate: float) -> Loss:
-        """Take one gradient step a window, one after another."""
-
-    def run_span(self, parameters: Parameters, span: Span) -> Loss:
-        """Draw the windows whose centres lie in the span and take their steps.
-
-        May be called from several threads at once.
-        """
 
 
 Validation = Callable[[Parameters], Loss]
@@ -214,20 +172,35 @@ class Step(NamedTuple):
     learning_rate: float
 
 
-class Runner(Protocol):
-    """Runs epochs, from any position of them, until it is asked to pause."""
+class Engine(Protocol):
+    """Trains epochs, from any position of them, until it is asked to pause.
+
+    Attributes
+    ----------
+    length : int
+        Positions in an epoch: tokens of the corpus, or words of the vocabulary.
+    n_inputs, n_outputs : int
+        Rows of ``W_in`` and ``W_out`` that it trains.
+    """
 
     length: int
-    """Number of positions in an epoch: the tokens of the corpus."""
+    n_inputs: int
+    n_outputs: int
 
     @property
     def gradient_norm(self) -> float | None:
         """Norm of the gradient a pair over the epoch so far, or None where nobody adds it up."""
 
-    def compile(self, parameters: Parameters) -> None:
-        """Make ready what the first step would wait for, and change nothing."""
+    def prepare(self, parameters: Parameters) -> None:
+        """Compile, count, or whatever the first step would wait for; change no parameter.
 
-    def run(
+        Raises
+        ------
+        ParameterError
+            If these are not parameters that the engine can train.
+        """
+
+    def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
     ) -> Generator[Step, None, None]:
         """Train on an epoch (from 0) from position ``start``, a step at a time.
@@ -238,11 +211,31 @@ class Runner(Protocol):
         thread.
         """
 
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return what the runner has gathered so far and needs to go on, by name.
+    def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
+        """Train on given examples: the contract on which engines are compared with the oracle.
 
-        Asked for while nothing runs; written to the disk before anything runs again, so it need
-        not be a copy.  Empty if the parameters and the position are all there is.
+        With negative sampling the parameters take one step an example, one after another: exactly
+        ``-learning_rate`` times the gradient of the example's loss (see
+        :class:`~wordgrad.training.sampling.Batch`) at the parameters before it.  With the exact
+        softmax the whole batch is one step of Adagrad on the loss of predicting each example's
+        first output from its input vectors; see :mod:`wordgrad.training.engines.softmax`.
+
+        Returns
+        -------
+        Loss
+            Before each step, summed; its pairs are the batch's input vectors.
+
+        Raises
+        ------
+        ParameterError
+            If a row, offset or sign is out of range, and before anything changes.
+        """
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what the engine has gathered so far and needs to go on, by name.
+
+        Called while nothing runs; written to the disk before anything runs again, so it need not be
+        a copy.  Empty if the parameters and the position are all there is.
         """
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -263,11 +256,8 @@ class Runner(Protocol):
             If the text gives nothing to measure: before training, not after its first epoch.
         """
 
-    def converged(self, history: Sequence[EpochRecord]) -> bool:
-        """Whether training may end after the epochs of ``history``, having nothing to gain."""
-
     def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
         """Return the word vectors of trained parameters, (V, D); these are not changed."""
 
     def close(self) -> None:
-        """Remove what was kept outside memory; :meth:`compile` would make it again."""
+        """Remove what was kept outside memory; :meth:`prepare` would make it again."""

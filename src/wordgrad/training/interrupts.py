@@ -1,4 +1,4 @@
-"""Letting a training come to rest before a signal ends it."""
+"""Pausing a training before a signal ends it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ EXIT_CODE = 128  # plus the number of the signal, as shells expect
 
 
 class Interrupts:
-    """In a ``with`` block, the first signal asks for a pause; a second one acts at once.
+    """In a ``with`` block, the first signal requests a pause; a second one acts at once.
 
-    Whoever trains looks at :attr:`received` when it has come to rest, saves, and calls
+    Whoever trains looks at :attr:`received` when it has paused, saves, and calls
     :meth:`act`.  Signals are handled by the main thread alone, as Python allows: in any other,
     and where a signal is ignored, this does nothing.
 

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from wordgrad.errors import ParameterError
 
 ROW_FLOATS = 16
 """Rows are padded to a multiple of this many floats: 64 bytes, one cache line."""
@@ -30,11 +32,14 @@ def aligned_rows(n_rows: int, n_floats: int) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Parameters:
-    """``W_in`` and ``W_out``: input vectors v_w and output vectors u_w of every word.
+    """``W_in`` and ``W_out``: the matrices of input and output vectors.
+
+    With word2vec both have a row for each word, v_w and u_w.  Subwords and documents add rows to
+    ``W_in``; the inner nodes of a tree take the place of words in ``W_out``.
 
     Attributes
     ----------
-    W_in_rows, W_out_rows : float32 (V, P)
+    W_in_rows, W_out_rows : float32 (n_inputs, P), (n_outputs, P)
         Rows padded with zeros from D to P floats, a multiple of 16, and 64-byte aligned, so that
         kernels use aligned vector loads and a row shares no cache line with another.
     vector_size : int
@@ -46,21 +51,21 @@ class Parameters:
     vector_size: int
 
     @classmethod
-    def zeros(cls, n_words: int, vector_size: int) -> Parameters:
+    def zeros(cls, n_inputs: int, n_outputs: int, vector_size: int) -> Parameters:
         """Return parameters that are all zero."""
         n_floats = row_floats(vector_size)
-        return cls(aligned_rows(n_words, n_floats), aligned_rows(n_words, n_floats), vector_size)
+        return cls(aligned_rows(n_inputs, n_floats), aligned_rows(n_outputs, n_floats), vector_size)
 
     @classmethod
-    def initial(cls, n_words: int, vector_size: int, seed: int) -> Parameters:
+    def initial(cls, n_inputs: int, n_outputs: int, vector_size: int, seed: int) -> Parameters:
         """Return word2vec's start: ``W_in`` uniform on [-1/2D, 1/2D), ``W_out`` zero.
 
         With ``W_out = 0`` every score is 0 and every pair's loss (K + 1) log 2 at first.
         """
-        parameters = cls.zeros(n_words, vector_size)
+        parameters = cls.zeros(n_inputs, n_outputs, vector_size)
         generator = np.random.default_rng(seed)
         block = max(1, 2**20 // vector_size)
-        for start in range(0, n_words, block):
+        for start in range(0, n_inputs, block):
             rows = parameters.W_in[start : start + block]
             rows[:] = (generator.random(rows.shape, np.float32) - 0.5) / vector_size
         # Zeros come as pages that do not exist yet: have them now, in order, and not one by one
@@ -68,19 +73,67 @@ class Parameters:
         parameters.W_out_rows.fill(0.0)
         return parameters
 
+    @classmethod
+    def from_matrices(
+        cls, W_in: ArrayLike, W_out: ArrayLike | None = None, *, n_outputs: int | None = None
+    ) -> Parameters:
+        """Return a copy of given vectors, to begin a training with (a warm start).
+
+        Parameters
+        ----------
+        W_in : array_like (n_inputs, D)
+        W_out : array_like (n_outputs, D), optional
+            By default zero, as in :meth:`initial`.
+        n_outputs : int, optional
+            Rows of ``W_out`` where it is not given; by default as many as ``W_in`` has.
+
+        Raises
+        ------
+        ParameterError
+            If they are no matrices of finite float32 numbers, of one width and at least one row.
+
+        Examples
+        --------
+        >>> parameters = Parameters.from_matrices([[1.0, 2.0], [3.0, 4.0]], n_outputs=1)
+        >>> parameters.W_in.tolist(), parameters.W_out.tolist()
+        ([[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0]])
+        """
+        inputs = _as_matrix("W_in", W_in)
+        vector_size = inputs.shape[1]
+        outputs = None if W_out is None else _as_matrix("W_out", W_out)
+        if outputs is not None:
+            if outputs.shape[1] != vector_size or n_outputs not in (None, len(outputs)):
+                raise ParameterError(
+                    f"W_out must have shape ({n_outputs or 'n_outputs'}, {vector_size}), "
+                    f"got {outputs.shape}."
+                )
+            n_outputs = len(outputs)
+        parameters = cls.zeros(
+            len(inputs), len(inputs) if n_outputs is None else n_outputs, vector_size
+        )
+        parameters.W_in[:] = inputs
+        if outputs is not None:
+            parameters.W_out[:] = outputs
+        return parameters
+
     @property
-    def n_words(self) -> int:
-        """V."""
+    def n_inputs(self) -> int:
+        """Rows of ``W_in``."""
         return len(self.W_in_rows)
 
     @property
+    def n_outputs(self) -> int:
+        """Rows of ``W_out``."""
+        return len(self.W_out_rows)
+
+    @property
     def W_in(self) -> NDArray[np.float32]:
-        """Input vectors, a view of shape (V, D)."""
+        """Input vectors, a view of shape (n_inputs, D)."""
         return self.W_in_rows[:, : self.vector_size]
 
     @property
     def W_out(self) -> NDArray[np.float32]:
-        """Output vectors, a view of shape (V, D)."""
+        """Output vectors, a view of shape (n_outputs, D)."""
         return self.W_out_rows[:, : self.vector_size]
 
     def are_finite(self) -> bool:
@@ -91,7 +144,61 @@ class Parameters:
             for rows in (self.W_in_rows, self.W_out_rows)
         )
 
+    def copy(self) -> Parameters:
+        """Return parameters of the same numbers in memory of their own."""
+        other = Parameters.zeros(self.n_inputs, self.n_outputs, self.vector_size)
+        other.copy_from(self)
+        return other
+
     def copy_from(self, other: Parameters) -> None:
         """Take over the numbers of parameters of the same shape."""
         self.W_in_rows[:] = other.W_in_rows
         self.W_out_rows[:] = other.W_out_rows
+
+    def check_rows(
+        self, vector_size: int, n_inputs: int | None = None, n_outputs: int | None = None
+    ) -> None:
+        """Raise :class:`ParameterError` unless kernels may write to the rows, and they fit.
+
+        Parameters
+        ----------
+        vector_size : int
+        n_inputs, n_outputs : int, optional
+            Rows that a training needs; by default any number.
+        """
+        for name, found, wanted in (
+            ("W_in", self.n_inputs, n_inputs),
+            ("W_out", self.n_outputs, n_outputs),
+        ):
+            if wanted is not None and found != wanted:
+                raise ParameterError(
+                    f"parameters must have {wanted} rows in {name} for this corpus and these "
+                    f"settings, got {found}."
+                )
+        for rows in (self.W_in_rows, self.W_out_rows):
+            aligned = rows.ctypes.data % (4 * ROW_FLOATS) == 0
+            fits = rows.ndim == 2 and rows.shape[1] == row_floats(vector_size)
+            if (
+                not (aligned and fits and rows.dtype == np.float32 and rows.flags.carray)
+                or self.vector_size != vector_size
+            ):
+                raise ParameterError(
+                    "parameters must be aligned float32 rows for "
+                    f"vector_size={vector_size}, got {rows.dtype} {rows.shape} for "
+                    f"vector_size={self.vector_size}; make them with Parameters.zeros, "
+                    "Parameters.initial or Parameters.from_matrices."
+                )
+
+
+def _as_matrix(name: str, value: ArrayLike) -> NDArray[np.float32]:
+    array = np.asarray(value)
+    if array.ndim != 2 or not array.size or array.dtype.kind not in "fiu":
+        raise ParameterError(
+            f"{name} must be a matrix of at least one number, got {array.dtype} of shape "
+            f"{array.shape}."
+        )
+    with np.errstate(over="ignore"):  # to inf, and then refused
+        matrix = array.astype(np.float32, copy=False)
+    if not np.isfinite(matrix).all():
+        raise ParameterError(f"{name} must be finite float32 numbers, and some are not.")
+    return matrix

@@ -1,13 +1,15 @@
-"""What is drawn at random in training, as tables: noise words, and which tokens are kept.
+"""Which pairs: noise words, subsampling, and batches of examples drawn from a corpus.
 
-Only the probabilities live here.  The engines draw from them, each in its own way.
-
-The windows of a span as plain arrays: what the fast kernel draws while it trains, to look at.
+The probabilities (:func:`noise_distribution`, :func:`keep_probabilities`) become tables
+(:class:`SamplingTables`) from which the kernels draw while they train.  :func:`draw_batch` draws
+the same windows as plain arrays, a :class:`Batch`: what the slower kernels train on, and what every
+engine is compared on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -225,26 +227,200 @@ def _check_distribution(probabilities: ArrayLike) -> NDArray[np.float64]:
     return normalised
 
 
+class InputRows(Protocol):
+    """Which rows of ``W_in`` make the input vector of a word.
+
+    Where engines take ``rows: InputRows | None``, None is the identity: a word has one row, its
+    own.  Subwords give a word its row and those of its n-grams.
+    """
+
+    @property
+    def n_inputs(self) -> int:
+        """Rows of ``W_in``."""
+
+    def of(self, words: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the rows of words, one word after another.
+
+        Parameters
+        ----------
+        words : int32 (n,)
+            Word ids, not checked.
+
+        Returns
+        -------
+        rows : int32 (N,)
+            In [0, n_inputs).
+        offsets : int64 (n + 1,)
+            Word k has ``rows[offsets[k]:offsets[k + 1]]``, at least one row.
+        """
+
+
 @dataclass(frozen=True)
-class Windows:
-    """Windows with every random choice made.
+class RowTable:
+    """Rows of each word of a vocabulary, as a table: the general :class:`InputRows`.
 
     Attributes
     ----------
-    contexts : int32 (N,)
-        Ids of the context words of all windows, one after another.
-    offsets : int64 (B + 1,)
-        Window b has the context ``contexts[offsets[b]:offsets[b + 1]]``, at least one word.
-    targets : int32 (B, 1 + K)
-        Each window's target, then its negatives; no negative equals its target.
+    rows : int32 (R,)
+    offsets : int64 (V + 1,)
+        Word w has ``rows[offsets[w]:offsets[w + 1]]``.
+    n_inputs : int
+
+    Examples
+    --------
+    >>> table = RowTable(np.array([0, 2, 1], np.int32), np.array([0, 2, 3]), n_inputs=3)
+    >>> rows, offsets = table.of(np.array([1, 0], np.int32))
+    >>> rows.tolist(), offsets.tolist()
+    ([1, 0, 2], [0, 1, 3])
     """
 
-    contexts: NDArray[np.int32]
+    rows: NDArray[np.int32]
     offsets: NDArray[np.int64]
-    targets: NDArray[np.int32]
+    n_inputs: int
+
+    def of(self, words: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the rows of words, one word after another; see :class:`InputRows`."""
+        first = self.offsets[words]
+        sizes = self.offsets[words + 1] - first
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], sizes)
+        return self.rows[np.repeat(first, sizes) + within], offsets
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples with every random choice made: what all engines are compared on.
+
+    Example b is a group of input vectors, which share its outputs::
+
+        h_i = mean (or sum, by ``combine``) of the rows W_in[r], r in input i
+        J_b = sum over its inputs i, sum over its outputs j, of -log sigmoid(sign_j u_j . h_i)
+
+    Attributes
+    ----------
+    inputs : int32 (N,)
+        Rows of ``W_in``: words, n-grams, a document.
+    input_offsets : int64 (I + 1,)
+        Input vector i has the rows ``inputs[input_offsets[i]:input_offsets[i + 1]]``, at least one;
+        a row that occurs n times counts n times.
+    groups : int64 (B + 1,)
+        Example b has the input vectors ``groups[b]`` to ``groups[b + 1]``, at least one: with
+        skip-gram one for each context word, with CBOW one alone.
+    outputs : int32 (M,)
+        Rows of ``W_out``: a target and its negatives, or the nodes of a path.
+    output_offsets : int64 (B + 1,)
+        Example b has ``outputs[output_offsets[b]:output_offsets[b + 1]]``, at least one.
+    signs : int8 (M,) or None
+        +1 for a positive output, -1 for a negative one.  None: the first output of an example is
+        positive, the others are negative and differ from it.
+
+    Notes
+    -----
+    *CBOW of words with several rows* is one level, a flat list: h is the mean of all rows of all
+    context words, as in fastText (``Model::computeHidden``), not the mean of the words' means.
+    With R_o rows r of context word o and R = sum_o R_o,
+
+        h = 1/R sum_o sum_r W_in[r] = sum_o (R_o / R) v_o,    v_o = 1/R_o sum_r W_in[r],
+
+    the mean of the words' vectors v_o weighted by their numbers of rows.  Its gradient is that of
+    CBOW over R "words", dJ/dW_in[r] = n_r / R dJ/dh with n_r the occurrences of row r, so that
+    :func:`wordgrad.maths.cbow` with the rows as its context is the oracle.  Where every word has
+    one row, both readings are the same.  The other one, the mean of means, would need weights of
+    1 / (M R_o) for M words: a number beside each input row.
+    """
+
+    inputs: NDArray[np.int32]
+    input_offsets: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    outputs: NDArray[np.int32]
+    output_offsets: NDArray[np.int64]
+    signs: NDArray[np.int8] | None = None
+
+    @classmethod
+    def from_windows(
+        cls,
+        contexts: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        targets: NDArray[np.int32],
+        *,
+        architecture: str = "skipgram",
+        rows: InputRows | None = None,
+    ) -> Batch:
+        """Return the batch of ordinary windows.
+
+        Parameters
+        ----------
+        contexts : int32 (N,)
+            Ids of the context words of all windows, one after another.
+        offsets : int64 (B + 1,)
+            Window b has the context ``contexts[offsets[b]:offsets[b + 1]]``, at least one word.
+        targets : int32 (B, 1 + K)
+            Each window's target, then its negatives; no negative equals its target.
+        architecture : {"skipgram", "cbow"}
+            Whether each context word is an input vector, or all of them together are one.
+        rows : InputRows, optional
+            By default a word's row is its own.
+
+        Raises
+        ------
+        ParameterError
+            If the arrays do not fit one another.  Ids are compared with the numbers of rows by
+            :func:`check_batch`.
+
+        Examples
+        --------
+        >>> contexts, offsets = np.array([3, 4, 5], np.int32), np.array([0, 2, 3])
+        >>> targets = np.array([[0, 1], [2, 1]], np.int32)
+        >>> batch = Batch.from_windows(contexts, offsets, targets)
+        >>> batch.n_vectors, batch.groups.tolist(), batch.outputs.tolist()
+        (3, [0, 2, 3], [0, 1, 2, 1])
+        >>> Batch.from_windows(contexts, offsets, targets, architecture="cbow").n_vectors
+        2
+        """
+        if targets.ndim != 2 or targets.shape[1] < 1:
+            raise ParameterError(f"targets must have shape (B, 1 + K), got {targets.shape}.")
+        _check_offsets("offsets", offsets, len(targets), "contexts", len(contexts))
+        inputs, row_offsets = contexts, np.arange(len(contexts) + 1)
+        if rows is not None:
+            inputs, row_offsets = rows.of(contexts)
+        n = len(targets)
+        skipgram = architecture == "skipgram"
+        return cls(
+            inputs=inputs,
+            input_offsets=row_offsets if skipgram else row_offsets[offsets],
+            groups=offsets if skipgram else np.arange(n + 1),
+            outputs=targets.reshape(-1),
+            output_offsets=np.arange(n + 1) * targets.shape[1],
+        )
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.groups) - 1
+
+    @property
+    def n_vectors(self) -> int:
+        """I, the number of input vectors: the pairs that a loss is summed over."""
+        return len(self.input_offsets) - 1
+
+    @property
+    def all_signs(self) -> NDArray[np.int8]:
+        """The sign of every output, int8 (M,)."""
+        if self.signs is not None:
+            return self.signs
+        signs = np.full(len(self.outputs), -1, np.int8)
+        signs[self.output_offsets[:-1]] = 1
+        return signs
+
+    def is_windows(self, negative: int, architecture: str) -> bool:
+        """Whether these are windows of words with one row each and ``negative`` negatives each.
+
+        That is what the kernels of windows take; anything else is for those of any batch.
+        """
+        ones = self.input_offsets if architecture == "skipgram" else self.groups
+        return (
+            self.signs is None
+            and bool((np.diff(self.output_offsets) == 1 + negative).all())
+            and bool((np.diff(ones) == 1).all())
+        )
 
 
 @dataclass(frozen=True)
@@ -290,56 +466,115 @@ class SamplingTables:
         return self._keys[epoch]
 
 
-def check_windows(windows: Windows, n_words: int, negative: int) -> None:
-    """Raise :class:`ParameterError` unless every id and offset is in range.
+def check_batch(batch: Batch, n_inputs: int, n_outputs: int) -> None:
+    """Raise :class:`ParameterError` unless every row, offset and sign is in range.
 
     Engines call it before a step: what kernels are given, they trust.
+
+    Parameters
+    ----------
+    batch : Batch
+    n_inputs, n_outputs : int
+        Rows of ``W_in`` and ``W_out``.
     """
-    if windows.targets.ndim != 2 or windows.targets.shape[1] != 1 + negative:
-        raise ParameterError(
-            f"targets must have shape (B, {1 + negative}) for negative={negative}, "
-            f"got {windows.targets.shape}."
-        )
-    sizes = np.diff(windows.offsets)
+    n = len(batch)
+    _check_offsets("groups", batch.groups, n, "input vectors", batch.n_vectors)
+    _check_offsets(
+        "input_offsets", batch.input_offsets, batch.n_vectors, "inputs", len(batch.inputs)
+    )
+    _check_offsets("output_offsets", batch.output_offsets, n, "outputs", len(batch.outputs))
+    for name, rows, matrix, size in (
+        ("inputs", batch.inputs, "W_in", n_inputs),
+        ("outputs", batch.outputs, "W_out", n_outputs),
+    ):
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise ParameterError(
+                f"{name} must be one row of integers, got {rows.dtype} of shape {rows.shape}."
+            )
+        if rows.size and (rows.min() < 0 or rows.max() >= size):
+            raise ParameterError(
+                f"{name} must be rows of {matrix} in [0, {size - 1}], "
+                f"got {int(rows.min())} to {int(rows.max())}."
+            )
+    if batch.signs is not None:
+        if batch.signs.shape != batch.outputs.shape or not np.isin(batch.signs, (-1, 1)).all():
+            raise ParameterError(
+                f"signs must be +1 or -1 for each of the {len(batch.outputs)} outputs, "
+                f"got {np.unique(batch.signs).tolist()} of shape {batch.signs.shape}."
+            )
+        return
+    first = batch.output_offsets[:-1]
+    equal = batch.outputs == np.repeat(batch.outputs[first], np.diff(batch.output_offsets))
+    equal[first] = False
+    if equal.any():
+        raise ParameterError("a negative must differ from its example's target; draw it again.")
+
+
+def _check_offsets(name: str, offsets: NDArray[np.int64], n: int, what: str, total: int) -> None:
+    """Raise unless ``offsets`` cut ``total`` things into ``n`` pieces of at least one."""
     if (
-        len(windows.offsets) != len(windows) + 1
-        or windows.offsets[0] != 0
-        or windows.offsets[-1] != len(windows.contexts)
-        or (len(sizes) and sizes.min() < 1)
+        offsets.ndim != 1
+        or offsets.dtype.kind not in "iu"
+        or len(offsets) != n + 1
+        or offsets[0] != 0
+        or offsets[-1] != total
+        or (np.diff(offsets) < 1).any()
     ):
         raise ParameterError(
-            "offsets must rise from 0 to the number of context words, one window after another."
+            f"{name} must be {n + 1} integers that rise from 0 to {total}, the number of {what}; "
+            f"got {_shortened(offsets)}."
         )
-    for name, ids in (("contexts", windows.contexts), ("targets", windows.targets)):
-        if ids.size and (ids.min() < 0 or ids.max() >= n_words):
-            raise ParameterError(
-                f"{name} must be word ids in [0, {n_words - 1}], "
-                f"got {int(ids.min())} to {int(ids.max())}."
-            )
-    if (windows.targets[:, 1:] == windows.targets[:, :1]).any():
-        raise ParameterError("a negative must differ from its window's target; draw it again.")
 
 
-def draw_windows(tables: SamplingTables, span: Span, window: int, negative: int) -> Windows:
+def _shortened(numbers: NDArray[np.int64]) -> str:
+    return np.array2string(np.asarray(numbers), threshold=8, separator=", ")
+
+
+def draw_batch(
+    tables: SamplingTables,
+    span: Span,
+    window: int,
+    negative: int,
+    *,
+    architecture: str = "skipgram",
+    rows: InputRows | None = None,
+) -> Batch:
     """Draw the windows whose centres lie in a span.
 
     Every choice is a function of the seed, the epoch and the centre's position in the corpus, so
-    neighbouring spans give together what one span over both gives.
+    neighbouring spans give together what one span over both gives.  Neither the architecture nor
+    the rows change what is drawn.
+
+    Parameters
+    ----------
+    tables : SamplingTables
+    span : Span
+    window, negative : int
+        m and K.
+    architecture, rows
+        As in :meth:`Batch.from_windows`.
     """
     n_tokens = span.stop - span.start
     tokens = np.zeros(2 * n_tokens + 2 * window + 4, np.int32)
     bits = np.zeros(len(tokens), np.uint64)
-    rows = np.zeros((n_tokens, 2 * window), np.int64)
+    context_rows = np.zeros((n_tokens, 2 * window), np.int64)
     sizes = np.zeros(n_tokens, np.int64)
     targets = np.zeros((n_tokens, 1 + negative), np.int64)
     n = draw_span(
         tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
         span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
-        tables.noise.ctypes.data, len(tables.keep), window, tokens, bits, rows, sizes, targets,
+        tables.noise.ctypes.data, len(tables.keep), window, tokens, bits, context_rows, sizes,
+        targets,
     )  # fmt: skip
     offsets = np.concatenate([[0], np.cumsum(sizes[:n])])
-    contexts = rows[:n][np.arange(2 * window) < sizes[:n, np.newaxis]]
-    return Windows(contexts.astype(np.int32), offsets, targets[:n].astype(np.int32))
+    contexts = context_rows[:n][np.arange(2 * window) < sizes[:n, np.newaxis]]
+    return Batch.from_windows(
+        contexts.astype(np.int32),
+        offsets,
+        targets[:n].astype(np.int32),
+        architecture=architecture,
+        rows=rows,
+    )
 
 
 def first_sentence(tables: SamplingTables, span: Span) -> tuple[int, int]:

@@ -1,17 +1,19 @@
-"""Epochs, progress, history, checkpoints and the rules that end a training, from the outside."""
+"""Epochs, progress, history, checkpoints, and when a training ends."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.errors import InputError, TrainingError
+from wordgrad.errors import FormatError, InputError, TrainingError
 from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import (
@@ -22,7 +24,7 @@ from wordgrad.training.engine import (
     TrainingProgress,
     TrainingState,
 )
-from wordgrad.training.engines import make_runner
+from wordgrad.training.engines import make_engine
 from wordgrad.training.interrupts import Interrupts
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.validation import HeldOut
@@ -30,7 +32,53 @@ from wordgrad.training.validation import HeldOut
 SECONDS_BETWEEN_REPORTS = 0.1
 
 TOKENS_BETWEEN_RELEASES = 1 << 22
-"""After so many tokens (16 MiB of ids) the mapped pages are given back: memory stays level."""
+"""After so many tokens (16 MiB of ids) the mapped pages are released: memory stays level."""
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """When a training ends before its last epoch.
+
+    Attributes
+    ----------
+    patience : int or None
+        After so many epochs without a better validation loss.
+    tolerance : float
+        After an epoch that lowered the training loss by less than this share of it; 0 never.
+
+    Examples
+    --------
+    >>> losses = [9.0, 8.0, 7.9999]
+    >>> history = [EpochRecord(k + 1, loss, 1, 1, 1.0, 0.1) for k, loss in enumerate(losses)]
+    >>> rule = EarlyStopping(tolerance=1e-4)
+    >>> rule.converged(history[:2]), rule.converged(history), EarlyStopping().converged(history)
+    (False, True, False)
+    """
+
+    patience: int | None = None
+    tolerance: float = 0.0
+
+    def out_of_patience(self, history: Sequence[EpochRecord]) -> bool:
+        """Whether the best validation loss is ``patience`` epochs old."""
+        best = best_epoch(history)
+        return self.patience is not None and best > 0 and len(history) - best >= self.patience
+
+    def converged(self, history: Sequence[EpochRecord]) -> bool:
+        """Whether the last epoch gained less than ``tolerance``."""
+        if len(history) < 2 or self.tolerance == 0.0:
+            return False
+        before, after = history[-2].loss, history[-1].loss
+        return math.isfinite(before) and before - after < self.tolerance * abs(before)
+
+
+def best_epoch(history: Sequence[EpochRecord]) -> int:
+    """Return the epoch, from 1, of the least validation loss (the first of equals); 0 if none."""
+    losses = [
+        (record.validation_loss, record.epoch)
+        for record in history
+        if record.validation_loss is not None
+    ]
+    return min(losses)[1] if losses else 0
 
 
 class Trainer:
@@ -46,12 +94,22 @@ class Trainer:
         thread that calls :meth:`run`.
     held_out : HeldOut, optional
     saving : Saving, optional
+    parameters : Parameters, optional
+        What training begins with (a warm start), changed in place; by default word2vec's start,
+        :meth:`Parameters.initial`.
 
     Attributes
     ----------
+    engine : Engine
     parameters : Parameters
         Changed in place; usable at any time, also after an interruption.
     state : TrainingState
+
+    Raises
+    ------
+    ParameterError
+        If the parameters do not fit the corpus and the settings, or the training would not fit the
+        memory.
     """
 
     def __init__(
@@ -62,19 +120,27 @@ class Trainer:
         *,
         held_out: HeldOut | None = None,
         saving: Saving | None = None,
+        parameters: Parameters | None = None,
     ) -> None:
         self.config = config
-        # First: it may refuse what would not fit, before the parameters take their room.
-        self.runner = make_runner(corpus, config, progress)
-        self.parameters = Parameters.initial(
-            len(corpus.vocabulary), config.vector_size, config.seed
-        )
+        # First: it may refuse what would not fit, before the parameters take their memory.
+        self.engine = engine = make_engine(corpus, config, progress)
+        if parameters is None:
+            parameters = Parameters.initial(
+                engine.n_inputs, engine.n_outputs, config.vector_size, config.seed
+            )
+        parameters.check_rows(config.vector_size, engine.n_inputs, engine.n_outputs)
+        self.parameters = parameters
         self.state = TrainingState()
         self._progress = progress
         self._corpus = corpus
         self._saving = saving
-        self._patience = held_out.patience if held_out else None
-        self._validation = self.runner.validation(held_out.text) if held_out else None
+        self._early_stopping = EarlyStopping(
+            patience=held_out.patience if held_out else None,
+            # Negative sampling goes on: its learning rate is to fall to its end.
+            tolerance=config.tolerance if config.loss == "softmax" else 0.0,
+        )
+        self._validation = engine.validation(held_out.text) if held_out else None
         self._best: Parameters | None = None
         self._pause = threading.Event()
         self._interrupts = Interrupts(self._pause)
@@ -91,17 +157,16 @@ class Trainer:
     @property
     def vectors(self) -> NDArray[np.float32]:
         """Word vectors (V, D): where validation ends training early, those of the best epoch."""
-        return self.runner.vectors(self.parameters if self._best is None else self._best)
+        return self.engine.vectors(self.parameters if self._best is None else self._best)
 
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
-        epoch, best = self.state.epoch, self.state.best_epoch
-        patience_ended = self._patience is not None and best and epoch - best >= self._patience
-        if epoch >= self.config.epochs or patience_ended:
+        if self.state.epoch >= self.config.epochs:
             return True
-        # Between two epochs alone: one that has begun is brought to its end.
-        return self.state.token == 0 and self.runner.converged(self.history)
+        rule, history = self._early_stopping, self.history
+        # An epoch that has begun is brought to its end, but where it is of no use any more.
+        return rule.out_of_patience(history) or (self.state.token == 0 and rule.converged(history))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take over a checkpoint's parameters and state, to go on from there.
@@ -109,11 +174,20 @@ class Trainer:
         Raises
         ------
         FormatError
-            If the runner cannot use what it is said to have gathered.
+            If its parameters or what its engine gathered are not those of this training.
         """
-        self.runner.restore(checkpoint.runner)
-        self.parameters, self.state = checkpoint.parameters, checkpoint.state
-        self._best = None if self._patience is None else checkpoint.best
+        parameters, engine = checkpoint.parameters, self.engine
+        found = parameters.n_inputs, parameters.n_outputs, parameters.vector_size
+        wanted = engine.n_inputs, engine.n_outputs, self.config.vector_size
+        if found != wanted:
+            raise FormatError(
+                "This checkpoint holds {} input and {} output vectors of {} numbers, and this "
+                "training has {} and {} of {}; go on with the settings that it was written "
+                "with.".format(*found, *wanted)
+            )
+        engine.restore(checkpoint.engine)
+        self.parameters, self.state = parameters, checkpoint.state
+        self._best = None if self._early_stopping.patience is None else checkpoint.best
         self._saved = (self.state.epoch, self.state.token)
 
     def run(self) -> None:
@@ -134,7 +208,7 @@ class Trainer:
         if self._saved is None:
             self._save()
         try:
-            self.runner.compile(self.parameters)
+            self.engine.prepare(self.parameters)
             self._words_before = self._words_done
             self._saved_at = self._began_at = time.perf_counter()
             if self._saving is None:
@@ -143,12 +217,12 @@ class Trainer:
                 with self._interrupts:
                     self._run_epochs()
         finally:
-            self.runner.close()
+            self.engine.close()
 
     def _run_epochs(self) -> None:
         while not self.finished:
             rate = self._run_until_pause()
-            if self.state.token == self.runner.length:
+            if self.state.token == self.engine.length:
                 self._end_epoch(rate)
             if self._interrupts.received is not None or self._is_due():
                 self._save()
@@ -163,7 +237,7 @@ class Trainer:
         if self._interrupts.received is None:
             self._pause.clear()
         self._released = min(self._released, state.token)  # a new epoch begins at 0
-        steps = self.runner.run(self.parameters, state.epoch, state.token, self._pause)
+        steps = self.engine.epoch(self.parameters, state.epoch, state.token, self._pause)
         with closing(steps):
             for step in steps:
                 self._check_finite(step)
@@ -212,15 +286,15 @@ class Trainer:
             seconds=state.seconds,
             learning_rate=rate,
             validation_loss=validation,
-            gradient_norm=self.runner.gradient_norm,
+            gradient_norm=self.engine.gradient_norm,
         )
         self._report(rate, validation)
         state.end_epoch(record)
-        if self._patience is not None and state.best_epoch == state.epoch:
+        if self._early_stopping.patience is not None and best_epoch(self.history) == state.epoch:
             if self._best is None:
-                size = self.config.vector_size
-                self._best = Parameters.zeros(self.parameters.n_words, size)
-            self._best.copy_from(self.parameters)
+                self._best = self.parameters.copy()
+            else:
+                self._best.copy_from(self.parameters)
 
     def _is_due(self) -> bool:
         return (
@@ -233,7 +307,7 @@ class Trainer:
         if self._saving is None or self._saved == (state.epoch, state.token):
             return
         checkpoint = Checkpoint(
-            self._saving.identity, state, self.parameters, self._best, self.runner.state()
+            self._saving.identity, state, self.parameters, self._best, self.engine.state()
         )
         if not checkpoint.is_finite():  # it must not take the place of a good one
             raise self._divergence(
@@ -246,12 +320,12 @@ class Trainer:
 
     @property
     def _words_done(self) -> int:
-        return self.state.epoch * self.runner.length + self.state.token
+        return self.state.epoch * self.engine.length + self.state.token
 
     def _report(self, rate: float, validation: float | None = None) -> None:
         if self._progress is None:
             return
-        all_words = self.config.epochs * self.runner.length
+        all_words = self.config.epochs * self.engine.length
         seconds = max(time.perf_counter() - self._began_at, 1e-9)
         speed = max(self._words_done - self._words_before, 1) / seconds
         loss = self.state.loss

@@ -15,31 +15,38 @@ from wordgrad.corpus.validation import ValidationCorpus
 from wordgrad.errors import InputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
-from wordgrad.training.kernels.scoring import sum_of_losses
+from wordgrad.training.kernels import batch as kernels
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import SamplingTables, Span, Windows, check_windows, draw_windows
+from wordgrad.training.sampling import (
+    Batch,
+    InputRows,
+    SamplingTables,
+    Span,
+    check_batch,
+    draw_batch,
+)
 
 
-def windows_loss(parameters: Parameters, windows: Windows, config: TrainingConfig) -> Loss:
-    """Return the negative-sampling loss of windows, summed over pairs, and their number.
+def batch_loss(parameters: Parameters, batch: Batch, combine: str) -> Loss:
+    """Return the loss of a batch, summed over its input vectors, and their number.
 
-    The loss is that of :mod:`wordgrad.training.engine`; nothing is written.  May be
-    called while other threads train: rows are read as they are at that moment.
+    The loss is that of :class:`~wordgrad.training.sampling.Batch`, in float64; nothing is written.
+    May be called while other threads train: rows are read as they are at that moment.
 
     Parameters
     ----------
     parameters : Parameters
-    windows : Windows
-    config : TrainingConfig
-        Its ``architecture``, ``combine`` and ``negative``.
+    batch : Batch
+    combine : {"mean", "sum"}
+        How input vectors combine their rows.
     """
-    check_windows(windows, parameters.n_words, config.negative)
-    skipgram = config.architecture == "skipgram"
-    total = sum_of_losses(
-        windows.contexts, windows.offsets, windows.targets, parameters.W_in_rows,
-        parameters.W_out_rows, parameters.vector_size, skipgram, config.combine == "mean",
+    check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+    total = kernels.batch_loss(
+        batch.inputs, batch.input_offsets, batch.groups, batch.outputs, batch.output_offsets,
+        batch.all_signs, parameters.W_in_rows, parameters.W_out_rows, parameters.vector_size,
+        combine == "mean",
     )  # fmt: skip
-    return Loss(float(total), len(windows.contexts) if skipgram else len(windows))
+    return Loss(float(total), batch.n_vectors)
 
 
 DRAW = 1 << 40
@@ -73,6 +80,8 @@ class NegativeSamplingValidation:
     ----------
     text : ValidationCorpus
     config : TrainingConfig
+    rows : InputRows, optional
+        By default a word's row is its own.
 
     Raises
     ------
@@ -80,11 +89,14 @@ class NegativeSamplingValidation:
         If the text gives not one pair.
     """
 
-    def __init__(self, text: ValidationCorpus, config: TrainingConfig) -> None:
+    def __init__(
+        self, text: ValidationCorpus, config: TrainingConfig, rows: InputRows | None = None
+    ) -> None:
         self._text = text
         self._config = config
+        self._rows = rows
         self._tables = SamplingTables(text, replace(config, seed=0))
-        if not any(len(windows) for windows in self.windows()):
+        if not any(len(batch) for batch in self.batches()):
             raise InputError(
                 "The validation text has no sentence with two words that are kept, so it has no "
                 "loss; give more text, longer sentences, or raise sample (0 keeps every word)."
@@ -93,14 +105,21 @@ class NegativeSamplingValidation:
     def __call__(self, parameters: Parameters) -> Loss:
         """Return the loss summed over the pairs, in nats, and their number."""
         total, pairs = 0.0, 0.0
-        for windows in self.windows():
-            loss = windows_loss(parameters, windows, self._config)
+        for batch in self.batches():
+            loss = batch_loss(parameters, batch, self._config.combine)
             total, pairs = total + loss.total, pairs + loss.pairs
         return Loss(total, pairs)
 
-    def windows(self) -> Iterator[Windows]:
+    def batches(self) -> Iterator[Batch]:
         """Draw the windows, some thousands at a time."""
-        length = len(self._text.ids)
+        config, length = self._config, len(self._text.ids)
         for start in range(0, length, TOKENS_AT_ONCE):
             span = Span(start, min(start + TOKENS_AT_ONCE, length), DRAW, 0.0)
-            yield draw_windows(self._tables, span, self._config.window, self._config.negative)
+            yield draw_batch(
+                self._tables,
+                span,
+                config.window,
+                config.negative,
+                architecture=config.architecture,
+                rows=self._rows,
+            )

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from wordgrad import maths
 from wordgrad.training.engines.block_softmax import (
     BlockSoftmax,
-    Targets,
+    SparseTargets,
     exact_gradients,
     exact_loss,
     logit_offset,
 )
 from wordgrad.training.engines.pair_counts import count_pairs, counts_of
-from wordgrad.training.kernels.softmax import adagrad_rows, combine_contexts, hand_back
+from wordgrad.training.kernels.batch import combine_inputs, scatter_add
+from wordgrad.training.kernels.softmax import adagrad_rows
 
 
 def normal(rng, *shape, scale=0.5):
@@ -53,7 +54,7 @@ def test_a_pass_of_blocks_is_the_oracles_gradient(offset, threads):
     loss, d_W_in, d_W_out = 0.0, np.zeros((V, D)), np.zeros((V, D))
     for words in np.array_split(rng.permutation(V), 5):
         found = block.gradients(
-            W_in[words], W_out, added, Targets(*counts.rows(words), counts.totals[words])
+            W_in[words], W_out, added, SparseTargets(*counts.rows(words), counts.totals[words])
         )
         loss += found.loss
         d_W_in[words] += found.d_inputs
@@ -79,7 +80,7 @@ def test_blocks_agree_with_their_twin(V, D, B, scale, seed):
     X = rng.integers(0, 4, (B, V)) * np.isfinite(offset) * 0.7
     rows, columns = np.nonzero(X)
     begin = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=B))])
-    targets = Targets(begin, columns.astype(np.int32), X[rows, columns], X.sum(axis=1))
+    targets = SparseTargets(begin, columns.astype(np.int32), X[rows, columns], X.sum(axis=1))
     found = BlockSoftmax(V, D, B, 1).gradients(inputs, W_out, offset, targets)
     loss, d_inputs, d_W_out = exact_gradients(inputs, W_out, offset, targets)
     assert close(found.loss, loss, 2e-5)
@@ -91,7 +92,7 @@ def test_blocks_agree_with_their_twin(V, D, B, scale, seed):
 @pytest.mark.parametrize("size", [1e3, -1e3])
 def test_scores_that_are_far_apart_give_numbers(size):
     W_out = np.array([[size], [0.0], [-size]], np.float32)
-    targets = Targets(
+    targets = SparseTargets(
         np.array([0, 2]), np.array([0, 2], np.int32), np.array([1.0, 2.0]), np.array([3.0])
     )
     found = BlockSoftmax(3, 1, 1, 1).gradients(
@@ -106,7 +107,7 @@ def test_exponentials_are_accurate_to_rounding():
     V = 5000
     W_out = np.linspace(-90, 0, V, dtype=np.float32)[:, np.newaxis]
     block = BlockSoftmax(V, 1, 1, 1)
-    targets = Targets(np.array([0, 0]), np.empty(0, np.int32), np.empty(0), np.zeros(1))
+    targets = SparseTargets(np.array([0, 0]), np.empty(0, np.int32), np.empty(0), np.zeros(1))
     block.gradients(np.ones((1, 1), np.float32), W_out, np.zeros(V, np.float32), targets)
     exact = np.exp(W_out[:, 0].astype(np.float64))
     above = exact > 1.2e-38
@@ -160,12 +161,12 @@ def test_a_batch_of_windows_is_the_oracles_cbow(combine, offset):
     offsets = np.cumsum([0] + [len(context) for context in contexts])
     flat = np.concatenate(contexts).astype(np.int32)
     inputs = np.empty((B, D), np.float32)
-    combine_contexts(W_in, flat, offsets, combine == "mean", inputs)
+    combine_inputs(W_in, flat, offsets, combine == "mean", inputs)
     found = BlockSoftmax(V, D, B, 2).gradients(
-        inputs, W_out, added, Targets(np.arange(B + 1), centres, np.ones(B), np.ones(B))
+        inputs, W_out, added, SparseTargets(np.arange(B + 1), centres, np.ones(B), np.ones(B))
     )
     d_W_in = np.zeros((V, D), np.float32)
-    hand_back(found.d_inputs, flat.astype(np.int64), offsets, combine == "mean", d_W_in)
+    scatter_add(found.d_inputs, flat.astype(np.int64), offsets, combine == "mean", d_W_in)
     loss, exact_in, exact_out = 0.0, 0.0, 0.0
     for centre, context in zip(centres, contexts, strict=True):
         share = 1.0 if combine == "mean" else 1 / len(context)

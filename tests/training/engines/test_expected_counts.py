@@ -12,7 +12,7 @@ from wordgrad.errors import InputError, OutputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import pair_counts as counts_module
 from wordgrad.training.engines.pair_counts import count_pairs, counts_of
-from wordgrad.training.sampling import Span, draw_windows
+from wordgrad.training.sampling import Span, draw_batch
 
 
 def dense(counts):
@@ -75,9 +75,9 @@ def test_counts_are_the_mean_of_what_negative_sampling_draws(tables_of, window):
     rounds = 400
     drawn = np.zeros((rounds, 6, 6))
     for epoch in range(rounds):
-        windows = draw_windows(tables, Span(0, len(tables.ids), epoch, 0.1), window, 1)
-        centres = np.repeat(windows.targets[:, 0], np.diff(windows.offsets))
-        np.add.at(drawn[epoch], (centres, windows.contexts), 1)
+        batch = draw_batch(tables, Span(0, len(tables.ids), epoch, 0.1), window, 1)
+        centres = np.repeat(batch.outputs[::2], np.diff(batch.groups))
+        np.add.at(drawn[epoch], (centres, batch.inputs), 1)
     error = drawn.std(axis=0) / np.sqrt(rounds)
     X = dense(counts)
     assert X.max() > 20
@@ -117,7 +117,7 @@ def test_little_memory_and_threads_change_no_byte(workers, block_bytes):
     assert records[-1].pairs == pytest.approx(pieces.pairs)
 
 
-def test_rows_are_copied_in_the_order_asked_for():
+def test_rows_are_copied_in_the_order_requested():
     counts = counts_of([(0, 1), (0, 1), (2, 0), (2, 2)], 3)
     begin, columns, values = counts.rows(np.array([2, 1, 0]))
     assert (begin.tolist(), columns.tolist(), values.tolist()) == (

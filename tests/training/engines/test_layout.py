@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import deterministic as rule
-from wordgrad.training.engines.deterministic import RoundRunner, layout_for, staleness
-from wordgrad.training.engines.hogwild import SpanRunner
+from wordgrad.training.engines.deterministic import DeterministicEngine, layout_for, staleness
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.kernels.rounds import plan_bytes, private_bytes
 from wordgrad.training.parameters import Parameters
 
@@ -102,12 +102,12 @@ def test_small_texts_are_learnt_as_well_as_in_the_default_mode(
     tables = tables_of(topics(n_words, n_tokens, seed=n_words), **changes)
     counts = np.bincount(tables.ids)
     losses = []
-    for runner in (
-        SpanRunner(config, tables),
-        RoundRunner(config, tables, layout_for(counts, config)),
+    for engine in (
+        HogwildEngine(config, tables),
+        DeterministicEngine(config, tables, layout_for(counts, config)),
     ):
-        parameters = Parameters.initial(len(tables.keep), 16, seed=1)
+        parameters = Parameters.initial(len(tables.keep), len(tables.keep), 16, seed=1)
         for epoch in range(2):
-            steps = list(runner.run(parameters, epoch, 0, threading.Event()))
+            steps = list(engine.epoch(parameters, epoch, 0, threading.Event()))
         losses.append(sum(s.loss.total for s in steps) / sum(s.loss.pairs for s in steps))
     assert losses[1] == pytest.approx(losses[0], rel=0.01)

@@ -29,12 +29,12 @@ def prepared(corpus, **settings):
     )
     trainer = Trainer(corpus, config)
     text = encode_validation(HELD_OUT, corpus.vocabulary)
-    measure = trainer.runner.validation(text)
-    parameters = Parameters.zeros(len(corpus.vocabulary), 6)
+    measure = trainer.engine.validation(text)
+    parameters = Parameters.zeros(len(corpus.vocabulary), len(corpus.vocabulary), 6)
     rng = np.random.default_rng(3)
     parameters.W_in[:] = rng.normal(size=parameters.W_in.shape)
     parameters.W_out[:] = rng.normal(size=parameters.W_out.shape)
-    trainer.runner.compile(parameters)
+    trainer.engine.prepare(parameters)
     return trainer, text, measure, parameters
 
 
@@ -59,7 +59,7 @@ def test_skipgram_is_the_expectation_over_every_pair(corpus):
     found = measure(parameters)
     assert found.pairs == pytest.approx(pairs, rel=1e-12)
     assert found.total == pytest.approx(total, rel=1e-10)
-    trainer.runner.close()
+    trainer.engine.close()
 
 
 @pytest.mark.parametrize("combine", ["mean", "sum"])
@@ -98,7 +98,7 @@ def test_a_text_without_pairs_is_refused(corpus, architecture):
     text = encode_validation(["a", "e"], corpus.vocabulary)
     config = TrainingConfig(vector_size=6, loss="softmax", architecture=architecture)
     with pytest.raises(InputError, match="validation text"):
-        Trainer(corpus, config).runner.validation(text)
+        Trainer(corpus, config).engine.validation(text)
 
 
 @pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
@@ -115,7 +115,7 @@ def test_a_text_without_pairs_is_refused(corpus, architecture):
 )
 def test_a_state_that_does_not_fit_is_refused(corpus, architecture, change, message):
     config = TrainingConfig(vector_size=6, loss="softmax", architecture=architecture)
-    runner = Trainer(corpus, config).runner
+    engine = Trainer(corpus, config).engine
     n_words = len(corpus.vocabulary)
     assert n_words == 11
     state = {
@@ -123,10 +123,10 @@ def test_a_state_that_does_not_fit_is_refused(corpus, architecture, change, mess
         "sums_out": np.zeros(n_words),
         "epoch_sums": np.zeros(2),
     }
-    runner.restore(dict(state))
+    engine.restore(dict(state))
     state |= change
     with pytest.raises(FormatError, match=message):
-        runner.restore({name: array for name, array in state.items() if array is not None})
+        engine.restore({name: array for name, array in state.items() if array is not None})
 
 
 def test_reproducible_means_one_result_for_any_workers():

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engine import ProgressCallback, Runner
-from wordgrad.training.engines.deterministic import RoundRunner, layout_for
-from wordgrad.training.engines.hogwild import SpanRunner
-from wordgrad.training.engines.softmax import CountsRunner, WindowsRunner
-from wordgrad.training.sampling import SamplingTables
+from wordgrad.training.engine import Engine, ProgressCallback
+from wordgrad.training.engines.deterministic import DeterministicEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
+from wordgrad.training.engines.softmax import CbowSoftmaxEngine, SkipGramSoftmaxEngine
 
-__all__ = ["make_runner"]
+__all__ = ["make_engine"]
 
 
-def make_runner(
+class EngineClass(Protocol):
+    """What makes an engine for a corpus."""
+
+    def from_corpus(
+        self, corpus: EncodedCorpus, config: TrainingConfig, progress: ProgressCallback | None
+    ) -> Engine:
+        """Return the engine; it may refuse what would not fit the memory or the time."""
+
+
+ENGINES: tuple[tuple[str, str | None, bool | None, EngineClass], ...] = (
+    # loss                architecture  reproducible  engine
+    ("softmax",           "skipgram",   None,         SkipGramSoftmaxEngine),
+    ("softmax",           "cbow",       None,         CbowSoftmaxEngine),
+    ("negative-sampling", None,         True,         DeterministicEngine),
+    ("negative-sampling", None,         False,        HogwildEngine),
+)  # fmt: skip
+"""The first line that fits the settings chooses; None fits any."""
+
+
+def make_engine(
     corpus: EncodedCorpus, config: TrainingConfig, progress: ProgressCallback | None = None
-) -> Runner:
-    """Return the runner that the settings ask for.
+) -> Engine:
+    """Return the engine that the settings choose.
 
     Parameters
     ----------
@@ -25,11 +45,8 @@ def make_runner(
     progress : callable, optional
         Receives records of work that comes before the first epoch.
     """
-    if config.loss == "softmax":
-        if config.architecture == "skipgram":
-            return CountsRunner(corpus, config, progress)
-        return WindowsRunner(corpus, config)
-    tables = SamplingTables(corpus, config)
-    if config.reproducible:
-        return RoundRunner(config, tables, layout_for(corpus.vocabulary.counts, config))
-    return SpanRunner(config, tables)
+    settings = config.loss, config.architecture, config.reproducible
+    for *wanted, engine in ENGINES:
+        if all(want in (None, got) for want, got in zip(wanted, settings, strict=True)):
+            return engine.from_corpus(corpus, config, progress)
+    raise LookupError(f"No engine trains {settings}.")  # a setting that the table has no line for

@@ -1,23 +1,20 @@
-"""What is added to the logits: nothing, or the logarithm of each word's share of the pairs.
-
-Loss and gradients of a block of input rows against the whole vocabulary.
+"""The exact softmax of a block of input rows against the whole vocabulary.
 
 Three matrix products by BLAS, and between them one kernel that works in place::
 
-    logits = inputs @ W_out.T  (B, V)     errors = n y_hat - X       d_inputs = errors @ W_out
-                                                                     d_W_out  = errors.T @ inputs
+    logits = inputs @ W_out.T + offset  (B, V)      d_inputs = errors @ W_out
+    errors = n y_hat - X                (B, V)      d_W_out  = errors.T @ inputs
 
 The logits of a block are the only array with V columns, and the next block writes over them.
+:func:`exact_gradients` and :func:`exact_loss` are the same in float64, plainly: what the fast
+blocks are compared with.
 
-The softmax of a corpus in float64, plainly: what the fast blocks are compared with.
-
-Word vectors from the scores of a softmax, whatever the factors that training ended with.
-
-The softmax sees its parameters only through the scores W_in W_out^T, which W_in A and W_out A^-T
-give as well, for any invertible A.  The loss cannot tell these apart; the cosines of W_in can.
-Where training ends among them depends on the steps it took, not on the text.  So the vectors are
-made from what the scores alone determine, their singular value decomposition: with p(w) the words'
-shares of the pairs and R = diag(p),
+Word vectors (:func:`canonical_vectors`) are made from the scores, whatever the factors that
+training ended with.  The softmax sees its parameters only through the scores W_in W_out^T, which
+W_in A and W_out A^-T give as well, for any invertible A.  The loss cannot tell these apart; the
+cosines of W_in can.  Where training ends among them depends on the steps it took, not on the text.
+So the vectors are made from what the scores alone determine, their singular value decomposition:
+with p(w) the words' shares of the pairs and R = diag(p),
 
     R W_in W_out^T R = P S Q^T,     vectors = R^-1 (P + Q) S^a .
 
@@ -79,8 +76,8 @@ def logit_offset(kind: str, shares: ArrayLike) -> NDArray[np.float32]:
 T = TypeVar("T")
 
 
-class Targets(NamedTuple):
-    """What a block's rows have to predict: the rows of X, sparse.
+class SparseTargets(NamedTuple):
+    """The words that a block's rows have to predict: the rows of X, sparse.
 
     Attributes
     ----------
@@ -137,7 +134,7 @@ class BlockSoftmax:
         inputs: NDArray[np.float32],
         W_out: NDArray[np.float32],
         offset: NDArray[np.float32],
-        targets: Targets,
+        targets: SparseTargets,
     ) -> BlockGradients:
         """Return the loss of a block and its gradients.
 
@@ -147,7 +144,7 @@ class BlockSoftmax:
         W_out : float32 (V, D)
         offset : float32 (V,)
             Added to the logits of every row.
-        targets : Targets
+        targets : SparseTargets
         """
         B = len(inputs)
         logits = self._logits[:B]
@@ -209,7 +206,7 @@ Float64s = npt.NDArray[np.float64]
 
 
 def exact_gradients(
-    inputs: npt.ArrayLike, W_out: npt.ArrayLike, offset: npt.ArrayLike, targets: Targets
+    inputs: npt.ArrayLike, W_out: npt.ArrayLike, offset: npt.ArrayLike, targets: SparseTargets
 ) -> tuple[float, Float64s, Float64s]:
     """Return loss, ``d_inputs`` (B, D) and ``d_W_out`` (V, D) of a block, in float64.
 
@@ -286,7 +283,7 @@ def canonical_vectors(
 
     Examples
     --------
-    >>> parameters = Parameters.zeros(2, 2)
+    >>> parameters = Parameters.zeros(2, 2, 2)
     >>> parameters.W_in[:] = [[0, 1], [4, 0]]
     >>> parameters.W_out[:] = [[0, 1], [4, 0]]
     >>> canonical_vectors(parameters, np.ones(2), power=0.5).round(6) + 0.0
@@ -303,6 +300,6 @@ def canonical_vectors(
     P, Q = Q_in @ left, Q_out @ right.T
     columns = np.arange(P.shape[1])
     signs = np.where(P[np.abs(P).argmax(axis=0), columns] < 0, -1.0, 1.0)
-    vectors = np.zeros((parameters.n_words, parameters.vector_size), np.float32)
+    vectors = np.zeros((parameters.n_inputs, parameters.vector_size), np.float32)
     vectors[:, columns] = (P + Q) / R * (signs * singular**power)
     return vectors

@@ -1,4 +1,4 @@
-"""What a training with the exact softmax will take, before it begins: memory and time."""
+"""The budget of a training with the exact softmax: memory and time, estimated before it begins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBE_ROWS, PROBE_WORDS = 256, 4096
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training would take.
+    """Memory and time that a training would take.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def available_memory() -> float:
         return math.inf
 
 
-def check_patience(config: TrainingConfig, n_words: int, expected: Estimate) -> None:
+def check_budget(config: TrainingConfig, n_words: int, expected: Estimate) -> None:
     """Raise unless the memory is there and the time within ``max_hours``.
 
     Raises

@@ -130,7 +130,7 @@ def count_pairs(
     InputError
         If no sentence holds two tokens.
     OutputError
-        If the temporary folder cannot be written, or has less room than the counts need.
+        If the temporary folder cannot be written, or has less free space than the counts need.
     """
     folder = CorpusFolder(what="The counts of pairs")
     try:
@@ -144,7 +144,7 @@ def count_pairs(
         ):
             counter = _Counter(ids, offsets, keep, window, tolerance)
             for block in _in_order(counter, blocks, workers):
-                _check_room(folder, len(block.columns))
+                _check_capacity(folder, len(block.columns))
                 write_columns(block.columns)
                 write_values(block.values)
                 starts[block.first + 1 : block.first + 1 + len(block.sizes)] = block.sizes
@@ -258,8 +258,8 @@ def _check_any(n_counts: int) -> None:
         )
 
 
-def _check_room(folder: CorpusFolder, n_counts: int) -> None:
-    """Raise before a block is written that the disk has no room for."""
+def _check_capacity(folder: CorpusFolder, n_counts: int) -> None:
+    """Raise before a block is written that would not fit the disk."""
     free = shutil.disk_usage(folder.path).free
     if n_counts * BYTES_A_COUNT > free:
         raise OutputError(

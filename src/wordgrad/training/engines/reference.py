@@ -2,80 +2,99 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.maths import cbow, skipgram
-from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engine import Loss
+from wordgrad.maths import logistic_loss
+from wordgrad.training.engine import Loss, Step
+from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import SamplingTables, Span, Windows, check_windows, draw_windows
+from wordgrad.training.sampling import Batch, Span, check_batch, draw_batch
 
 
-class ReferenceEngine:
-    """The oracle behind the engine protocol.
+class ReferenceEngine(NegativeSamplingEngine):
+    """The oracle as an engine, on the thread that calls it: what the fast ones are compared with.
 
-    Parameters are read as float64, and rounded to float32 once a window, when the step is added.
+    Parameters are read as float64, and rounded to float32 once an example, when the step is added.
     """
 
-    def __init__(self, config: TrainingConfig, tables: SamplingTables | None = None) -> None:
-        self.config = config
-        self._tables = tables
+    def prepare(self, parameters: Parameters) -> None:
+        """Check the parameters; there is nothing to compile."""
+        parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
 
-    def apply_batch(self, parameters: Parameters, windows: Windows, learning_rate: float) -> Loss:
-        """Take one exact gradient step a window, one after another; see the protocol."""
-        check_windows(windows, parameters.n_words, self.config.negative)
-        total, pairs = 0.0, 0
-        for b in range(len(windows)):
-            context = windows.contexts[windows.offsets[b] : windows.offsets[b + 1]]
-            loss, d_W_in, d_W_out = self._gradients(parameters, context, windows.targets[b])
-            parameters.W_in[:] = parameters.W_in - learning_rate * d_W_in
-            parameters.W_out[:] = parameters.W_out - learning_rate * d_W_out
-            total += loss
-            pairs += len(context) if self.config.architecture == "skipgram" else 1
-        return Loss(total, pairs)
+    def epoch(
+        self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
+    ) -> Generator[Step, None, None]:
+        """Give the spans of an epoch in their order; see the protocol."""
+        for span in self.spans(epoch, start):
+            if pause.is_set():
+                return
+            loss = self.run_span(parameters, span)
+            yield Step(span.start, span.stop, loss, span.learning_rate)
 
     def run_span(self, parameters: Parameters, span: Span) -> Loss:
-        """Draw the span's windows exactly as the fast engine does, and take their exact steps."""
-        if self._tables is None:
-            raise TypeError("run_span needs sampling tables; give them to ReferenceEngine.")
-        windows = draw_windows(self._tables, span, self.config.window, self.config.negative)
-        return self.apply_batch(parameters, windows, span.learning_rate)
+        """Draw the windows of a span exactly as the fast engines do, and take their exact steps."""
+        config = self.config
+        batch = draw_batch(
+            self.tables,
+            span,
+            config.window,
+            config.negative,
+            architecture=config.architecture,
+            rows=self.rows,
+        )
+        return self.apply_batch(parameters, batch, span.learning_rate)
 
-    def _gradients(
-        self, parameters: Parameters, context: NDArray[np.int32], targets: NDArray[np.int32]
-    ) -> tuple[float, NDArray[Any], NDArray[Any]]:
-        W_in = parameters.W_in.astype(np.float64)
-        W_out = parameters.W_out.astype(np.float64)
-        target, negatives = int(targets[0]), targets[1:]
-        if self.config.architecture == "cbow":
-            window = cbow(
-                target,
-                context,
-                W_in,
-                W_out,
-                loss="negative-sampling",
-                negatives=negatives,
-                combine=self.config.combine,
+    def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
+        """Take one exact gradient step an example, one after another; see the protocol."""
+        check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+        total = 0.0
+        for b in range(len(batch)):
+            loss, (rows_in, d_in), (rows_out, d_out) = example_gradients(
+                parameters, batch, b, self.config.combine
             )
-            return window.loss, window.d_W_in, window.d_W_out
-        # A context word is read and the centre is its target, so a window is a sum of skip-gram
-        # windows of one pair each, all at one snapshot of the parameters.
-        loss = 0.0
-        d_W_in: NDArray[Any] = np.zeros_like(W_in)
-        d_W_out: NDArray[Any] = np.zeros_like(W_out)
-        for word in context:
-            pair = skipgram(
-                int(word),
-                [target],
-                W_in,
-                W_out,
-                loss="negative-sampling",
-                negatives=negatives[np.newaxis],
-            )
-            loss += pair.loss
-            d_W_in += pair.d_W_in
-            d_W_out += pair.d_W_out
-        return loss, d_W_in, d_W_out
+            parameters.W_in[rows_in] = parameters.W_in[rows_in] - learning_rate * d_in
+            parameters.W_out[rows_out] = parameters.W_out[rows_out] - learning_rate * d_out
+            total += loss
+        return Loss(total, batch.n_vectors)
+
+
+Gradient = tuple[NDArray[np.int32], NDArray[Any]]
+"""Rows, each once, and the gradient of each in float64."""
+
+
+def example_gradients(
+    parameters: Parameters, batch: Batch, b: int, combine: str
+) -> tuple[float, Gradient, Gradient]:
+    """Return the loss of example ``b``, and its gradients with respect to the rows that it touches.
+
+    Returns
+    -------
+    loss : float
+    inputs, outputs : pairs of int32 (n,) and float64 (n, D)
+        Rows of ``W_in`` (of ``W_out``) and their gradients.
+    """
+    part = slice(batch.output_offsets[b], batch.output_offsets[b + 1])
+    rows_out, indices = np.unique(batch.outputs[part], return_inverse=True)
+    inputs = [
+        batch.inputs[batch.input_offsets[i] : batch.input_offsets[i + 1]]
+        for i in range(batch.groups[b], batch.groups[b + 1])
+    ]
+    shares = [1 / len(rows) if combine == "mean" else 1.0 for rows in inputs]
+    h = np.stack(
+        [
+            share * parameters.W_in[rows].astype(np.float64).sum(axis=0)
+            for rows, share in zip(inputs, shares, strict=True)
+        ]
+    )
+    W_out = parameters.W_out[rows_out].astype(np.float64)
+    loss, d_h, d_out = logistic_loss(h, indices, batch.all_signs[part], W_out)
+    rows_in, indices = np.unique(np.concatenate(inputs), return_inverse=True)
+    d_in = np.zeros((len(rows_in), parameters.vector_size))
+    sizes = [len(rows) for rows in inputs]
+    np.add.at(d_in, indices, np.repeat(np.array(shares)[:, np.newaxis] * d_h, sizes, axis=0))
+    return loss, (rows_in, d_in), (rows_out, d_out)

@@ -1,48 +1,53 @@
-"""What both runners of the exact softmax share: blocks, Adagrad, the end of a training.
+"""The exact softmax: skip-gram by counts of pairs, CBOW by batches of windows.
 
-The exact softmax loss on held-out text: no step, no approximation, float64 throughout.
+:class:`SkipGramSoftmaxEngine` passes over the words of the vocabulary, a block of centre words a
+step, whose expected counts of pairs were counted before; :class:`CbowSoftmaxEngine` passes over the
+text, a batch of windows a step, each window a row of a block.  Both predict a word from an input
+vector h with the probabilities ``softmax(W_out h + offset)``, and take their steps by Adagrad
+(:class:`SoftmaxSteps`).
 
-Skip-gram with the exact softmax: an epoch is a pass over the words, by their counts of pairs.
-
-CBOW with the exact softmax: windows in batches, each window a row of one block.
+The parameters of a block take one step together, ``rate g / sqrt(G)`` for a row with the gradient
+g, where G sums the row's mean squares of all its gradients so far.  So
+:meth:`SoftmaxEngine.apply_batch` is one step for a whole batch.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.corpus.validation import ValidationCorpus
-from wordgrad.errors import FormatError, InputError
+from wordgrad.errors import FormatError, InputError, ParameterError
 from wordgrad.maths import log_softmax
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engine import EpochRecord, Loss, ProgressCallback, Step, Validation
+from wordgrad.training.engine import Loss, ProgressCallback, Step, Validation
 from wordgrad.training.engines.block_softmax import (
     ROWS,
     BlockGradients,
     BlockSoftmax,
-    Targets,
+    SparseTargets,
     canonical_vectors,
     exact_loss,
     finite_offset,
     logit_offset,
 )
-from wordgrad.training.engines.budget import check_patience, estimate, matrix_speed
+from wordgrad.training.engines.budget import check_budget, estimate, matrix_speed
 from wordgrad.training.engines.pair_counts import PairCounts, count_pairs
-from wordgrad.training.kernels.softmax import combine_contexts, hand_back
+from wordgrad.training.kernels.batch import combine_inputs, scatter_add
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
+    Batch,
     SamplingTables,
     Span,
-    Windows,
-    draw_windows,
+    check_batch,
+    draw_batch,
     keep_probabilities,
 )
 from wordgrad.training.validation import NegativeSamplingValidation
@@ -52,7 +57,7 @@ OUTPUT_RATE = 2.0
 
 
 class SoftmaxSteps:
-    """The optimiser's side of a training: offset, blocks, and a sum of squares for each row.
+    """Gradients of blocks and the steps of Adagrad, with a sum of squares for each row.
 
     Parameters
     ----------
@@ -80,7 +85,7 @@ class SoftmaxSteps:
         self._squares = self._pairs = 0.0
 
     def begin_epoch(self) -> None:
-        """Add the gradient's norm up anew."""
+        """Start the sums of the gradient's norm again."""
         self._squares = self._pairs = 0.0
 
     @property
@@ -89,7 +94,7 @@ class SoftmaxSteps:
         return math.sqrt(self._squares) / self._pairs if self._pairs else None
 
     def gradients(
-        self, parameters: Parameters, inputs: NDArray[np.float32], targets: Targets
+        self, parameters: Parameters, inputs: NDArray[np.float32], targets: SparseTargets
     ) -> BlockGradients:
         """Return the loss and the gradients of a block of input rows."""
         self._pairs += float(targets.totals.sum())
@@ -152,20 +157,6 @@ def check_state(state: Mapping[str, NDArray[Any]], n_words: int) -> None:
             )
 
 
-def has_converged(history: Sequence[EpochRecord], tolerance: float) -> bool:
-    """Whether the last epoch lowered the loss by less than a share ``tolerance`` of it.
-
-    >>> from types import SimpleNamespace as Record
-    >>> losses = [Record(loss=9.0), Record(loss=8.0), Record(loss=7.9999)]
-    >>> has_converged(losses[:2], 1e-4), has_converged(losses, 1e-4), has_converged(losses, 0.0)
-    (False, True, False)
-    """
-    if len(history) < 2 or tolerance == 0.0:
-        return False
-    before, after = history[-2].loss, history[-1].loss
-    return math.isfinite(before) and before - after < tolerance * abs(before)
-
-
 class CountsValidation:
     """The mean cross-entropy over the expected pairs of a held-out text: skip-gram.
 
@@ -202,7 +193,7 @@ class CountsValidation:
         return exact_loss(parameters.W_in, parameters.W_out, self._offset(), self._counts)
 
 
-class WindowsValidation:
+class BatchesValidation:
     """The mean cross-entropy over windows that are always the same ones: CBOW.
 
     Parameters
@@ -230,18 +221,115 @@ class WindowsValidation:
         """Return the loss summed over the windows, in nats, and their number."""
         W_in, W_out = (rows.astype(np.float64) for rows in (parameters.W_in, parameters.W_out))
         total, n_windows = 0.0, 0
-        for windows in self._drawn.windows():
-            for first in range(0, len(windows), ROWS):
-                part = windows.offsets[first : first + ROWS + 1]
-                contexts = windows.contexts[part[0] : part[-1]]
+        for batch in self._drawn.batches():
+            for first in range(0, len(batch), ROWS):
+                part = batch.input_offsets[first : first + ROWS + 1]
+                contexts = batch.inputs[part[0] : part[-1]]
                 v_hat = np.add.reduceat(W_in[contexts], part[:-1] - part[0])
                 if self._mean:
                     v_hat /= np.diff(part)[:, np.newaxis]
-                targets = windows.targets[first : first + ROWS, 0]
+                targets = batch.outputs[batch.output_offsets[first : first + len(part) - 1]]
                 logarithms = log_softmax(v_hat @ W_out.T + self._offset)
                 total -= float(logarithms[np.arange(len(targets)), targets].sum())
-            n_windows += len(windows)
+            n_windows += len(batch)
         return Loss(total, n_windows)
+
+
+class SoftmaxEngine:
+    """What both engines of the exact softmax share: a block's step, and the sums of Adagrad.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    n_words : int
+        V, the rows of both matrices.
+    block_rows : int
+        B, the most input vectors of a step.
+    """
+
+    length: int
+
+    def __init__(self, config: TrainingConfig, n_words: int, block_rows: int) -> None:
+        self.config = config
+        self.n_inputs = self.n_outputs = n_words
+        self.block_rows = block_rows
+        self._steps: SoftmaxSteps | None = None
+        self._restored: Mapping[str, NDArray[Any]] = {}
+
+    @property
+    def steps(self) -> SoftmaxSteps:
+        """Gradients and optimiser."""
+        if self._steps is None:
+            raise TypeError("prepare must be called before a step, a loss or the vectors.")
+        return self._steps
+
+    @property
+    def gradient_norm(self) -> float | None:
+        """Norm of the gradient a pair, each row's taken before its step."""
+        return self._steps.gradient_norm if self._steps else None
+
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the word vectors that the parameters' scores determine."""
+        return self.steps.vectors(parameters)
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._steps is not None:
+            self._steps.close()
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Return what a training needs to go on, beside its parameters."""
+        return dict(self._restored) if self._steps is None else self._steps.state()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what :meth:`state` returned."""
+        check_state(state, self.n_inputs)
+        self._restored = state
+        if self._steps is not None:
+            self._steps.restore(state)
+
+    def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
+        """Take one step of Adagrad on a batch; see the protocol.
+
+        The word to predict is the first output of each example; the others, negatives, are not
+        looked at.
+
+        Raises
+        ------
+        ParameterError
+            As in the protocol; also if outputs have signs, or there are more input vectors than
+            ``block_rows``.
+        """
+        check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+        parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
+        if batch.signs is not None:
+            raise ParameterError(
+                "signs must be None with the exact softmax, which predicts the first output of an "
+                "example from all words; train outputs with signs by negative sampling."
+            )
+        if batch.n_vectors > self.block_rows:
+            raise ParameterError(
+                f"a batch must have at most {self.block_rows} input vectors, the rows of a block, "
+                f"got {batch.n_vectors}; cut it."
+            )
+        if not len(batch):
+            return Loss(0.0, 0)
+        return self._step(parameters, batch, learning_rate)
+
+    def _step(self, parameters: Parameters, batch: Batch, rate: float) -> Loss:
+        n, mean, size = batch.n_vectors, self.config.combine == "mean", self.config.vector_size
+        words, indices = np.unique(batch.inputs, return_inverse=True)
+        vectors = np.empty((n, size), np.float32)
+        combine_inputs(parameters.W_in, batch.inputs, batch.input_offsets, mean, vectors)
+        first = batch.outputs[batch.output_offsets[:-1]]
+        targets = SparseTargets(
+            np.arange(n + 1), np.repeat(first, np.diff(batch.groups)), np.ones(n), np.ones(n)
+        )
+        found = self.steps.gradients(parameters, vectors, targets)
+        d_words = np.zeros((len(words), size), np.float32)
+        scatter_add(found.d_inputs, indices, batch.input_offsets, mean, d_words)
+        self.steps.step(parameters, words.astype(np.int64), d_words, found.d_W_out, rate)
+        return Loss(found.loss, n)
 
 
 BLOCK_ROWS = 256
@@ -249,10 +337,10 @@ BLOCKS_A_PASS = 40
 """Small vocabularies are cut into about this many blocks: output vectors step once a block."""
 
 
-class CountsRunner:
+class SkipGramSoftmaxEngine(SoftmaxEngine):
     """Trains on all pairs of the corpus at once, a block of centre words at a time.
 
-    A position is a centre word in the order of the epoch, which is drawn anew for each, so that a
+    A position is a centre word in the order of the epoch, which is drawn afresh for each, so that a
     block is a fair sample of the vocabulary.  The pairs of a step are expectations.
 
     Parameters
@@ -274,24 +362,37 @@ class CountsRunner:
         config: TrainingConfig,
         progress: ProgressCallback | None = None,
     ) -> None:
-        self.config = config
-        self.length = len(corpus.vocabulary)
-        self.block_rows = max(1, min(BLOCK_ROWS, -(-self.length // BLOCKS_A_PASS)))
-        expected = estimate(
-            config, self.length, self.length, self.block_rows, matrix_speed(config.vector_size)
-        )
-        check_patience(config, self.length, expected)
+        V = self.length = len(corpus.vocabulary)
+        super().__init__(config, V, max(1, min(BLOCK_ROWS, -(-V // BLOCKS_A_PASS))))
+        speed = matrix_speed(config.vector_size)
+        check_budget(config, V, estimate(config, V, V, self.block_rows, speed))
         self._corpus = corpus
         self._progress = progress
         self._counts: PairCounts | None = None
-        self._steps: SoftmaxSteps | None = None
-        self._waiting: Mapping[str, NDArray[Any]] = {}
 
-    def compile(self, parameters: Parameters) -> None:
+    @classmethod
+    def from_corpus(
+        cls,
+        corpus: EncodedCorpus,
+        config: TrainingConfig,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
+        """Return an engine that trains on a corpus."""
+        return cls(corpus, config, progress)
+
+    @property
+    def counts(self) -> PairCounts:
+        """The pairs of the corpus."""
+        if self._counts is None:
+            raise TypeError("prepare must be called before the pairs are counted.")
+        return self._counts
+
+    def prepare(self, parameters: Parameters) -> None:
         """Count the pairs and compile the kernels; nothing of the parameters changes."""
         if self._counts is not None:
             return
         corpus, config = self._corpus, self.config
+        parameters.check_rows(config.vector_size, self.n_inputs, self.n_outputs)
         self._counts = count_pairs(
             np.ascontiguousarray(corpus.ids),
             np.ascontiguousarray(corpus.offsets),
@@ -301,21 +402,21 @@ class CountsRunner:
             progress=self._progress,
         )
         corpus.release_pages()
-        # X is symmetric: its rows' sums are those of its columns, which the offset asks for.
+        # X is symmetric: its rows' sums are those of its columns, which the offset needs.
         self._steps = SoftmaxSteps(config, self._counts.totals, self.block_rows)
-        self._steps.restore(self._waiting)
-        spare = Parameters.zeros(parameters.n_words, config.vector_size)
+        self._steps.restore(self._restored)
+        spare = Parameters.zeros(self.n_inputs, self.n_outputs, config.vector_size)
         state = {name: sums.copy() for name, sums in self._steps.state().items()}
         self._train(spare, np.zeros(1, np.int64), 0.0)
         self._steps.restore(state)
 
-    def run(
+    def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
     ) -> Generator[Step, None, None]:
         """Give the blocks of an epoch as they end; see the protocol."""
-        self.compile(parameters)
-        if self._steps is not None and start == 0:
-            self._steps.begin_epoch()
+        self.prepare(parameters)
+        if start == 0:
+            self.steps.begin_epoch()
         order = self.order(epoch)
         for first in range(start, self.length, self.block_rows):
             if pause.is_set():
@@ -330,54 +431,20 @@ class CountsRunner:
         sequence = np.random.SeedSequence(self.config.seed, spawn_key=(epoch,))
         return np.random.default_rng(sequence).permutation(self.length)
 
-    @property
-    def gradient_norm(self) -> float | None:
-        """Norm of the gradient a pair, each row's taken before its step."""
-        return self._steps.gradient_norm if self._steps else None
-
-    def converged(self, history: Sequence[EpochRecord]) -> bool:
-        """Whether the last epoch gained less than ``tolerance``."""
-        return has_converged(history, self.config.tolerance)
-
-    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
-        """Return the word vectors that the parameters' scores determine."""
-        if self._steps is None:
-            raise TypeError("compile must be called before vectors.")
-        return self._steps.vectors(parameters)
-
     def close(self) -> None:
         """Remove the counts, and end the threads."""
-        if self._steps is not None:
-            self._steps.close()
+        super().close()
         if self._counts is not None:
             self._counts.close()
             self._counts = None
 
-    def state(self) -> dict[str, NDArray[np.float64]]:
-        """Return what a training needs to go on, beside its parameters."""
-        return dict(self._waiting) if self._steps is None else self._steps.state()
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what :meth:`state` returned."""
-        check_state(state, self.length)
-        self._waiting = state
-        if self._steps is not None:
-            self._steps.restore(state)
-
     def validation(self, text: ValidationCorpus) -> Validation:
         """Return the measure of the exact loss on the expected pairs of a held-out text."""
-        return CountsValidation(text, self.config, self._offset)
-
-    def _offset(self) -> NDArray[np.float32]:
-        if self._steps is None:
-            raise TypeError("compile must be called before a loss is measured.")
-        return self._steps.offset
+        return CountsValidation(text, self.config, lambda: self.steps.offset)
 
     def _train(self, parameters: Parameters, words: NDArray[np.int64], rate: float) -> Loss:
-        counts, steps = self._counts, self._steps
-        if counts is None or steps is None:
-            raise TypeError("compile must be called before a step.")
-        targets = Targets(*counts.rows(words), counts.totals[words])
+        counts, steps = self.counts, self.steps
+        targets = SparseTargets(*counts.rows(words), counts.totals[words])
         found = steps.gradients(parameters, parameters.W_in[words], targets)
         steps.step(parameters, words, found.d_inputs, found.d_W_out, rate)
         return Loss(found.loss, float(targets.totals.sum()))
@@ -388,7 +455,7 @@ BATCHES_AN_EPOCH = 200
 """Small corpora are cut into about this many batches."""
 
 
-class WindowsRunner:
+class CbowSoftmaxEngine(SoftmaxEngine):
     """Trains on batches of windows, in the order of the text.
 
     A position is a token, as with negative sampling, and the windows are drawn from the same random
@@ -406,85 +473,60 @@ class WindowsRunner:
     """
 
     def __init__(self, corpus: EncodedCorpus, config: TrainingConfig) -> None:
-        self.config = config
         self.length = len(corpus.ids)
-        self.batch_tokens = max(1, min(BATCH_TOKENS, self.length // BATCHES_AN_EPOCH))
         vocabulary = corpus.vocabulary
+        V = len(vocabulary)
+        super().__init__(config, V, max(1, min(BATCH_TOKENS, self.length // BATCHES_AN_EPOCH)))
         kept = vocabulary.counts * keep_probabilities(vocabulary.counts, config.sample)
         speed = matrix_speed(config.vector_size)
-        expected = estimate(config, len(vocabulary), float(kept.sum()), self.batch_tokens, speed)
-        check_patience(config, len(vocabulary), expected)
+        check_budget(config, V, estimate(config, V, float(kept.sum()), self.block_rows, speed))
         self._tables = SamplingTables(corpus, config)
-        self._steps = SoftmaxSteps(config, kept, self.batch_tokens)
+        self._steps = SoftmaxSteps(config, kept, self.block_rows)
 
-    def compile(self, parameters: Parameters) -> None:
+    @classmethod
+    def from_corpus(
+        cls,
+        corpus: EncodedCorpus,
+        config: TrainingConfig,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
+        """Return an engine that trains on a corpus; nothing comes before its first epoch."""
+        return cls(corpus, config)
+
+    def prepare(self, parameters: Parameters) -> None:
         """Compile the kernels on throw-away parameters."""
-        spare = Parameters.zeros(parameters.n_words, self.config.vector_size)
-        state = {name: sums.copy() for name, sums in self._steps.state().items()}
-        self._windows(Span(0, 1, 0, 0.0))
-        self._train(
-            spare,
-            Windows(np.zeros(1, np.int32), np.array([0, 1]), np.zeros((1, 2), np.int32)),
-            0.0,
+        parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
+        spare = Parameters.zeros(self.n_inputs, self.n_outputs, self.config.vector_size)
+        state = {name: sums.copy() for name, sums in self.steps.state().items()}
+        self._draw(Span(0, 1, 0, 0.0))
+        one = Batch.from_windows(
+            np.zeros(1, np.int32),
+            np.array([0, 1]),
+            np.zeros((1, 1), np.int32),
+            architecture="cbow",
         )
-        self._steps.restore(state)
+        self._step(spare, one, 0.0)
+        self.steps.restore(state)
 
-    def run(
+    def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
     ) -> Generator[Step, None, None]:
         """Give the batches of an epoch as they end; see the protocol."""
         if start == 0:
-            self._steps.begin_epoch()
-        for first in range(start, self.length, self.batch_tokens):
+            self.steps.begin_epoch()
+        for first in range(start, self.length, self.block_rows):
             if pause.is_set():
                 return
-            last = min(first + self.batch_tokens, self.length)
+            last = min(first + self.block_rows, self.length)
             rate = self.config.learning_rate_at((epoch + first / self.length) / self.config.epochs)
-            windows = self._windows(Span(first, last, epoch, rate))
-            loss = self._train(parameters, windows, rate) if len(windows) else Loss(0.0, 0)
+            batch = self._draw(Span(first, last, epoch, rate))
+            loss = self._step(parameters, batch, rate) if len(batch) else Loss(0.0, 0)
             yield Step(first, last, loss, rate)
-
-    @property
-    def gradient_norm(self) -> float | None:
-        """Norm of the gradient a pair, each row's taken before its step."""
-        return self._steps.gradient_norm
-
-    def converged(self, history: Sequence[EpochRecord]) -> bool:
-        """Whether the last epoch gained less than ``tolerance``."""
-        return has_converged(history, self.config.tolerance)
-
-    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
-        """Return the word vectors that the parameters' scores determine."""
-        return self._steps.vectors(parameters)
-
-    def close(self) -> None:
-        """End the threads; nothing is kept outside memory."""
-        self._steps.close()
-
-    def state(self) -> dict[str, NDArray[np.float64]]:
-        """Return what a training needs to go on, beside its parameters."""
-        return self._steps.state()
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what :meth:`state` returned."""
-        self._steps.restore(state)
 
     def validation(self, text: ValidationCorpus) -> Validation:
         """Return the measure of the exact loss on the windows of a held-out text."""
-        return WindowsValidation(text, self.config, self._steps.offset)
+        return BatchesValidation(text, self.config, self.steps.offset)
 
-    def _windows(self, span: Span) -> Windows:
+    def _draw(self, span: Span) -> Batch:
         # The one negative of each is drawn with the window, and not looked at.
-        return draw_windows(self._tables, span, self.config.window, 1)
-
-    def _train(self, parameters: Parameters, windows: Windows, rate: float) -> Loss:
-        B, mean = len(windows), self.config.combine == "mean"
-        words, places = np.unique(windows.contexts, return_inverse=True)
-        inputs = np.empty((B, self.config.vector_size), np.float32)
-        combine_contexts(parameters.W_in, windows.contexts, windows.offsets, mean, inputs)
-        targets = Targets(np.arange(B + 1), windows.targets[:, 0].copy(), np.ones(B), np.ones(B))
-        found = self._steps.gradients(parameters, inputs, targets)
-        d_words = np.zeros((len(words), self.config.vector_size), np.float32)
-        hand_back(found.d_inputs, places, windows.offsets, mean, d_words)
-        self._steps.step(parameters, words.astype(np.int64), d_words, found.d_W_out, rate)
-        return Loss(found.loss, B)
+        return draw_batch(self._tables, span, self.config.window, 1, architecture="cbow")

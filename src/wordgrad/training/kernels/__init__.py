@@ -2,34 +2,42 @@
 
 The kernels, from the outside in; each file tells its design in its first lines:
 
-=============  =====================================================  ==========================
-file           what it does                                           called by
-=============  =====================================================  ==========================
-span.py        train on a span of tokens, or on given windows         engines/hogwild.py
-rounds.py      the same in rounds: plan, train, merge                 engines/deterministic.py
-window.py      take one window's gradient step                        span.py, rounds.py
-workspace.py   a thread's private memory, as the kernels see it       the engines
-draw.py        which pairs: subsampling, windows, negatives           span.py, rounds.py, sampling
-tiles.py       score and update rows of W_in and W_out in registers   window.py
-simd.py        emit vector instructions for the tiles                 tiles.py
-memory.py      numbers by address, atomic counters                    all of them
-softmax.py     the exact softmax: errors, Adagrad, expected counts    engines/softmax.py
-scoring.py     the loss of windows, and no step                       validation.py
-=============  =====================================================  ==========================
+============  =======================================================  ======================
+file          what it does                                             called by
+============  =======================================================  ======================
+span.py       train on a span of tokens, or on given windows           engines/hogwild.py
+rounds.py     the same in rounds: plan, train, merge                   engines/deterministic.py
+window.py     take one window's gradient step                          span.py, rounds.py
+batch.py      loss and step of any batch: multi-row inputs, signs      engines/, validation.py
+workspace.py  a thread's private memory, as the kernels see it         engines/
+draw.py       which pairs: subsampling, windows, negatives             span.py, rounds.py,
+                                                                       sampling.py
+random.py     the one generator of random numbers, SplitMix64          draw.py, classification
+tiles.py      score and update rows of W_in and W_out in registers     window.py
+simd.py       emit vector instructions for the tiles                   tiles.py, rounds.py
+memory.py     numbers by address, atomic counters                      span.py, rounds.py, ...
+softmax.py    the exact softmax: errors, Adagrad, expected counts      engines/block_softmax.py,
+                                                                       engines/pair_counts.py
+============  =======================================================  ======================
 
 To change what a window learns, open ``window.py``; which windows there are, ``draw.py``; how fast
 a row is multiplied, ``tiles.py``.
 
 Compiled code is kept in a folder named by a digest of every kernel's source and of the versions of
 Numba, llvmlite and wordgrad.  Numba itself looks at the file of the outermost function alone, and
-would go on running old tiles after an update of ``tiles.py``.
+would go on running old tiles after an update of ``tiles.py``.  Folders of other digests that no
+process has used for :data:`DAYS_KEPT` days are removed when a new one is made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pickle
+import re
+import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -46,6 +54,9 @@ from platformdirs import user_cache_path
 PACKAGE = Path(__file__).parents[2]
 FOLDERS = ("training/kernels", "classification")
 """Where kernels are: every source file in them counts."""
+
+DAYS_KEPT = 90
+_FOLDER = re.compile(r"kernels-[0-9a-f]{16}")
 
 
 def source_digest(package: Path = PACKAGE) -> str:
@@ -72,12 +83,28 @@ def cache_folder() -> Path | None:
     try:
         base = Path(home) if home else user_cache_path("wordgrad", appauthor=False)
         folder = base / f"kernels-{source_digest()}"
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
-            return folder
+            os.utime(folder)  # used now
+        if is_new:
+            _remove_unused(base, time.time() - DAYS_KEPT * 86_400)
+        return folder
     except (OSError, RuntimeError) as error:  # RuntimeError: nobody knows the user's home
         _warn_of(error)
         return None
+
+
+def _remove_unused(base: Path, last_use: float) -> None:
+    """Remove folders of kernels that were last used before a time (seconds since the epoch).
+
+    A process that is using one after all loses nothing: what cannot be loaded is compiled again.
+    """
+    for entry in base.iterdir():
+        with suppress(OSError):  # another process may be removing it, too
+            ours = _FOLDER.fullmatch(entry.name) and not entry.is_symlink()
+            if ours and entry.stat().st_mtime < last_use:
+                shutil.rmtree(entry, ignore_errors=True)
 
 
 @cache
@@ -106,7 +133,11 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]  # Numba has no types
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            super().save_overload(sig, data)
+            try:
+                super().save_overload(sig, data)
+            except (EOFError, ValueError, LookupError, TypeError, pickle.UnpicklingError):
+                self.flush()  # the index is damaged: begin another
+                super().save_overload(sig, data)
         except OSError as error:
             _warn_of(error)
 

@@ -1,11 +1,10 @@
 """Which pairs: subsampling, dynamic windows and negatives, drawn in Numba.
 
 Design
-    Every random choice about a token is a function of (seed, epoch, position of the token), by a
-    counter-based generator: SplitMix64's mixing function (Steele, Lea and Flood, "Fast splittable
-    pseudorandom number generators", OOPSLA 2014) applied to ``key + position * GOLDEN``.  So the
-    windows of a corpus do not depend on how it is cut into spans or shared among threads, and a
-    span can look past its own edges: a sentence of any length is never cut.
+    Every random choice about a token is a function of (seed, epoch, position of the token), by
+    the counter-based generator of random.py.  So the windows of a corpus do not depend on how it
+    is cut into spans or shared among threads, and a span can look past its own edges: a sentence
+    of any length is never cut.
 
 Formulas
     keep        token w stays with probability min(1, sqrt(t / f_w) + t / f_w)
@@ -31,34 +30,12 @@ from wordgrad.training.kernels.memory import (
     store_int64,
     store_uint64,
 )
+from wordgrad.training.kernels.random import BITS_32, GOLDEN, below, mix, token_bits
 
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-LOW = np.uint64(0xFFFFFFFF)
-BITS_32 = np.uint64(32)
 NO_TOKEN = -1
 """Stands between sentences in a span's list of kept tokens."""
 
 MAX_REDRAWS = 1000
-
-
-@inline_jit
-def mix(z: Any) -> Any:
-    """Return the SplitMix64 finaliser of a uint64: 64 random-looking bits."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@inline_jit
-def token_bits(key: Any, position: Any) -> Any:
-    """Return the 64 bits that decide about one token: the high half keeps, the low half windows."""
-    return mix(key + np.uint64(position) * GOLDEN)
-
-
-@inline_jit
-def below(bits: Any, n: Any) -> Any:
-    """Return an integer in 0..n-1 from the low 32 bits (bias at most n / 2^32)."""
-    return np.int64(((bits & LOW) * np.uint64(n)) >> BITS_32)
 
 
 @inline_jit
@@ -206,18 +183,18 @@ def draw_span(
 
     A "row address" with base 0 and rows of one byte is a word's id.
     """
-    places, random = tokens.ctypes.data, bits.ctypes.data
+    token_table, bit_table = tokens.ctypes.data, bits.ctypes.data
     begin, first, last, end = collect(
-        ids, offsets, sentence, start, stop, window, key, keep, places, random
+        ids, offsets, sentence, start, stop, window, key, keep, token_table, bit_table
     )
     n = 0
     for i in range(first, last):
-        centre = load_int32(places, i)
+        centre = load_int32(token_table, i)
         if centre == NO_TOKEN:
             continue
-        drawn = load_uint64(random, i)
+        drawn = load_uint64(bit_table, i)
         reach = 1 + below(drawn, window)
-        sizes[n] = context_of(places, i, begin, end, reach, 0, 1, rows[n].ctypes.data)
+        sizes[n] = context_of(token_table, i, begin, end, reach, 0, 1, rows[n].ctypes.data)
         if sizes[n]:
             targets[n, 0] = centre
             negatives = targets[n, 1:]

@@ -1,14 +1,14 @@
-"""Reading and writing numbers by address, for loops that run once a window.
+"""Memory by address: reading, writing and counting in tables that Numba knows nothing of.
 
-Numba counts references to an array each time a function takes it from a record or slices it; at a
-million windows a second these atomic operations cost more than the window's arithmetic (measured:
-docs/performance.md).  A table given as an int64 address has nothing to count.  The owner of the
-memory, :class:`~wordgrad.training.kernels.workspace.Workspace`, outlives every call.
-
-Counters that threads share: atomic additions and loads by address, and a polite wait.
-
-Numba has no atomics on the processor, and a lock of Python's costs tens of microseconds where a
-round of training has a few hundred.  An atomic instruction costs some twenty nanoseconds.
+Reading and writing
+    Numba counts references to an array each time a function takes it from a record or slices it;
+    at a million windows a second these atomic operations cost more than the window's arithmetic
+    (measured: docs/performance.md).  A table given as an int64 address has nothing to count.  The
+    owner of the memory, :class:`~wordgrad.training.kernels.workspace.Workspace`, outlives every
+    call.
+Counters that threads share
+    Numba has no atomics on the processor, and a lock of Python's costs tens of microseconds where
+    a round of training has a few hundred.  An atomic instruction costs some twenty nanoseconds.
 """
 
 from __future__ import annotations

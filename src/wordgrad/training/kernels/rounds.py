@@ -1,25 +1,23 @@
-"""The memory that the threads of a round share: windows drawn, private rows, counters.
+"""Rounds of blocks: the same numbers for any number of threads, compiled by Numba.
 
-Before a round is trained: its windows drawn, and the rows that several of its blocks touch.
-
-Design
-    Which rows a round touches does not depend on the parameters, so it can be known before they
-    are.  A row that one block alone touches is trained where it lies: no other block sees it
-    before the round ends.  Only the others need a private copy a block, a *slot*.
-    One thread plans a whole round, so that its notes on the rows are its own, and different
-    threads plan different rounds.
-
-Rounds of blocks: the same numbers for any number of threads, compiled by Numba.
+A round is planned, trained and merged.
 
 Design
 (a) The blocks of a round start from the same parameters and see nothing of one another, so that
-    it does not matter which thread trains which block, or when (round_plan.py).
-(b) At the round's end the changes of a row's slots are added to it in the order of the blocks.
-(c) A phase (the blocks of a round, their merging) ends when its *work* is done, not when every
+    it does not matter which thread trains which block, or when.
+(b) Which rows a round touches does not depend on the parameters, so it is planned before they are
+    known: its windows are drawn, and :class:`RowUsage` tells which rows several blocks touch.  A
+    row that one block alone touches is trained where it lies: no other block sees it before the
+    round ends.  Of the others, the shared rows, each block trains a *private copy*.  One thread
+    plans a whole round, so that its RowUsage is its own; different threads plan different rounds.
+(c) The private copies of a shared row are a linked list in the order of the blocks
+    (``first_copies``, ``next_copies``).  At the round's end their changes are added to the row in
+    that order.
+(d) A phase (the blocks of a round, their merging) ends when its *work* is done, not when every
     thread has arrived: threads take items by an atomic counter, and one that the system has put
-    to sleep between two items holds nobody up.
+    to sleep between two items delays nobody.
 
-A thread takes its own share of the blocks first, so that slots stay in its core's cache.
+A thread takes its own share of the blocks first, so that copies stay in its core's cache.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ from numpy.typing import NDArray
 
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.kernels import inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, below, collect, draw_negatives, mix
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives
 from wordgrad.training.kernels.memory import (
     fetch_add,
     load_float64,
@@ -47,8 +45,9 @@ from wordgrad.training.kernels.memory import (
     store_int64,
     wait_for,
 )
+from wordgrad.training.kernels.random import below, mix
 from wordgrad.training.kernels.simd import I64, Emitter
-from wordgrad.training.kernels.tiles import ask_for
+from wordgrad.training.kernels.tiles import prefetch
 from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, train_window
 from wordgrad.training.kernels.workspace import tiles_of
 from wordgrad.training.parameters import aligned_rows, row_floats
@@ -91,8 +90,8 @@ class Layout:
         return self.rounds * self.round_tokens
 
 
-def slot_room(layout: Layout, n_words: int, config: TrainingConfig) -> int:
-    """Return the most rows of which a block can need copies: none if it is alone."""
+def copy_capacity(layout: Layout, n_words: int, config: TrainingConfig) -> int:
+    """Return the most private copies that a block can need: none if it is alone."""
     if layout.blocks == 1:
         return 1
     n = layout.block_tokens
@@ -102,46 +101,46 @@ def slot_room(layout: Layout, n_words: int, config: TrainingConfig) -> int:
 def private_bytes(layout: Layout, n_words: int, config: TrainingConfig) -> int:
     """Return the memory of a round's private rows."""
     row = FLOAT * row_floats(config.vector_size)
-    return layout.blocks * slot_room(layout, n_words, config) * row
+    return layout.blocks * copy_capacity(layout, n_words, config) * row
 
 
 def plan_bytes(layout: Layout, n_words: int, config: TrainingConfig) -> int:
-    """Return the memory that a round's windows and slots are written down in."""
+    """Return the memory of a round's plan: its windows, and its lists of private copies."""
     n = layout.block_tokens
-    tokens = token_room(layout, config) + n * (4 + output_room(config))
-    return layout.blocks * ADDRESS * (tokens + 3 * slot_room(layout, n_words, config))
+    tokens = token_capacity(layout, config) + n * (4 + output_capacity(config))
+    return layout.blocks * ADDRESS * (tokens + 3 * copy_capacity(layout, n_words, config))
 
 
-def token_room(layout: Layout, config: TrainingConfig) -> int:
-    """Return the most tokens that a block looks at; see :func:`pairs.collect`."""
+def token_capacity(layout: Layout, config: TrainingConfig) -> int:
+    """Return the most tokens that a block looks at; see :func:`draw.collect`."""
     return 2 * layout.block_tokens + 2 * config.window + 4
 
 
-def output_room(config: TrainingConfig) -> int:
-    """Return the addresses of a window: its output rows, padding, and a row to ask for."""
+def output_capacity(config: TrainingConfig) -> int:
+    """Return the addresses of a window: its output rows, padding, and a row to prefetch."""
     return sum(tiles_of(1 + config.negative)) + 1
 
 
 class RoundAddresses(NamedTuple):
     """The shared memory as the kernels see it: sizes, and where each table lies (all int64).
 
-    G rounds of P blocks of n tokens; a block has at most L slots, rows of its own.
+    G rounds of P blocks of n tokens; a block has at most L private copies.
     """
 
     blocks: int  # P
     block_tokens: int  # n
-    token_room: int  # most tokens that a block looks at, marks between sentences included
-    slot_room: int  # L
-    output_room: int  # 1 + K with padding, and a row to ask for
-    tokens: int  # int64 (G, P, token_room): row addresses of W_in, 0 between sentences
-    windows: int  # int64 (G, P, n, 4): see round_plan.CENTRE
+    token_capacity: int  # most tokens that a block looks at, marks between sentences included
+    copy_capacity: int  # L
+    output_capacity: int  # 1 + K with padding, and a row to prefetch
+    tokens: int  # int64 (G, P, token_capacity): row addresses of W_in, 0 between sentences
+    windows: int  # int64 (G, P, n, 4): see CENTRE
     n_windows: int  # int64 (G, P)
-    outputs: int  # int64 (G, P, n, output_room): row addresses
-    sources: int  # int64 (G, P, L): the row that a slot is a copy of
-    following: int  # int64 (G, P, L): the next block's slot of the same row, -1 if none
-    n_slots: int  # int64 (G, P)
-    heads: int  # int64 (G, P * L): the first slot of every row that has slots
-    n_heads: int  # int64 (G,)
+    outputs: int  # int64 (G, P, n, output_capacity): row addresses
+    copy_sources: int  # int64 (G, P, L): address of the shared row that it is a copy of
+    next_copies: int  # int64 (G, P, L): linked list: the next copy of the same row, -1 ends it
+    n_copies: int  # int64 (G, P): private copies of a block
+    first_copies: int  # int64 (G, P * L): of every shared row, the first copy in its list
+    n_shared: int  # int64 (G,): shared rows of a round
     private: int  # rows (P, L)
     losses: int  # float64 (G, P)
     pairs: int  # int64 (G, P)
@@ -155,8 +154,8 @@ class RoundMemory:
 
     def __init__(self, layout: Layout, n_words: int, config: TrainingConfig) -> None:
         G, P, n = layout.rounds, layout.blocks, layout.block_tokens
-        slots = slot_room(layout, n_words, config)
-        tokens, outputs = token_room(layout, config), output_room(config)
+        copies = copy_capacity(layout, n_words, config)
+        tokens, outputs = token_capacity(layout, config), output_capacity(config)
         self._kept: list[NDArray[Any]] = []
         self.losses = np.zeros((G, P))
         self.pairs = np.zeros((G, P), np.int64)
@@ -166,19 +165,19 @@ class RoundMemory:
         self.addresses = RoundAddresses(
             blocks=P,
             block_tokens=n,
-            token_room=tokens,
-            slot_room=slots,
-            output_room=outputs,
+            token_capacity=tokens,
+            copy_capacity=copies,
+            output_capacity=outputs,
             tokens=self._integers(G, P, tokens),
             windows=self._integers(G, P, n, 4),
             n_windows=self._integers(G, P),
             outputs=self._integers(G, P, n, outputs),
-            sources=self._integers(G, P, slots),
-            following=self._integers(G, P, slots),
-            n_slots=self._integers(G, P),
-            heads=self._integers(G, P * slots),
-            n_heads=self._integers(G),
-            private=self._table(aligned_rows(P * slots, row_floats(config.vector_size))),
+            copy_sources=self._integers(G, P, copies),
+            next_copies=self._integers(G, P, copies),
+            n_copies=self._integers(G, P),
+            first_copies=self._integers(G, P * copies),
+            n_shared=self._integers(G),
+            private=self._table(aligned_rows(P * copies, row_floats(config.vector_size))),
             losses=self._table(self.losses),
             pairs=self._table(self.pairs),
             claims=self._table(self._claims),
@@ -194,90 +193,97 @@ class RoundMemory:
         return int(array.ctypes.data)
 
     def begin(self) -> None:
-        """Forget which work was taken and done, while no thread is at work.
+        """Reset the counters of work taken and done, while no thread works.
 
-        The last step of an epoch has fewer rounds: what the others said must not count again.
+        The last step of an epoch has fewer rounds: losses of the others must not count again.
         """
         self.losses.fill(0.0)
         self.pairs.fill(0)
         self._claims.fill(0)
         self._phases.fill(0)
 
-    def abandon(self) -> None:
-        """Let every thread that waits for another go."""
+    def sums(self) -> tuple[float, int]:
+        """Return the loss and pairs of the step that has ended, summed in the blocks' order."""
+        total = 0.0
+        for loss in self.losses.ravel().tolist():
+            total += loss
+        return total, int(self.pairs.sum())
+
+    def cancel(self) -> None:
+        """End every wait of a thread for another."""
         self._stop[0] = 1
 
 
-class Marks(NamedTuple):
-    """A thread's notes, by word, on which blocks of a round touch its two rows (addresses)."""
+class UsageAddresses(NamedTuple):
+    """A thread's :class:`RowUsage` as the kernels see it (addresses)."""
 
-    rows_in: int  # int64 (V,)
-    rows_out: int  # int64 (V,)
-    bits: int  # uint64 (token_room,): random bits of a block's tokens
-    ids: int  # int32 (token_room,)
+    rows_in: int  # int64 (n_inputs,)
+    rows_out: int  # int64 (n_outputs,)
+    bits: int  # uint64 (token_capacity,): random bits of a block's tokens
+    ids: int  # int32 (token_capacity,)
 
 
-class Notebook:
-    """The memory of a thread's :class:`Marks`."""
+class RowUsage:
+    """Which blocks of the round being planned touch each row of W_in and of W_out; one a thread."""
 
-    def __init__(self, n_words: int, token_room: int) -> None:
+    def __init__(self, n_inputs: int, n_outputs: int, token_capacity: int) -> None:
         self._kept: list[NDArray[Any]] = [
-            np.zeros(n_words, np.int64),
-            np.zeros(n_words, np.int64),
-            np.zeros(token_room, np.uint64),
-            np.zeros(token_room, np.int32),
+            np.zeros(n_inputs, np.int64),
+            np.zeros(n_outputs, np.int64),
+            np.zeros(token_capacity, np.uint64),
+            np.zeros(token_capacity, np.int32),
         ]
-        self.addresses = Marks(*(int(one.ctypes.data) for one in self._kept))
+        self.addresses = UsageAddresses(*(int(one.ctypes.data) for one in self._kept))
 
 
-# A mark is one int64: the round's number, whether several blocks touch the row, and the block
-# that does or, with slots, the last slot given out and 1.
+# An entry of RowUsage is one int64: the round's number, whether several blocks touch the row, and
+# the block that does or, of a row with copies, 1 + the last copy in its list.
 ROUND_SHIFT = 27
 SEVERAL = 1 << 26
 VALUE = SEVERAL - 1
 
 WINDOW_FIELDS = 4
-CENTRE, LOW, HIGH, SLOTS = range(WINDOW_FIELDS)
-"""Of a window: its token, the first that it looks at, the last and 1; the slots in use by then."""
+CENTRE, LOW, HIGH, COPIES = range(WINDOW_FIELDS)
+"""Of a window: its token, the first that it looks at, the last and 1; the copies in use by then."""
 
 
 @inline_jit
-def _touch(marks: Any, word: Any, serial: Any, block: Any) -> None:
-    """Note that a block touches a word's row; blocks come in their order."""
-    mark = load_int64(marks, word)
+def _touch(usage: Any, word: Any, serial: Any, block: Any) -> None:
+    """Record that a block touches a word's row; blocks come in their order."""
+    entry = load_int64(usage, word)
     own = (serial << ROUND_SHIFT) | block
-    if mark >> ROUND_SHIFT != serial:
-        store_int64(marks, word, own)
-    elif mark != own:
-        store_int64(marks, word, (serial << ROUND_SHIFT) | SEVERAL)
+    if entry >> ROUND_SHIFT != serial:
+        store_int64(usage, word, own)
+    elif entry != own:
+        store_int64(usage, word, (serial << ROUND_SHIFT) | SEVERAL)
 
 
 @inline_jit
 def _row_of(
-    marks: Any, word: Any, base: Any, row_bytes: Any, r: Any, block: Any, memory: Any
+    usage: Any, word: Any, base: Any, row_bytes: Any, r: Any, block: Any, memory: Any
 ) -> Any:
-    """Return where a block finds a word's row: in its place, or in a slot, given out if need be."""
-    mark = load_int64(marks, word)
+    """Return the address of the row that a block trains: a word's own, or a private copy of it."""
+    entry = load_int64(usage, word)
     place = base + word * row_bytes
-    if mark & SEVERAL == 0:
+    if entry & SEVERAL == 0:
         return place
-    last = (mark & VALUE) - 1
-    first = block * memory.slot_room
+    last = (entry & VALUE) - 1
+    first = block * memory.copy_capacity
     if last < first:
-        rows = r * memory.blocks * memory.slot_room
-        n = load_int64(memory.n_slots, r * memory.blocks + block)
-        store_int64(memory.n_slots, r * memory.blocks + block, n + 1)
-        slot = first + n
-        store_int64(memory.sources, rows + slot, place)
-        store_int64(memory.following, rows + slot, -1)
+        rows = r * memory.blocks * memory.copy_capacity
+        n = load_int64(memory.n_copies, r * memory.blocks + block)
+        store_int64(memory.n_copies, r * memory.blocks + block, n + 1)
+        copy = first + n
+        store_int64(memory.copy_sources, rows + copy, place)
+        store_int64(memory.next_copies, rows + copy, -1)
         if last < 0:
-            n_heads = load_int64(memory.n_heads, r)
-            store_int64(memory.heads, rows + n_heads, slot)
-            store_int64(memory.n_heads, r, n_heads + 1)
+            n_shared = load_int64(memory.n_shared, r)
+            store_int64(memory.first_copies, rows + n_shared, copy)
+            store_int64(memory.n_shared, r, n_shared + 1)
         else:
-            store_int64(memory.following, rows + last, slot)
-        store_int64(marks, word, (mark & ~VALUE) | (slot + 1))
-        last = slot
+            store_int64(memory.next_copies, rows + last, copy)
+        store_int64(usage, word, (entry & ~VALUE) | (copy + 1))
+        last = copy
     return memory.private + last * row_bytes
 
 
@@ -298,35 +304,35 @@ def sentence_of(offsets: Any, n_sentences: Any, position: Any) -> Any:
 def _draw_block(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, key: Any, keep: Any,
     noise: Any, n_words: Any, window: Any, n_outputs: Any, r: Any, block: Any, serial: Any,
-    memory: Any, marks: Any,
+    memory: Any, usage: Any,
 ) -> None:  # fmt: skip
-    """Draw a block's windows as word ids, and note which rows they touch."""
+    """Draw a block's windows as word ids, and record which rows they touch."""
     at = r * memory.blocks + block
     begin, first, last, end = collect(
         ids, offsets, sentence_of(offsets, n_sentences, start), start, stop, window, key, keep,
-        marks.ids, marks.bits,
+        usage.ids, usage.bits,
     )  # fmt: skip
-    tokens = memory.tokens + ADDRESS * at * memory.token_room
+    tokens = memory.tokens + ADDRESS * at * memory.token_capacity
     for i in range(begin, end):
-        word = load_int32(marks.ids, i)
+        word = load_int32(usage.ids, i)
         store_int64(tokens, i - begin, word)
         if word != NO_TOKEN:
-            _touch(marks.rows_in, word, serial, block)
+            _touch(usage.rows_in, word, serial, block)
     records = memory.windows + ADDRESS * at * memory.block_tokens * WINDOW_FIELDS
-    outputs = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_room
+    outputs = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_capacity
     sentence_begin, sentence_end = begin, begin
     n = 0
     for i in range(first, last):
-        centre = load_int32(marks.ids, i)
+        centre = load_int32(usage.ids, i)
         if centre == NO_TOKEN:
             sentence_begin = i + 1
             continue
         if sentence_end <= i:
             # The tokens before the span that may be looked at are of its first sentence.
             sentence_end = i + 1
-            while sentence_end < end and load_int32(marks.ids, sentence_end) != NO_TOKEN:
+            while sentence_end < end and load_int32(usage.ids, sentence_end) != NO_TOKEN:
                 sentence_end += 1
-        bits = load_uint64(marks.bits, i)
+        bits = load_uint64(usage.bits, i)
         reach = 1 + below(bits, window)
         low = max(i - reach, sentence_begin)
         high = min(i + reach + 1, sentence_end)
@@ -335,11 +341,11 @@ def _draw_block(
         store_int64(records, n * WINDOW_FIELDS + CENTRE, i - begin)
         store_int64(records, n * WINDOW_FIELDS + LOW, low - begin)
         store_int64(records, n * WINDOW_FIELDS + HIGH, high - begin)
-        table = outputs + ADDRESS * n * memory.output_room
+        table = outputs + ADDRESS * n * memory.output_capacity
         store_int64(table, 0, centre)
         draw_negatives(mix(bits), centre, n_words, noise, n_outputs - 1, 0, 1, table + ADDRESS)
         for k in range(n_outputs):
-            _touch(marks.rows_out, load_int64(table, k), serial, block)
+            _touch(usage.rows_out, load_int64(table, k), serial, block)
         n += 1
     store_int64(memory.n_windows, at, n)
 
@@ -347,42 +353,42 @@ def _draw_block(
 @jit
 def _place_block(
     W_in: Any, W_out: Any, n_floats: Any, n_outputs: Any, r: Any, block: Any, memory: Any,
-    marks: Any,
+    usage: Any,
 ) -> None:  # fmt: skip
-    """Turn a block's word ids into row addresses, giving out slots."""
+    """Turn a block's word ids into row addresses; shared rows get private copies."""
     at = r * memory.blocks + block
     row_bytes = FLOAT * n_floats
-    store_int64(memory.n_slots, at, 0)
-    tokens = memory.tokens + ADDRESS * at * memory.token_room
+    store_int64(memory.n_copies, at, 0)
+    tokens = memory.tokens + ADDRESS * at * memory.token_capacity
     records = memory.windows + ADDRESS * at * memory.block_tokens * WINDOW_FIELDS
-    outputs = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_room
+    outputs = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_capacity
     i = 0
     for n in range(load_int64(memory.n_windows, at)):
         while i < load_int64(records, n * WINDOW_FIELDS + HIGH):
             word = load_int64(tokens, i)
             if word != NO_TOKEN:
-                row = _row_of(marks.rows_in, word, W_in, row_bytes, r, block, memory)
+                row = _row_of(usage.rows_in, word, W_in, row_bytes, r, block, memory)
                 store_int64(tokens, i, row)
             i += 1
-        table = outputs + ADDRESS * n * memory.output_room
+        table = outputs + ADDRESS * n * memory.output_capacity
         for k in range(n_outputs):
             word = load_int64(table, k)
-            row = _row_of(marks.rows_out, word, W_out, row_bytes, r, block, memory)
+            row = _row_of(usage.rows_out, word, W_out, row_bytes, r, block, memory)
             store_int64(table, k, row)
-        for k in range(n_outputs, memory.output_room - 1):
-            # Padding: until the thread that trains writes its own here, what may be asked for.
+        for k in range(n_outputs, memory.output_capacity - 1):
+            # Padding: until the thread that trains writes its own here, what may be prefetched.
             store_int64(table, k, load_int64(table, 0))
         newest = load_int64(records, n * WINDOW_FIELDS + HIGH) - 1
-        store_int64(table, memory.output_room - 1, load_int64(tokens, newest))
-        n_slots = load_int64(memory.n_slots, at)
-        store_int64(records, n * WINDOW_FIELDS + SLOTS, n_slots)
+        store_int64(table, memory.output_capacity - 1, load_int64(tokens, newest))
+        n_copies = load_int64(memory.n_copies, at)
+        store_int64(records, n * WINDOW_FIELDS + COPIES, n_copies)
 
 
 @jit
 def plan_round(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, key: Any, keep: Any,
     noise: Any, n_words: Any, window: Any, n_outputs: Any, W_in: Any, W_out: Any, n_floats: Any,
-    r: Any, n_rounds: Any, serial: Any, memory: Any, marks: Any,
+    r: Any, n_rounds: Any, serial: Any, memory: Any, usage: Any,
 ) -> None:  # fmt: skip
     """Plan round ``r`` of a step of ``n_rounds``, tokens start to stop.
 
@@ -392,7 +398,7 @@ def plan_round(
     serial : the round's number in the epoch, from 1; no two plans of a thread share one.
     """
     part_tokens = n_rounds * memory.block_tokens
-    store_int64(memory.n_heads, r, 0)
+    store_int64(memory.n_shared, r, 0)
     for block in range(memory.blocks):
         low = start + block * part_tokens + r * memory.block_tokens
         high = min(low + memory.block_tokens, stop)
@@ -400,32 +406,32 @@ def plan_round(
         if low < high:
             _draw_block(
                 ids, offsets, n_sentences, low, high, key, keep, noise, n_words, window,
-                n_outputs, r, block, serial, memory, marks,
+                n_outputs, r, block, serial, memory, usage,
             )  # fmt: skip
         else:
             store_int64(memory.n_windows, at, 0)
-            store_int64(memory.n_slots, at, 0)
+            store_int64(memory.n_copies, at, 0)
     for block in range(memory.blocks):
-        _place_block(W_in, W_out, n_floats, n_outputs, r, block, memory, marks)
+        _place_block(W_in, W_out, n_floats, n_outputs, r, block, memory, usage)
 
 
-HEADS_AN_ITEM = 32
-"""Rows that a thread merges at a time."""
+ROWS_AN_ITEM = 32
+"""Shared rows that a thread merges at a time."""
 
 AHEAD = 2
-"""Windows between the one that is trained and the one whose rows are asked for."""
+"""Windows between the one that is trained and the one whose rows are prefetched."""
 
 
 @intrinsic
-def copy_row(typingctx: Any, source: Any, target: Any, n_floats: Any, soon: Any) -> Any:
-    """Copy a row of ``n_floats``; ask for the table ``soon`` of one row address meanwhile."""
+def copy_row(typingctx: Any, source: Any, target: Any, n_floats: Any, prefetch_rows: Any) -> Any:
+    """Copy a row of ``n_floats``; prefetch the one row of the table ``prefetch_rows`` meanwhile."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source_, target_, n_floats_, soon_ = arguments
+        source_, target_, n_floats_, prefetch_rows_ = arguments
         e = Emitter(builder)
 
         def chunk(i: Any, _: list[Any]) -> list[Any]:
-            ask_for(e, soon_, ir.Constant(I64, 1), i)
+            prefetch(e, prefetch_rows_, ir.Constant(I64, 1), i)
             e.store_row(e.load_row(source_, i), target_, i)
             return []
 
@@ -437,16 +443,22 @@ def copy_row(typingctx: Any, source: Any, target: Any, n_floats: Any, soon: Any)
 
 @intrinsic
 def merge_row(
-    typingctx: Any, row: Any, copies: Any, n_copies: Any, n_floats: Any, soon: Any, n_soon: Any
+    typingctx: Any,
+    row: Any,
+    copies: Any,
+    n_copies: Any,
+    n_floats: Any,
+    prefetch_rows: Any,
+    n_prefetch: Any,
 ) -> Any:
     """Add to a row the changes of its copies, in their order: ``row += sum of (copy - row)``.
 
     copies : table of ``n_copies`` (at least 1) row addresses.
-    soon : table of ``n_soon`` (at least 1) row addresses that are asked for meanwhile.
+    prefetch_rows : table of ``n_prefetch`` (at least 1) row addresses, prefetched meanwhile.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row_, copies_, n_copies_, n_floats_, soon_, n_soon_ = arguments
+        row_, copies_, n_copies_, n_floats_, prefetch_rows_, n_prefetch_ = arguments
         e = Emitter(builder)
 
         def chunk(i: Any, _: list[Any]) -> list[Any]:
@@ -456,7 +468,7 @@ def merge_row(
                 change = builder.fsub(e.load_row(e.address(copies_, k), i), before)
                 return [builder.fadd(total[0], change)]
 
-            ask_for(e, soon_, n_soon_, i)
+            prefetch(e, prefetch_rows_, n_prefetch_, i)
             (total,) = e.loop("copies", ir.Constant(I64, 0), n_copies_, 1, [before], copy)
             e.store_row(total, row_, i)
             return []
@@ -471,24 +483,24 @@ def merge_row(
 def _train_block(
     r: Any, block: Any, n_floats: Any, skipgram: Any, mean: Any, memory: Any, ws: Any
 ) -> None:
-    """Take the steps of a block's windows, and write down its loss and pairs."""
+    """Take the steps of a block's windows; write its loss and pairs."""
     at = r * memory.blocks + block
     row_bytes = FLOAT * n_floats
-    sources = memory.sources + ADDRESS * at * memory.slot_room
-    private = memory.private + block * memory.slot_room * row_bytes
-    last_slot = load_int64(memory.n_slots, at) - 1
-    tokens = memory.tokens + ADDRESS * at * memory.token_room
+    sources = memory.copy_sources + ADDRESS * at * memory.copy_capacity
+    private = memory.private + block * memory.copy_capacity * row_bytes
+    last_copy = load_int64(memory.n_copies, at) - 1
+    tokens = memory.tokens + ADDRESS * at * memory.token_capacity
     records = memory.windows + ADDRESS * at * memory.block_tokens * WINDOW_FIELDS
-    tables = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_room
+    tables = memory.outputs + ADDRESS * at * memory.block_tokens * memory.output_capacity
     last = load_int64(memory.n_windows, at) - 1
     store_float64(ws.loss, 0, 0.0)
-    pairs, slot = 0, 0
+    pairs, copy = 0, 0
     for w in range(last + 1):
-        # Filled when first needed, a slot is still in the nearest cache when it is.
-        while slot < load_int64(records, w * WINDOW_FIELDS + SLOTS):
-            soon = sources + ADDRESS * min(slot + AHEAD, last_slot)
-            copy_row(load_int64(sources, slot), private + slot * row_bytes, n_floats, soon)
-            slot += 1
+        # Filled when first needed, a copy is still in the nearest cache when it is.
+        while copy < load_int64(records, w * WINDOW_FIELDS + COPIES):
+            prefetch_rows = sources + ADDRESS * min(copy + AHEAD, last_copy)
+            copy_row(load_int64(sources, copy), private + copy * row_bytes, n_floats, prefetch_rows)
+            copy += 1
         centre = load_int64(records, w * WINDOW_FIELDS + CENTRE)
         n = 0
         for j in range(centre - 1, load_int64(records, w * WINDOW_FIELDS + LOW) - 1, -1):
@@ -497,11 +509,11 @@ def _train_block(
         for j in range(centre + 1, load_int64(records, w * WINDOW_FIELDS + HIGH)):
             store_int64(ws.rows, n, load_int64(tokens, j))
             n += 1
-        outputs = tables + ADDRESS * w * memory.output_room
+        outputs = tables + ADDRESS * w * memory.output_capacity
         for k in range(ws.n_outputs, ws.n_padded):
             store_int64(outputs, k, ws.spare)
-        soon = tables + ADDRESS * min(w + AHEAD, last) * memory.output_room
-        train_window(ws.rows, n, outputs, n_floats, skipgram, mean, soon, ws)
+        prefetch_rows = tables + ADDRESS * min(w + AHEAD, last) * memory.output_capacity
+        train_window(ws.rows, n, outputs, n_floats, skipgram, mean, prefetch_rows, ws)
         pairs += n if skipgram else 1
     take_logarithm(ws)
     store_float64(memory.losses, at, load_float64(ws.loss, 0))
@@ -509,49 +521,49 @@ def _train_block(
 
 
 @inline_jit
-def _slots_of(rows: Any, head: Any, row_bytes: Any, memory: Any, table: Any) -> Any:
-    """Write the addresses of a row's slots, from its first on, to a table; return how many."""
+def _copies_of(rows: Any, shared: Any, row_bytes: Any, memory: Any, table: Any) -> Any:
+    """Write the addresses of a shared row's copies, in their order, to a table; return how many."""
     n = 0
-    slot = load_int64(memory.heads, rows + head)
-    while slot >= 0:
-        store_int64(table, n, memory.private + slot * row_bytes)
-        slot = load_int64(memory.following, rows + slot)
+    copy = load_int64(memory.first_copies, rows + shared)
+    while copy >= 0:
+        store_int64(table, n, memory.private + copy * row_bytes)
+        copy = load_int64(memory.next_copies, rows + copy)
         n += 1
     return n
 
 
 @inline_jit
-def _merge(r: Any, item: Any, n_floats: Any, memory: Any, copies: Any) -> None:
-    """Merge some of the rows that have slots.
+def _merge(r: Any, item: Any, n_floats: Any, memory: Any, lists: Any) -> None:
+    """Add the changes of private copies to some of the shared rows.
 
-    copies : table of 2 P row addresses, for this row's slots and the next one's by turns.
+    lists : table of 2 P row addresses, for this row's copies and the next one's by turns.
     """
     row_bytes = FLOAT * n_floats
-    rows = r * memory.blocks * memory.slot_room
-    head = item * HEADS_AN_ITEM
-    last = min(head + HEADS_AN_ITEM, load_int64(memory.n_heads, r)) - 1
-    here, there = copies, copies + ADDRESS * memory.blocks
-    n = _slots_of(rows, head, row_bytes, memory, here)
-    while head <= last:
-        row = load_int64(memory.sources, rows + load_int64(memory.heads, rows + head))
-        n_next = _slots_of(rows, min(head + 1, last), row_bytes, memory, there)
+    rows = r * memory.blocks * memory.copy_capacity
+    shared = item * ROWS_AN_ITEM
+    last = min(shared + ROWS_AN_ITEM, load_int64(memory.n_shared, r)) - 1
+    here, there = lists, lists + ADDRESS * memory.blocks
+    n = _copies_of(rows, shared, row_bytes, memory, here)
+    while shared <= last:
+        row = load_int64(memory.copy_sources, rows + load_int64(memory.first_copies, rows + shared))
+        n_next = _copies_of(rows, min(shared + 1, last), row_bytes, memory, there)
         merge_row(row, here, n, n_floats, there, n_next)
         here, there = there, here
         n = n_next
-        head += 1
+        shared += 1
 
 
 @jit
 def run_rounds(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, first_serial: Any, key: Any,
     keep: Any, noise: Any, n_words: Any, window: Any, W_in: Any, W_out: Any, n_floats: Any,
-    skipgram: Any, mean: Any, n_rounds: Any, share: Any, memory: Any, marks: Any, copies: Any,
+    skipgram: Any, mean: Any, n_rounds: Any, share: Any, memory: Any, usage: Any, lists: Any,
     ws: Any,
 ) -> None:  # fmt: skip
-    """Take part in a step: ``n_rounds`` rounds over tokens start to stop.
+    """Work on a step, with other threads: ``n_rounds`` rounds over tokens start to stop.
 
-    Every thread of the step calls this with its own ``share`` (its first block), ``marks``,
-    ``copies`` and ``ws``; those that come late find less to do, or nothing.
+    Every thread of the step calls this with its own ``share`` (its first block), ``usage``,
+    ``lists`` and ``ws``; those that come late find less to do, or nothing.
     """
     line = ADDRESS * LINE
     phase = memory.phases
@@ -559,7 +571,7 @@ def run_rounds(
     while r < n_rounds:
         plan_round(
             ids, offsets, n_sentences, start, stop, key, keep, noise, n_words, window,
-            ws.n_outputs, W_in, W_out, n_floats, r, n_rounds, first_serial + r, memory, marks,
+            ws.n_outputs, W_in, W_out, n_floats, r, n_rounds, first_serial + r, memory, usage,
         )  # fmt: skip
         fetch_add(phase + line, 1)
         r = fetch_add(phase, 1)
@@ -577,10 +589,10 @@ def run_rounds(
         if not wait_for(phase + line, memory.blocks, memory.stop):
             return
         phase += 2 * line
-        n_items = (load_int64(memory.n_heads, r) + HEADS_AN_ITEM - 1) // HEADS_AN_ITEM
+        n_items = (load_int64(memory.n_shared, r) + ROWS_AN_ITEM - 1) // ROWS_AN_ITEM
         item = fetch_add(phase, 1)
         while item < n_items:
-            _merge(r, item, n_floats, memory, copies)
+            _merge(r, item, n_floats, memory, lists)
             fetch_add(phase + line, 1)
             item = fetch_add(phase, 1)
         if not wait_for(phase + line, n_items, memory.stop):

@@ -103,7 +103,7 @@ class Emitter:
         return self.b.shuffle_vector(a, b, mask)
 
     def prefetch(self, address: Any) -> None:
-        """Ask for the cache line at ``address``, to be written soon; a hint that never faults."""
+        """Prefetch the cache line at ``address`` for writing; a hint that never faults."""
         byte = ir.PointerType(ir.IntType(8))
         hint = self.module.globals.get("llvm.prefetch.p0")
         if hint is None:
@@ -132,12 +132,12 @@ class Emitter:
             phi.add_incoming(value, entry)
             phis.append(phi)
         results = body(i, phis)
-        following = self.b.add(i, ir.Constant(I64, step))
+        next_i = self.b.add(i, ir.Constant(I64, step))
         last = self.b.block
-        i.add_incoming(following, last)
+        i.add_incoming(next_i, last)
         for phi, value in zip(phis, results, strict=True):
             phi.add_incoming(value, last)
-        self.b.cbranch(self.b.icmp_signed("<", following, stop), block, after)
+        self.b.cbranch(self.b.icmp_signed("<", next_i, stop), block, after)
         self.b.position_at_end(after)
         return results
 

@@ -1,40 +1,37 @@
-"""From logits to errors, in place: the fused kernel of one block.
+"""The exact softmax: errors from logits, Adagrad, and expected counts of pairs.
 
-A block of B rows of logits (float32, B x V) comes from a matrix product and goes into two others.
-What lies between costs memory traffic alone, so all of it is done to a row while the row is in
-cache: one sweep for the greatest logit, one for the exponentials and their sum.
+Errors in place
+    A block of B rows of logits (float32, B x V) comes from a matrix product and goes into two
+    others.  What lies between costs memory traffic alone, so all of it is done to a row while the
+    row is in cache: one sweep for the greatest logit, one for the exponentials and their sum.
+    The errors of row c are delta_c = n_c y_hat_c - X_c.  A third sweep would divide by the sum; it
+    is saved by leaving the row as
 
-The errors of row c are delta_c = n_c y_hat_c - X_c.  A third sweep would divide by the sum; it is
-spared by leaving the row as
+        exp(theta_w - max) - X_cw s / n_c  =  delta_cw s / n_c,    s = sum_w exp(theta_w - max)
 
-    exp(theta_w - max) - X_cw s / n_c  =  delta_cw s / n_c,    s = sum_w exp(theta_w - max)
+    and returning n_c / s, by which the B x D sides of the products are scaled instead.
 
-and handing n_c / s on, by which the B x D sides of the products are scaled instead.
+Expected counts
+    Derived in ``docs/derivations/expected-counts.md``.  Tokens i < j of a sentence are a pair, in
+    both readings, with the probability
 
-CBOW's inputs: windows combined to one row each, and their gradients handed back to the words.
+        k_i k_j E[(m - L)+ / m]
 
-Expected counts of pairs: the kernel.
+    where ``k`` is the probability that a token is kept and L, the number of kept tokens between
+    them, is a sum of independent yes-or-no draws.  Its distribution is carried along to the right
+    (and to the left) of each token, cut off at m, where the window ends: ``q[l] = P(L = l)``, and
+    each token passed with probability k moves a share k of every ``q[l]`` to ``q[l + 1]``.
 
-Derived in ``docs/derivations/expected-counts.md``.  Tokens i < j of a sentence are a pair, in both
-readings, with the probability
+    A block of rows of the counts is a dense array that stays within some memory, and the corpus is
+    scanned once a block.  Nothing is sorted, a count is a sum in the order of the corpus whatever
+    the threads do, and memory does not grow with the corpus.  Sorting one record a pair would move
+    some gigabytes where this moves none.
 
-    k_i k_j E[(m - L)+ / m]
-
-where ``k`` is the probability that a token is kept and L, the number of kept tokens between them,
-is a sum of independent yes-or-no draws.  Its distribution is carried along to the right (and to
-the left) of each token, cut off at m, where the window ends: ``q[l] = P(L = l)``, and each token
-passed with probability k moves a share k of every ``q[l]`` to ``q[l + 1]``.
-
-Design
-    - A block of rows of the counts is a dense array that stays within some memory, and the corpus
-      is scanned once a block.  Nothing is sorted, a count is a sum in the order of the corpus
-      whatever the threads do, and memory does not grow with the corpus.  Sorting one record a
-      pair would move some gigabytes where this moves none.
-    - A sentence may be millions of tokens long, and a pair far apart is possible, if hardly.  With
-      s = E[(m - L)+ / m], what all the tokens beyond can add is exactly known for a sentence
-      without an end: k_i sum_l q[l] (m - l)(m - l + 1) / 2m <= k_i s (m + 1) / 2.  Once s is
-      ``tolerance`` or less the walk ends, and that bound is added up and handed back: it is known
-      how much was left out at most.
+    A sentence may be millions of tokens long, and a pair far apart is possible, if hardly.  With
+    s = E[(m - L)+ / m], what all the tokens beyond can add is exactly known for a sentence without
+    an end: k_i sum_l q[l] (m - l)(m - l + 1) / 2m <= k_i s (m + 1) / 2.  Once s is ``tolerance`` or
+    less the walk ends, and that bound is added up and returned: it is known how much was left out
+    at most.
 """
 
 from __future__ import annotations
@@ -134,9 +131,9 @@ def errors_in_place(
         for w in range(V):
             row[w] += offset[w]
             greatest = max(greatest, row[w])
-        told = 0.0
+        target_logits = 0.0
         for j in range(begin[i], begin[i + 1]):
-            told += values[j] * (row[columns[j]] - greatest)
+            target_logits += values[j] * (row[columns[j]] - greatest)
         total = float32(0.0)
         for w in range(V):
             e = exp_of_negative(row[w] - greatest)
@@ -146,7 +143,7 @@ def errors_in_place(
         scale[i] = n / total
         losses[i] = 0.0
         if n > 0.0:
-            losses[i] = n * math.log(total) - told
+            losses[i] = n * math.log(total) - target_logits
             share = total / n
             for j in range(begin[i], begin[i + 1]):
                 row[columns[j]] -= float32(values[j] * share)
@@ -176,57 +173,6 @@ def adagrad_rows(
             for d in range(D):
                 parameters[w, d] -= step * gradient[w, d]
     return squares
-
-
-@fast_jit
-def combine_contexts(W_in: Any, contexts: Any, offsets: Any, mean: Any, v_hat: Any) -> None:
-    """Write ``v_hat[b] = a sum_o v_o`` over the context of each window b.
-
-    Parameters
-    ----------
-    W_in : float32 (V, D)
-    contexts, offsets : int32 (N,), int64 (B + 1,); see
-        :class:`~wordgrad.training.engine.Windows`.
-    mean : bool
-        a is 1 / M if true, else 1.
-    v_hat : float32 (B, D)
-    """
-    for b in range(len(offsets) - 1):
-        row = v_hat[b]
-        row[:] = 0.0
-        for j in range(offsets[b], offsets[b + 1]):
-            vector = W_in[contexts[j]]
-            for d in range(len(row)):
-                row[d] += vector[d]
-        if mean:
-            size = row.dtype.type(offsets[b + 1] - offsets[b])
-            for d in range(len(row)):
-                row[d] /= size
-
-
-@fast_jit
-def hand_back(d_v_hat: Any, places: Any, offsets: Any, mean: Any, d_words: Any) -> None:
-    """Add ``a d_v_hat[b]`` to the gradient of every context word of window b.
-
-    Parameters
-    ----------
-    d_v_hat : float32 (B, D)
-    places : int64 (N,)
-        The row of ``d_words`` that each context word has.
-    offsets, mean : as in :func:`combine_contexts`
-    d_words : float32 (words of the batch, D)
-        Added to.
-    """
-    for b in range(len(offsets) - 1):
-        row = d_v_hat[b]
-        if mean:
-            size = row.dtype.type(offsets[b + 1] - offsets[b])
-            for d in range(len(row)):
-                row[d] /= size
-        for j in range(offsets[b], offsets[b + 1]):
-            vector = d_words[places[j]]
-            for d in range(len(row)):
-                vector[d] += row[d]
 
 
 @jit

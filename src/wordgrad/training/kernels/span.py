@@ -2,10 +2,10 @@
 
 Design
 (a) Memory latency hides behind arithmetic: windows are drawn a few ahead into a ring, and the rows
-    of the last one drawn are asked for while an earlier one is trained on.
+    of the last one drawn are prefetched while an earlier one is trained on.
 (b) Threads update the shared parameters without locks (Hogwild: Recht et al., NIPS 2011).
 
-Which pairs is in pairs.py, what update in window_step.py.
+Which pairs is in draw.py, what update in window.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wordgrad.training.kernels import inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, below, collect, context_of, draw_negatives, mix
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives
 from wordgrad.training.kernels.memory import (
     load_int32,
     load_int64,
@@ -23,19 +23,20 @@ from wordgrad.training.kernels.memory import (
     store_float64,
     store_int64,
 )
+from wordgrad.training.kernels.random import below, mix
 from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, train_window
 from wordgrad.training.kernels.workspace import DEPTH
 
 
 @inline_jit
 def _draw_window(
-    i: Any, begin: Any, end: Any, slot: Any, window: Any, W_in: Any, W_out: Any, n_floats: Any,
+    i: Any, begin: Any, end: Any, i_ring: Any, window: Any, W_in: Any, W_out: Any, n_floats: Any,
     n_words: Any, noise: Any, ws: Any,
 ) -> Any:  # fmt: skip
-    """Draw the window around token ``i`` into a slot of the ring; return its context's size.
+    """Draw the window around token ``i`` into a i_ring of the ring; return its context's size.
 
-    Of the context only the newest word's row needs asking for (it ends the table of outputs): the
-    others were, by the windows before.
+    Of the context only the newest word's row needs prefetching (it ends the table of outputs):
+    the others were, by the windows before.
     """
     centre = load_int32(ws.tokens, i)
     if centre == NO_TOKEN:
@@ -43,10 +44,10 @@ def _draw_window(
     row_bytes = FLOAT * n_floats
     bits = load_uint64(ws.bits, i)
     reach = 1 + below(bits, window)
-    rows = ws.rows + ADDRESS * slot * ws.window_rows
+    rows = ws.rows + ADDRESS * i_ring * ws.window_rows
     n = context_of(ws.tokens, i, begin, end, reach, W_in, row_bytes, rows)
-    store_int64(ws.row_counts, slot, n)
-    outputs = ws.outputs + ADDRESS * slot * (ws.n_padded + 1)
+    store_int64(ws.row_counts, i_ring, n)
+    outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
     store_int64(outputs, 0, W_out + centre * row_bytes)
     draw_negatives(
         mix(bits), centre, n_words, noise, ws.n_outputs - 1, W_out, row_bytes, outputs + ADDRESS
@@ -84,13 +85,13 @@ def run_span(
             i += 1
         if drawn == trained:
             break
-        slot = trained % DEPTH
-        rows = ws.rows + ADDRESS * slot * ws.window_rows
-        outputs = ws.outputs + ADDRESS * slot * (ws.n_padded + 1)
-        # The window before this one asked for its rows; this one asks for those of the last drawn.
-        soon = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
-        n = load_int64(ws.row_counts, slot)
-        train_window(rows, n, outputs, n_floats, skipgram, mean, soon, ws)
+        i_ring = trained % DEPTH
+        rows = ws.rows + ADDRESS * i_ring * ws.window_rows
+        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+        # The window before prefetched the rows of this one; this one, those of the last drawn.
+        prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
+        n = load_int64(ws.row_counts, i_ring)
+        train_window(rows, n, outputs, n_floats, skipgram, mean, prefetch_rows, ws)
         pairs += n if skipgram else 1
         trained += 1
     take_logarithm(ws)

@@ -1,4 +1,4 @@
-"""The two inner loops of training, written as vector instructions: scores and updates of a tile.
+"""The inner loops of training, written as vector instructions: scores and updates of a tile.
 
 A window of training is a small matrix product.  With ``X`` the rows that are read (context words,
 or CBOW's mean) and ``O`` the output rows (the target and its negatives),
@@ -24,11 +24,10 @@ Why no fast-math
 
 Rows are addresses (int64), aligned to 64 bytes, padded with zeros to a multiple of 16 floats.
 
-CBOW's two inner loops: the tiles of one read row, with its making and its change built in.
-
-A CBOW window reads one row, ``h = scale * sum of context rows``.  With so little arithmetic, the
-passes over memory count: here the context is summed in the loop that scores it, and its change
-added in the loop that computes it, so that h is written once and its change never.
+CBOW reads one row, ``h = scale * sum of context rows``.  With so little arithmetic, the passes over
+memory count: the context is summed in the loop that scores it (:func:`score_context`), and its
+change added in the loop that computes it (:func:`update_context`), so that h is written once and
+its change never.
 """
 
 from __future__ import annotations
@@ -75,14 +74,14 @@ def finish_scores(e: Emitter, dots: list[Any], pattern: Any, steps: Any, sums: A
     e.store(hinge, builder.add(sums, ir.Constant(I64, size)), size)
 
 
-def ask_for(e: Emitter, table: Any, n_rows: Any, i: Any) -> None:
-    """Emit requests for the cache line at float ``i`` of each of a table's rows."""
+def prefetch(e: Emitter, table: Any, n_rows: Any, i: Any) -> None:
+    """Emit a prefetch of the cache line at float ``i`` of each of a table's rows."""
 
-    def ask(k: Any, _: list[Any]) -> list[Any]:
+    def one_row(k: Any, _: list[Any]) -> list[Any]:
         e.prefetch(e.offset(e.address(table, k), i, 4))
         return []
 
-    e.loop("soon", ir.Constant(I64, 0), n_rows, 1, [], ask)
+    e.loop("prefetch", ir.Constant(I64, 0), n_rows, 1, [], one_row)
 
 
 @intrinsic
@@ -145,8 +144,8 @@ def update_tile(
     outputs: Any,
     n_floats: Any,
     steps: Any,
-    soon: Any,
-    n_soon: Any,
+    prefetch_rows: Any,
+    n_prefetch: Any,
 ) -> Any:
     """Apply the steps G of a tile to both sides: ``after = before + G O``, ``O += G^T X``.
 
@@ -156,15 +155,17 @@ def update_tile(
     n_rows : int64, at least 1.
     outputs : table of ``S`` row addresses, updated in place.
     steps : n_rows x S floats, row by row.
-    soon : table of ``n_soon`` (at least 1) row addresses.  Their cache lines are asked for, one
-        line of each a turn of the outer loop: spread out, the requests find free fill buffers.
+    prefetch_rows : table of ``n_prefetch`` (at least 1) row addresses.  Their cache lines are
+        prefetched, one of each in every turn of the outer loop: spread out, the requests find
+        free fill buffers.
     """
     if not literal(S):
         return None
     n_outputs = S.literal_value
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, rows_, before_, after_, n_rows_, outputs_, n_floats_, steps_, soon_, n_soon_ = arguments
+        _, rows_, before_, after_, n_rows_, outputs_, n_floats_ = arguments[:7]
+        steps_, prefetch_rows_, n_prefetch_ = arguments[7:]
         e = Emitter(builder)
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
 
@@ -183,7 +184,7 @@ def update_tile(
                 e.store_row(total, e.address(after_, c), i)
                 return result
 
-            ask_for(e, soon_, n_soon_, i)
+            prefetch(e, prefetch_rows_, n_prefetch_, i)
             new = e.loop("rows", ir.Constant(I64, 0), n_rows_, 1, old, row)
             for value, place in zip(new, o, strict=True):
                 e.store_row(value, place, i)
@@ -309,8 +310,8 @@ def update_context(
     outputs: Any,
     n_floats: Any,
     steps: Any,
-    soon: Any,
-    n_soon: Any,
+    prefetch_rows: Any,
+    n_prefetch: Any,
 ) -> Any:
     """Apply the steps g of a tile: ``row += scale (before + g O)`` for every row, ``O += g h``.
 
@@ -324,7 +325,7 @@ def update_context(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, rows_, n_rows_, scale_, hidden_, before_, outputs_, n_floats_ = arguments[:8]
-        steps_, soon_, n_soon_ = arguments[8:]
+        steps_, prefetch_rows_, n_prefetch_ = arguments[8:]
         e = Emitter(builder)
         factor = e.splat(scale_)
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
@@ -344,7 +345,7 @@ def update_context(
                 e.store_row(builder.fadd(e.load_row(place, i), share), place, i)
                 return []
 
-            ask_for(e, soon_, n_soon_, i)
+            prefetch(e, prefetch_rows_, n_prefetch_, i)
             e.loop("context", ir.Constant(I64, 0), n_rows_, 1, [], row)
             return []
 

@@ -91,10 +91,12 @@ def _score(
 
 
 @inline_jit
-def _skipgram_step(rows: Any, n_rows: Any, outputs: Any, n_floats: Any, soon: Any, ws: Any) -> None:
+def _skipgram_step(
+    rows: Any, n_rows: Any, outputs: Any, n_floats: Any, prefetch_rows: Any, ws: Any
+) -> None:
     """Score and update context rows and output rows, from the old values of both.
 
-    ``rows``, ``outputs`` and ``soon`` are tables of row addresses; those of ``soon`` are asked for.
+    ``rows``, ``outputs`` and ``prefetch_rows`` are tables of row addresses.
     Several tiles pass a running total of the context rows along, so that each sees the old ones.
     """
     steps = ws.steps
@@ -106,25 +108,29 @@ def _skipgram_step(rows: Any, n_rows: Any, outputs: Any, n_floats: Any, soon: An
         done += size
     steps = ws.steps
     source = rows
-    n_soon = ws.n_padded + 1
+    n_prefetch = ws.n_padded + 1
     done = 0
     for tile in range(ws.n_tiles):
         size = load_int64(ws.tile_sizes, tile)
         target = rows if tile == ws.n_tiles - 1 else ws.totals
         place = outputs + ADDRESS * done
         if size == 6:
-            update_tile(6, rows, source, target, n_rows, place, n_floats, steps, soon, n_soon)
+            update_tile(
+                6, rows, source, target, n_rows, place, n_floats, steps, prefetch_rows, n_prefetch
+            )
         else:
-            update_tile(4, rows, source, target, n_rows, place, n_floats, steps, soon, n_soon)
+            update_tile(
+                4, rows, source, target, n_rows, place, n_floats, steps, prefetch_rows, n_prefetch
+            )
         steps += FLOAT * (n_rows * size + LANES)
         done += size
         source = ws.totals
-        n_soon = 1
+        n_prefetch = 1
 
 
 @inline_jit
 def _cbow_step(
-    rows: Any, n_rows: Any, scale: Any, outputs: Any, n_floats: Any, soon: Any, ws: Any
+    rows: Any, n_rows: Any, scale: Any, outputs: Any, n_floats: Any, prefetch_rows: Any, ws: Any
 ) -> None:
     """Score and update h = scale * sum of context rows and output rows, from the old values.
 
@@ -141,7 +147,7 @@ def _cbow_step(
     _count_call(ws)
     steps = ws.steps
     source = zeros
-    n_soon = ws.n_padded + 1
+    n_prefetch = ws.n_padded + 1
     done = 0
     for tile in range(1, ws.n_tiles):
         # Score this tile, then update the one before it: its steps are the last ones needed of it.
@@ -151,16 +157,24 @@ def _cbow_step(
         done += size
         _score(hidden, 1, n_floats, tile, next_size, outputs + ADDRESS * done, after, ws)
         if size == 6:
-            update_tile(6, hidden, source, change, 1, place, n_floats, steps, soon, n_soon)
+            update_tile(
+                6, hidden, source, change, 1, place, n_floats, steps, prefetch_rows, n_prefetch
+            )
         else:
-            update_tile(4, hidden, source, change, 1, place, n_floats, steps, soon, n_soon)
-        steps, size, source, n_soon = after, next_size, change, 1
+            update_tile(
+                4, hidden, source, change, 1, place, n_floats, steps, prefetch_rows, n_prefetch
+            )
+        steps, size, source, n_prefetch = after, next_size, change, 1
     place = outputs + ADDRESS * done
     before = load_int64(source, 0)
     if size == 6:
-        update_context(6, rows, n_rows, scale, h, before, place, n_floats, steps, soon, n_soon)
+        update_context(
+            6, rows, n_rows, scale, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
+        )
     else:
-        update_context(4, rows, n_rows, scale, h, before, place, n_floats, steps, soon, n_soon)
+        update_context(
+            4, rows, n_rows, scale, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
+        )
 
 
 @inline_jit
@@ -200,7 +214,7 @@ def train_window(
     n_floats: Any,
     skipgram: Any,
     mean: Any,
-    soon: Any,
+    prefetch_rows: Any,
     ws: Any,
 ) -> None:
     """Take one window's gradient step; its loss goes to ``ws.loss``, by way of ``ws.sums``.
@@ -210,8 +224,8 @@ def train_window(
     n_copies = _copy_repeats(outputs, ws.n_outputs, 0, n_floats, ws)
     if skipgram:
         n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
-        _skipgram_step(rows, n_rows, outputs, n_floats, soon, ws)
+        _skipgram_step(rows, n_rows, outputs, n_floats, prefetch_rows, ws)
     else:
         scale = np.float32(1.0) / np.float32(n_rows) if mean else np.float32(1.0)
-        _cbow_step(rows, n_rows, scale, outputs, n_floats, soon, ws)
+        _cbow_step(rows, n_rows, scale, outputs, n_floats, prefetch_rows, ws)
     _merge_copies(n_copies, n_floats, ws)

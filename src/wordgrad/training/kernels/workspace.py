@@ -14,7 +14,7 @@ TILE_SIZES = (4, 6)
 """Output rows of a tile.  Six keep 12 accumulators, six rows and their copies in 16 registers."""
 
 DEPTH = 3
-"""Windows in the ring: a window is drawn, and its rows asked for, this many windows early."""
+"""Windows in the ring: a window is drawn, and its rows prefetched, this many windows early."""
 
 _IMPOSSIBLE = -1e30
 """Bias of padding lanes: softplus and sigmoid of it are 0."""
@@ -48,16 +48,16 @@ class Addresses(NamedTuple):
     tile_sizes: int  # int64 (tiles,)
     pattern: int  # float32 (tiles, 2, pattern_bytes / 4): see score_tile
     pattern_bytes: int
-    tokens: int  # int32, see pairs.collect
+    tokens: int  # int32, see draw.collect
     bits: int  # uint64
     window_rows: int  # 2 m
     rows: int  # int64 (DEPTH, 2 m): row addresses of the context words of the windows in the ring
     row_counts: int  # int64 (DEPTH,)
-    outputs: int  # int64 (DEPTH, padded + 1): of target, negatives, padding; and a row to ask for
+    outputs: int  # int64 (DEPTH, padded + 1): of target, negatives, padding; and a row to prefetch
     totals: int  # int64 (2 m,): rows for running totals of several tiles
     cbow: int  # int64 (3,): rows for h, for zeros, for the change of h
     one: int  # int64 (1,): a table of one row
-    found: int  # int64: places in a table whose row occurs earlier in it
+    found: int  # int64: indices in a table whose row occurs earlier in it
     saved: int  # int64: the rows that copies stand for
     spare: int  # a row of zeros that padding outputs stand for
     copies: int  # rows, two for each repeated row: working copy and original
@@ -85,6 +85,7 @@ class Workspace:
         n_copies = window_rows + n_outputs
         groups = -(-2 * max(TILE_SIZES) // LANES)
         capacity = 2 * span_tokens + 2 * window_rows + 4
+        self.span_tokens = span_tokens
         self.loss = np.zeros(1)
         self._pattern = aligned_rows(len(sizes) * 2 * groups * 3, LANES)
         self._pattern = self._pattern.reshape(len(sizes), 2, groups, 3, LANES)
@@ -115,7 +116,7 @@ class Workspace:
             saved=self._table(np.zeros(n_copies, np.int64)),
             spare=int(rows[SPARE]),
             copies=int(rows[FIRST_TOTAL] + 4 * n_floats * window_rows),
-            # Room for the whole vectors that score_tile writes past a tile's last score.
+            # Space for the whole vectors that score_tile writes past a tile's last score.
             steps=self._table(aligned_rows(1, (window_rows + 1) * padded + len(sizes) * LANES)),
             sums=self._table(self._sums),
             factors=self._table(np.zeros(1, np.int64)),

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines.hogwild import CpuEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.kernels.draw import GOLDEN, MAX_REDRAWS, mix
+from wordgrad.training.kernels.draw import MAX_REDRAWS
+from wordgrad.training.kernels.random import GOLDEN, mix
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
+    RowTable,
     Span,
-    draw_windows,
+    draw_batch,
     first_sentence,
     keep_probabilities,
     noise_distribution,
@@ -30,12 +32,20 @@ def span_of(tables, epoch=0):
     return Span(0, len(tables.ids), epoch, 0.05)
 
 
-def as_lists(windows):
-    bounds = windows.offsets.tolist()
-    contexts = windows.contexts.tolist()
+def targets_of(batch):
+    """Each window's target and negatives, (B, 1 + K)."""
+    return batch.outputs.reshape(len(batch), -1)
+
+
+def as_lists(batch):
+    """Context and outputs of each window of skip-gram."""
+    bounds = batch.groups.tolist()
+    contexts = batch.inputs.tolist()
+    if not len(batch):
+        return []
     return [
         (contexts[begin:end], target)
-        for (begin, end), target in zip(pairwise(bounds), windows.targets.tolist(), strict=True)
+        for (begin, end), target in zip(pairwise(bounds), targets_of(batch).tolist(), strict=True)
     ]
 
 
@@ -105,7 +115,7 @@ def test_windows_are_those_of_the_slow_model(
     tables_of, sentences, counts, window, negative, sample, epoch
 ):
     tables = tables_of(sentences, counts, sample=sample, seed=9)
-    drawn = draw_windows(tables, span_of(tables, epoch), window, negative)
+    drawn = draw_batch(tables, span_of(tables, epoch), window, negative)
     assert as_lists(drawn) == slow_windows(sentences, tables, epoch, window, negative)
 
 
@@ -118,16 +128,16 @@ def test_windows_do_not_depend_on_how_a_corpus_is_cut(tables_of, sentences, wind
     parts = [
         window_
         for start, stop in pairwise(cuts)
-        for window_ in as_lists(draw_windows(tables, Span(start, stop, 1, 0.05), window, 3))
+        for window_ in as_lists(draw_batch(tables, Span(start, stop, 1, 0.05), window, 3))
     ]
-    assert parts == as_lists(draw_windows(tables, span_of(tables, 1), window, 3))
+    assert parts == as_lists(draw_batch(tables, span_of(tables, 1), window, 3))
 
 
 def test_windows_stay_in_their_sentence(tables_of):
     sentences = [[0, 1, 2], [3], [4, 5], [6], [7], [8, 9, 10, 11]]
     tables = tables_of(sentences, sample=0)
     sentence_of = {word: s for s, words in enumerate(sentences) for word in words}
-    windows = as_lists(draw_windows(tables, span_of(tables), 5, 2))
+    windows = as_lists(draw_batch(tables, span_of(tables), 5, 2))
     assert [target[0] for _, target in windows] == [0, 1, 2, 4, 5, 8, 9, 10, 11]
     for context, target in windows:
         assert {sentence_of[word] for word in context} == {sentence_of[target[0]]}
@@ -142,7 +152,7 @@ def test_a_span_begins_in_the_sentence_that_holds_its_first_token(tables_of):
 
 def test_sentences_of_one_word_have_no_window(tables_of):
     tables = tables_of([[0], [1], [0]], sample=0)
-    assert len(draw_windows(tables, span_of(tables), 5, 2)) == 0
+    assert len(draw_batch(tables, span_of(tables), 5, 2)) == 0
 
 
 @pytest.mark.parametrize(
@@ -164,8 +174,8 @@ def uniform_text(tables_of, counts, n=200_000, seed=1, **settings):
 def test_tokens_are_kept_with_their_probabilities(tables_of):
     counts = [500_000, 100_000, 9_000, 600, 20]
     tables = uniform_text(tables_of, counts, sample=1e-3)
-    windows = draw_windows(tables, span_of(tables), 2, 1)
-    kept = np.bincount(windows.targets[:, 0], minlength=5)
+    batch = draw_batch(tables, span_of(tables), 2, 1)
+    kept = np.bincount(targets_of(batch)[:, 0], minlength=5)
     n = np.bincount(tables.ids, minlength=5)
     p = keep_probabilities(counts, 1e-3)
     assert p[0] < 0.05
@@ -177,16 +187,16 @@ def test_tokens_are_kept_with_their_probabilities(tables_of):
 
 def test_sample_zero_keeps_every_token(tables_of):
     tables = uniform_text(tables_of, [10**6, 1], n=5000, sample=0)
-    windows = draw_windows(tables, span_of(tables), 2, 1)
-    np.testing.assert_array_equal(windows.targets[:, 0], tables.ids)
+    batch = draw_batch(tables, span_of(tables), 2, 1)
+    np.testing.assert_array_equal(targets_of(batch)[:, 0], tables.ids)
 
 
 @pytest.mark.parametrize("sample", [0, 1e-3])
 @pytest.mark.parametrize("window", [1, 2, 5, 10])
 def test_reach_is_uniform(tables_of, window, sample):
     tables = uniform_text(tables_of, [500_000, 20_000, 900], sample=sample)
-    windows = draw_windows(tables, span_of(tables), window, 1)
-    sizes = np.diff(windows.offsets)[window:-window]  # the sentence's ends cut windows short
+    batch = draw_batch(tables, span_of(tables), window, 1)
+    sizes = np.diff(batch.groups)[window:-window]  # the sentence's ends cut windows short
     assert (sizes % 2 == 0).all()
     reaches = np.bincount(sizes // 2, minlength=window + 1)
     assert reaches[0] == 0
@@ -202,11 +212,11 @@ def test_reach_is_uniform(tables_of, window, sample):
 def test_negatives_follow_the_noise_without_the_target(tables_of, exponent):
     counts = np.array([5000, 1500, 700, 300, 80, 9, 1])
     tables = uniform_text(tables_of, counts, sample=0, ns_exponent=exponent)
-    windows = draw_windows(tables, span_of(tables), 2, 4)
+    batch = draw_batch(tables, span_of(tables), 2, 4)
     p = noise_distribution(counts, exponent)
-    assert (windows.targets[:, 1:] != windows.targets[:, :1]).all()
+    assert (targets_of(batch)[:, 1:] != targets_of(batch)[:, :1]).all()
     for target in range(len(counts)):
-        negatives = windows.targets[windows.targets[:, 0] == target, 1:]
+        negatives = targets_of(batch)[targets_of(batch)[:, 0] == target, 1:]
         others = np.arange(len(counts)) != target
         for k in range(negatives.shape[1]):
             found = np.bincount(negatives[:, k], minlength=len(counts))[others]
@@ -221,23 +231,23 @@ def test_negatives_follow_the_noise_without_the_target(tables_of, exponent):
 
 def test_negatives_do_not_depend_on_the_reach(tables_of):
     tables = uniform_text(tables_of, [300, 200, 100, 50], sample=0)
-    windows = draw_windows(tables, span_of(tables), 5, 1)
+    batch = draw_batch(tables, span_of(tables), 5, 1)
     table = np.zeros((5, 4))
-    sizes = np.diff(windows.offsets)[5:-5]
-    np.add.at(table, (sizes // 2 - 1, windows.targets[5:-5, 1]), 1)
+    sizes = np.diff(batch.groups)[5:-5]
+    np.add.at(table, (sizes // 2 - 1, targets_of(batch)[5:-5, 1]), 1)
     assert stats.chi2_contingency(table).pvalue > SURELY
 
 
 def test_two_words_are_each_others_negatives(tables_of):
     tables = uniform_text(tables_of, [1000, 1], n=2000, sample=0)
-    targets = draw_windows(tables, span_of(tables), 2, 6).targets
+    targets = targets_of(draw_batch(tables, span_of(tables), 2, 6))
     np.testing.assert_array_equal(targets[:, 1:], 1 - np.repeat(targets[:, :1], 6, axis=1))
 
 
 def test_noise_that_is_all_target_falls_back_to_the_other_words(tables_of):
     """Of 2^-33 or less of the noise nothing can be drawn: the others then come equally often."""
     tables = uniform_text(tables_of, [10**6, 50, 50, 40], n=16_000, sample=0, ns_exponent=30.0)
-    targets = draw_windows(tables, span_of(tables), 2, 2).targets
+    targets = targets_of(draw_batch(tables, span_of(tables), 2, 2))
     assert (targets[:, 1:] != targets[:, :1]).all()
     assert (targets[targets[:, 0] != 0, 1:] == 0).all()
     found = np.bincount(targets[targets[:, 0] == 0, 1:].ravel(), minlength=4)
@@ -249,7 +259,7 @@ def test_seeds_and_epochs_give_their_own_draws(tables_of):
     def draws(seed, epoch):
         tables = uniform_text(tables_of, [9, 5, 5, 1], n=300, sample=0.3)
         tables.seed = seed
-        return as_lists(draw_windows(tables, span_of(tables, epoch), 5, 3))
+        return as_lists(draw_batch(tables, span_of(tables, epoch), 5, 3))
 
     assert draws(1, 0) == draws(1, 0)
     runs = [str(draws(seed, epoch)) for seed in (0, 1, 2, 2**32, 2**63) for epoch in (0, 1, 2)]
@@ -276,9 +286,9 @@ def text_and_spans(tables_of, config):
 
 def started(config):
     """Parameters at which no gradient vanishes."""
-    parameters = Parameters.initial(12, config.vector_size, seed=3)
+    parameters = Parameters.initial(12, 12, config.vector_size, seed=3)
     parameters.W_in[:] *= config.vector_size
-    parameters.W_out[:] = Parameters.initial(12, config.vector_size, seed=4).W_in * 5
+    parameters.W_out[:] = Parameters.initial(12, 12, config.vector_size, seed=4).W_in * 5
     return parameters
 
 
@@ -296,15 +306,15 @@ def test_a_span_is_the_batch_of_its_windows(
         workers=1,
     )
     tables, spans = text_and_spans(tables_of, config)
-    engine = CpuEngine(config, tables, span_tokens=max(s.stop - s.start for s in spans))
-    batches = CpuEngine(config)
+    engine = HogwildEngine(config, tables)
+    batches = HogwildEngine(config)
     found, wanted = started(config), started(config)
     for span in spans:
         loss = engine.run_span(found, span)
-        windows = draw_windows(tables, span, window, negative)
-        batch = batches.apply_batch(wanted, windows, span.learning_rate)
-        assert loss.pairs == batch.pairs
-        assert loss.total == pytest.approx(batch.total, rel=1e-6, abs=1e-6)
+        batch = draw_batch(tables, span, window, negative, architecture=architecture)
+        expected = batches.apply_batch(wanted, batch, span.learning_rate)
+        assert loss.pairs == expected.pairs
+        assert loss.total == pytest.approx(expected.total, rel=1e-6, abs=1e-6)
     np.testing.assert_array_equal(found.W_in_rows, wanted.W_in_rows)
     np.testing.assert_array_equal(found.W_out_rows, wanted.W_out_rows)
 
@@ -315,7 +325,7 @@ def test_spans_of_the_fast_engine_are_those_of_the_slow_one(tables_of, architect
         vector_size=20, window=4, negative=5, architecture=architecture, combine=combine, workers=1
     )
     tables, spans = text_and_spans(tables_of, config)
-    fast = CpuEngine(config, tables, span_tokens=max(s.stop - s.start for s in spans))
+    fast = HogwildEngine(config, tables)
     slow = ReferenceEngine(config, tables)
     found, wanted = started(config), started(config)
     for span in spans:
@@ -328,8 +338,34 @@ def test_spans_of_the_fast_engine_are_those_of_the_slow_one(tables_of, architect
     assert np.abs(found.W_out - started(config).W_out).max() > 0.1
 
 
-def test_a_span_longer_than_promised_is_refused(tables_of):
-    tables = tables_of([[0, 1, 0, 1]])
-    engine = CpuEngine(TrainingConfig(vector_size=4), tables, span_tokens=3)
-    with pytest.raises(TypeError, match="span of at most span_tokens"):
-        engine.run_span(Parameters.initial(2, 4, seed=1), Span(0, 4, 0, 0.1))
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
+def test_neither_architecture_nor_rows_change_what_is_drawn(tables_of, architecture):
+    tables = uniform_text(tables_of, [9, 5, 5, 1], n=300, sample=0.3)
+    plain = draw_batch(tables, span_of(tables), 3, 2)
+    rows = RowTable(np.array([4, 0, 1, 2, 0, 3], np.int32), np.array([0, 1, 3, 5, 6]), n_inputs=5)
+    drawn = draw_batch(tables, span_of(tables), 3, 2, architecture=architecture, rows=rows)
+    np.testing.assert_array_equal(drawn.outputs, plain.outputs)
+    words = [[4], [0, 1], [2, 0], [3]]
+    expected = [
+        [words[word] for word in plain.inputs[begin:end]] for begin, end in pairwise(plain.groups)
+    ]
+    found = [
+        [drawn.inputs[a:b].tolist() for a, b in pairwise(drawn.input_offsets[begin : end + 1])]
+        for begin, end in pairwise(drawn.groups)
+    ]
+    if architecture == "cbow":  # one input vector of all rows
+        expected = [[[row for word in context for row in word]] for context in expected]
+    assert found == expected
+
+
+def test_a_workspace_grows_with_the_span(tables_of):
+    tables = tables_of([[0, 1, 2, 1, 0, 2] * 30], sample=0)
+    config = TrainingConfig(vector_size=4, workers=1)
+    engine = HogwildEngine(config, tables)
+    found, wanted = (Parameters.initial(3, 3, 4, seed=1) for _ in range(2))
+    for span in (Span(0, 1, 0, 0.1), Span(1, 180, 0, 0.1)):
+        engine.run_span(found, span)
+        batch = draw_batch(tables, span, config.window, config.negative)
+        HogwildEngine(config).apply_batch(wanted, batch, 0.1)
+    np.testing.assert_array_equal(found.W_in_rows, wanted.W_in_rows)
+    assert found.W_out.any()

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines import deterministic as rounds_module
-from wordgrad.training.engines.deterministic import RoundRunner, RoundThread
-from wordgrad.training.engines.hogwild import SpanRunner
+from wordgrad.training.engines import worker_pool
+from wordgrad.training.engines.deterministic import DeterministicEngine, RoundWorker
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.reference import ReferenceEngine
 from wordgrad.training.kernels.rounds import Layout
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import Span, draw_windows
+from wordgrad.training.sampling import Span, draw_batch
 
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 
@@ -32,17 +32,17 @@ def threads_alive():
     return [one for one in threading.enumerate() if one.name.startswith("wordgrad-")]
 
 
-def fresh(tables, runner):
-    return Parameters.initial(len(tables.keep), runner.config.vector_size, seed=3)
+def fresh(tables, engine):
+    return Parameters.initial(len(tables.keep), len(tables.keep), engine.config.vector_size, seed=3)
 
 
 def train(tables, layout, config, epochs=1):
     """Parameters' bytes and the steps of some epochs."""
-    runner = RoundRunner(config, tables, layout)
-    parameters = fresh(tables, runner)
+    engine = DeterministicEngine(config, tables, layout)
+    parameters = fresh(tables, engine)
     steps = []
     for epoch in range(epochs):
-        steps += runner.run(parameters, epoch, 0, threading.Event())
+        steps += engine.epoch(parameters, epoch, 0, threading.Event())
     return parameters.W_in_rows.tobytes() + parameters.W_out_rows.tobytes(), steps
 
 
@@ -65,8 +65,8 @@ def test_any_number_of_workers_gives_the_same_bytes(tables_of, architecture, com
         for workers in (1, 2, 3, 8)
     ]
     # A last step of fewer rounds counts its own pairs alone.
-    spans = SpanRunner(TrainingConfig(workers=1, **settings), tables)
-    pairs = [one.loss.pairs for one in spans.run(fresh(tables, spans), 0, 0, threading.Event())]
+    spans = HogwildEngine(TrainingConfig(workers=1, **settings), tables)
+    pairs = [one.loss.pairs for one in spans.epoch(fresh(tables, spans), 0, 0, threading.Event())]
     assert sum(step.loss.pairs for step in results[0][1][:5]) == sum(pairs)
     assert np.isfinite(results[0][1][-1].loss.total)
     assert results[1:] == results[:1] * 3
@@ -80,9 +80,9 @@ def test_rounds_of_one_block_are_the_default_mode_on_one_thread(tables_of, archi
         architecture=architecture, combine=combine, vector_size=20, workers=1, sample=0.01
     )
     tables = tables_of(text(4000, 90, 30), sample=0.01)
-    plain = SpanRunner(config, tables)
-    expected = Parameters.initial(len(tables.keep), 20, seed=3)
-    spans = list(plain.run(expected, 0, 0, threading.Event()))
+    plain = HogwildEngine(config, tables)
+    expected = Parameters.initial(len(tables.keep), len(tables.keep), 20, seed=3)
+    spans = list(plain.epoch(expected, 0, 0, threading.Event()))
     assert plain.span_tokens == 500
     found, steps = train(tables, Layout(1, 50, 10), config)
     assert found == expected.W_in_rows.tobytes() + expected.W_out_rows.tobytes()
@@ -105,12 +105,16 @@ def exact_rounds(tables, layout, config, parameters, rate):
             stop = min(start + layout.block_tokens, length)
             if start >= stop:
                 continue
-            own = Parameters.zeros(parameters.n_words, config.vector_size)
+            own = Parameters.zeros(parameters.n_inputs, parameters.n_outputs, config.vector_size)
             own.W_in[:], own.W_out[:] = parameters.W_in, parameters.W_out
-            windows = draw_windows(
-                tables, Span(start, stop, 0, rate), config.window, config.negative
+            batch = draw_batch(
+                tables,
+                Span(start, stop, 0, rate),
+                config.window,
+                config.negative,
+                architecture=config.architecture,
             )
-            loss = engine.apply_batch(own, windows, rate)
+            loss = engine.apply_batch(own, batch, rate)
             total, pairs = total + loss.total, pairs + loss.pairs
             changes.append((own.W_in - parameters.W_in, own.W_out - parameters.W_out))
         for d_in, d_out in changes:
@@ -133,12 +137,12 @@ def test_a_round_adds_the_changes_of_its_blocks(tables_of, data, kind, seed):
     tables = tables_of(text(n_tokens, 12, 15, seed), counts=np.arange(20, 8, -1), sample=0.2)
     rng = np.random.default_rng(seed)
     W_in, W_out = rng.normal(size=(2, 12, config.vector_size)).astype(np.float32) / 3
-    expected, found = (Parameters.zeros(12, config.vector_size) for _ in range(2))
+    expected, found = (Parameters.zeros(12, 12, config.vector_size) for _ in range(2))
     for one in (expected, found):
         one.W_in[:], one.W_out[:] = W_in, W_out
     total, pairs = exact_rounds(tables, layout, config, expected, 0.01)
-    runner = RoundRunner(config, tables, layout)
-    (step,) = runner.run(found, 0, 0, threading.Event())
+    engine = DeterministicEngine(config, tables, layout)
+    (step,) = engine.epoch(found, 0, 0, threading.Event())
     assert (step.start, step.stop, step.loss.pairs) == (0, n_tokens, pairs)
     assert step.loss.total == pytest.approx(total, rel=1e-5, abs=1e-5)
     # Steps are about 0.01: float32 keeps seven digits of the rows, and errors add up over rounds.
@@ -150,11 +154,11 @@ def test_an_epoch_cut_at_steps_is_the_epoch(tables_of):
     config = TrainingConfig(vector_size=8, workers=2, sample=0.01)
     tables, layout = tables_of(text(2000, 40, 20), sample=0.01), Layout(4, 20, 3)
     whole, steps = train(tables, layout, config)
-    parameters = Parameters.initial(len(tables.keep), 8, seed=3)
+    parameters = Parameters.initial(len(tables.keep), len(tables.keep), 8, seed=3)
     cut, position = [], 0
     while position < len(tables.ids):
-        runner, pause = RoundRunner(config, tables, layout), threading.Event()
-        running = runner.run(parameters, 0, position, pause)
+        engine, pause = DeterministicEngine(config, tables, layout), threading.Event()
+        running = engine.epoch(parameters, 0, position, pause)
         cut.append(next(running))
         pause.set()
         cut += running
@@ -166,29 +170,29 @@ def test_an_epoch_cut_at_steps_is_the_epoch(tables_of):
 def test_a_thread_that_fails_ends_the_others_and_says_why(tables_of, monkeypatch):
     config = TrainingConfig(vector_size=8, workers=4)
     tables = tables_of(text(4000, 40, 20))
-    take_part, failed = RoundThread.take_part, []
+    work, failed = RoundWorker.work, []
 
     def fail_once(self, start, *rest):
         if start >= 1000 and not failed:
             failed.append(start)
             raise MemoryError("no room")
-        take_part(self, start, *rest)
+        work(self, start, *rest)
 
-    monkeypatch.setattr(RoundThread, "take_part", fail_once)
+    monkeypatch.setattr(RoundWorker, "work", fail_once)
     with pytest.raises(MemoryError, match="no room"):
         train(tables, Layout(8, 20, 2), config)
     assert failed
     assert not threads_alive()
 
 
-def test_threads_that_cannot_all_start_are_let_go(tables_of, monkeypatch):
+def test_threads_that_cannot_all_start_are_woken(tables_of, monkeypatch):
     class FewThreads(threading.Thread):
         def start(self):
             if self.name == "wordgrad-2":
                 raise RuntimeError("can't start new thread")
             super().start()
 
-    monkeypatch.setattr(rounds_module.threading, "Thread", FewThreads)
+    monkeypatch.setattr(worker_pool.threading, "Thread", FewThreads)
     tables = tables_of(text(4000, 40, 20))
     with pytest.raises(RuntimeError, match="can't start new thread"):
         train(tables, Layout(8, 20, 2), TrainingConfig(vector_size=8, workers=4))

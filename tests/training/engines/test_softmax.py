@@ -11,11 +11,10 @@ from wordgrad.errors import ParameterError, TrainingError
 from wordgrad.maths import softmax
 from wordgrad.training.config import DEFAULT_EPOCHS, TrainingConfig
 from wordgrad.training.engines import budget as estimates
-from wordgrad.training.engines import make_runner
+from wordgrad.training.engines import make_engine
 from wordgrad.training.engines.block_softmax import canonical_vectors, exact_loss
-from wordgrad.training.engines.softmax import has_converged
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.trainer import Trainer
+from wordgrad.training.trainer import EarlyStopping, Trainer
 
 ARCHITECTURES = ("skipgram", "cbow")
 OFFSETS = ("unigram", "none")
@@ -55,15 +54,15 @@ def test_three_words_reach_the_empirical_distribution(offset):
     with encode_corpus([words], min_count=1) as three:
         settings = config(vector_size=4, softmax_offset=offset, epochs=400, sample=0, window=2)
         trainer = Trainer(three, settings)
-        runner = trainer.runner
-        runner.compile(trainer.parameters)
-        counts = runner._counts
+        engine = trainer.engine
+        engine.prepare(trainer.parameters)
+        counts = engine._counts
         X = np.zeros((3, 3))
         for c in range(3):
             row = slice(counts.starts[c], counts.starts[c + 1])
             X[c, counts.columns[row]] = counts.values[row]
         trainer.run()
-    scores = trainer.parameters.W_in @ trainer.parameters.W_out.T + runner._steps.offset
+    scores = trainer.parameters.W_in @ trainer.parameters.W_out.T + engine._steps.offset
     expected = X / X.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(softmax(scores), expected, atol=2e-4)
     entropy = -(X * np.log(expected)).sum() / X.sum()
@@ -86,21 +85,21 @@ def test_the_first_loss_is_that_of_knowing_nothing_or_frequency(corpus, architec
 
 
 def logit_shares(trainer):
-    runner = trainer.runner
-    return runner._steps.offset.astype(np.float64)
+    engine = trainer.engine
+    return engine._steps.offset.astype(np.float64)
 
 
 def test_the_reported_loss_is_the_exact_loss_of_parameters_that_stand_still(corpus):
-    runner = make_runner(corpus, config(learning_rate=1e-30))
-    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=3)
+    engine = make_engine(corpus, config(learning_rate=1e-30))
+    parameters = Parameters.initial(len(corpus.vocabulary), len(corpus.vocabulary), 8, seed=3)
     parameters.W_out[:] = np.random.default_rng(0).normal(size=parameters.W_out.shape)
-    runner.compile(parameters)
-    steps = list(runner.run(parameters, 0, 0, threading.Event()))
-    exact = exact_loss(parameters.W_in, parameters.W_out, runner._steps.offset, runner._counts)
+    engine.prepare(parameters)
+    steps = list(engine.epoch(parameters, 0, 0, threading.Event()))
+    exact = exact_loss(parameters.W_in, parameters.W_out, engine._steps.offset, engine._counts)
     assert sum(step.loss.total for step in steps) == pytest.approx(exact.total, rel=1e-6)
     assert sum(step.loss.pairs for step in steps) == pytest.approx(exact.pairs, rel=1e-12)
-    assert exact.pairs == pytest.approx(runner._counts.pairs, rel=1e-12)
-    runner.close()
+    assert exact.pairs == pytest.approx(engine._counts.pairs, rel=1e-12)
+    engine.close()
 
 
 def test_default_epochs_come_within_half_a_percent_of_three_times_as_many(corpus):
@@ -117,7 +116,7 @@ def test_training_ends_once_an_epoch_gains_too_little(corpus, architecture):
     losses = [record.loss for record in trainer.history]
     assert 2 <= len(losses) < 60
     assert losses[-2] - losses[-1] < 0.02 * losses[-2]
-    assert not has_converged(trainer.history[:-1], 0.02)
+    assert not EarlyStopping(tolerance=0.02).converged(trainer.history[:-1])
     assert len(trained(corpus, architecture=architecture, epochs=7).history) == 7
 
 
@@ -144,24 +143,24 @@ class AfterSteps(threading.Event):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_training_goes_on_from_its_state(corpus, architecture):
-    """Another runner, given parameters, position and state, ends with the same bytes."""
+    """Another engine, given parameters, position and state, ends with the same bytes."""
     whole = trained(corpus, architecture=architecture, epochs=1).parameters
     settings = config(architecture=architecture, epochs=1)
-    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
+    parameters = Parameters.initial(len(corpus.vocabulary), len(corpus.vocabulary), 8, seed=1)
     position, state, calls = 0, None, 0
     while True:
-        runner = make_runner(corpus, settings)
+        engine = make_engine(corpus, settings)
         if state is not None:
-            runner.restore(state)
-        runner.compile(parameters)
-        if position == runner.length:
+            engine.restore(state)
+        engine.prepare(parameters)
+        if position == engine.length:
             break
-        steps = list(runner.run(parameters, 0, position, AfterSteps(9)))
+        steps = list(engine.epoch(parameters, 0, position, AfterSteps(9)))
         assert next(step.start for step in steps) == position
         position, calls = steps[-1].stop, calls + 1
-        state = {name: array.copy() for name, array in runner.state().items()}
+        state = {name: array.copy() for name, array in engine.state().items()}
         assert all(array.any() for array in state.values())
-        runner.close()
+        engine.close()
     assert calls > 1
     np.testing.assert_array_equal(parameters.W_in, whole.W_in)
     np.testing.assert_array_equal(parameters.W_out, whole.W_out)
@@ -193,7 +192,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_no_files(architecture, tmp_path, monke
 
 def test_vectors_depend_on_the_scores_alone():
     rng = np.random.default_rng(2)
-    one, other = Parameters.zeros(30, 6), Parameters.zeros(30, 6)
+    one, other = Parameters.zeros(30, 30, 6), Parameters.zeros(30, 30, 6)
     one.W_in[:], one.W_out[:] = rng.normal(size=(2, 30, 6))
     A = rng.normal(size=(6, 6)) + 3 * np.eye(6)
     other.W_in[:], other.W_out[:] = one.W_in @ A, one.W_out @ np.linalg.inv(A).T
@@ -205,7 +204,7 @@ def test_vectors_depend_on_the_scores_alone():
 
 
 def test_vectors_longer_than_the_vocabulary_end_in_zeros():
-    parameters = Parameters.initial(4, 9, seed=0)
+    parameters = Parameters.initial(4, 4, 9, seed=0)
     parameters.W_out[:] = parameters.W_in
     vectors = canonical_vectors(parameters, np.ones(4))
     assert vectors.shape == (4, 9)
@@ -228,7 +227,7 @@ def test_too_long_a_training_is_refused_with_the_vocabulary_that_fits(
 ):
     monkeypatch.setattr("wordgrad.training.engines.softmax.matrix_speed", slow)
     with pytest.raises(ParameterError) as caught:
-        make_runner(corpus, config(architecture=architecture, max_hours=1.0))
+        make_engine(corpus, config(architecture=architecture, max_hours=1.0))
     message = str(caught.value)
     V = len(corpus.vocabulary)
     assert message.startswith(f"The exact softmax of {V} words and vector_size=8 would take about ")
@@ -239,7 +238,7 @@ def test_too_long_a_training_is_refused_with_the_vocabulary_that_fits(
     assert message.endswith(" words with max_vocab, or raise max_hours=1.")
     fits = int(message.split("at most ")[1].split(" words")[0])
     assert 2 <= fits < V
-    make_runner(corpus, config(architecture=architecture, max_hours=1e6))
+    make_engine(corpus, config(architecture=architecture, max_hours=1e6))
 
 
 def slow(vector_size):
@@ -258,7 +257,7 @@ def test_an_estimate_that_fits_is_one_that_passes():
     settings = TrainingConfig(loss="softmax", epochs=10, max_hours=0.01)
 
     def check(n_words):
-        estimates.check_patience(
+        estimates.check_budget(
             settings, n_words, estimates.estimate(settings, n_words, n_words, 256, 1e11)
         )
 

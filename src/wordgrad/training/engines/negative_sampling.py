@@ -1,0 +1,183 @@
+"""What the engines of negative sampling share: batches, held-out loss, and no state of their own.
+
+Every random choice follows from the seed, the epoch and the position, so the position is all that
+going on needs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.corpus.corpus import EncodedCorpus
+from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.errors import FormatError
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engine import Loss, ProgressCallback, Validation
+from wordgrad.training.kernels.batch import batch_step, combine_inputs
+from wordgrad.training.kernels.span import run_batch
+from wordgrad.training.kernels.workspace import Workspace
+from wordgrad.training.parameters import Parameters, row_floats
+from wordgrad.training.sampling import (
+    Batch,
+    InputRows,
+    SamplingTables,
+    Span,
+    check_batch,
+)
+from wordgrad.training.validation import NegativeSamplingValidation
+
+MOST_SPAN_TOKENS = 20_000
+LEAST_SPAN_TOKENS = 500
+SPANS_AN_EPOCH = 200
+"""Small corpora are cut into about this many spans, so that the learning rate falls smoothly."""
+
+
+class NegativeSamplingEngine:
+    """The base of engines that take :class:`~wordgrad.training.engine.Engine`'s exact steps.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    tables : SamplingTables, optional
+        What windows are drawn from; :meth:`epoch` needs them, :meth:`apply_batch` does not.
+    rows : InputRows, optional
+        The rows of ``W_in`` of each word.  By default a word's row is its own, which takes the
+        kernels of windows; others take those of any batch.
+
+    Attributes
+    ----------
+    span_tokens : int
+        An epoch is cut into spans of this many tokens, each with its own learning rate.
+    """
+
+    gradient_norm: float | None = None
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        tables: SamplingTables | None = None,
+        rows: InputRows | None = None,
+    ) -> None:
+        self.config = config
+        self.rows = rows
+        self.length = len(tables.ids) if tables is not None else 0
+        self.n_outputs = len(tables.keep) if tables is not None else 0
+        self.n_inputs = self.n_outputs if rows is None else rows.n_inputs
+        self.span_tokens = min(
+            MOST_SPAN_TOKENS, max(LEAST_SPAN_TOKENS, self.length // SPANS_AN_EPOCH)
+        )
+        self._tables = tables
+        self._n_floats = row_floats(config.vector_size)
+        self._skipgram = config.architecture == "skipgram"
+        self._mean = config.combine == "mean"
+        self._local = threading.local()
+
+    @classmethod
+    def from_corpus(
+        cls,
+        corpus: EncodedCorpus,
+        config: TrainingConfig,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
+        """Return an engine that trains on a corpus; nothing comes before its first epoch."""
+        return cls(config, SamplingTables(corpus, config))
+
+    @property
+    def tables(self) -> SamplingTables:
+        """What windows are drawn from."""
+        if self._tables is None:
+            raise TypeError(f"{type(self).__name__} needs sampling tables to draw from.")
+        return self._tables
+
+    def spans(self, epoch: int, first: int = 0) -> Iterator[Span]:
+        """Cut an epoch from position ``first`` into spans, each with its learning rate."""
+        for start in range(first, self.length, self.span_tokens):
+            stop = min(start + self.span_tokens, self.length)
+            progress = (epoch + start / self.length) / self.config.epochs
+            yield Span(start, stop, epoch, self.config.learning_rate_at(progress))
+
+    def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
+        """Take one gradient step an example, one after another; see the protocol.
+
+        Windows of words with one row each take the kernel that training takes, any other batch a
+        plain one.
+        """
+        check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+        parameters.check_rows(self.config.vector_size)
+        inputs = np.ascontiguousarray(batch.inputs, np.int32)
+        input_offsets, groups, output_offsets = (
+            np.ascontiguousarray(offsets, np.int64)
+            for offsets in (batch.input_offsets, batch.groups, batch.output_offsets)
+        )
+        outputs = np.ascontiguousarray(batch.outputs, np.int32)
+        if batch.is_windows(self.config.negative, self.config.architecture):
+            offsets = groups if self._skipgram else input_offsets
+            workspace = self._workspace(window_rows=int(np.diff(offsets).max(initial=0)))
+            workspace.set_learning_rate(learning_rate)
+            run_batch(
+                inputs, offsets, outputs.reshape(len(batch), 1 + self.config.negative),
+                parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
+                self._n_floats, self._skipgram, self._mean, workspace.addresses,
+            )  # fmt: skip
+            return Loss(float(workspace.loss[0]), batch.n_vectors)
+        most_vectors = int(np.diff(groups).max())
+        vectors, changes = np.empty((2, most_vectors, self.config.vector_size), np.float32)
+        steps = np.empty((most_vectors, int(np.diff(output_offsets).max())), np.float32)
+        total = batch_step(
+            inputs, input_offsets, groups, outputs, output_offsets,
+            np.ascontiguousarray(batch.all_signs, np.int8), parameters.W_in_rows,
+            parameters.W_out_rows, self.config.vector_size, self._mean, float(learning_rate),
+            vectors, changes, steps,
+        )  # fmt: skip
+        return Loss(float(total), batch.n_vectors)
+
+    def _workspace(self, window_rows: int = 0, span_tokens: int = 1) -> Workspace:
+        """Return this thread's workspace, made at its first call or when a call outgrows it."""
+        workspace: Workspace | None = getattr(self._local, "workspace", None)
+        window_rows = max(window_rows, 2 * self.config.window)
+        if (
+            workspace is None
+            or workspace.addresses.window_rows < window_rows
+            or workspace.span_tokens < span_tokens
+        ):
+            workspace = Workspace(
+                window_rows=window_rows,
+                negative=self.config.negative,
+                n_floats=self._n_floats,
+                span_tokens=span_tokens,
+            )
+            self._local.workspace = workspace
+        return workspace
+
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the word vectors: the input vectors of single words, (V, D)."""
+        if self.rows is None:
+            return parameters.W_in
+        rows, offsets = self.rows.of(np.arange(self.n_outputs, dtype=np.int32))
+        vectors = np.empty((self.n_outputs, parameters.vector_size), np.float32)
+        combine_inputs(parameters.W_in_rows, rows, offsets, self._mean, vectors)
+        return vectors
+
+    def close(self) -> None:
+        """Nothing is kept outside memory."""
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return nothing."""
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back nothing."""
+        if state:
+            raise FormatError(
+                f"This checkpoint holds {', '.join(sorted(state))}, which training with these "
+                "settings has no use for; it is damaged, or of a newer version of wordgrad."
+            )
+
+    def validation(self, text: ValidationCorpus) -> Validation:
+        """Return the measure of the negative-sampling loss on a held-out text."""
+        return NegativeSamplingValidation(text, self.config, self.rows)
