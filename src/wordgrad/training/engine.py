@@ -27,7 +27,7 @@ from wordgrad.training.sampling import Batch
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch did.
+    """Loss, size, time and learning rate of one epoch.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """A moment of training.
+    """Progress of a training: position, speed, loss and time left.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class TrainingProgress:
 
 @dataclass(frozen=True)
 class CountingProgress:
-    """A moment of counting pairs, before a skip-gram with the exact softmax is trained.
+    """Progress of counting pairs, before a skip-gram with the exact softmax is trained.
 
     Attributes
     ----------

@@ -127,7 +127,7 @@ class AliasTable:
     All arithmetic is in integers.  Each probability is first rounded to ``w_i`` parts of
     ``V 2^32`` (the heaviest word takes up the rounding of all the others), then the table divides
     those parts without a further error.  So the chance of word ``i`` is exactly
-    ``w_i / (V 2^32)``, within ``2^-33 / V`` of what was asked for, and within ``2^-33`` for the
+    ``w_i / (V 2^32)``, within ``2^-33 / V`` of the probability given, and within ``2^-33`` for the
     heaviest.  A full bucket has ``alias[j] = j``, which needs no threshold of ``2^32``.
     """
 
@@ -459,7 +459,7 @@ class SamplingTables:
 
     def key(self, epoch: int) -> int:
         """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
-        if epoch not in self._keys:  # asked for by every span
+        if epoch not in self._keys:  # needed by every span
             # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
             sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
             self._keys[epoch] = int(sequence.generate_state(1, np.uint64)[0])

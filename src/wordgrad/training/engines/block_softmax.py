@@ -165,7 +165,7 @@ class BlockSoftmax:
         return BlockGradients(float(losses.sum()), d_inputs, self._d_W_out)
 
     def blas(self) -> AbstractContextManager[object]:
-        """Let matrix products take as many threads as were asked for."""
+        """Limit matrix products to this object's number of threads."""
         limited: AbstractContextManager[object] = self._libraries.limit(
             limits=self.threads, user_api="blas"
         )

@@ -5,7 +5,7 @@ The kernels, from the outside in; each file tells its design in its first lines:
 ============  =======================================================  ======================
 file          what it does                                             called by
 ============  =======================================================  ======================
-span.py       train on a span of tokens, or on given windows           engines/hogwild.py
+span.py       train on a span of tokens, or on given windows           engines/
 rounds.py     the same in rounds: plan, train, merge                   engines/deterministic.py
 window.py     take one window's gradient step                          span.py, rounds.py
 batch.py      loss and step of any batch: multi-row inputs, signs      engines/, validation.py
