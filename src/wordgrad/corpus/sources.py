@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -105,6 +105,121 @@ def resolve(source: TextSource) -> list[TextFile | StandardInput] | Sentences:
     if isinstance(source, (list, tuple)) and _are_paths(source):
         return [found for item in source for found in _find(item)]
     return Sentences(source)
+
+
+def texts_of(source: Any, column: str | None = None) -> Any:
+    """The texts of a table or of a column in memory, as a list; anything else as it is.
+
+    ===========================================  ==================================================
+    given                                        returned
+    ===========================================  ==================================================
+    a DataFrame (pandas, Polars), a table or     its column ``column``; by default ``text``, the
+    record batch of Arrow, a data set of         only column, or the only column of strings
+    Hugging Face, a structured NumPy array, a
+    dictionary of columns
+    a Series (pandas, Polars), an array of       its values
+    Arrow, a NumPy array of one dimension
+    anything else                                itself
+    ===========================================  ==================================================
+
+    No library is imported for this: a table is what names its columns.  Values are not looked at,
+    so that a missing one (None, NaN) is there for the caller to refuse.
+
+    Parameters
+    ----------
+    source : object
+        What a user gave as texts.
+    column : str, optional
+        The column of a table to take.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, it is not clear which one is meant, or the table is a lazy one.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"id": [1, 2], "review": ["a joy", "dull"]})
+    >>> texts_of(frame), texts_of(frame["review"]), texts_of({"text": ["a"], "note": ["b"]})
+    (['a joy', 'dull'], ['a joy', 'dull'], ['a'])
+    >>> texts_of(["a sentence"])
+    ['a sentence']
+    """
+    names = _column_names(source)
+    if names is None:
+        plain = isinstance(source, (list, tuple, str))
+        values = None if plain else _values(source)
+        return source if values is None else values
+    what = _table_name(source)
+    if hasattr(source, "collect_schema") and not hasattr(source, "to_dicts"):
+        raise InputError(f"{what} holds no rows yet; give the result of its collect().")
+    columns = f"its columns are {', '.join(map(repr, names[:20])) or 'none'}"
+    if column is None:
+        strings = [name for name in names if _holds_strings(source[name])]
+        chosen = next(
+            (c for c in (["text"], names, strings) if len(c) == 1 and c[0] in names), None
+        )
+        if chosen is None:
+            raise InputError(
+                f"{what} has {len(strings)} columns of strings, and one is read; name it with "
+                f"column, or give that column by itself: {columns}."
+            )
+        column = chosen[0]
+    if names.count(column) != 1:
+        times = "no" if column not in names else f"{names.count(column)} times the"
+        raise InputError(f"{what} has {times} column {column!r}; {columns}.")
+    values = _values(source[column])
+    if values is None:
+        raise InputError(
+            f"The column {column!r} of {what[0].lower()}{what[1:]} is no list of values, but of "
+            f"type {type(source[column]).__name__}; give a list of texts."
+        )
+    return values
+
+
+def is_table(source: Any) -> bool:
+    """Whether :func:`texts_of` takes a column out of ``source``."""
+    return _column_names(source) is not None
+
+
+def _column_names(source: Any) -> list[Any] | None:
+    """Names of a table's columns; None for what is none."""
+    if isinstance(source, Mapping):
+        return list(source)
+    if isinstance(source, type):
+        return None
+    if hasattr(source, "collect_schema"):  # asking a LazyFrame for its columns is a warning
+        return list(source.collect_schema())
+    for found in (
+        getattr(source, "column_names", None),  # before columns, which in Arrow are the values
+        getattr(source, "columns", None),
+        getattr(getattr(source, "dtype", None), "names", None),
+    ):
+        if found is not None and not callable(found):
+            return list(found)
+    return None
+
+
+def _values(column: Any) -> list[Any] | None:
+    """Values of a column as Python objects; None for what is no column of a known kind."""
+    if getattr(column, "ndim", 1) != 1:
+        return None
+    for method in ("to_pylist", "to_list", "tolist"):  # Arrow; Polars and pandas; NumPy
+        convert: Callable[[], list[Any]] | None = getattr(column, method, None)
+        if convert is not None:
+            return convert()
+    return list(column) if isinstance(column, Sequence) and not isinstance(column, str) else None
+
+
+def _holds_strings(column: Any) -> bool:
+    return any(isinstance(value, str) for value in _values(column) or ())
+
+
+def _table_name(source: Any) -> str:
+    kind = type(source)
+    library = kind.__module__.partition(".")[0]
+    return f"The {kind.__name__}" + ("" if library == "builtins" else f" of {library}")
 
 
 def _are_paths(items: Sequence[Any]) -> bool:
