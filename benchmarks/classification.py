@@ -1,7 +1,7 @@
 """Compare wordgrad's text classifier with fastText and scikit-learn on five sets.
 
     python benchmarks/classification.py cells DATA --vectors wiki8.safetensors
-    python benchmarks/classification.py speed DATA --vectors wiki8.safetensors
+    python benchmarks/classification.py speed DATA
     python benchmarks/classification.py summary DATA
 
 ``DATA`` holds the sets (:mod:`labelled_sets` has their names); the vectors are any that
@@ -37,10 +37,9 @@ Sets = Annotated[list[str], typer.Option("--set", help=f"Of {', '.join(TITLES)};
 Again = Annotated[bool, typer.Option(help="Run what is on record once more.")]
 _SETS = list(TITLES)
 _ROWS = ["wordgrad", "wordgrad-wiki8", "fasttext", "fasttext-same", "logistic", "tfidf-mlp",
-         "vectors-mlp", "vectors-network"]  # fmt: skip
+         "vectors-mlp"]  # fmt: skip
 _PARTS = ["rows", "rates"]
 _SPEED = Path(__file__).with_name("classification_speed.py")
-COURSE_EPOCHS = 60
 
 
 @app.command()
@@ -71,33 +70,28 @@ def cells(
 @app.command()
 def speed(
     data: Data,
-    vectors: Vectors = None,
     names: Sets = _SETS,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each program.")] = 5,
     threads: Threads = 2,
     again: Again = False,
 ) -> None:
-    """Time an epoch beside fastText's, and the way to MLPClassifier's accuracy beside its own."""
+    """Time an epoch beside fastText's."""
     known = {one["key"]: one for one in read_json_lines(RUNS)}
     for name in names:
-        for question in ("epoch", "accuracy") if vectors is not None else ("epoch",):
-            key = f"speed {question} {name}"
-            if key in known and not again and known[key]["data_sha256"] == set_hash(data, name):
-                continue
-            job = {
-                "question": question,
-                "set": name,
-                "rounds": rounds,
-                "threads": threads,
-                "same": plan.ours_like_fasttext(),
-                "hidden_size": plan.MLP["hidden_size"],
-                "epochs": COURSE_EPOCHS,
-                "data": str(data),
-                "vectors": str(vectors),
-            }
-            record = _timed(key, job, set_hash(data, name))
-            append_json_line(RUNS, record)
-            typer.echo(f"{key}: {json.dumps(record.get('rounds', record.get('error')))[:160]}")
+        key = f"speed epoch {name}"
+        if key in known and not again and known[key]["data_sha256"] == set_hash(data, name):
+            continue
+        job = {
+            "question": "epoch",
+            "set": name,
+            "rounds": rounds,
+            "threads": threads,
+            "same": plan.ours_like_fasttext(),
+            "data": str(data),
+        }
+        record = _timed(key, job, set_hash(data, name))
+        append_json_line(RUNS, record)
+        typer.echo(f"{key}: {json.dumps(record.get('rounds', record.get('error')))[:160]}")
 
 
 def _timed(key: str, job: dict[str, Any], data_hash: str) -> dict[str, Any]:
@@ -110,7 +104,7 @@ def _timed(key: str, job: dict[str, Any], data_hash: str) -> dict[str, Any]:
         else:
             result = {"error": "\n".join(done.stderr.strip().splitlines()[-5:])}
     head = circumstances()
-    kept = {name: job[name] for name in ("question", "set", "threads", "same", "epochs")}
+    kept = {name: job[name] for name in ("question", "set", "threads", "same")}
     return {"key": key, "data_sha256": data_hash, "date": head["date"], "commit": head["commit"],
             **kept, **result}  # fmt: skip
 

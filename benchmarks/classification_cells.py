@@ -21,7 +21,7 @@ from machine import RESULTS, append_json_line, circumstances, read_json_lines
 Record = dict[str, Any]
 RUNS = RESULTS / "classification.jsonl"
 SEEDS = (1, 2, 3)
-RANDOM = ("wordgrad", "fasttext", "vectors-mlp", "vectors-network")
+RANDOM = ("wordgrad", "fasttext", "vectors-mlp")
 """Programs that start from random numbers: on a standard split they are trained with three seeds
 (fastText, which takes none, three times), on ten folds each fold has the seed 1."""
 

@@ -69,12 +69,6 @@ def contestants() -> dict[str, Contestant]:
         "vectors-mlp": Contestant(
             "`wiki8` means, `MLPClassifier`", "vectors-mlp", [MLP], needs_vectors=True
         ),
-        "vectors-network": Contestant(
-            "`wiki8` means, `OneHiddenLayerClassifier`",
-            "vectors-network",
-            [{}],
-            needs_vectors=True,
-        ),
     }
 
 

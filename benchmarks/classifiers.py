@@ -150,14 +150,6 @@ def fit_vectors_mlp(texts: Texts, labels: Texts, settings: Settings, job: Settin
     return _on_means(model, texts, labels, job, lambda: int(model.n_iter_))
 
 
-def fit_vectors_network(texts: Texts, labels: Texts, settings: Settings, job: Settings) -> Fitted:
-    """``OneHiddenLayerClassifier`` on the same means."""
-    from wordgrad import OneHiddenLayerClassifier
-
-    model = OneHiddenLayerClassifier(**settings, seed=job["seed"])
-    return _on_means(model, texts, labels, job, lambda: len(model.loss_curve_))
-
-
 def _on_means(
     model: Any, texts: Texts, labels: Texts, job: Settings, epochs: Callable[[], int]
 ) -> Fitted:
@@ -179,7 +171,6 @@ FIT: dict[str, Callable[[Texts, Texts, Settings, Settings], Fitted]] = {
     "tfidf-logistic": fit_tfidf_logistic,
     "tfidf-mlp": fit_tfidf_mlp,
     "vectors-mlp": fit_vectors_mlp,
-    "vectors-network": fit_vectors_network,
 }
 
 

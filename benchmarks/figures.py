@@ -20,7 +20,7 @@ from classification_figures import (
     classification_rates,
 )
 from goals import goals
-from lever_figures import classification_levers, dense_epochs, dense_layers
+from lever_figures import classification_levers
 from query_figures import loading, queries
 from reproducible_figures import reproducible, reproducible_designs, reproducible_quality
 from softmax_figures import (
@@ -258,8 +258,6 @@ FIGURES: dict[str, Callable[[], str]] = {
         classification_rates,
         classification_machine,
         classification_levers,
-        dense_layers,
-        dense_epochs,
     )
 }
 

@@ -1,8 +1,6 @@
-"""Settings of a text classifier's training: their one home, with their ranges.
+"""Training of a text classifier: settings, members, epochs, early stopping, the start.
 
-Epochs over bags of features: shuffles, learning rate, validation, history.
-
-Where training starts: random parameters, or vectors that were learned elsewhere.
+Members are networks that learn side by side from different starts; joined, they are one.
 """
 
 from __future__ import annotations
@@ -17,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.classification.examples import LabelledBags
-from wordgrad.classification.kernels import train
-from wordgrad.classification.model import START, Rates, StateArrays, TextNetwork
+from wordgrad.classification.kernels import Rates, StateArrays, train
+from wordgrad.classification.model import START, TextNetwork
 from wordgrad.errors import (
     InputError,
     ParameterError,
     TrainingError,
+    check_bool,
     check_int,
     check_real,
     check_share,
@@ -96,9 +95,7 @@ class TextTraining:
         check_share("smoothing", self.smoothing)
         check_share("validation_fraction", self.validation_fraction, above=0.0)
         for name in ("train_vectors", "early_stopping"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise ParameterError(f"{name} must be True or False, got {value!r}.")
+            check_bool(name, getattr(self, name))
 
     def for_texts(self, n_texts: int) -> TextTraining:
         """Return the settings with batches so small that an epoch has :data:`STEPS` of them.
