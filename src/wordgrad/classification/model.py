@@ -51,12 +51,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+from scipy.special import softmax
 
 from wordgrad.classification.features import RANGES, UNKNOWN, Bags, Features, Tokens, tokenise
 from wordgrad.classification.kernels import Array32, NetworkArrays, forward
 from wordgrad.errors import FormatError, InputError, OutputError
 from wordgrad.files import atomic_write, check_output
-from wordgrad.maths import OneHiddenLayer, softmax
+from wordgrad.maths import OneHiddenLayer
 from wordgrad.vocabulary import WordTable
 
 START = np.float32(0.1)
@@ -423,7 +424,7 @@ class TextModel:
     def probabilities(self, bags: Bags) -> NDArray[np.float64]:
         """Probability of every class: float64 (N, C), rows sum to 1."""
         logits = self.network.inputs_and_logits(bags)[1].astype(np.float64)
-        return np.asarray(softmax(logits), np.float64)
+        return np.asarray(softmax(logits, axis=1), np.float64)
 
     def explain(self, text: str, label: int | None) -> list[tuple[str, float]]:
         """Tokens of a text with their contributions to a class, by default the most probable."""

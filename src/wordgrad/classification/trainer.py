@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from wordgrad.classification.examples import LabelledBags
 from wordgrad.classification.kernels import Rates, StateArrays, train
@@ -331,9 +332,7 @@ def _new_state(network: TextNetwork) -> StateArrays:
 def evaluate(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
     """Weighted mean loss in nats, and accuracy, of labelled texts."""
     logits = network.inputs_and_logits(held.bags)[1].astype(np.float64)
-    logits -= logits.max(axis=1, keepdims=True)
-    right = logits[np.arange(len(logits)), held.labels]
-    losses = np.log(np.exp(logits).sum(axis=1)) - right
+    losses = -log_softmax(logits, axis=1)[np.arange(len(logits)), held.labels]
     hits = logits.argmax(axis=1) == held.labels
     return float(np.average(losses, weights=held.weights)), float(hits.mean())
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wordgrad.classification.features import UNKNOWN, Features, tokenise
+from wordgrad.corpus.tokenizer import EMPTY, END, TextBlock, Tokenizer
 from wordgrad.errors import ParameterError
 
 WORDS = st.sampled_from(["a", "B", "b", "c", "é", "\u00a0", "\n", "d\u2003e", "", "  "])
@@ -33,6 +34,19 @@ def test_a_pattern_finds_the_tokens_of_each_text():
     assert tokens.offsets.tolist() == [0, 3, 3, 4]
 
 
+@given(TEXTS, st.booleans(), st.sampled_from([r"\w+", "[a-c]", r"b?", "é|E"]))
+def test_a_pattern_finds_what_the_tokenizer_finds(texts, lowercase, pattern):
+    tokenizer = Tokenizer(pattern, lowercase=lowercase)
+    data = "".join(text.replace("\n", " ") + "\n" for text in texts).encode()
+    codes = tokenizer.encode(TextBlock(data)) if texts else np.zeros(0, np.uint32)
+    words = tokenizer.types().to_list()
+    found = tokenise(texts, pattern=pattern, lowercase=lowercase)
+    assert [found.types[i] for i in found.ids] == [words[c] for c in codes if c not in (END, EMPTY)]
+    ends = np.flatnonzero(codes == END)
+    counts = [(codes[:end] > EMPTY).sum() for end in ends]
+    assert found.offsets.tolist() == [0, *counts]
+
+
 def test_types_are_numbered_by_first_occurrence_whatever_was_tokenised_before():
     tokenise(["z y x"], pattern=None, lowercase=False)
     assert tokenise(["x Y y"], pattern=None, lowercase=True).types == ["x", "y"]
@@ -42,7 +56,7 @@ def test_types_are_numbered_by_first_occurrence_whatever_was_tokenised_before():
     ("texts", "message"),
     [
         (["fine", None], "texts must be strings, got None in position 1"),
-        (["half \ud800 pair"], "texts must be valid Unicode, got '.ud800' in one of them"),
+        (["half \ud800 pair"], "texts must be valid Unicode, got '.ud800' in position 0"),
     ],
 )
 def test_what_is_no_text_is_refused(texts, message):
