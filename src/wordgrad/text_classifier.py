@@ -390,7 +390,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def _as_texts(texts: Any) -> list[str]:
     """Texts as a list; a table gives its column of texts."""
-    found = texts_of(texts)
+    found = texts if isinstance(texts, bytes) else texts_of(texts)
     if isinstance(found, (str, bytes)):
         raise ParameterError(
             "texts must be a sequence of strings, got one string; put it in a list."

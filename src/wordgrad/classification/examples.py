@@ -97,12 +97,16 @@ def class_codes(labels: Any, n_texts: int) -> tuple[NDArray[Any], Codes]:
 def _one_a_text(labels: Any, n_texts: int) -> list[Any]:
     """Labels as Python's objects, refused unless there is one for each text."""
     rule = f"labels must be one for each of the {n_texts} texts"
-    if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
+    if isinstance(labels, (str, bytes)):
         raise ParameterError(f"{rule}, got {labels!r}; give a list.")
     if is_table(labels) or isinstance(labels, (set, frozenset)):
         raise ParameterError(
             f"{rule}, got a {type(labels).__name__}; give a list, or one column of a table."
         )
+    if hasattr(labels, "__array__") and not hasattr(labels, "__iter__"):
+        labels = np.asarray(labels)
+    if not hasattr(labels, "__iter__"):
+        raise ParameterError(f"{rule}, got {labels!r}; give a list.")
     shape = getattr(labels, "shape", (n_texts,))
     if len(shape) != 1:
         raise ParameterError(
