@@ -163,7 +163,25 @@ def example_weights(
     >>> example_weights(None, "balanced", np.array(["a", "b"]), np.array([0, 0, 0, 1]))
     array([0.666..., 0.666..., 0.666..., 2.        ])
     """
-    weights = _own_weights(sample_weight, len(codes))
+    n = len(codes)
+    try:
+        weights = np.asarray(np.ones(n) if sample_weight is None else sample_weight, np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"sample_weight must hold a number for each of the {n} examples, got "
+            f"{str(sample_weight)[:80]}; convert it to floats."
+        ) from None
+    if weights.shape != (n,):
+        raise ParameterError(
+            f"sample_weight must be one for each of the {n} examples, got the shape "
+            f"{weights.shape}; give a number for each text, in their order."
+        )
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        raise ParameterError(
+            f"sample_weight must hold finite numbers >= 0, got {weights[bad][0]:g} in position "
+            f"{int(np.flatnonzero(bad)[0])}; a weight of 0 leaves an example out."
+        )
     factors = np.ones(len(classes))
     if isinstance(class_weight, Mapping):
         names = classes.tolist()
@@ -206,30 +224,6 @@ def check_two_classes(weights: NDArray[np.float64], codes: Codes) -> None:
             "sample_weight and class_weight must leave examples of at least two classes, got "
             "one class with a weight above zero; give another class some weight."
         )
-
-
-def _own_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
-    if sample_weight is None:
-        return np.ones(n)
-    try:
-        weights = np.asarray(sample_weight, np.float64)
-    except (TypeError, ValueError):
-        raise ParameterError(
-            f"sample_weight must hold a number for each of the {n} examples, got "
-            f"{str(sample_weight)[:80]}; convert it to floats."
-        ) from None
-    if weights.shape != (n,):
-        raise ParameterError(
-            f"sample_weight must be one for each of the {n} examples, got the shape "
-            f"{weights.shape}; give a number for each text, in their order."
-        )
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if bad.any():
-        raise ParameterError(
-            f"sample_weight must hold finite numbers >= 0, got {weights[bad][0]:g} in position "
-            f"{int(np.flatnonzero(bad)[0])}; a weight of 0 leaves an example out."
-        )
-    return weights
 
 
 def held_out(codes: Codes, fraction: float, seed: int) -> tuple[Codes, Codes]:

@@ -35,7 +35,7 @@ STEPS = 100
 
 @dataclass(frozen=True)
 class TextTraining:
-    """How a text classifier is trained.
+    """Settings of a training, with their ranges.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class TextTraining:
 
 @dataclass(frozen=True)
 class ClassifierProgress:
-    """A finished epoch.
+    """Losses, rate and seconds of one epoch.
 
     Attributes
     ----------
@@ -160,7 +160,28 @@ class Member:
         self.settings = settings
         self.examples = examples
         self._random = np.random.default_rng([settings.seed, 3, number])
-        self._state = _new_state(network)
+        d_layers = np.zeros_like(network.layers)
+        d_W1, d_b1, d_W2, d_b2 = network.parts(d_layers)
+        rows, size = network.vectors.shape
+        # Those of a batch are made for the first, and made larger for larger ones.
+        self._state = StateArrays(
+            squares=np.zeros(rows, np.float32),
+            slot=np.full(rows, -1, np.int32),
+            rows=np.zeros(0, np.int32),
+            owners=np.zeros(0, np.int32),
+            shares=np.zeros(0, np.float32),
+            d_rows=np.zeros((0, size), np.float32),
+            d_x=np.zeros((0, size), np.float32),
+            norms=np.zeros(0, np.float32),
+            d_layers=d_layers,
+            d_W1=d_W1,
+            d_b1=d_b1,
+            d_W2=d_W2,
+            d_b2=d_b2,
+            means=np.zeros_like(d_layers),
+            mean_squares=np.zeros_like(d_layers),
+            steps=np.zeros(1, np.int64),
+        )
         batches = -(-len(examples.labels) // settings.batch_size)
         self._rates = Rates(
             np.float32(settings.learning_rate if settings.train_vectors else 0),
@@ -195,7 +216,20 @@ class Member:
         sizes = np.concatenate([[0], np.cumsum(np.diff(bags.offsets)[texts])])
         size = self.settings.batch_size
         edges = np.minimum(np.arange(0, len(texts) + size, size), len(texts))
-        self._make_room(int(np.diff(sizes[edges]).max(initial=0)), min(size, len(texts)))
+        n_features, n_texts = int(np.diff(sizes[edges]).max(initial=0)), min(size, len(texts))
+        D = self.network.vectors.shape[1]
+        if len(self._state.rows) < n_features:
+            capacity = n_features + n_features // 4
+            self._state = self._state._replace(
+                rows=np.zeros(capacity, np.int32),
+                owners=np.zeros(capacity, np.int32),
+                shares=np.zeros(capacity, np.float32),
+                d_rows=np.zeros((capacity, D), np.float32),
+            )
+        if len(self._state.norms) < n_texts:
+            self._state = self._state._replace(
+                d_x=np.zeros((n_texts, D), np.float32), norms=np.zeros(n_texts, np.float32)
+            )
         return float(
             train(
                 texts, size, bags.features, bags.offsets, self.examples.labels,
@@ -203,22 +237,6 @@ class Member:
                 np.uint64(key),
             )
         )  # fmt: skip
-
-    def _make_room(self, features: int, texts: int) -> None:
-        state, size = self._state, self.network.vectors.shape[1]
-        if len(state.rows) < features:
-            room = features + features // 4
-            state = state._replace(
-                rows=np.zeros(room, np.int32),
-                owners=np.zeros(room, np.int32),
-                shares=np.zeros(room, np.float32),
-                d_rows=np.zeros((room, size), np.float32),
-            )
-        if len(state.norms) < texts:
-            state = state._replace(
-                d_x=np.zeros((texts, size), np.float32), norms=np.zeros(texts, np.float32)
-            )
-        self._state = state
 
 
 class TextTrainer:
@@ -264,69 +282,33 @@ class TextTrainer:
                 losses = list(pool.map(Member.epoch, self._members))
                 seconds = time.perf_counter() - begin
                 loss = float(np.mean(losses))
-                self._check(loss)
-                joined = None if held is None else self._joined()
-                checked = evaluate(joined, held) if joined is not None and held else (None, None)
-                self._report(loss, checked, seconds)
-                if checked[0] is None:
+                networks = [member.network for member in self._members]
+                if not (
+                    np.isfinite(loss) and all(np.isfinite(one.layers).all() for one in networks)
+                ):
+                    raise TrainingError(
+                        f"Training diverged in epoch {epoch + 1} (the loss is {loss:g}); use a "
+                        f"lower learning_rate than {settings.learning_rate:g}."
+                    )
+                joined = None if held is None else TextNetwork.joined(networks)
+                held_loss = accuracy = None
+                if joined is not None and held is not None:
+                    held_loss, accuracy = evaluate(joined, held)
+                rate = settings.learning_rate * self._members[0].share_left
+                self.history.append(
+                    ClassifierProgress(
+                        epoch + 1, settings.epochs, loss, held_loss, accuracy, rate, seconds
+                    )
+                )
+                if self._progress is not None:
+                    self._progress(self.history[-1])
+                if held_loss is None:
                     continue
-                if checked[0] < best[0]:
-                    best = (checked[0], epoch, joined)
+                if held_loss < best[0]:
+                    best = (held_loss, epoch, joined)
                 elif epoch - best[1] >= settings.patience:
                     break
-        return best[2] if best[2] is not None else self._joined()
-
-    def _joined(self) -> TextNetwork:
-        return TextNetwork.joined([member.network for member in self._members])
-
-    def _check(self, loss: float) -> None:
-        layers = [member.network.layers for member in self._members]
-        if not np.isfinite(loss) or not all(np.isfinite(part).all() for part in layers):
-            rate = self._members[0].settings.learning_rate
-            raise TrainingError(
-                f"Training diverged in epoch {len(self.history) + 1} (the loss is {loss:g}); use "
-                f"a lower learning_rate than {rate:g}."
-            )
-
-    def _report(
-        self, loss: float, checked: tuple[float | None, float | None], seconds: float
-    ) -> None:
-        member = self._members[0]
-        record = ClassifierProgress(
-            len(self.history) + 1,
-            member.settings.epochs,
-            loss,
-            *checked,
-            member.settings.learning_rate * member.share_left,
-            seconds,
-        )
-        self.history.append(record)
-        if self._progress is not None:
-            self._progress(record)
-
-
-def _new_state(network: TextNetwork) -> StateArrays:
-    rows, size = network.vectors.shape
-    d_layers = np.zeros_like(network.layers)
-    d_W1, d_b1, d_W2, d_b2 = network.parts(d_layers)
-    return StateArrays(
-        squares=np.zeros(rows, np.float32),
-        slot=np.full(rows, -1, np.int32),
-        rows=np.zeros(0, np.int32),
-        owners=np.zeros(0, np.int32),
-        shares=np.zeros(0, np.float32),
-        d_rows=np.zeros((0, size), np.float32),
-        d_x=np.zeros((0, size), np.float32),
-        norms=np.zeros(0, np.float32),
-        d_layers=d_layers,
-        d_W1=d_W1,
-        d_b1=d_b1,
-        d_W2=d_W2,
-        d_b2=d_b2,
-        means=np.zeros_like(d_layers),
-        mean_squares=np.zeros_like(d_layers),
-        steps=np.zeros(1, np.int64),
-    )
+        return best[2] or TextNetwork.joined([member.network for member in self._members])
 
 
 def evaluate(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
