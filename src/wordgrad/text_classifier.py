@@ -82,6 +82,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     validation_fraction : float in (0, 1), default 0.1
     patience : int, default 3
     class_weight : dict, "balanced" or None
+        What a text of each class counts in the loss, 1 where none is named; "balanced" lets all
+        classes count the same in sum.  A text of weight w is read ceil(w) times an epoch, the mean
+        weight being 1.
     workers : int, optional
         Threads; by default one a member, which is the most that are of use.  What is learned does
         not depend on them: the same seed gives the same bytes.

@@ -33,6 +33,10 @@ STEPS = 100
 """An epoch has at least so many steps, unless there are fewer texts."""
 
 
+ROUNDING = 1e-3
+"""A weight that is above a whole number by less counts as that number of readings."""
+
+
 @dataclass(frozen=True)
 class TextTraining:
     """Settings of a training, with their ranges.
@@ -182,7 +186,14 @@ class Member:
             mean_squares=np.zeros_like(d_layers),
             steps=np.zeros(1, np.int64),
         )
-        batches = -(-len(examples.labels) // settings.batch_size)
+        # A text of weight 10 is read ten times an epoch, and not once for a step ten times as long:
+        # Adagrad and Adam divide by what they have seen, so that one long step teaches the words of
+        # that text alone no more than a short one, and throws off those it shares with others.
+        # Equal weights, which rounding may have put above 1, are read once.
+        visits = np.maximum(1, np.ceil(examples.weights - ROUNDING)).astype(np.int64)
+        self._visits = np.repeat(np.arange(len(visits)), visits)
+        self._weights = (examples.weights / visits).astype(np.float32)
+        batches = -(-len(self._visits) // settings.batch_size)
         self._rates = Rates(
             np.float32(settings.learning_rate if settings.train_vectors else 0),
             np.float32(settings.layer_rate),
@@ -198,11 +209,19 @@ class Member:
         return 1.0 - int(self._state.steps[0]) / self._rates.steps_all
 
     def epoch(self) -> float:
-        """Go through the texts once, in random order; return the mean loss."""
-        order = self._random.permutation(len(self.examples.labels)).astype(np.int64)
-        return self.apply(order, key=int(self._random.integers(2**63)))
+        """Go through the texts in random order; return the mean loss, weighted.
 
-    def apply(self, texts: NDArray[np.int64], key: int = 0) -> float:
+        A text of weight w is read ceil(w) times, with equal parts of w: at most twice as many
+        readings as texts, for the mean weight is 1.
+        """
+        order = self._visits[self._random.permutation(len(self._visits))]
+        key = int(self._random.integers(2**63))
+        loss = self.apply(order, key, self._weights)
+        return loss * (len(order) / len(self.examples.labels))
+
+    def apply(
+        self, texts: NDArray[np.int64], key: int = 0, weights: NDArray[np.float32] | None = None
+    ) -> float:
         """Take one step a batch of ``texts``; return the mean loss, each before its step.
 
         Parameters
@@ -211,6 +230,8 @@ class Member:
             Numbers of texts, in the order of training.
         key : int
             Of the features that are dropped.
+        weights : float32 (N,), optional
+            What the loss of each text counts; by default what it counts in ``examples``.
         """
         bags = self.examples.bags
         sizes = np.concatenate([[0], np.cumsum(np.diff(bags.offsets)[texts])])
@@ -230,11 +251,12 @@ class Member:
             self._state = self._state._replace(
                 d_x=np.zeros((n_texts, D), np.float32), norms=np.zeros(n_texts, np.float32)
             )
+        if weights is None:
+            weights = self.examples.weights
         return float(
             train(
-                texts, size, bags.features, bags.offsets, self.examples.labels,
-                self.examples.weights, self.network.arrays(), self._state, self._rates,
-                np.uint64(key),
+                texts, size, bags.features, bags.offsets, self.examples.labels, weights,
+                self.network.arrays(), self._state, self._rates, np.uint64(key),
             )
         )  # fmt: skip
 
