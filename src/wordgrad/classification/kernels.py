@@ -56,7 +56,7 @@ class StateArrays(NamedTuple):
     squares : float32 (R,), Adagrad's sums.
     slot : int32 (R,), a row's place among those that the batch met.
     rows, owners : int32 (F,); shares : float32 (F,); d_rows : float32 (F, D)
-        The rows met and their gradients (see meet_rows), for batches of F features.
+        The rows met and their gradients (see gather_rows), for batches of F features.
     d_x : float32 (B, D); norms : float32 (B,)
         Each text's gradient of x, and the sum of its squares.
     d_layers, means, mean_squares : float32 as ``layers``: gradients and Adam's averages.
@@ -271,14 +271,14 @@ def add_gradients(
             d_x[d] *= scale
             norm += d_x[d] * d_x[d]
         state.norms[k] = norm
-        met = meet_rows(
+        met = gather_rows(
             k, met, features, offsets[i], offsets[i + 1], network.importance, drop, key, state
         )
     return loss, met
 
 
 @jit
-def meet_rows(
+def gather_rows(
     k: Any, met: Any, features: Any, start: Any, stop: Any, importance: Any, drop: Any, key: Any,
     state: Any,
 ) -> Any:  # fmt: skip

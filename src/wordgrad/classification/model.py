@@ -66,7 +66,7 @@ START = np.float32(0.1)
 
 @dataclass(frozen=True)
 class TextNetwork:
-    """What is learned, and the weights of the features.
+    """Parameters of the network, and the weights of the features.
 
     Attributes
     ----------
@@ -401,7 +401,7 @@ def _checksum(settings: dict[str, Any], tensors: Tensors) -> str:
 
 @dataclass(frozen=True)
 class TextModel:
-    """What turns texts into probabilities.
+    """Features and network of a trained classifier: texts in, probabilities out.
 
     Attributes
     ----------
