@@ -42,8 +42,9 @@ CANNOT = {
         "check_classifiers_regression_target": "the message about floats is our own sentence",
         "check_estimators_nan_inf": "floats are no labels",
         "check_requires_y_none": "the message about None is our own sentence",
-        "check_sample_weight_equivalence_on_dense_data": "an example of weight 2 is read twice, but "
-        "its words count as those of one text, and batches are cut by the number of texts",
+        "check_sample_weight_equivalence_on_dense_data": "an example of weight 2 "
+        "is read twice, but its words count as those of one text, and the number of texts cuts "
+        "batches",
         "check_supervised_y_2d": "a table of labels is refused, and not flattened with a warning",
     },
     VectorsOfRows: {
