@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         evaluate_similarity,
     )
     from wordgrad.io.formats import load
-    from wordgrad.network_classifier import OneHiddenLayerClassifier
     from wordgrad.text_classifier import TextClassifier
     from wordgrad.training.engine import TrainingProgress
     from wordgrad.vocabulary import Vocabulary
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AnalogyResult",
     "EncodedCorpus",
-    "OneHiddenLayerClassifier",
     "ReadingProgress",
     "SimilarityResult",
     "TextClassifier",
@@ -60,7 +58,6 @@ __all__ = [
 _HOMES = {
     "AnalogyResult": "wordgrad.evaluation",
     "EncodedCorpus": "wordgrad.corpus.corpus",
-    "OneHiddenLayerClassifier": "wordgrad.network_classifier",
     "ReadingProgress": "wordgrad.corpus.encode",
     "SimilarityResult": "wordgrad.evaluation",
     "TextClassifier": "wordgrad.text_classifier",

@@ -1,7 +1,4 @@
-"""What a trained text classifier is asked, and its file.
-
-``TextClassifier``: text in, label out.
-"""
+"""``TextClassifier``: learns from labelled texts, answers, explains, saves."""
 
 from __future__ import annotations
 
@@ -32,106 +29,12 @@ from wordgrad.classification.trainer import (
     first_networks,
     start_from,
 )
-from wordgrad.errors import ParameterError, check_int
+from wordgrad.corpus.sources import texts_of
+from wordgrad.errors import ParameterError, check_bool, check_int
 from wordgrad.word_vectors import WordVectors
 
 
-class TextAnswers:
-    """The part of :class:`~wordgrad.TextClassifier` that works once there is a model.
-
-    Attributes
-    ----------
-    classes_ : ndarray (C,)
-    vocabulary_ : tuple of str
-    history_ : list of dict
-    n_iter_ : int
-    """
-
-    _model: TextModel
-    classes_: NDArray[Any]
-    vocabulary_: tuple[str, ...]
-    history_: list[dict[str, Any]]
-    n_iter_: int
-
-    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probability of every class, in the order of ``classes_``; rows sum to 1.
-
-        Returns
-        -------
-        float64 (N, C)
-        """
-        model = self._trained()
-        return model.probabilities(model.bags(as_texts(texts)))
-
-    def predict(self, texts: Sequence[str]) -> NDArray[Any]:
-        """Most probable label of every text."""
-        probabilities = self.predict_proba(texts)
-        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
-        return labels
-
-    def explain(self, text: str, label: Any = None) -> list[tuple[str, float]]:
-        r"""How far each token pushed towards a label.
-
-        The gradient of the label's log odds for x (from :math:`dJ/dx`; see
-        :func:`~wordgrad.classification.model.contributions`) times what the token adds to x:
-        its own vector, and an equal part of every n-gram it is in.  An unknown word adds nothing.
-
-        Parameters
-        ----------
-        text : str
-        label : a class, optional
-            By default the most probable one.
-
-        Returns
-        -------
-        list of (token, contribution)
-            In the order of the text; positive pushes towards the label.  In nats, to first order.
-
-        Raises
-        ------
-        ParameterError
-            If the label is not a class.
-        """
-        model = self._trained()
-        code = None
-        if label is not None:
-            found = np.flatnonzero(self.classes_ == label)
-            if len(found) == 0:
-                raise ParameterError(
-                    f"label must be one of {self.classes_.tolist()}, got {label!r}."
-                )
-            code = int(found[0])
-        return model.explain(text, code)
-
-    def _trained(self) -> TextModel:
-        if not hasattr(self, "_model"):
-            raise NotFittedError("This TextClassifier is not fitted yet; call fit, or load a file.")
-        return self._model
-
-    # ---------------------------------------------------------------- files
-
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write to one safetensors file; labels are kept as strings.
-
-        Raises
-        ------
-        OutputError
-            See :func:`wordgrad.classification.model.write_model`.
-        """
-        labels = [str(label) for label in self.classes_.tolist()] if self._trained() else []
-        self._trained().save(path, labels, self.history_, overwrite=overwrite)
-
-
-def as_texts(texts: Sequence[str]) -> list[str]:
-    """Texts as a list; one string is refused, for it would be read letter by letter."""
-    if isinstance(texts, str):
-        raise ParameterError(
-            "texts must be a sequence of strings, got one string; put it in a list."
-        )
-    return list(texts)
-
-
-class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Texts to labels: mean of word vectors, one sigmoid hidden layer, softmax.
 
     Parameters
@@ -179,6 +82,9 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
     validation_fraction : float in (0, 1), default 0.1
     patience : int, default 3
     class_weight : dict, "balanced" or None
+        What a text of each class counts in the loss, 1 where none is named; "balanced" lets all
+        classes count the same in sum.  A text of weight w is read ceil(w) times an epoch, the mean
+        weight being 1.
     workers : int, optional
         Threads; by default one a member, which is the most that are of use.  What is learned does
         not depend on them: the same seed gives the same bytes.
@@ -214,6 +120,12 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
     >>> model.predict(["good acting", "poor film"]).tolist()
     ['praise', 'blame']
     """
+
+    _model: TextModel
+    classes_: NDArray[Any]
+    vocabulary_: tuple[str, ...]
+    history_: list[dict[str, Any]]
+    n_iter_: int
 
     def __init__(
         self,
@@ -268,6 +180,13 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         self.seed = seed
         self.progress = progress
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that the input is one text a row, and no numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags
+
     # ---------------------------------------------------------------- training
 
     def fit(
@@ -278,21 +197,25 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         Parameters
         ----------
         texts : sequence of str (N,)
-        labels : sequence of str or int (N,)
+            A list, an array, a Series; of a table (pandas, Polars, Arrow) its column ``text`` or
+            its only column of strings.
+        labels : sequence of str, of int or of bool (N,)
+            One a text.
         sample_weight : array_like of float >= 0 (N,), optional
             Texts of weight 0 are left out.
 
         Raises
         ------
         ParameterError
-            A hyper-parameter is out of range; or the lengths differ; or there are fewer than two
-            classes, or as many as texts.
+            A hyper-parameter is out of range; or the lengths differ; or labels are missing or of
+            several types; or there are fewer than two classes, or as many as texts.
         InputError
-            No text has a token that counts, or ``vectors`` have none of the words.
+            No text has a token that counts, or ``vectors`` have none of the words, or a table has
+            no clear column of texts.
         TrainingError
             The loss is no longer a number.
         """
-        texts = as_texts(texts)
+        texts = _as_texts(texts)
         settings = self._training(len(texts))
         classes, codes = class_codes(labels, len(texts))
         weights = example_weights(sample_weight, self.class_weight, classes, codes)
@@ -338,8 +261,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         check_int("min_count", self.min_count, minimum=1)
         if self.workers is not None:
             check_int("workers", self.workers, minimum=1)
-        if not isinstance(self.lowercase, bool):
-            raise ParameterError(f"lowercase must be True or False, got {self.lowercase!r}.")
+        check_bool("lowercase", self.lowercase)
         if self.train_vectors is False and self.vectors is None:
             raise ParameterError("train_vectors=False needs vectors, got None; give word vectors.")
         if self.progress is not None and not callable(self.progress):
@@ -364,9 +286,87 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
             )
         return networks
 
+    # ---------------------------------------------------------------- answers
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Probability of every class, in the order of ``classes_``; rows sum to 1.
+
+        Parameters
+        ----------
+        texts : sequence of str (N,)
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        float64 (N, C)
+
+        Raises
+        ------
+        ParameterError, InputError
+            If they are not texts.
+        """
+        model = self._trained()
+        return model.probabilities(model.bags(_as_texts(texts)))
+
+    def predict(self, texts: Sequence[str]) -> NDArray[Any]:
+        """Most probable label of every text."""
+        probabilities = self.predict_proba(texts)
+        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+    def explain(self, text: str, label: Any = None) -> list[tuple[str, float]]:
+        r"""How far each token pushed towards a label.
+
+        The gradient of the label's log odds for x (from :math:`dJ/dx`; see
+        :func:`~wordgrad.classification.model.contributions`) times what the token adds to x:
+        its own vector, and an equal part of every n-gram it is in.  An unknown word adds nothing.
+
+        Parameters
+        ----------
+        text : str
+        label : a class, optional
+            By default the most probable one.
+
+        Returns
+        -------
+        list of (token, contribution)
+            In the order of the text; positive pushes towards the label.  In nats, to first order.
+
+        Raises
+        ------
+        ParameterError
+            If the label is not a class.
+        """
+        model = self._trained()
+        code = None
+        if label is not None:
+            names = self.classes_.tolist()
+            if label not in names:
+                raise ParameterError(f"label must be one of {names}, got {label!r}.")
+            code = names.index(label)
+        return model.explain(text, code)
+
+    def _trained(self) -> TextModel:
+        if not hasattr(self, "_model"):
+            raise NotFittedError("This TextClassifier is not fitted yet; call fit, or load a file.")
+        return self._model
+
+    # ---------------------------------------------------------------- files
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write to one safetensors file, the labels with their type.
+
+        Raises
+        ------
+        OutputError
+            See :func:`wordgrad.classification.model.write_model`.
+        """
+        model = self._trained()
+        model.save(path, self.classes_.tolist(), self.history_, overwrite=overwrite)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TextClassifier:
-        """Read a file that :meth:`save` wrote; ``classes_`` are strings.
+        """Read a file that :meth:`save` wrote; labels are strings, integers or booleans again.
 
         Raises
         ------
@@ -389,3 +389,22 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
         estimator.history_ = history
         estimator.n_iter_ = len(history)
         return estimator
+
+
+def _as_texts(texts: Any) -> list[str]:
+    """Texts as a list; a table gives its column of texts."""
+    found = texts if isinstance(texts, bytes) else texts_of(texts)
+    if isinstance(found, (str, bytes)):
+        raise ParameterError(
+            "texts must be a sequence of strings, got one string; put it in a list."
+        )
+    if not hasattr(found, "__iter__") or isinstance(found, (set, frozenset)):
+        raise ParameterError(
+            f"texts must be a sequence of strings, got {type(found).__name__}; give a list."
+        )
+    shape = getattr(found, "shape", (0,))
+    if len(shape) != 1:
+        raise ParameterError(
+            f"texts must be a sequence of strings, got the shape {tuple(shape)}; give one column."
+        )
+    return list(found)

@@ -80,10 +80,58 @@ def test_the_settings_that_cut_texts_travel_with_the_file(tmp_path):
     assert (loaded.predict_proba(["GOOD,film!"]) == model.predict_proba(["good film"])).all()
 
 
-def test_numbers_as_labels_come_back_as_strings(tmp_path):
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [3, 3, -1, -1],
+        np.array([7, 7, 250, 250], np.uint8),
+        [2**62, 2**62, 0, 0],
+        [True, True, False, False],
+        np.array([True, True, False, False]),
+        ["3", "3", "-1", "-1"],
+        ["True", "True", "False", "False"],
+        np.array(["é", "é", "", ""], object),
+    ],
+)
+def test_labels_come_back_with_their_type(labels, tmp_path):
+    labels = labels.repeat(3) if isinstance(labels, np.ndarray) else labels * 3
+    texts = [f"t{label} {i}" for i, label in enumerate(labels)]
+    model = TextClassifier(vector_size=4, hidden_size=4, epochs=1).fit(texts, labels)
+    model.save(tmp_path / "m.safetensors")
+    loaded = TextClassifier.load(tmp_path / "m.safetensors")
+    assert [(type(one), one) for one in loaded.classes_.tolist()] == [
+        (type(one), one) for one in sorted(set(np.asarray(labels).tolist()))
+    ]
+    predicted = loaded.predict(texts)
+    assert predicted.tolist() == model.predict(texts).tolist()
+    assert loaded.score(texts, labels) == model.score(texts, labels)
+    assert loaded.explain(texts[0], labels[0]) == model.explain(texts[0], labels[0])
+
+
+def test_labels_of_files_without_a_type_are_strings(tmp_path):
     model = TextClassifier(vector_size=4, hidden_size=4, epochs=1).fit(TEXTS, [3, 3, -1, -1] * 3)
     model.save(tmp_path / "m.safetensors")
-    assert TextClassifier.load(tmp_path / "m.safetensors").classes_.tolist() == ["-1", "3"]
+    rewrite(tmp_path / "m.safetensors", lambda tensors, about: about["settings"].pop("label_type"))
+    loaded = TextClassifier.load(tmp_path / "m.safetensors")
+    assert loaded.classes_.tolist() == ["-1", "3"]
+    assert (loaded.predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [("int", "x1"), ("int", "\u0663\u0664"), ("int", "07"), ("int", "+1"), ("int", "9" * 5000),
+     ("bool", "true"), ("float", "1.0"), (["str"], "a"), (None, "a")],
+)  # fmt: skip
+def test_labels_that_are_not_of_their_type_are_refused(kind, labels, path):
+    def change(tensors, about):
+        about["settings"]["label_type"] = kind
+        both = (labels.encode(), b"0" if kind == "int" else b"False")
+        tensors["labels"] = np.frombuffer(b"".join(both), np.uint8)
+        tensors["label_offsets"] = np.cumsum([0, *map(len, both)])
+
+    rewrite(path, change)
+    with pytest.raises(FormatError, match="its labels are not of the type"):
+        TextClassifier.load(path)
 
 
 def test_every_flipped_bit_is_found(path):

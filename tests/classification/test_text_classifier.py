@@ -280,8 +280,8 @@ def test_settings_out_of_range(settings, message):
         (["a", "b"], [["x"], ["y"]], "labels must be one for each of the 2 texts"),
         (["a", "b"], ["x", "x"], "at least two classes, got one class, 'x'"),
         (["a", "b", "c"], ["x", "y", "z"], "labels must repeat, got 3 classes for 3 texts"),
-        (["a", "b"], [1.5, 2.5], "labels must be all strings or all integers, got float"),
-        (["a", "b"], np.array(["x", None], object), "all integers, got NoneType, str"),
+        (["a", "b"], [1.5, 2.5], r"integers or all booleans, got float \(1.5 in position 0\)"),
+        (["a", "b"], np.array(["x", None], object), r"got NoneType, str \(None in position 1\)"),
         (["a", 3], ["x", "y"], "texts must be strings, got 3 in position 1"),
     ],
 )

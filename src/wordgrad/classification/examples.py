@@ -1,10 +1,9 @@
-r"""Examples: labels as numbers, what each example counts, a part kept for validation.
+r"""Labelled examples: class numbers, what an example and a feature count, a held-out part.
 
-How much a feature counts in the mean of a text's vectors.
-
-A feature that occurs in texts of one class alone tells more than one that occurs everywhere.  With
-the share :math:`q_c` of class c among the training texts that hold feature f, and the share
-:math:`p_c` among all of them,
+How much a feature counts in the mean of a text's vectors is fixed before training.  A feature that
+occurs in texts of one class alone tells more than one that occurs everywhere.  With the share
+:math:`q_c` of class c among the training texts that hold feature f, and the share :math:`p_c` among
+all of them,
 
 .. math:: a_f = \sqrt{\mathrm{KL}(q \,\|\, p)} = \sqrt{\sum_c q_c \log (q_c / p_c)}, \qquad
           q_c = \frac{n_{fc} + \alpha p_c}{n_f + \alpha}
@@ -13,6 +12,9 @@ and all are divided by their mean.  With :math:`\alpha = 1` a feature of a singl
 than one that many texts of a class share.  The idea, for linear models, is that of Wang and
 Manning, *Baselines and bigrams: simple, good sentiment and topic classification*, ACL 2012, who
 scale features by their log-count ratio; the divergence serves any number of classes.
+
+The counts are of texts, as evidence: n texts are n observations, whatever their class is worth.
+See :func:`divergences` for what weights do to them.
 """
 
 from __future__ import annotations
@@ -25,19 +27,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.classification.features import Bags
+from wordgrad.corpus.sources import is_table, texts_of
 from wordgrad.errors import ParameterError, check_real
 
 Codes = NDArray[np.int64]
 
 
-def class_codes(labels: ArrayLike, n_texts: int) -> tuple[NDArray[Any], Codes]:
+def class_codes(labels: Any, n_texts: int) -> tuple[NDArray[Any], Codes]:
     """Classes, in their order, and the number of each text's class.
+
+    Parameters
+    ----------
+    labels : sequence of str, of int or of bool (N,)
+        A list, an array of NumPy or Arrow, a Series.
+
+    Returns
+    -------
+    classes : ndarray (C,)
+        Each label once, in rising order.
+    codes : int64 (N,)
 
     Raises
     ------
     ParameterError
-        If there is not one label a text, a label is neither string nor integer, or there are fewer
-        than two classes, or as many as texts (more than two of them).
+        If there is not one label a text, a label is missing, they are not all strings, all integers
+        or all booleans, or there are fewer than two classes, or as many as texts (more than two of
+        them).
 
     Examples
     --------
@@ -47,16 +62,25 @@ def class_codes(labels: ArrayLike, n_texts: int) -> tuple[NDArray[Any], Codes]:
     """
     if n_texts == 0:
         raise ParameterError("texts must hold at least two texts, got none.")
-    given = np.asarray(labels)
-    if given.ndim != 1 or len(given) != n_texts:
-        raise ParameterError(
-            f"labels must be one for each of the {n_texts} texts, got the shape {given.shape}."
-        )
-    kinds = {type(label) for label in given.tolist()}
-    if not kinds <= {str} and not kinds <= {int, bool}:
+    given = _one_a_text(labels, n_texts)
+    kinds = {type(label) for label in given}
+    if len(kinds) > 1 or not kinds <= {str, int, bool}:
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise ParameterError(f"labels must be all strings or all integers, got {names}.")
-    classes, codes = np.unique(given, return_inverse=True)
+        usual = type(given[0]) if type(given[0]) in (str, int, bool) else None
+        odd = next(i for i, label in enumerate(given) if type(label) is not usual)
+        raise ParameterError(
+            f"labels must be all strings, all integers or all booleans, got {names} "
+            f"({given[odd]!r} in position {odd}); convert them to one type, and leave out texts "
+            "without a label."
+        )
+    classes, codes = np.unique(np.asarray(given), return_inverse=True)
+    for label in classes.tolist() if kinds == {str} else ():
+        try:
+            label.encode()
+        except UnicodeEncodeError as error:
+            raise ParameterError(
+                f"labels must be valid Unicode, got {label!r} ({error.reason}); repair it."
+            ) from None
     if len(classes) < 2:
         raise ParameterError(
             f"labels must hold at least two classes, got one class, {classes.tolist()[0]!r}; "
@@ -68,6 +92,46 @@ def class_codes(labels: ArrayLike, n_texts: int) -> tuple[NDArray[Any], Codes]:
             "column?"
         )
     return classes, codes.astype(np.int64)
+
+
+def _one_a_text(labels: Any, n_texts: int) -> list[Any]:
+    """Labels as Python's objects, refused unless there is one for each text."""
+    rule = f"labels must be one for each of the {n_texts} texts"
+    if isinstance(labels, (str, bytes)):
+        raise ParameterError(f"{rule}, got {labels!r}; give a list.")
+    if is_table(labels) or isinstance(labels, (set, frozenset)):
+        raise ParameterError(
+            f"{rule}, got a {type(labels).__name__}; give a list, or one column of a table."
+        )
+    if hasattr(labels, "__array__") and not hasattr(labels, "__iter__"):
+        labels = np.asarray(labels)
+    if not hasattr(labels, "__iter__"):
+        raise ParameterError(f"{rule}, got {labels!r}; give a list.")
+    shape = getattr(labels, "shape", (n_texts,))
+    if len(shape) != 1:
+        raise ParameterError(
+            f"{rule}, got the shape {tuple(shape)}; a text has one label, and a column of them is "
+            "given by its ravel()."
+        )
+    given = [_plain(label) for label in texts_of(labels)]
+    if len(given) != n_texts:
+        raise ParameterError(f"{rule}, got the shape {(len(given),)}.")
+    for position, label in enumerate(given):
+        if isinstance(label, (list, tuple, set, frozenset, Mapping, np.ndarray)):
+            raise ParameterError(
+                f"{rule}, got {label!r} in position {position}; a text has one label: choose one, "
+                "or train a classifier for each label, which answers yes or no."
+            )
+    return given
+
+
+def _plain(label: Any) -> Any:
+    """Label as Python's own type, where NumPy or an enumeration has another for it."""
+    if isinstance(label, np.generic):
+        return label.item()
+    if isinstance(label, str):
+        return str.__str__(label)
+    return int(label) if isinstance(label, int) and not isinstance(label, bool) else label
 
 
 def example_weights(
@@ -99,29 +163,55 @@ def example_weights(
     >>> example_weights(None, "balanced", np.array(["a", "b"]), np.array([0, 0, 0, 1]))
     array([0.666..., 0.666..., 0.666..., 2.        ])
     """
-    weights = _own_weights(sample_weight, len(codes))
+    n = len(codes)
+    try:
+        weights = np.asarray(np.ones(n) if sample_weight is None else sample_weight, np.float64)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"sample_weight must hold a number for each of the {n} examples, got "
+            f"{str(sample_weight)[:80]}; convert it to floats."
+        ) from None
+    if weights.shape != (n,):
+        raise ParameterError(
+            f"sample_weight must be one for each of the {n} examples, got the shape "
+            f"{weights.shape}; give a number for each text, in their order."
+        )
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        raise ParameterError(
+            f"sample_weight must hold finite numbers >= 0, got {weights[bad][0]:g} in position "
+            f"{int(np.flatnonzero(bad)[0])}; a weight of 0 leaves an example out."
+        )
     factors = np.ones(len(classes))
-    totals = np.bincount(codes, weights, minlength=len(classes))
     if isinstance(class_weight, Mapping):
         names = classes.tolist()
         for label, weight in class_weight.items():
             if label not in names:
                 raise ParameterError(
-                    f"class_weight must name classes among {names}, got {label!r}."
+                    f"class_weight must name classes among {names}, got {label!r}; correct its "
+                    "spelling and its type."
                 )
             factors[names.index(label)] = check_real("class_weight", weight, minimum=0.0)
-    elif class_weight == "balanced":
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        # Shares of the largest weight: no sum of them is infinite.
+        totals = np.bincount(codes, weights / max(weights.max(), 1e-300), minlength=len(classes))
         present = totals > 0
         factors[present] = totals.sum() / (present.sum() * totals[present])
     elif class_weight is not None:
         raise ParameterError(
             f"class_weight must be a dict, 'balanced' or None, got {class_weight!r}."
         )
-    chosen: NDArray[np.float64] = weights * factors[codes]
+    with np.errstate(over="ignore", under="ignore"):  # an error below
+        chosen: NDArray[np.float64] = weights * factors[codes]
+    if not np.isfinite(chosen).all():
+        raise ParameterError(
+            "sample_weight and class_weight must have finite products, got "
+            f"{weights.max():g} times {factors.max():g}; divide them all by the largest."
+        )
     if not chosen.any():
         raise ParameterError(
             "sample_weight and class_weight must leave an example a weight above 0, got zero for "
-            "all of them."
+            "all of them; leave them out to let all count the same."
         )
     return chosen
 
@@ -132,25 +222,8 @@ def check_two_classes(weights: NDArray[np.float64], codes: Codes) -> None:
     if left < 2:
         raise ParameterError(
             "sample_weight and class_weight must leave examples of at least two classes, got "
-            "one class with a weight above zero."
+            "one class with a weight above zero; give another class some weight."
         )
-
-
-def _own_weights(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
-    if sample_weight is None:
-        return np.ones(n)
-    weights = np.asarray(sample_weight, np.float64)
-    if weights.shape != (n,):
-        raise ParameterError(
-            f"sample_weight must be one for each of the {n} examples, got the shape "
-            f"{weights.shape}."
-        )
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if bad.any():
-        raise ParameterError(
-            f"sample_weight must hold finite numbers >= 0, got {weights[bad][0]:g}."
-        )
-    return weights
 
 
 def held_out(codes: Codes, fraction: float, seed: int) -> tuple[Codes, Codes]:
@@ -189,8 +262,10 @@ class LabelledBags:
     def of(
         cls, bags: Bags, labels: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> LabelledBags:
-        """Texts whose weights are scaled to the mean 1."""
-        return cls(bags, labels, (weights / weights.mean()).astype(np.float32))
+        """Texts whose weights are scaled to the mean 1; some are above 0."""
+        shares = weights / weights.max()  # first: the sum of large numbers may be infinite
+        with np.errstate(under="ignore"):
+            return cls(bags, labels, (shares / shares.mean()).astype(np.float32))
 
     def take(self, texts: NDArray[np.int64]) -> LabelledBags:
         """Some of the texts, in the order given."""
@@ -203,7 +278,16 @@ LEAST = 1e-3
 
 
 def divergences(examples: LabelledBags, n_features: int, n_classes: int) -> NDArray[np.float32]:
-    """Weight of every feature, mean 1.
+    r"""Weight of every feature, mean 1.
+
+    A text counts as one observation, and as less if its weight is below the mean of its class:
+
+    .. math:: c_i = \min(1,\; w_i / \bar w_{y_i})
+
+    So what a class is worth (``class_weight``, or ``sample_weight`` that makes up for rarity) has
+    no say here, where the question is what a feature tells, and no text passes for many: were a
+    text of weight 38 counted as 38 texts, every pair of words that stands in it by chance would
+    pass for a sign of its class, and drown the signs.
 
     Parameters
     ----------
@@ -215,15 +299,20 @@ def divergences(examples: LabelledBags, n_features: int, n_classes: int) -> NDAr
     -------
     float32 (n_features,)
     """
-    bags, labels, weights = examples.bags, examples.labels, examples.weights
+    bags, labels = examples.bags, examples.labels
+    weights = examples.weights.astype(np.float64)
+    sums, sizes = np.bincount(labels, weights), np.bincount(labels)
+    observed = np.minimum(1.0, weights * sizes[labels] / np.maximum(sums[labels], 1e-300))
     texts = np.repeat(np.arange(len(bags)), np.diff(bags.offsets))
     # A text counts once for a feature, however often it holds it.
     pairs = np.unique(texts * np.int64(n_features) + bags.features)
     texts, features = np.divmod(pairs, n_features)
     cells = features * n_classes + labels[texts]
-    counts = np.bincount(cells, weights[texts], minlength=n_features * n_classes)
+    counts = np.bincount(cells, observed[texts], minlength=n_features * n_classes)
     counts = counts.reshape(n_features, n_classes)
-    totals = np.bincount(labels, weights, minlength=n_classes)
+    totals = np.bincount(labels, observed, minlength=n_classes)
+    # A class without a text, all of weight 0, has no share, and adds 0 log 0 = 0.
+    counts, totals = counts[:, totals > 0], totals[totals > 0]
     prior = totals / totals.sum()
     share = (counts + SMOOTHING * prior) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
     divergence = (share * np.log(share / prior)).sum(axis=1)

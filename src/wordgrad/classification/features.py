@@ -1,16 +1,9 @@
-"""Texts as tokens, and texts as bags of features.
-
-Hashes of n-grams of word ids, compiled by Numba.
-
-The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``.  A hash mixes
-the ids by SplitMix64's finaliser (Steele, Lea and Flood, "Fast splittable pseudorandom number
-generators", OOPSLA 2014).
-
-What a text is made of: its words, the beginnings of long words, and n-grams by hashing.
+"""Texts as tokens, and texts as bags of features: words, beginnings of long words, n-grams.
 
 A feature is a row of the table of vectors.  The V words of the vocabulary come first, then the
-beginnings, then the n-grams.  Only what was seen in training has a row, so an n-gram that is new at
-prediction adds nothing, where a plain table of buckets would add the vector of an untrained bucket.
+beginnings, then the n-grams, by hashing.  Only what was seen in training has a row, so an n-gram
+that is new at prediction adds nothing, where a plain table of buckets would add the vector of an
+untrained bucket.
 
 Three things let a text profit from others that share no word with it:
 
@@ -22,16 +15,26 @@ Three things let a text profit from others that share no word with it:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain, count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.corpus.tokenizer import EMPTY, END, TextBlock, Tokenizer
+from wordgrad.classification.kernels import hash_ngrams
 from wordgrad.errors import InputError, ParameterError
-from wordgrad.training.kernels import jit
+
+RANGES = {"prefix": (0, 1000), "ngrams": (1, 100), "buckets": (1, 1 << 62)}
+"""Least and most of the settings, in Python and in a file: a text takes time that grows with the
+square of ``ngrams``."""
+
+UNKNOWN = -1
+"""The id of a word outside the vocabulary, and of all rare words in n-grams."""
+
+COMMON = 2
+"""In n-grams, words that occur less often are one symbol."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,8 @@ class Bags:
         """Bags of some of the texts, in the order given; ``tokens`` and ``unknown`` stay."""
         sizes = np.diff(self.offsets)[texts]
         offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], sizes)
-        return Bags(self.features[places], offsets, self.tokens, self.unknown)
+        indices = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], sizes)
+        return Bags(self.features[indices], offsets, self.tokens, self.unknown)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -93,12 +96,22 @@ class Bags:
 def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> Tokens:
     """Split texts into tokens as :class:`~wordgrad.corpus.tokenizer.Tokenizer` does.
 
-    A line feed inside a text counts as a space.
+    A line feed inside a text counts as a space.  Without a pattern nothing here needs Polars, whose
+    threads a forked server has lost, and which takes longer to load than a text to be read.
+
+    Parameters
+    ----------
+    texts : sequence of str (N,)
+    pattern : str, optional
+        Regular expression in the syntax of Rust's ``regex``; by default white space separates.
+    lowercase : bool
 
     Raises
     ------
     ParameterError
-        If a text is not a string, or cannot be written as UTF-8.
+        If a text is not a string, or cannot be written as UTF-8, or the pattern is wrong.
+    InputError
+        If there is a pattern and this process was forked from one that had used Polars.
 
     Examples
     --------
@@ -106,94 +119,45 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
     >>> tokens.types, tokens.ids.tolist(), tokens.offsets.tolist()
     (['to', 'be', 'not'], [0, 1, 2, 0, 1], [0, 2, 2, 5])
     """
-    lines = [_line(place, text) for place, text in enumerate(texts)]
-    tokenizer = Tokenizer(pattern, lowercase=lowercase)
-    try:
-        data = ("\n".join(lines) + "\n").encode() if lines else b""
-    except UnicodeEncodeError as error:
-        raise ParameterError(
-            f"texts must be valid Unicode, got {error.object[error.start]!r} in one of them "
-            f"({error.reason}); remove or replace it."
-        ) from error
-    codes = tokenizer.encode(TextBlock(data)).astype(np.int64)
-    codes = codes[codes != EMPTY]
-    ends = np.flatnonzero(codes == END)[: len(lines)]
-    offsets = np.zeros(len(lines) + 1, np.int64)
-    offsets[1:] = ends - np.arange(len(ends))
-    words = list(tokenizer.types(int(codes.max(initial=EMPTY)) + 1))
-    if lowercase and pattern is None:
-        words = [word.lower() for word in words]
-    return _numbered(words, codes[codes != END], offsets)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ParameterError(
+                f"texts must be strings, got {text!r} in position {position}; leave it out or "
+                "convert it."
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ParameterError(
+                f"texts must be valid Unicode, got {text[error.start]!r} in position {position} "
+                f"({error.reason}); remove or replace it."
+            ) from None
+    if pattern is not None:
+        found = _matches(texts, pattern, lowercase=lowercase)
+    else:
+        found = [(text.lower() if lowercase else text).split() for text in texts]
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    offsets = np.zeros(len(found) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, found), np.int64, len(found)), out=offsets[1:])
+    tokens = chain.from_iterable(found)
+    ids = np.fromiter(map(numbers.__getitem__, tokens), np.int32, int(offsets[-1]))
+    return Tokens(ids, offsets, list(numbers))
 
 
-def _line(place: int, text: object) -> str:
-    if not isinstance(text, str):
-        raise ParameterError(
-            f"texts must be strings, got {text!r} in position {place}; leave it out or convert it."
-        )
-    return text.replace("\n", " ")
+def _matches(texts: Sequence[str], pattern: str, *, lowercase: bool) -> list[list[str]]:
+    """Matches of a pattern in every text, by Polars."""
+    from wordgrad.forking import refuse_after_fork
 
+    refuse_after_fork("Splitting texts by a pattern")
+    import polars as pl
 
-def _numbered(words: list[str], codes: NDArray[np.int64], offsets: NDArray[np.int64]) -> Tokens:
-    """Give types numbers by their first occurrence: lower-casing may have made two of them one."""
-    kinds, first = np.unique(codes, return_index=True)
-    types: dict[str, int] = {}
-    table = np.zeros(len(words), np.int32)
-    for code in kinds[np.argsort(first)].tolist():
-        table[code] = types.setdefault(words[code], len(types))
-    return Tokens(table[codes], offsets, list(types))
+    from wordgrad.corpus.tokenizer import Tokenizer
 
-
-RANGES = {"prefix": (0, 1000), "ngrams": (1, 100), "buckets": (1, 1 << 62)}
-"""Least and most of the settings, in Python and in a file: a text takes time that grows with the
-square of ``ngrams``."""
-
-_EDGE = np.uint64(0x9E3779B97F4A7C15)
-
-
-@jit
-def _mix(z: Any) -> Any:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-def count_ngrams(offsets: NDArray[np.int64], longest: int) -> NDArray[np.int64]:
-    """Return how many n-grams of 2 to ``longest`` symbols each text has, its edges included."""
-    lengths = np.diff(offsets)
-    total = np.zeros(len(lengths), np.int64)
-    for n in range(2, longest + 1):
-        total += np.where(lengths > 0, np.maximum(lengths + 2 - n + 1, 0), 0)
-    return total
-
-
-@jit
-def hash_ngrams(ids: Any, offsets: Any, longest: Any, buckets: Any, cuts: Any, out: Any) -> None:
-    """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``."""
-    for i in range(offsets.size - 1):
-        start = offsets[i]
-        length = offsets[i + 1] - start
-        k = cuts[i]
-        if length == 0:
-            continue
-        for n in range(2, longest + 1):
-            for first in range(-1, length + 2 - n):
-                z = np.uint64(n)
-                for j in range(first, first + n):
-                    if 0 <= j < length:
-                        symbol = np.uint64(np.int64(ids[start + j]) + np.int64(2))
-                    else:
-                        symbol = _EDGE + np.uint64(j >= length)
-                    z = _mix(z * _EDGE + symbol)
-                out[k] = np.int64(z % np.uint64(buckets))
-                k += 1
-
-
-UNKNOWN = -1
-"""The id of a word outside the vocabulary, and of all rare words in n-grams."""
-
-COMMON = 2
-"""In n-grams, words that occur less often are one symbol."""
+    Tokenizer(pattern)  # refuses what is no pattern
+    lines = pl.Series([text.replace("\n", " ") for text in texts], dtype=pl.String)
+    if lowercase:
+        lines = lines.str.to_lowercase()
+    return [[word for word in words if word] for words in lines.str.extract_all(pattern).to_list()]
 
 
 @dataclass(frozen=True)
@@ -277,7 +241,10 @@ class Features:
         self, ids: NDArray[np.int32], offsets: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Hashes of every text's n-grams, and the offsets that cut them into texts."""
-        sizes = count_ngrams(offsets, self.ngrams)
+        lengths = np.diff(offsets)
+        sizes = np.zeros(len(lengths), np.int64)
+        for n in range(2, self.ngrams + 1):  # the edges of a text are two symbols more
+            sizes += np.where(lengths > 0, np.maximum(lengths + 2 - n + 1, 0), 0)
         cuts = np.concatenate([[0], np.cumsum(sizes)])
         hashes = np.zeros(int(cuts[-1]), np.int64)
         symbols = np.where(ids < self.common, ids, UNKNOWN).astype(np.int32)

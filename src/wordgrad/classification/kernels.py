@@ -1,11 +1,4 @@
-"""How gradients become steps of the text network, compiled by Numba.
-
-Vectors step by Adagrad with one sum of squares a row (Duchi, Hazan and Singer, *Adaptive
-subgradient methods*, 2011): a rare feature learns much from each text it is in, a step is never
-longer than the rate times the root of D, and a row that is not in the batch is not touched.  The
-layers step by Adam.
-
-Batches of texts through the network, compiled by Numba.
+"""The text network, compiled by Numba: features by hash, forward, backward, and the steps.
 
 Design
 (a) A batch's gradient is gathered first and applied after, so that a batch's step is exactly
@@ -13,18 +6,27 @@ Design
     A feature that occurs twice in a batch gets one row of the gradient: ``slot`` finds it.
 (b) The layers are small.  Plain loops whose innermost runs over consecutive floats become vector
     instructions; a call of BLAS would cost more than the product.
-(c) Which features a text drops is a function of (key, position), by SplitMix64's finaliser: the
-    backward pass recomputes what the forward pass drew.
+(c) Which features a text drops is a function of (key, position): the backward pass recomputes what
+    the forward pass drew.
 (d) Rows are indexed, ``vectors[row, d]``, never sliced: Numba counts references to a slice.
+(e) Vectors step by Adagrad with one sum of squares a row (Duchi, Hazan and Singer, *Adaptive
+    subgradient methods*, 2011): a rare feature learns much from each text it is in, a step is never
+    longer than the rate times the root of D, and a row that is not in the batch is not touched.
+    The layers step by Adam (Kingma and Ba, *Adam: a method for stochastic optimization*, 2015).
+(f) Random numbers and hashes are those of SplitMix64, as in the kernels of word vectors.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wordgrad.training.kernels import compiled
+from wordgrad.training.kernels.random import GOLDEN, mix
+
+Array32 = NDArray[np.float32]
 
 FAST = {"contract", "reassoc", "nsz"}  # sums in any order; NaN and infinity keep their meaning
 jit = compiled(fastmath=FAST)
@@ -33,61 +35,96 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 _TINY = np.float32(1e-12)
 
 
+class NetworkArrays(NamedTuple):
+    """Parameters of the network; ``W1`` to ``b2`` are views of ``layers``, in this order.
+
+    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
+    """
+
+    vectors: Array32
+    importance: Array32
+    layers: Array32
+    W1: Array32
+    b1: Array32
+    W2: Array32
+    b2: Array32
+
+
+class StateArrays(NamedTuple):
+    """Gradients, sums and averages that training keeps beside the parameters.
+
+    squares : float32 (R,), Adagrad's sums.
+    slot : int32 (R,), a row's place among those that the batch met.
+    rows, owners : int32 (F,); shares : float32 (F,); d_rows : float32 (F, D)
+        The rows met and their gradients (see gather_rows), for batches of F features.
+    d_x : float32 (B, D); norms : float32 (B,)
+        Each text's gradient of x, and the sum of its squares.
+    d_layers, means, mean_squares : float32 as ``layers``: gradients and Adam's averages.
+    steps : int64 (1,), taken so far.
+    """
+
+    squares: Array32
+    slot: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    owners: NDArray[np.int32]
+    shares: Array32
+    d_rows: Array32
+    d_x: Array32
+    norms: Array32
+    d_layers: Array32
+    d_W1: Array32
+    d_b1: Array32
+    d_W2: Array32
+    d_b2: Array32
+    means: Array32
+    mean_squares: Array32
+    steps: NDArray[np.int64]
+
+
+class Rates(NamedTuple):
+    """Rates and shares of a training: float32, and ``steps_all`` int."""
+
+    vectors: np.float32
+    layers: np.float32
+    l2: np.float32
+    smoothing: np.float32
+    drop: np.float32
+    steps_all: int
+
+
 @jit
-def step_rows(met: Any, vectors: Any, state: Any, rate: Any, l2: Any) -> None:
-    """Adagrad's step of the rows met: the mean square of a row's gradients is added up."""
-    size = vectors.shape[1]
-    slot, rows, owners, shares = state.slot, state.rows, state.owners, state.shares
-    d_x, d_rows, norms, squares = state.d_x, state.d_rows, state.norms, state.squares
-    for place in range(met):
-        row = rows[place]
-        slot[row] = -1
-        owner = owners[place]
-        share = shares[place]
-        if owner >= 0 and l2 == 0:
-            squares[row] += share * share * norms[owner] / np.float32(size)
-            step = rate * share / (np.sqrt(squares[row]) + _TINY)
-            for d in range(size):
-                vectors[row, d] -= step * d_x[owner, d]
+def hash_ngrams(ids: Any, offsets: Any, longest: Any, buckets: Any, cuts: Any, out: Any) -> None:
+    """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``.
+
+    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``.  A hash
+    mixes in one symbol after another; these are the ids + 2, and GOLDEN and GOLDEN + 1 for the
+    edges.
+
+    ids : int32 (T,); offsets : int64 (N + 1,); cuts : int64 (N + 1,); out : int64 (cuts[N],)
+    """
+    for i in range(offsets.size - 1):
+        start = offsets[i]
+        length = offsets[i + 1] - start
+        k = cuts[i]
+        if length == 0:
             continue
-        square = _ZERO
-        for d in range(size):
-            slope = share * d_x[owner, d] if owner >= 0 else d_rows[place, d]
-            slope += l2 * vectors[row, d]
-            d_rows[place, d] = slope
-            square += slope * slope
-        squares[row] += square / np.float32(size)
-        step = rate / (np.sqrt(squares[row]) + _TINY)
-        for d in range(size):
-            vectors[row, d] -= step * d_rows[place, d]
-
-
-@jit
-def step_layer(p: Any, d_p: Any, mean: Any, square: Any, rate: Any, steps: Any, l2: Any) -> None:
-    """Adam's step (Kingma and Ba 2015, algorithm 1) of one flat array; its gradient becomes 0."""
-    keep, keep_square = np.float32(0.9), np.float32(0.999)
-    mean_scale = np.float32(1.0 / (1.0 - 0.9**steps))
-    square_scale = np.float32(1.0 / (1.0 - 0.999**steps))
-    for i in range(p.size):
-        g = d_p[i] + l2 * p[i]
-        mean[i] = keep * mean[i] + (_ONE - keep) * g
-        square[i] = keep_square * square[i] + (_ONE - keep_square) * g * g
-        root = np.sqrt(square[i] * square_scale) + np.float32(1e-8)
-        p[i] -= rate * mean_scale * mean[i] / root
-        d_p[i] = _ZERO
-
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_ZERO, _ONE = np.float32(0), np.float32(1)
+        for n in range(2, longest + 1):
+            for first in range(-1, length + 2 - n):
+                z = np.uint64(n)
+                for j in range(first, first + n):
+                    if 0 <= j < length:
+                        symbol = np.uint64(np.int64(ids[start + j]) + np.int64(2))
+                    else:
+                        symbol = GOLDEN + np.uint64(j >= length)
+                    z = mix(z * GOLDEN + symbol)
+                out[k] = np.int64(z % np.uint64(buckets))
+                k += 1
 
 
 @jit
 def random_share(key: Any, position: Any) -> Any:
     """Return a float32 uniform on [0, 1), a function of the key and the position."""
-    z = key + np.uint64(position) * _GOLDEN
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
+    z = mix(key + np.uint64(position) * GOLDEN)
     return np.float32(z >> np.uint64(40)) * np.float32(2.0**-24)
 
 
@@ -234,14 +271,14 @@ def add_gradients(
             d_x[d] *= scale
             norm += d_x[d] * d_x[d]
         state.norms[k] = norm
-        met = meet_rows(
+        met = gather_rows(
             k, met, features, offsets[i], offsets[i + 1], network.importance, drop, key, state
         )
     return loss, met
 
 
 @jit
-def meet_rows(
+def gather_rows(
     k: Any, met: Any, features: Any, start: Any, stop: Any, importance: Any, drop: Any, key: Any,
     state: Any,
 ) -> Any:  # fmt: skip
@@ -278,6 +315,50 @@ def meet_rows(
             for d in range(d_x.shape[1]):
                 d_rows[place, d] += a * d_x[k, d]
     return met
+
+
+@jit
+def step_rows(met: Any, vectors: Any, state: Any, rate: Any, l2: Any) -> None:
+    """Adagrad's step of the rows met: the mean square of a row's gradients is added up."""
+    size = vectors.shape[1]
+    slot, rows, owners, shares = state.slot, state.rows, state.owners, state.shares
+    d_x, d_rows, norms, squares = state.d_x, state.d_rows, state.norms, state.squares
+    for place in range(met):
+        row = rows[place]
+        slot[row] = -1
+        owner = owners[place]
+        share = shares[place]
+        if owner >= 0 and l2 == 0:
+            squares[row] += share * share * norms[owner] / np.float32(size)
+            step = rate * share / (np.sqrt(squares[row]) + _TINY)
+            for d in range(size):
+                vectors[row, d] -= step * d_x[owner, d]
+            continue
+        square = _ZERO
+        for d in range(size):
+            slope = share * d_x[owner, d] if owner >= 0 else d_rows[place, d]
+            slope += l2 * vectors[row, d]
+            d_rows[place, d] = slope
+            square += slope * slope
+        squares[row] += square / np.float32(size)
+        step = rate / (np.sqrt(squares[row]) + _TINY)
+        for d in range(size):
+            vectors[row, d] -= step * d_rows[place, d]
+
+
+@jit
+def step_layer(p: Any, d_p: Any, mean: Any, square: Any, rate: Any, steps: Any, l2: Any) -> None:
+    """Adam's step (Kingma and Ba, algorithm 1) of one flat array; its gradient becomes 0."""
+    keep, keep_square = np.float32(0.9), np.float32(0.999)
+    mean_scale = np.float32(1.0 / (1.0 - 0.9**steps))
+    square_scale = np.float32(1.0 / (1.0 - 0.999**steps))
+    for i in range(p.size):
+        g = d_p[i] + l2 * p[i]
+        mean[i] = keep * mean[i] + (_ONE - keep) * g
+        square[i] = keep_square * square[i] + (_ONE - keep_square) * g * g
+        root = np.sqrt(square[i] * square_scale) + np.float32(1e-8)
+        p[i] -= rate * mean_scale * mean[i] / root
+        d_p[i] = _ZERO
 
 
 @jit

@@ -1,6 +1,4 @@
-"""What the compiled code of the text network is given: arrays and numbers by name.
-
-Parameters of the network that reads texts.
+r"""A trained text classifier: features and network, what it answers, and its file.
 
 A text with the features f_1 .. f_n is seen as the weighted sum of their vectors, scaled::
 
@@ -9,16 +7,11 @@ A text with the features f_1 .. f_n is seen as the weighted sum of their vectors
 and x goes through the network of :mod:`wordgrad.maths.network`.  ``a`` is fixed before training
 (see :mod:`wordgrad.classification.examples`), the vectors are learned with the network: by the
 chain rule ``dJ/dv_i = a_i / sqrt(a_1 + ... + a_n) dJ/dx``.  A text without features has x = 0.
-
 Between a sum and a mean lies the root: a long text says more than a short one, but not in
 proportion.
 
-Which tokens pushed a text towards a label.
-
-Text classifiers in files.
-
-Layout
-------
+Layout of a file
+----------------
 A :class:`~wordgrad.container.Container` of the part "classifier", with the arrays
 
 ================= ============ ==================================================================
@@ -34,99 +27,32 @@ A :class:`~wordgrad.container.Container` of the part "classifier", with the arra
 ``label_offsets`` I64 (C + 1)
 ================= ============ ==================================================================
 
-and the settings as its record.  Sizes in the file are compared with each other before anything is
-used.
-
-A text classifier once it is trained: features and network, to ask and to save.
+and the settings as its record.  ``settings["label_type"]`` is "str", "int" or "bool", what the
+labels were in Python; files written before it was kept have none, and their labels are strings.
+Sizes in the file are compared with each other before anything is used.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from wordgrad.classification.features import RANGES, UNKNOWN, Bags, Features, Tokens, tokenise
-from wordgrad.classification.kernels import forward
+from wordgrad.classification.kernels import Array32, NetworkArrays, forward
 from wordgrad.container import Arrays, Container, checksum
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.files import check_output
 from wordgrad.maths import OneHiddenLayer
 from wordgrad.vocabulary import Vocabulary
-
-Array32 = NDArray[np.float32]
-
-
-def softmax_rows(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of every row of logits, which is overwritten."""
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
-
-
-class NetworkArrays(NamedTuple):
-    """Parameters; ``W1`` to ``b2`` are views of ``layers``, in this order.
-
-    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
-    """
-
-    vectors: Array32
-    importance: Array32
-    layers: Array32
-    W1: Array32
-    b1: Array32
-    W2: Array32
-    b2: Array32
-
-
-class StateArrays(NamedTuple):
-    """What training keeps beside the parameters.
-
-    squares : float32 (R,), Adagrad's sums.
-    slot : int32 (R,), a row's place among those that the batch met.
-    rows, owners : int32 (F,); shares : float32 (F,); d_rows : float32 (F, D)
-        The rows met and their gradients (see meet_rows), for batches of F features.
-    d_x : float32 (B, D); norms : float32 (B,)
-        Each text's gradient of x, and the sum of its squares.
-    d_layers, means, mean_squares : float32 as ``layers``: gradients and Adam's averages.
-    steps : int64 (1,), taken so far.
-    """
-
-    squares: Array32
-    slot: NDArray[np.int32]
-    rows: NDArray[np.int32]
-    owners: NDArray[np.int32]
-    shares: Array32
-    d_rows: Array32
-    d_x: Array32
-    norms: Array32
-    d_layers: Array32
-    d_W1: Array32
-    d_b1: Array32
-    d_W2: Array32
-    d_b2: Array32
-    means: Array32
-    mean_squares: Array32
-    steps: NDArray[np.int64]
-
-
-class Rates(NamedTuple):
-    """Numbers of a training: float32, ``steps_all`` int."""
-
-    vectors: np.float32
-    layers: np.float32
-    l2: np.float32
-    smoothing: np.float32
-    drop: np.float32
-    steps_all: int
-
 
 START = np.float32(0.1)
 """Vectors start uniform on [-START, START)."""
@@ -134,7 +60,7 @@ START = np.float32(0.1)
 
 @dataclass(frozen=True)
 class TextNetwork:
-    """What is learned, and the weights of the features.
+    """Parameters of the network, and the weights of the features.
 
     Attributes
     ----------
@@ -428,7 +354,7 @@ def _check_shapes(file: Path, tensors: Arrays) -> None:
 
 @dataclass(frozen=True)
 class TextModel:
-    """What turns texts into probabilities.
+    """Features and network of a trained classifier: texts in, probabilities out.
 
     Attributes
     ----------
@@ -450,7 +376,8 @@ class TextModel:
 
     def probabilities(self, bags: Bags) -> NDArray[np.float64]:
         """Probability of every class: float64 (N, C), rows sum to 1."""
-        return softmax_rows(self.network.inputs_and_logits(bags)[1].astype(np.float64))
+        logits = self.network.inputs_and_logits(bags)[1].astype(np.float64)
+        return np.asarray(softmax(logits, axis=1), np.float64)
 
     def explain(self, text: str, label: int | None) -> list[tuple[str, float]]:
         """Tokens of a text with their contributions to a class, by default the most probable."""
@@ -464,14 +391,21 @@ class TextModel:
     def save(
         self,
         path: str | os.PathLike[str],
-        labels: list[str],
+        labels: Sequence[str] | Sequence[int] | Sequence[bool],
         history: list[dict[str, Any]],
         *,
         overwrite: bool,
     ) -> None:
-        """Write to a safetensors file; see :mod:`wordgrad.classification.model`."""
+        """Write to a safetensors file; see :mod:`wordgrad.classification.model`.
+
+        Parameters
+        ----------
+        labels : sequence of str, of int or of bool (C,)
+            The classes in their order, all of one type.
+        """
         features = self.features
         settings = {
+            "label_type": type(labels[0]).__name__,
             "pattern": self.pattern,
             "lowercase": self.lowercase,
             "common": features.common,
@@ -482,19 +416,22 @@ class TextModel:
             "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
         }
         arrays = self.network.tensors() | {"hashes": features.hashes}
-        strings = {"words": features.words, "beginnings": features.beginnings, "labels": labels}
+        strings = {
+            "words": features.words,
+            "beginnings": features.beginnings,
+            "labels": [str(label) for label in labels],
+        }
         write_model(path, arrays, strings, settings, overwrite=overwrite)
 
     @classmethod
     def load(
         cls, path: str | os.PathLike[str]
-    ) -> tuple[TextModel, list[str], list[dict[str, Any]]]:
+    ) -> tuple[TextModel, list[Any], list[dict[str, Any]]]:
         """Model, labels and history of a file that :meth:`save` wrote."""
         arrays, strings, settings = read_model(path)
         if not _are_settings(settings):
             raise FormatError(
-                f"{path} is damaged: its settings are not those of a classifier; train again, or "
-                "fetch an undamaged copy."
+                f"{path} is damaged: its settings are not those of a classifier; {REMEDY}"
             )
         features = Features(
             strings["words"],
@@ -507,7 +444,28 @@ class TextModel:
         )
         network = TextNetwork.of(arrays)
         model = cls(features, network, settings["pattern"], settings["lowercase"])
-        return model, strings["labels"], settings["history"]
+        labels = _typed(strings["labels"], settings.get("label_type", "str"))
+        if labels is None:
+            raise FormatError(
+                f"{path} is damaged: its labels are not of the type "
+                f"{settings['label_type']!r}; {REMEDY}"
+            )
+        return model, labels, settings["history"]
+
+
+def _typed(labels: list[str], kind: object) -> list[Any] | None:
+    """Labels as they were in Python; None if their text is not what ``str`` gives of that type."""
+    if kind == "str":
+        return list(labels)
+    if kind == "bool":
+        values: list[Any] = [label == "True" for label in labels]
+    elif kind == "int":
+        if not all(re.fullmatch(r"-?[0-9]{1,1000}", label) for label in labels):
+            return None
+        values = [int(label) for label in labels]
+    else:
+        return None
+    return values if [str(value) for value in values] == labels else None
 
 
 def _are_settings(found: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""How well a classifier does: accuracy, precision, recall and F1 of each class, confusions."""
+"""Scores of a classifier: accuracy, precision, recall and F1 of each class, confusions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class ClassificationReport:
-    """What :func:`score_predictions` found.
+    """Accuracy, scores of every class, and confusions; made by :func:`score_predictions`.
 
     Attributes
     ----------

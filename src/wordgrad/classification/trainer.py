@@ -1,8 +1,6 @@
-"""Settings of a text classifier's training: their one home, with their ranges.
+"""Training of a text classifier: settings, members, epochs, early stopping, the start.
 
-Epochs over bags of features: shuffles, learning rate, validation, history.
-
-Where training starts: random parameters, or vectors that were learned elsewhere.
+Members are networks that learn side by side from different starts; joined, they are one.
 """
 
 from __future__ import annotations
@@ -15,14 +13,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from wordgrad.classification.examples import LabelledBags
-from wordgrad.classification.kernels import train
-from wordgrad.classification.model import START, Rates, StateArrays, TextNetwork
+from wordgrad.classification.kernels import Rates, StateArrays, train
+from wordgrad.classification.model import START, TextNetwork
 from wordgrad.errors import (
     InputError,
     ParameterError,
     TrainingError,
+    check_bool,
     check_int,
     check_real,
     check_share,
@@ -33,9 +33,13 @@ STEPS = 100
 """An epoch has at least so many steps, unless there are fewer texts."""
 
 
+ROUNDING = 1e-3
+"""A weight that is above a whole number by less counts as that number of readings."""
+
+
 @dataclass(frozen=True)
 class TextTraining:
-    """How a text classifier is trained.
+    """Settings of a training, with their ranges.
 
     Attributes
     ----------
@@ -96,9 +100,7 @@ class TextTraining:
         check_share("smoothing", self.smoothing)
         check_share("validation_fraction", self.validation_fraction, above=0.0)
         for name in ("train_vectors", "early_stopping"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise ParameterError(f"{name} must be True or False, got {value!r}.")
+            check_bool(name, getattr(self, name))
 
     def for_texts(self, n_texts: int) -> TextTraining:
         """Return the settings with batches so small that an epoch has :data:`STEPS` of them.
@@ -117,7 +119,7 @@ class TextTraining:
 
 @dataclass(frozen=True)
 class ClassifierProgress:
-    """A finished epoch.
+    """Losses, rate and seconds of one epoch.
 
     Attributes
     ----------
@@ -162,8 +164,36 @@ class Member:
         self.settings = settings
         self.examples = examples
         self._random = np.random.default_rng([settings.seed, 3, number])
-        self._state = _new_state(network)
-        batches = -(-len(examples.labels) // settings.batch_size)
+        d_layers = np.zeros_like(network.layers)
+        d_W1, d_b1, d_W2, d_b2 = network.parts(d_layers)
+        rows, size = network.vectors.shape
+        # Those of a batch are made for the first, and made larger for larger ones.
+        self._state = StateArrays(
+            squares=np.zeros(rows, np.float32),
+            slot=np.full(rows, -1, np.int32),
+            rows=np.zeros(0, np.int32),
+            owners=np.zeros(0, np.int32),
+            shares=np.zeros(0, np.float32),
+            d_rows=np.zeros((0, size), np.float32),
+            d_x=np.zeros((0, size), np.float32),
+            norms=np.zeros(0, np.float32),
+            d_layers=d_layers,
+            d_W1=d_W1,
+            d_b1=d_b1,
+            d_W2=d_W2,
+            d_b2=d_b2,
+            means=np.zeros_like(d_layers),
+            mean_squares=np.zeros_like(d_layers),
+            steps=np.zeros(1, np.int64),
+        )
+        # A text of weight 10 is read ten times an epoch, and not once for a step ten times as long:
+        # Adagrad and Adam divide by what they have seen, so that one long step teaches the words of
+        # that text alone no more than a short one, and throws off those it shares with others.
+        # Equal weights, which rounding may have put above 1, are read once.
+        visits = np.maximum(1, np.ceil(examples.weights - ROUNDING)).astype(np.int64)
+        self._visits = np.repeat(np.arange(len(visits)), visits)
+        self._weights = (examples.weights / visits).astype(np.float32)
+        batches = -(-len(self._visits) // settings.batch_size)
         self._rates = Rates(
             np.float32(settings.learning_rate if settings.train_vectors else 0),
             np.float32(settings.layer_rate),
@@ -179,11 +209,19 @@ class Member:
         return 1.0 - int(self._state.steps[0]) / self._rates.steps_all
 
     def epoch(self) -> float:
-        """Go through the texts once, in random order; return the mean loss."""
-        order = self._random.permutation(len(self.examples.labels)).astype(np.int64)
-        return self.apply(order, key=int(self._random.integers(2**63)))
+        """Go through the texts in random order; return the mean loss, weighted.
 
-    def apply(self, texts: NDArray[np.int64], key: int = 0) -> float:
+        A text of weight w is read ceil(w) times, with equal parts of w: at most twice as many
+        readings as texts, for the mean weight is 1.
+        """
+        order = self._visits[self._random.permutation(len(self._visits))]
+        key = int(self._random.integers(2**63))
+        loss = self.apply(order, key, self._weights)
+        return loss * (len(order) / len(self.examples.labels))
+
+    def apply(
+        self, texts: NDArray[np.int64], key: int = 0, weights: NDArray[np.float32] | None = None
+    ) -> float:
         """Take one step a batch of ``texts``; return the mean loss, each before its step.
 
         Parameters
@@ -192,35 +230,35 @@ class Member:
             Numbers of texts, in the order of training.
         key : int
             Of the features that are dropped.
+        weights : float32 (N,), optional
+            What the loss of each text counts; by default what it counts in ``examples``.
         """
         bags = self.examples.bags
         sizes = np.concatenate([[0], np.cumsum(np.diff(bags.offsets)[texts])])
         size = self.settings.batch_size
         edges = np.minimum(np.arange(0, len(texts) + size, size), len(texts))
-        self._make_room(int(np.diff(sizes[edges]).max(initial=0)), min(size, len(texts)))
+        n_features, n_texts = int(np.diff(sizes[edges]).max(initial=0)), min(size, len(texts))
+        D = self.network.vectors.shape[1]
+        if len(self._state.rows) < n_features:
+            capacity = n_features + n_features // 4
+            self._state = self._state._replace(
+                rows=np.zeros(capacity, np.int32),
+                owners=np.zeros(capacity, np.int32),
+                shares=np.zeros(capacity, np.float32),
+                d_rows=np.zeros((capacity, D), np.float32),
+            )
+        if len(self._state.norms) < n_texts:
+            self._state = self._state._replace(
+                d_x=np.zeros((n_texts, D), np.float32), norms=np.zeros(n_texts, np.float32)
+            )
+        if weights is None:
+            weights = self.examples.weights
         return float(
             train(
-                texts, size, bags.features, bags.offsets, self.examples.labels,
-                self.examples.weights, self.network.arrays(), self._state, self._rates,
-                np.uint64(key),
+                texts, size, bags.features, bags.offsets, self.examples.labels, weights,
+                self.network.arrays(), self._state, self._rates, np.uint64(key),
             )
         )  # fmt: skip
-
-    def _make_room(self, features: int, texts: int) -> None:
-        state, size = self._state, self.network.vectors.shape[1]
-        if len(state.rows) < features:
-            room = features + features // 4
-            state = state._replace(
-                rows=np.zeros(room, np.int32),
-                owners=np.zeros(room, np.int32),
-                shares=np.zeros(room, np.float32),
-                d_rows=np.zeros((room, size), np.float32),
-            )
-        if len(state.norms) < texts:
-            state = state._replace(
-                d_x=np.zeros((texts, size), np.float32), norms=np.zeros(texts, np.float32)
-            )
-        self._state = state
 
 
 class TextTrainer:
@@ -266,77 +304,39 @@ class TextTrainer:
                 losses = list(pool.map(Member.epoch, self._members))
                 seconds = time.perf_counter() - begin
                 loss = float(np.mean(losses))
-                self._check(loss)
-                joined = None if held is None else self._joined()
-                checked = evaluate(joined, held) if joined is not None and held else (None, None)
-                self._report(loss, checked, seconds)
-                if checked[0] is None:
+                networks = [member.network for member in self._members]
+                if not (
+                    np.isfinite(loss) and all(np.isfinite(one.layers).all() for one in networks)
+                ):
+                    raise TrainingError(
+                        f"Training diverged in epoch {epoch + 1} (the loss is {loss:g}); use a "
+                        f"lower learning_rate than {settings.learning_rate:g}."
+                    )
+                joined = None if held is None else TextNetwork.joined(networks)
+                held_loss = accuracy = None
+                if joined is not None and held is not None:
+                    held_loss, accuracy = evaluate(joined, held)
+                rate = settings.learning_rate * self._members[0].share_left
+                self.history.append(
+                    ClassifierProgress(
+                        epoch + 1, settings.epochs, loss, held_loss, accuracy, rate, seconds
+                    )
+                )
+                if self._progress is not None:
+                    self._progress(self.history[-1])
+                if held_loss is None:
                     continue
-                if checked[0] < best[0]:
-                    best = (checked[0], epoch, joined)
+                if held_loss < best[0]:
+                    best = (held_loss, epoch, joined)
                 elif epoch - best[1] >= settings.patience:
                     break
-        return best[2] if best[2] is not None else self._joined()
-
-    def _joined(self) -> TextNetwork:
-        return TextNetwork.joined([member.network for member in self._members])
-
-    def _check(self, loss: float) -> None:
-        layers = [member.network.layers for member in self._members]
-        if not np.isfinite(loss) or not all(np.isfinite(part).all() for part in layers):
-            rate = self._members[0].settings.learning_rate
-            raise TrainingError(
-                f"Training diverged in epoch {len(self.history) + 1} (the loss is {loss:g}); use "
-                f"a lower learning_rate than {rate:g}."
-            )
-
-    def _report(
-        self, loss: float, checked: tuple[float | None, float | None], seconds: float
-    ) -> None:
-        member = self._members[0]
-        record = ClassifierProgress(
-            len(self.history) + 1,
-            member.settings.epochs,
-            loss,
-            *checked,
-            member.settings.learning_rate * member.share_left,
-            seconds,
-        )
-        self.history.append(record)
-        if self._progress is not None:
-            self._progress(record)
-
-
-def _new_state(network: TextNetwork) -> StateArrays:
-    rows, size = network.vectors.shape
-    d_layers = np.zeros_like(network.layers)
-    d_W1, d_b1, d_W2, d_b2 = network.parts(d_layers)
-    return StateArrays(
-        squares=np.zeros(rows, np.float32),
-        slot=np.full(rows, -1, np.int32),
-        rows=np.zeros(0, np.int32),
-        owners=np.zeros(0, np.int32),
-        shares=np.zeros(0, np.float32),
-        d_rows=np.zeros((0, size), np.float32),
-        d_x=np.zeros((0, size), np.float32),
-        norms=np.zeros(0, np.float32),
-        d_layers=d_layers,
-        d_W1=d_W1,
-        d_b1=d_b1,
-        d_W2=d_W2,
-        d_b2=d_b2,
-        means=np.zeros_like(d_layers),
-        mean_squares=np.zeros_like(d_layers),
-        steps=np.zeros(1, np.int64),
-    )
+        return best[2] or TextNetwork.joined([member.network for member in self._members])
 
 
 def evaluate(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
     """Weighted mean loss in nats, and accuracy, of labelled texts."""
     logits = network.inputs_and_logits(held.bags)[1].astype(np.float64)
-    logits -= logits.max(axis=1, keepdims=True)
-    right = logits[np.arange(len(logits)), held.labels]
-    losses = np.log(np.exp(logits).sum(axis=1)) - right
+    losses = -log_softmax(logits, axis=1)[np.arange(len(logits)), held.labels]
     hits = logits.argmax(axis=1) == held.labels
     return float(np.average(losses, weights=held.weights)), float(hits.mean())
 

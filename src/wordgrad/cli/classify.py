@@ -338,7 +338,9 @@ def explain(
     chances = dict(zip(map(str, classifier.classes_), classifier.predict_proba([whole])[0].tolist(),
                        strict=True))  # fmt: skip
     shown = label if label is not None else max(chances, key=chances.__getitem__)
-    found = classifier.explain(whole, shown)
+    # A label on the command line is text, one of the classifier may be a number.
+    labels = {str(one): one for one in classifier.classes_.tolist()}
+    found = classifier.explain(whole, labels.get(shown, shown))
     if as_json:
         record = {
             "label": shown,

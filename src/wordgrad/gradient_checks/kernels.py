@@ -1,9 +1,8 @@
-"""The machine's witness: one step of the fast kernels against minus the oracle's gradient.
+"""One step of the fast kernels against minus the oracle's gradient, at many random points.
 
-The machine's witness for the exact softmax: blocks and their kernels against the oracle.
-
-The offset is one more coordinate, which is 1 in every input vector and log p(w) in the output
-vectors; so the oracle, which knows of no offset, testifies to it too.
+Three kernels: negative sampling, the exact softmax, and the vectors of a text classifier.  For the
+softmax the offset is one more coordinate, which is 1 in every input vector and log p(w) in the
+output vectors; so the oracle, which knows of no offset, checks it too.
 """
 
 from __future__ import annotations
@@ -13,6 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from wordgrad.classification.examples import LabelledBags
+from wordgrad.classification.features import Bags
+from wordgrad.classification.model import TextNetwork
+from wordgrad.classification.trainer import Member, TextTraining
 from wordgrad.maths import WindowGradients, cbow, negative_sampling_loss, skipgram
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.block_softmax import BlockSoftmax, SparseTargets, logit_offset
@@ -26,7 +29,9 @@ LEARNING_RATE = 0.5  # so large that a step is of the size of the parameters, an
 NEGATIVE = 5
 STEPS = 60
 
-Step = tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Floats = npt.NDArray[Any]
+Step = tuple[float, Floats, Floats]
+"""Loss, and what W_in and W_out receive."""
 
 
 def kernel_error(architecture: str, combine: str = "mean", vector_size: int = 20) -> float:
@@ -107,9 +112,6 @@ def _oracle(
 D = 20
 TRIALS = 40
 
-Floats = npt.NDArray[Any]
-Found = tuple[float, Floats, Floats]
-
 
 def softmax_error(architecture: str, offset: str = "none", combine: str = "mean") -> float:
     """Largest error of a block's loss and gradients, over windows of every awkward kind.
@@ -119,10 +121,10 @@ def softmax_error(architecture: str, offset: str = "none", combine: str = "mean"
     absolute where that is below 1.
     """
     rng = np.random.default_rng(1)
-    return max(_error(architecture, offset, combine, rng) for _ in range(TRIALS))
+    return max(_softmax_trial(architecture, offset, combine, rng) for _ in range(TRIALS))
 
 
-def _error(architecture: str, kind: str, combine: str, rng: np.random.Generator) -> float:
+def _softmax_trial(architecture: str, kind: str, combine: str, rng: np.random.Generator) -> float:
     V, B = int(rng.integers(2, 8)), int(rng.integers(1, 5))
     scale = rng.choice([0.05, 0.3, 1.0])
     W_in, W_out = (rng.normal(scale=scale, size=(V, D)).astype(np.float32) for _ in range(2))
@@ -147,7 +149,7 @@ def _error(architecture: str, kind: str, combine: str, rng: np.random.Generator)
 
 def _by_counts(
     block: BlockSoftmax, windows: Any, W_in: Floats, W_out: Floats, offset: Floats
-) -> Found:
+) -> Step:
     counts = counts_of([(c, o) for c, outside in windows for o in outside], len(W_in))
     words = np.arange(len(W_in))
     found = block.gradients(W_in, W_out, offset, SparseTargets(*counts.rows(words), counts.totals))
@@ -156,7 +158,7 @@ def _by_counts(
 
 def _by_windows(
     block: BlockSoftmax, windows: Any, W_in: Floats, W_out: Floats, offset: Floats, *, mean: bool
-) -> Found:
+) -> Step:
     B = len(windows)
     contexts = np.concatenate([outside for _, outside in windows]).astype(np.int32)
     offsets = np.cumsum([0] + [len(outside) for _, outside in windows])
@@ -172,7 +174,7 @@ def _by_windows(
 
 def _softmax_oracle(
     architecture: str, combine: str, window: Any, W_in: Floats, W_out: Floats, offset: Floats
-) -> Found:
+) -> Step:
     centre, outside = window
     # The mean of ones is 1, but their sum is M: there the offset's coordinate is 1 / M.
     share = 1 / len(outside) if architecture == "cbow" and combine == "sum" else 1.0
@@ -184,3 +186,71 @@ def _softmax_oracle(
         else cbow(centre, outside, inputs, outputs, combine=combine)
     )
     return found.loss, np.asarray(found.d_W_in)[:, :-1], np.asarray(found.d_W_out)[:, :-1]
+
+
+TEXT_RATE = 0.5
+TEXT_TRIALS = 40
+
+
+def text_kernel_error() -> float:
+    """Largest error of the compiled step of the vectors, and of its loss, over random batches.
+
+    Adagrad's first step is the gradient over the root of its mean square, row by row; so is the
+    expected one, from the oracle in float64.
+    """
+    rng = np.random.default_rng(3)
+    return max(_text_error(rng) for _ in range(TEXT_TRIALS))
+
+
+def _text_error(rng: np.random.Generator) -> float:
+    size, hidden, classes, n_rows = (int(n) for n in rng.integers(2, 12, 4))
+    lengths = rng.integers(0, 9, 6)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    features = rng.integers(0, n_rows, offsets[-1]).astype(np.int32)
+    weights = rng.uniform(0.1, 3, n_rows).astype(np.float32)
+    labels = rng.integers(0, classes, len(lengths)).astype(np.int64)
+    bags = Bags(features, offsets, len(features), 0)
+    network = TextNetwork.initial(weights, size, hidden, classes, seed=1)
+    network.vectors[:] = rng.normal(size=network.vectors.shape)
+    before, layers = network.vectors.astype(np.float64), network.exact_layers()
+    examples = LabelledBags.of(bags, labels, np.ones(len(labels)))
+    loss = Member(network, _settings(size, hidden), examples).apply(np.arange(len(labels)))
+    texts = np.repeat(np.arange(len(lengths)), lengths)
+    counts = np.zeros((len(lengths), n_rows))
+    np.add.at(counts, (texts, features), 1)
+    mixing = mixing_matrix(counts, weights.astype(np.float64))
+    exact = layers.loss_and_gradients(mixing @ before, labels)
+    slopes = mixing.T @ exact.d_X
+    sizes = np.sqrt((slopes**2).mean(axis=1, keepdims=True))
+    steps = TEXT_RATE * np.divide(slopes, sizes, out=np.zeros_like(slopes), where=sizes > 0)
+    error = np.abs(network.vectors - (before - steps)).max() / np.abs(before).max()
+    return max(float(error), abs(loss - exact.loss) / max(1.0, exact.loss))
+
+
+def mixing_matrix(
+    counts: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """A: row n mixes the vectors to x_n; a row of zeros for an empty text."""
+    weighted = counts * weights
+    sums = weighted.sum(axis=1, keepdims=True)
+    mixing: npt.NDArray[np.float64] = weighted / np.sqrt(np.where(sums > 0, sums, 1))
+    return mixing
+
+
+def _settings(size: int, hidden: int) -> TextTraining:
+    return TextTraining(
+        vector_size=size,
+        hidden_size=hidden,
+        members=1,
+        epochs=1,
+        batch_size=100,
+        learning_rate=TEXT_RATE,
+        l2=0.0,
+        dropout=0.0,
+        smoothing=0.0,
+        train_vectors=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        patience=1,
+        seed=1,
+    )

@@ -1,5 +1,6 @@
 """Texts as bags of words and n-grams."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -33,6 +34,15 @@ def test_a_pattern_finds_the_tokens_of_each_text():
     assert tokens.offsets.tolist() == [0, 3, 3, 4]
 
 
+@given(TEXTS, st.booleans(), st.sampled_from([r"\w+", "[a-c]", r"b?", "é|E"]))
+def test_a_pattern_finds_its_matches_and_empty_ones_are_no_tokens(texts, lowercase, pattern):
+    found = tokenise(texts, pattern=pattern, lowercase=lowercase)
+    lines = [(text.lower() if lowercase else text).replace("\n", " ") for text in texts]
+    expected = [[match for match in re.findall(pattern, line) if match] for line in lines]
+    assert [found.types[i] for i in found.ids] == [match for line in expected for match in line]
+    assert np.diff(found.offsets).tolist() == [len(line) for line in expected]
+
+
 def test_types_are_numbered_by_first_occurrence_whatever_was_tokenised_before():
     tokenise(["z y x"], pattern=None, lowercase=False)
     assert tokenise(["x Y y"], pattern=None, lowercase=True).types == ["x", "y"]
@@ -42,7 +52,7 @@ def test_types_are_numbered_by_first_occurrence_whatever_was_tokenised_before():
     ("texts", "message"),
     [
         (["fine", None], "texts must be strings, got None in position 1"),
-        (["half \ud800 pair"], "texts must be valid Unicode, got '.ud800' in one of them"),
+        (["half \ud800 pair"], "texts must be valid Unicode, got '.ud800' in position 0"),
     ],
 )
 def test_what_is_no_text_is_refused(texts, message):

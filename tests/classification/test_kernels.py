@@ -176,6 +176,43 @@ def test_rows_outside_the_batch_are_not_touched():
     assert (network.vectors[1] != before.vectors[1]).all()
 
 
+def member(weights, texts, **changes):
+    """Trained for an epoch on texts of one to three features each, chosen by ``texts``."""
+    offsets = np.cumsum([0] + [1 + text % 3 for text in texts])
+    features = np.array([(text + i) % 4 for text in texts for i in range(1 + text % 3)], np.int32)
+    bags = Bags(features, offsets, len(features), 0)
+    labels = np.array([text % 2 for text in texts])
+    network = TextNetwork.initial(np.ones(4, np.float32), 4, 3, 2, seed=1)
+    examples = LabelledBags(bags, labels, np.array(weights, np.float32))
+    trained = Member(network, replace(SETTINGS, **({"batch_size": 2} | changes)), examples)
+    return trained, trained.epoch()
+
+
+def test_a_text_of_weight_three_is_read_three_times():
+    weighted, loss = member([1, 3, 2, 1.0005], [0, 1, 2, 3])
+    repeated, mean = member([1] * 6 + [1.0005], [0, 1, 1, 1, 2, 2, 3])
+    np.testing.assert_allclose(weighted.network.vectors, repeated.network.vectors, rtol=1e-6)
+    np.testing.assert_allclose(weighted.network.layers, repeated.network.layers, rtol=1e-6)
+    assert loss == pytest.approx(mean * 7 / 4)
+    assert weighted.share_left == repeated.share_left == 0
+
+
+@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50))
+def test_readings_are_at_most_twice_as_many_as_texts_and_share_the_weights(weights):
+    texts = list(range(len(weights)))
+    shares = np.array(weights) / np.mean(weights)
+    trained, _ = member(shares, texts, learning_rate=1e-9)
+    assert len(texts) <= len(trained._visits) <= 2 * len(texts)
+    sums = np.bincount(trained._visits, trained._weights[trained._visits])
+    np.testing.assert_allclose(sums, shares, rtol=1e-5)
+    assert trained._weights.max() <= 1.0011
+
+
+def test_equal_weights_are_read_once():
+    trained, _ = member(np.full(10, 1.0000002), range(10))
+    assert trained._visits.tolist() == list(range(10))
+
+
 def test_vectors_can_be_kept_as_they_are():
     bags = Bags(np.array([0, 1], np.int32), np.array([0, 1, 2]), 2, 0)
     examples = LabelledBags(bags, np.array([1, 0]), np.ones(2, np.float32))
