@@ -26,8 +26,7 @@ import numpy as np
 from cells import Cells
 from machine import spread
 
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 LARGE = (1_000_000, 300)
 ENDINGS = {"word2vec-binary": ".bin", "word2vec-text": ".txt"}

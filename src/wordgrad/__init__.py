@@ -14,6 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import wordgrad.forking  # noqa: F401  # notices forks from now on
+
 if TYPE_CHECKING:
     from wordgrad import errors, maths
     from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
@@ -25,13 +27,12 @@ if TYPE_CHECKING:
         evaluate_analogies,
         evaluate_similarity,
     )
-    from wordgrad.io.formats import load
     from wordgrad.network_classifier import OneHiddenLayerClassifier
     from wordgrad.text_classifier import TextClassifier
     from wordgrad.training.engine import TrainingProgress
     from wordgrad.vocabulary import Vocabulary
     from wordgrad.word2vec import Word2Vec
-    from wordgrad.word_vectors import WordVectors
+    from wordgrad.word_vectors import WordVectors, load
 
     __version__: str
 
@@ -70,7 +71,7 @@ _HOMES = {
     "encode_corpus": "wordgrad.corpus.corpus",
     "evaluate_analogies": "wordgrad.evaluation",
     "evaluate_similarity": "wordgrad.evaluation",
-    "load": "wordgrad.io.formats",
+    "load": "wordgrad.word_vectors",
 }
 _MODULES = ("errors", "maths")
 

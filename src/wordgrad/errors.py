@@ -67,6 +67,10 @@ class SkippedWordsWarning(UserWarning):
         )
 
 
+class FormatWarning(UserWarning):
+    """A file was read, and something in it was not as its format has it; the message counts."""
+
+
 class DamagedCheckpointWarning(UserWarning):
     """The newest checkpoint of a training could not be read, and the one before it was taken."""
 

@@ -352,7 +352,7 @@ class TextClassifier(TextAnswers, ClassifierMixin, BaseEstimator):  # type: igno
     ) -> list[TextNetwork]:
         vectors = self.vectors
         if vectors is not None and not isinstance(vectors, WordVectors):
-            from wordgrad.io.formats import load
+            from wordgrad.word_vectors import load
 
             vectors = load(vectors)
         size = settings.vector_size if vectors is None else vectors.matrix.shape[1]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 ENDINGS = [".txt", ".vec", ".bin", ".glove", ".glove.txt", ".npz", ".tsv", ".parquet"]
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError, InputError, OutputError
 from wordgrad.io import parquet
-from wordgrad.io.formats import FORMATS, load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.io.formats import FORMATS
+from wordgrad.word_vectors import WordVectors, load
 
 WORDS = ["the", "naïve", "東京", "no\u00a0break", "🙂", '"quoted', "#,;'", "e\u0301", "null", "nan"]
 WORDS += ["\ufeffmark", "7", "-1.5e3", "line\u2028end\u0085", "</s>"]
@@ -124,7 +124,7 @@ def test_a_flipped_bit_is_found_or_harmless(tmp_path, known, monkeypatch):
     """No flip may end in another exception; a checksum lets no flip change a value."""
     # Files whose checksum cannot be found are tried in a process of their own: one for each of
     # those flips would take long, and the tests of Parquet have some.
-    monkeypatch.setattr(parquet, "try_alone", lambda path, module: None)
+    monkeypatch.setattr(parquet, "read_in_subprocess", lambda path, module: None)
     path = tmp_path / f"v{known.endings[0]}"
     vectors = WordVectors(["the", "naïve", "東"], [[0.5, -3e-5], [1.25, 0.1], [7, 8]], [9, 4, 1])
     vectors.save(path)

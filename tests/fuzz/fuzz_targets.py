@@ -21,9 +21,8 @@ import zstandard
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.errors import UnknownWordError
 from wordgrad.evaluation import read_pairs, read_questions
-from wordgrad.io.formats import load
 from wordgrad.io.projector import companion
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError
 from wordgrad.io.fasttext import MAGIC, ngram_hashes
-from wordgrad.io.formats import load
+from wordgrad.word_vectors import load
 
 # fastText 0.9.2: train_unsupervised(dim=2, minCount=1, epoch=0, minn=1, maxn=3, bucket=5), the
 # input matrix set to arange(20) / 4 - 2, and save_model; below, its own get_word_vector.

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError, InputError
 from wordgrad.io import formats as guessing
-from wordgrad.io.formats import FORMATS, format_of_file, format_of_name, load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.io.formats import FORMATS, format_of_file, format_of_name
+from wordgrad.word_vectors import WordVectors, load
 
 WRITABLE = [known for known in FORMATS if known.writable]
 

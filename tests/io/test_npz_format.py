@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.io import npz
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 WORDS = ["the", "naïve", "no\u00a0break", "a b", ""]
 MATRIX = np.arange(10, dtype=np.float32).reshape(5, 2) / 4

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wordgrad.errors import FormatError, InputError, OutputError
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 WORDS = ["the", "naïve", "no\u00a0break", "a b", '"quoted"', "東京"]
 MATRIX = np.arange(18, dtype=np.float32).reshape(6, 3) / 8

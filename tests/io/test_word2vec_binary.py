@@ -9,8 +9,7 @@ import pytest
 
 from wordgrad.errors import FormatError
 from wordgrad.io import word2vec_binary
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 # gensim 4.4.0: KeyedVectors.save_word2vec_format(path, binary=True)
 GENSIM = (
