@@ -16,12 +16,13 @@ terabytes takes no more memory than what its reader keeps.
 from __future__ import annotations
 
 import bz2
-import io
 import lzma
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader, RawIOBase
 from pathlib import Path
+from typing import Any
 
 from wordgrad.corpus.blocks import decompressed
 from wordgrad.errors import FormatError, InputError
@@ -64,7 +65,7 @@ def without_ending(path: Path) -> Path:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[io.BufferedReader]:
+def opened(path: Path) -> Iterator[BufferedReader[Any]]:
     """Open a file for reading, its compression undone.
 
     ``peek`` shows the first :data:`PEEKED` bytes, if there are so many.
@@ -75,19 +76,21 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
         By any read, if compressed data are damaged or cut short.
     """
     compression = compression_of_file(path)
-    with path.open("rb", buffering=PEEKED) as file:
+    with BufferedReader(path.open("rb", buffering=0), PEEKED) as file:
         if compression is None:
             yield file
             return
-        if compression in ("gzip", "zstd"):
-            read = decompressed(file, compression, str(path))
+        if compression == "bzip2":
+            read: Callable[[int], bytes] = bz2.BZ2File(file).read
+        elif compression == "xz":
+            read = lzma.LZMAFile(file).read  # noqa: SIM115  # it holds nothing open itself
         else:
-            read = (bz2.BZ2File(file) if compression == "bzip2" else lzma.LZMAFile(file)).read
-        with io.BufferedReader(_Stream(path, compression, read), PEEKED) as stream:
+            read = decompressed(file, compression, str(path))
+        with BufferedReader(_Stream(path, compression, read), PEEKED) as stream:
             yield stream
 
 
-class _Stream(io.RawIOBase):
+class _Stream(RawIOBase):
     """What ``read`` returns, as a file that fills whatever is asked of it."""
 
     def __init__(self, path: Path, compression: str, read: Callable[[int], bytes]) -> None:

@@ -200,12 +200,12 @@ _FOREIGN = (  # first bytes as a pattern, what that is and what to do
     (rb"ARROW1\x00", "an Arrow file; save it as Parquet"),
     (rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a", "a picture; name the file of vectors"),
     (rb"%PDF-", "a PDF document; name the file of vectors"),
-    (rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|PK\x05\x06", "an archive; unpack it first"),
+    (rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07", "an archive; unpack it first"),
     (rb".{257}ustar", "a tar archive; unpack it first"),
     (rb"\x1f\x9d|\x1f\xa0|\x04\x22\x4d\x18|LZIP", "compressed in a way that is not read; "
      "decompress it first, or compress it with gzip, bzip2, xz or zstd"),
     (rb"\xff\xfe|\xfe\xff", "text in UTF-16; convert it to UTF-8"),
-    (rb"version https://git-lfs", "a pointer of Git LFS and not the file itself; run 'git lfs pull'"),
+    (rb"version https://git-lfs", "a pointer of Git LFS, not the file itself; run 'git lfs pull'"),
     (rb"(?:\xef\xbb\xbf)?\d+ \d+ \d+ \d+ \d+ \d+ \S+ \S+[ \r]*\n", "a table of floret, which holds "
      "vectors of hashed pieces of words and no words; print the vectors of your words with floret "
      "(print-word-vectors) and open these"),
@@ -257,7 +257,7 @@ def guess(start: bytes) -> str | None:
     """
     if start[8:9] == b"{" and not any(start[6:8]):
         return "safetensors"
-    if start.startswith(b"PK\x03\x04"):
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "npz"
     if start.startswith(b"PAR1") and start[4:5] != b" ":  # not a word of that name
         return "parquet"
@@ -339,8 +339,8 @@ def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None)
         return chosen.read(file, options)
     except MemoryError as error:
         raise InputError(
-            f"{file} does not fit into the memory that is left; read its first rows (limit), or "
-            "convert it to safetensors on a larger machine, which is mapped and not read."
+            f"{file} does not fit into the memory that is left; convert it to safetensors on a "
+            "larger machine, which is mapped and not read, or read its first rows alone (limit)."
         ) from error
     except OSError as error:
         raise InputError(

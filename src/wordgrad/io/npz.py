@@ -181,11 +181,11 @@ def _array(
             f"{path} is damaged: {name} of shape {shape} and type {dtype} does not take the "
             f"{size - start} bytes that are there; {REMEDY}"
         )
-    whole = shape
+    whole, all_values = shape, count
     if shape and not (fortran and dimensions == 2):  # whose rows are not together
         shape = (options.rows(shape[0]), *shape[1:])
         count = math.prod(shape)
-    check_memory(path, count * dtype.itemsize)
+    check_memory(path, size - (all_values - count) * dtype.itemsize)
     array = np.empty(count, dtype=dtype)
     if array.nbytes:
         _fill(path, name, member, array.view(np.uint8).data)

@@ -38,7 +38,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from wordgrad.errors import FormatError, InputError, ParameterError
-from wordgrad.io.common import LoadOptions, VectorParts, check_finite
+from wordgrad.io.common import LoadOptions, VectorParts
+from wordgrad.search.exact import row_norms
 from wordgrad.vocabulary import WordTable
 
 LAYOUT = "1"
@@ -122,7 +123,7 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         if _hex(zlib.crc32(matrix.data)) != metadata["crc32.matrix"]:
             raise FormatError(f"{path} is damaged: its matrix fails its checksum; {REMEDY}")
         if not options.allow_nonfinite:
-            check_finite(path, table.words, matrix[:rows])
+            row_norms(matrix[:rows], str(path))  # refuses values that are not finite
     return VectorParts(
         table,
         matrix[:rows],

@@ -68,11 +68,6 @@ class RowReader:
         Whether a word comes first.
     promise : str
         What tells that there are ``size`` numbers, for messages.
-
-    Attributes
-    ----------
-    remarks : tuple of str
-        What was odd, after reading.
     """
 
     def __init__(
@@ -95,6 +90,7 @@ class RowReader:
 
     @property
     def remarks(self) -> tuple[str, ...]:
+        """Sentences on what was odd, after reading."""
         found = self._decoder.remarks
         if self._unended:
             found += (
@@ -158,8 +154,8 @@ class RowReader:
             rows_end = len(block.rstrip(b" \t\r\n"))
             if rows_end and blank:
                 raise FormatError(
-                    f"{self._path} has nothing in line {self._line}, and rows after it; remove that "
-                    "line."
+                    f"{self._path} has nothing in line {self._line}, and rows after it; remove "
+                    "that line."
                 )
             end = block.index(b"\n", rows_end) + 1 if rows_end else 0
             blank += block.count(b"\n", end)
@@ -347,6 +343,7 @@ def size_of_rows(path: Path, file: IO[bytes]) -> int:
         If a line has no number.
     """
     sizes: Counter[int] = Counter()
+    worded = False
     for number in range(1, LINES_SEEN + 1):
         line = file.readline(LONGEST_ROW)
         if not line:
@@ -367,6 +364,12 @@ def size_of_rows(path: Path, file: IO[bytes]) -> int:
                 "number; name its format (--from), or fetch an undamaged copy."
             )
         sizes[numbers] += len(fields) > 1
+        worded |= b" " in line or not is_number(fields[0])
+    if not worded:
+        raise FormatError(
+            f"{path} is not GloVe text, words with numbers after them: its lines are numbers "
+            "separated by tabs; name its format (--from tsv), if a second file has the words."
+        )
     del sizes[0]
     if not sizes:
         raise FormatError(
@@ -416,15 +419,14 @@ def _rounded_once(values: NDArray[np.float64], texts: Sequence[bytes]) -> NDArra
     for place in np.flatnonzero((halfway | small) & np.isfinite(values)).tolist():
         exact = Fraction(texts[place].decode())
         near = np.float32(found[place])
-        around = (
-            np.nextafter(near, np.float32(-np.inf)),
-            near,
-            np.nextafter(near, np.float32(np.inf)),
-        )
-        found[place] = min(
-            around, key=lambda one: (abs(_exact(one) - exact), int(one.view(np.uint32)) & 1)
-        )
+        below, above = (np.nextafter(near, np.float32(end)) for end in (-np.inf, np.inf))
+        distances = [(abs(_exact(one) - exact), _is_odd(one), one) for one in (below, near, above)]
+        found[place] = min(distances)[2]
     return found
+
+
+def _is_odd(value: np.float32) -> bool:
+    return bool(value.view(np.uint32) & np.uint32(1))
 
 
 def _exact(value: np.float32) -> Fraction:

@@ -26,7 +26,15 @@ from pathlib import Path
 from wordgrad.errors import FormatError
 from wordgrad.io import compression
 from wordgrad.io.common import LoadOptions, VectorParts, assembled, check_room, check_words
-from wordgrad.io.text import HOLDERS, RowReader, write_rows
+from wordgrad.io.compression import PEEKED
+from wordgrad.io.text import (
+    HOLDERS,
+    RowReader,
+    is_number,
+    looks_like_numbers,
+    not_a_number,
+    write_rows,
+)
 
 FORBIDDEN = " \n"
 HEADER = re.compile(rb"(?:\xef\xbb\xbf)?[ \t]*(\d{1,18})[ \t]+(\d{1,18})[ \t]*\r?\n")
@@ -66,11 +74,11 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         left = None
         if compression.compression_of_file(path) is None:
             left = path.stat().st_size - len(header)
-        # The last row's line feed may be missing.
-        available = None if left is None else left + 1
-        check_room(
-            path, rows, size, bytes_a_row=2 * size + 1, available=available, place="its header"
-        )
+        fields = file.peek()[:PEEKED].partition(b"\n")[0].split()[1:]
+        wrong = next((place for place, one in enumerate(fields) if not is_number(one)), None)
+        if wrong is not None and looks_like_numbers(fields):
+            raise not_a_number(path, fields[wrong], wrong, 2)
+        check_room(path, rows, size, bytes_a_row=2 * size + 1, available=left, place="its header")
         reader = RowReader(path, size, options, first_line=2)
         words, matrix = reader.read(file, rows, total=left)
     return assembled(
