@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.errors import FormatError
+from wordgrad.errors import FormatError, FormatWarning
 from wordgrad.io.fasttext import MAGIC, ngram_hashes
 from wordgrad.word_vectors import load
 
@@ -169,3 +169,30 @@ def test_a_dictionary_that_promises_too_much(read):
     )
     with pytest.raises(FormatError, match="promises 2147483647 entries with 2 values"):
         read(content)
+
+
+def test_of_a_word_that_comes_twice_the_first_row_stays(read):
+    with pytest.warns(FormatWarning, match=r"1 row repeats a word of .*'a' in row 0 and row 1"):
+        found = read(model((b"a", b"a")))
+    assert found.words == ("a",)
+    assert found.matrix.tolist() == [[1, 2]]
+    assert found.counts.tolist() == [7]
+
+
+def test_words_that_are_not_utf8_keep_their_ngrams(read):
+    """fastText hashes bytes: U+FFFD in their place would be other n-grams, other vectors."""
+    rows = [[float(row), 1.0] for row in range(40)]
+    content = model((b"caf\xc3",), matrix=rows, bucket=39, maxn=4)
+    with pytest.warns(FormatWarning, match="has 1 word that is not UTF-8"):
+        replaced = read(content, errors="replace")
+    with pytest.warns(FormatWarning, match="not UTF-8"):
+        ignored = read(content, errors="ignore")
+    assert (replaced.words, ignored.words) == (("caf\ufffd",), ("caf",))
+    assert (replaced.matrix == ignored.matrix).all()
+
+
+def test_the_first_words_alone(read):
+    found = read(MODEL, limit=2)
+    assert list(found.words) == WORDS[:2]
+    np.testing.assert_allclose(found.matrix, VECTORS[:2], rtol=1e-6)
+    assert found.counts.tolist() == [49, 47]

@@ -7,6 +7,7 @@ where the bytes do not tell.  What is a file of something else is called by its 
 from __future__ import annotations
 
 import os
+import pickletools
 import re
 import zipfile
 from contextlib import ExitStack
@@ -188,18 +189,13 @@ _PICKLE = (
     "it and save it as word2vec text (in gensim: KeyedVectors.save_word2vec_format)"
 )
 _FOREIGN = (  # first bytes as a pattern, what that is and what to do
-    # A pickle begins with its protocol, or (0 and 1) with what makes a first object of a class, a
-    # list, a dictionary or a string: no line of vectors does, for it holds a space or a number.
-    (rb"\x80[\x02-\x05]", _PICKLE),
-    (rb"[(]?[ci][A-Za-z_][\w.]*\n\w+\n", _PICKLE),
-    (rb"[(][ldt]p\d+\n|[(][IFLSVXU(ld].{0,200}\n?[ap]|[\]})]q\x00|N\.|[VS][^\n]*\np\d+\n", _PICKLE),
     (rb"\x93NUMPY", "a lone NumPy array, without words; save words and matrix as .npz"),
     (rb"\x89HDF", "an HDF5 file; save its words and matrix as .npz"),
     (rb"SQLite format 3\x00", "an SQLite database; save its words and vectors as word2vec text"),
-    (rb"FiFu", "a finalfusion file; save it with finalfusion as word2vec text"),
+    (rb"FiFu\x00\x00", "a finalfusion file; save it with finalfusion as word2vec text"),
     (rb"ARROW1\x00", "an Arrow file; save it as Parquet"),
-    (rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a", "a picture; name the file of vectors"),
-    (rb"%PDF-", "a PDF document; name the file of vectors"),
+    (rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a[^ \t]", "a picture; name the file of vectors"),
+    (rb"%PDF-\d\.\d[^ \t]", "a PDF document; name the file of vectors"),
     (rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07", "an archive; unpack it first"),
     (rb".{257}ustar", "a tar archive; unpack it first"),
     (rb"\x1f\x9d|\x1f\xa0|\x04\x22\x4d\x18|LZIP", "compressed in a way that is not read; "
@@ -228,6 +224,8 @@ def format_of_file(path: Path) -> Format:
     inside = "" if packed is None else f"compressed with {packed} and inside "
     if packed is not None and (twice := compression.compression_of(start)) is not None:
         raise FormatError(f"{path} is {inside}compressed with {twice} again; decompress it first.")
+    if _is_pickle(start):
+        raise FormatError(f"{path} is {inside}{_PICKLE}.")
     for magic, what in _FOREIGN:
         if re.match(magic, start, re.DOTALL):
             raise FormatError(f"{path} is {inside}{what}.")
@@ -247,6 +245,33 @@ def format_of_file(path: Path) -> Format:
     if found == "npz" and packed is None and not zipfile.is_zipfile(path):
         raise FormatError(f"{path} is not a whole npz file; fetch an undamaged copy.")
     return named(found)
+
+
+_PICKLE_STEPS = 8  # more than any text happens to spell
+
+
+def _is_pickle(start: bytes) -> bool:
+    r"""Whether a file that begins with ``start`` is a pickle of any protocol; nothing is run.
+
+    Protocols 0 and 1 have no beginning of their own, so the steps they consist of are taken apart:
+    no line of vectors is a sequence of them, for a space is none.
+
+    >>> _is_pickle(b"(lp0\nF0.5\na."), _is_pickle(b"(lp0 0.5 1\n"), _is_pickle(b"\x80\x04.")
+    (True, False, True)
+    """
+    if start[:1] == b"\x80":  # which begins no character of UTF-8
+        return start[1:2] <= b"\x05"
+    steps = 0
+    try:
+        for operation, _, place in pickletools.genops(start):
+            steps += 1
+            if operation.name == "STOP":
+                return place == len(start) - 1
+            if steps > 10 * _PICKLE_STEPS:
+                return True
+    except (ValueError, OverflowError):  # not a step, or the data end in one
+        return steps > _PICKLE_STEPS
+    return False
 
 
 def guess(start: bytes) -> str | None:
@@ -293,17 +318,26 @@ def _is_text(row: bytes, rows: bytes, size: int) -> bool:
     size : int
         D, as the header has it.
     """
-    fields = re.split(rb"[ \t]+", row)[1:][-size:]
+    after_word = (re.split(rb"[ \t]+", row, maxsplit=1) + [b""])[1]
+    if not _is_printable(after_word):
+        return False
+    fields = re.split(rb"[ \t]+", after_word)[-size:]
     if fields and 2 * sum(map(is_number, fields)) >= len(fields):
         return True
     if looks_like_numbers(fields):
         return True
     # Four bytes of a number are printable now and then, many of them never are.
-    sample = rows[:SAMPLE]
-    text = sample.decode(errors="ignore")
-    printable = all(character.isprintable() or character in "\t\r\n" for character in text)
-    cut = len(text.encode()) - len(sample)  # a character may be cut at the end of the sample
-    return printable and -3 <= cut <= 0 and len(sample) >= 64 and b"\n" in sample
+    sample = rows[:SAMPLE].rpartition(b"\n")[0]
+    return len(sample) >= 64 and _is_printable(sample)
+
+
+def _is_printable(data: bytes) -> bool:
+    """Whether ``data`` is UTF-8 text without control characters but tabs and line ends."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text)
 
 
 def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None) -> VectorParts:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from wordgrad.io import compression
 from wordgrad.io.common import LoadOptions, VectorParts, assembled, check_words
-from wordgrad.io.text import HOLDERS, MARK, RowReader, size_of_rows, write_rows
+from wordgrad.io.text import HOLDERS, LINES_SEEN, MARK, RowReader, size_of_rows, write_rows
 
 FORBIDDEN = " \t\n"
 
@@ -39,7 +39,7 @@ def write(parts: VectorParts, path: Path) -> None:
 def read(path: Path, options: LoadOptions) -> VectorParts:
     """Read a file of this format; see :func:`wordgrad.load`."""
     with compression.opened(path) as file:
-        size = size_of_rows(path, file)
+        size = size_of_rows(path, file, options.rows(LINES_SEEN))
     compressed = compression.compression_of_file(path) is not None
     with compression.opened(path) as file:
         if file.peek(len(MARK)).startswith(MARK):

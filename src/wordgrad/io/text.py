@@ -188,7 +188,9 @@ class RowReader:
             self._separator = b"\t" if b"\t" in first and b" " not in first else b" "
         if first.endswith(self._separator + b"\n"):  # word2vec.c and fastText end lines so
             block = block.replace(self._separator + b"\n", b"\n")
-        if b"\r" not in block and not block.startswith(MARK):
+        # A header may promise any number of values: a row that has them must be there first.
+        filled = first.count(self._separator) >= self._size - (not self._worded)
+        if filled and b"\r" not in block and not block.startswith(MARK):
             found = self._fields(block, lines, worded=self._worded)
             if found is not None:
                 return found
@@ -332,7 +334,7 @@ def looks_like_numbers(fields: Sequence[bytes]) -> bool:
     )
 
 
-def size_of_rows(path: Path, file: IO[bytes]) -> int:
+def size_of_rows(path: Path, file: IO[bytes], lines: int = LINES_SEEN) -> int:
     """D, which no header tells: what most of the first lines have after their words.
 
     A word may hold a space and a piece that looks like a number, so a single line tells nothing.
@@ -344,7 +346,7 @@ def size_of_rows(path: Path, file: IO[bytes]) -> int:
     """
     sizes: Counter[int] = Counter()
     worded = False
-    for number in range(1, LINES_SEEN + 1):
+    for number in range(1, lines + 1):
         line = file.readline(LONGEST_ROW)
         if not line:
             break
