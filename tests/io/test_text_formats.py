@@ -111,7 +111,7 @@ def test_numbers_are_rounded_once(read):
         (b"2 1\na 1 2\nb 3 4\n", "more than 1 values in line 2, against the header"),
         (b"2 2\na 1 2\nb 3\n", "1 values in line 3, not the 2"),
         (b"2 2\naaaa 1 2\n\n", "ends after 1 of the 2 rows"),
-        (b"2 2\naaaa 1 2\n\nbb 3 4\n", "has 0 values in line 3, not the 2 of the header"),
+        (b"3 2\naaaa 1 2\n\nbb 3 4\n", "has 0 values in line 3, not the 2 of the header"),
         (b"2 2\na 1 2\nb 3  4  5\n", "more than 2 values in line 3"),
         (b"2 2\na 1 2\nb  3\n", "1 values in line 3, not the 2"),
         (b"2 2\na 1 2\nb 3 x4\n", "'x4' as value 2 in line 3, which is not a number"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickletools
 import re
+import warnings
 import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -224,12 +225,13 @@ def format_of_file(path: Path) -> Format:
     inside = "" if packed is None else f"compressed with {packed} and inside "
     if packed is not None and (twice := compression.compression_of(start)) is not None:
         raise FormatError(f"{path} is {inside}compressed with {twice} again; decompress it first.")
-    if _is_pickle(start):
+    found = _by_magic(start)
+    if found is None and _is_pickle(start):
         raise FormatError(f"{path} is {inside}{_PICKLE}.")
     for magic, what in _FOREIGN:
-        if re.match(magic, start, re.DOTALL):
+        if found is None and re.match(magic, start, re.DOTALL):
             raise FormatError(f"{path} is {inside}{what}.")
-    found = guess(start)
+    found = found or guess(start)
     if found is None:
         if by_name:
             return by_name[0]  # its reader knows best what is wrong
@@ -262,15 +264,17 @@ def _is_pickle(start: bytes) -> bool:
     if start[:1] == b"\x80":  # which begins no character of UTF-8
         return start[1:2] <= b"\x05"
     steps = 0
-    try:
-        for operation, _, place in pickletools.genops(start):
-            steps += 1
-            if operation.name == "STOP":
-                return place == len(start) - 1
-            if steps > 10 * _PICKLE_STEPS:
-                return True
-    except (ValueError, OverflowError):  # not a step, or the data end in one
-        return steps > _PICKLE_STEPS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of strings in what may be no pickle
+        try:
+            for operation, _, place in pickletools.genops(start):
+                steps += 1
+                if operation.name == "STOP":
+                    return place == len(start) - 1
+                if steps > 10 * _PICKLE_STEPS:
+                    return True
+        except (ValueError, OverflowError):  # not a step, or the data end in one
+            return steps > _PICKLE_STEPS
     return False
 
 
@@ -280,14 +284,9 @@ def guess(start: bytes) -> str | None:
     >>> guess(b"2 3\nthe 0.1 0.2 0.3\n"), guess(b"the 0.1 0.2\nof 0.3 0.4\n")
     ('word2vec-text', 'glove')
     """
-    if start[8:9] == b"{" and not any(start[6:8]):
-        return "safetensors"
-    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return "npz"
-    if start.startswith(b"PAR1") and start[4:5] != b" ":  # not a word of that name
-        return "parquet"
-    if start.startswith(MAGIC):
-        return "fasttext"
+    known = _by_magic(start)
+    if known is not None:
+        return known
     header = HEADER.match(start[:HEADER_BYTES])
     if header is not None:
         row = start[header.end() :].partition(b"\n")[0].rstrip(b" \t\r")
@@ -301,6 +300,17 @@ def guess(start: bytes) -> str | None:
         return "tsv"
     values = fields[1:]
     return "glove" if is_number((values or [b""])[-1]) or looks_like_numbers(values) else None
+
+
+def _by_magic(start: bytes) -> str | None:
+    """Name of the format that has first bytes of its own."""
+    if start[8:9] == b"{" and not any(start[6:8]):
+        return "safetensors"
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "npz"
+    if start.startswith(b"PAR1") and start[4:5] not in (b" ", b"\t"):  # not a word of that name
+        return "parquet"
+    return "fasttext" if start.startswith(MAGIC) else None
 
 
 SAMPLE = 4096  # bytes
@@ -318,7 +328,7 @@ def _is_text(row: bytes, rows: bytes, size: int) -> bool:
     size : int
         D, as the header has it.
     """
-    after_word = (re.split(rb"[ \t]+", row, maxsplit=1) + [b""])[1]
+    after_word = re.sub(rb"^[^ \t]*[ \t]*", b"", row)
     if not _is_printable(after_word):
         return False
     fields = re.split(rb"[ \t]+", after_word)[-size:]
