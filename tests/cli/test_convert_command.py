@@ -125,7 +125,7 @@ def test_what_is_odd_in_a_file_is_said_as_a_sentence(wordgrad, tmp_path):
 
 def test_words_that_are_not_utf8(wordgrad, tmp_path):
     path = tmp_path / "v.bin"
-    path.write_bytes(b"2 1\ncaf\xc3 1234\nof 1234\n")
+    path.write_bytes(b"2 1\ncaf\xc3 \0\0\x80?\nof \0\0\0@\n")
     refused = wordgrad("convert", path, tmp_path / "v.npz")
     assert refused.code == 1
     assert "(--errors replace)" in refused.message
