@@ -27,12 +27,11 @@ if TYPE_CHECKING:
         evaluate_analogies,
         evaluate_similarity,
     )
-    from wordgrad.io.formats import load
     from wordgrad.text_classifier import TextClassifier
     from wordgrad.training.engine import TrainingProgress
     from wordgrad.vocabulary import Vocabulary
     from wordgrad.word2vec import Word2Vec
-    from wordgrad.word_vectors import WordVectors
+    from wordgrad.word_vectors import WordVectors, load
 
     __version__: str
 
@@ -69,7 +68,7 @@ _HOMES = {
     "encode_corpus": "wordgrad.corpus.corpus",
     "evaluate_analogies": "wordgrad.evaluation",
     "evaluate_similarity": "wordgrad.evaluation",
-    "load": "wordgrad.io.formats",
+    "load": "wordgrad.word_vectors",
 }
 _MODULES = ("errors", "maths")
 

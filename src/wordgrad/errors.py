@@ -69,6 +69,10 @@ class SkippedWordsWarning(UserWarning):
         )
 
 
+class FormatWarning(UserWarning):
+    """A file was read, and something in it was not as its format has it; the message counts."""
+
+
 class DamagedCheckpointWarning(UserWarning):
     """The newest checkpoint of a training could not be read, so the one before it is used."""
 

@@ -274,7 +274,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> list[TextNetwork]:
         vectors = self.vectors
         if vectors is not None and not isinstance(vectors, WordVectors):
-            from wordgrad.io.formats import load
+            from wordgrad.word_vectors import load
 
             vectors = load(vectors)
         size = settings.vector_size if vectors is None else vectors.matrix.shape[1]

@@ -17,11 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.errors import (
     FormatError,
+    FormatWarning,
     ParameterError,
     SkippedWordsWarning,
     check_choice,
     check_int,
 )
+from wordgrad.io import formats
+from wordgrad.io.common import LoadOptions, VectorParts
 from wordgrad.search.approximate import ApproximateIndex, read_index, write_index
 from wordgrad.search.exact import ExactIndex, Neighbours, row_norms, unit
 from wordgrad.vocabulary import Vocabulary
@@ -934,17 +937,109 @@ class WordVectors:
 
     # ---------------------------------------------------------------- save
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write to a file; the name's ending tells the format: see :func:`wordgrad.save`.
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        format: str | None = None,
+    ) -> None:
+        """Write to a file in the format that the name's ending tells, or that ``format`` names.
+
+        ======================= ===================== =============================================
+        ending                  format                not kept
+        ======================= ===================== =============================================
+        ``.safetensors``        ``safetensors``
+        ``.parquet``            ``parquet``
+        ``.npz``                ``npz``
+        ``.tsv``                ``tsv``               metadata; a second file holds the words
+        ``.txt``, ``.vec``      ``word2vec-text``     counts, metadata
+        ``.bin``                ``word2vec-binary``   counts, metadata
+        ``.glove``,             ``glove``             counts, metadata
+        ``.glove.txt``
+        ======================= ===================== =============================================
+
+        The file is whole or absent at any moment.
 
         Raises
         ------
         OutputError
-            If the file exists and ``overwrite`` is false, or it cannot be written.
+            If the ending is not known, the file exists and ``overwrite`` is false, the format
+            cannot hold one of the words, or the file cannot be written.
         """
-        from wordgrad.io.formats import save
+        parts = VectorParts(self._vocabulary, self._matrix, self.counts, self._metadata)
+        formats.save(parts, path, overwrite=overwrite, format=format)
 
-        save(self, path, overwrite=overwrite)
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    check: bool | None = None,
+    format: str | None = None,
+    allow_nonfinite: bool = False,
+    errors: str = "strict",
+    limit: int | None = None,
+) -> WordVectors:
+    """Open a file of word vectors.
+
+    The matrix of a safetensors file is mapped, not read: a file of a gigabyte opens in
+    milliseconds, and processes that open the same file share its memory.  Do not alter the file
+    while it is in use.  All other formats are read into memory, and checked while they are.
+    Text, word2vec binary and TSV may be compressed with gzip, bzip2, xz or zstd, whatever the name.
+    Nothing is ever unpickled.
+
+    Parameters
+    ----------
+    path : path
+    check : bool, optional
+        Whether to read all of a mapped matrix now and compare its checksum.  By default only
+        matrices of up to 64 MiB are; in a larger one, a value that is not finite is found by the
+        first query.  The structure, the words and the counts are checked in any case.
+    format : str, optional
+        One of "safetensors", "word2vec-text", "word2vec-binary", "glove", "npz", "tsv", "parquet"
+        and "fasttext".  By default the file's first bytes tell, and its name must not contradict.
+    allow_nonfinite : bool
+        Whether NaN and infinite values may be in the file.  Such vectors can be looked at and
+        saved; a query still refuses them, for they have no cosine.
+    errors : {"strict", "replace", "ignore"}
+        What becomes of bytes in words that are not UTF-8, such as half a character at the end of a
+        word that its program cut: an error, U+FFFD, or nothing.
+    limit : int, optional
+        How many words to read: the first ones of the file, which are the most frequent ones in
+        most files.  What follows them is not looked at.  By default all.
+
+    Returns
+    -------
+    WordVectors
+        Of a word that the file holds more than once, with its first vector.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened, or does not fit into memory.
+    FormatError
+        If it is cut short, damaged, or of another format.
+
+    Warns
+    -----
+    FormatWarning
+        If words repeat, bytes were replaced or left out, or the last line has no end; once each,
+        with a count.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tiny.safetensors"
+    >>> WordVectors(["to", "be"], [[1, 2], [3, 4]]).save(path)
+    >>> load(path)["be"]
+    array([3., 4.], dtype=float32)
+    """
+    parts = formats.load(path, LoadOptions(check, allow_nonfinite, errors, limit), format)
+    for remark in parts.remarks:
+        warnings.warn(FormatWarning(remark), stacklevel=2)
+    return WordVectors.from_checked(
+        parts.table, parts.matrix, parts.counts, dict(parts.metadata), os.fspath(path)
+    )
 
 
 def _warn_of(skipped: Sequence[str], used: int) -> None:

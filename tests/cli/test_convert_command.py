@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 ENDINGS = [".txt", ".vec", ".bin", ".glove", ".glove.txt", ".npz", ".tsv", ".parquet"]
 
@@ -110,3 +111,42 @@ def test_a_word_that_the_format_cannot_hold(wordgrad, tmp_path):
     assert "'New York' in row 0 cannot be written as word2vec binary" in outcome.message
     assert "choose safetensors, npz or Parquet" in outcome.message
     assert not (tmp_path / "v.bin").exists()
+
+
+def test_what_is_odd_in_a_file_is_said_as_a_sentence(wordgrad, tmp_path):
+    path = tmp_path / "v.txt"
+    path.write_text("3 1\na 1\na 2\nb 3")
+    outcome = wordgrad("convert", path, tmp_path / "v.npz")
+    assert outcome.code == 0
+    assert "1 row repeats a word of earlier rows ('a' in line 2 and line 3)" in outcome.message
+    assert "v.txt does not end with a line end" in outcome.message
+    assert "FormatWarning" not in outcome.err
+    assert "2 words, 1 dimensions" in outcome.message
+
+
+def test_words_that_are_not_utf8(wordgrad, tmp_path):
+    path = tmp_path / "v.bin"
+    path.write_bytes(b"2 1\ncaf\xc3 \0\0\x80?\nof \0\0\0@\n")
+    refused = wordgrad("convert", path, tmp_path / "v.npz")
+    assert refused.code == 1
+    assert "(--errors replace)" in refused.message
+    done = wordgrad("convert", path, tmp_path / "v.npz", "--errors", "replace")
+    assert done.code == 0
+    assert "has 1 word that is not UTF-8" in done.message
+    assert load(tmp_path / "v.npz").words == ("caf\ufffd", "of")
+    ignored = wordgrad("convert", path, tmp_path / "w.npz", "--errors", "ignore")
+    assert ignored.code == 0
+    assert load(tmp_path / "w.npz").words == ("caf", "of")
+    wrong = wordgrad("convert", path, tmp_path / "x.npz", "--errors", "guess")
+    assert wrong.code == 2
+    assert "errors must be one of 'strict', 'replace', 'ignore', got 'guess'" in wrong.message
+
+
+def test_the_first_words_alone(wordgrad, tmp_path):
+    path = tmp_path / "v.vec.gz"
+    path.write_bytes(gzip.compress(b"3 1\na 1\nb 2\nc 3\n"))
+    done = wordgrad("convert", path, tmp_path / "v.npz", "--limit", 2)
+    assert done.code == 0
+    assert "from word2vec text to npz" in done.message
+    assert load(tmp_path / "v.npz").words == ("a", "b")
+    assert wordgrad("convert", path, tmp_path / "w.npz", "--limit", 0).code == 2

@@ -10,7 +10,6 @@ import pytest
 
 import wordgrad as package
 from wordgrad.cli import query as similar_command
-from wordgrad.io import formats
 
 COMMANDS = ["train", "similar", "analogy", "evaluate", "classify", "demo"]
 
@@ -69,7 +68,7 @@ def failing(monkeypatch, vector_file):
         def load(*_args, **_kwargs):
             raise error
 
-        monkeypatch.setattr(formats, "load", load)
+        monkeypatch.setattr("wordgrad.word_vectors.load", load)
         return ["similar", vector_file, "king"]
 
     return fail_with
@@ -126,7 +125,9 @@ import os, sys
 reader, writer = os.pipe()
 os.close(reader)
 os.dup2(writer, 1)
+from wordgrad import word_vectors
 from wordgrad.cli.exit import guarded
+import wordgrad.word_vectors as word_vectors
 from wordgrad.cli.console import results_console, write_lines
 
 @guarded

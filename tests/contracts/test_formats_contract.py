@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wordgrad.errors import FormatError, InputError, OutputError
+from wordgrad.errors import FormatError, FormatWarning, InputError, OutputError
 from wordgrad.io import parquet
-from wordgrad.io.formats import FORMATS, load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.io.formats import FORMATS
+from wordgrad.word_vectors import WordVectors, load
 
 WORDS = ["the", "naïve", "東京", "no\u00a0break", "🙂", '"quoted', "#,;'", "e\u0301", "null", "nan"]
 WORDS += ["\ufeffmark", "7", "-1.5e3", "line\u2028end\u0085", "</s>"]
@@ -24,7 +24,7 @@ WRITABLE = [known for known in FORMATS if known.writable]
 REFUSES = {  # what a word may not hold
     "word2vec-text": " \n",
     "word2vec-binary": " \n",
-    "glove": " \n",
+    "glove": " \t\n",
     "tsv": "\t\n\r",
 }
 CHECKSUMS = {"safetensors", "npz", "parquet"}
@@ -124,7 +124,7 @@ def test_a_flipped_bit_is_found_or_harmless(tmp_path, known, monkeypatch):
     """No flip may end in another exception; a checksum lets no flip change a value."""
     # Files whose checksum cannot be found are tried in a process of their own: one for each of
     # those flips would take long, and the tests of Parquet have some.
-    monkeypatch.setattr(parquet, "try_alone", lambda path, module: None)
+    monkeypatch.setattr(parquet, "read_in_subprocess", lambda path, module: None)
     path = tmp_path / f"v{known.endings[0]}"
     vectors = WordVectors(["the", "naïve", "東"], [[0.5, -3e-5], [1.25, 0.1], [7, 8]], [9, 4, 1])
     vectors.save(path)
@@ -139,7 +139,7 @@ def test_a_flipped_bit_is_found_or_harmless(tmp_path, known, monkeypatch):
         bad.write_bytes(damaged)
         try:
             again = load(bad)
-        except FormatError as error:
+        except (FormatError, FormatWarning) as error:
             found += "bad" in str(error)
         else:
             assert known.name != "safetensors"
@@ -161,7 +161,17 @@ def test_every_cut_is_found(saved, tmp_path, known):
         if known.name == "word2vec-binary" and length == len(whole) - 1:
             assert same(load(bad), vectors)  # the last line feed may be missing
             continue
-        with pytest.raises(FormatError, match="bad"):
+        expected: tuple[type[Exception], ...] = (FormatError,)
+        if known.streamed and known.name != "word2vec-binary":
+            # A last line without its end may lack digits of its last number, and nothing tells; a
+            # first line, where no header tells how long it is, numbers.
+            if length > whole.rstrip().rindex(b"\t" if known.paired else b" "):
+                expected = (FormatWarning,)
+            elif known.name == "glove":
+                last = whole[:length].rpartition(b"\n")[2]
+                expected = (FormatWarning,) if last.count(b" ") == 5 else expected
+                expected = (FormatError, FormatWarning) if last == whole[:length] else expected
+        with pytest.raises(expected, match="bad"):
             load(bad)
 
 
@@ -283,7 +293,7 @@ def test_a_file_named_like_another(saved, tmp_path, known, other):
     [
         (b"", r"not a whole|does not begin|empty|no number|has 0 values|not end with"),
         (b"\x80\x04\x95pickle", "a Python pickle, which could run code and is never read"),
-        (b"\x1f\x8b\x08\x00zip", "compressed with gzip; decompress it first"),
+        (b"\x1f\x8b\x08\x00zip", "other.* is cut short: its .*compressed"),
         (b"\x93NUMPY\x01\x00", "a lone NumPy array"),
         (bytes(100), "other"),
         (b"word \xff\xfe\n", "other"),

@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from wordgrad.io.formats import save
 from wordgrad.io.projector import companion
 from wordgrad.word_vectors import WordVectors
 
@@ -38,7 +37,7 @@ def vector_file(format: str) -> bytes:
     """A file of vectors in one of the formats that wordgrad writes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "v"
-        save(word_vectors(), path, format=format)
+        word_vectors().save(path, format=format)
         return path.read_bytes()
 
 
@@ -47,7 +46,7 @@ def projector_words() -> bytes:
     """The second file of the Embedding Projector's two."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "v.tsv"
-        save(word_vectors(), path, format="tsv")
+        word_vectors().save(path, format="tsv")
         return companion(path).read_bytes()
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import json
+import lzma
 import random
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +22,10 @@ import numpy as np
 import zstandard
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
-from wordgrad.errors import UnknownWordError
+from wordgrad.errors import FormatWarning, UnknownWordError
 from wordgrad.evaluation import read_pairs, read_questions
-from wordgrad.io.formats import load
 from wordgrad.io.projector import companion
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,18 @@ def use_vectors(vectors: WordVectors) -> None:
 
 
 def _open(path: Path, rng: random.Random, format: str | None) -> None:
-    use_vectors(
-        load(
-            path,
-            format=format,
-            check=rng.choice((None, None, True, False)),
-            allow_nonfinite=rng.random() < 0.2,
-        )
-    )
+    options = {
+        "format": format,
+        "check": rng.choice((None, None, True, False)),
+        "allow_nonfinite": rng.random() < 0.2,
+        "errors": rng.choice(("strict", "strict", "replace", "ignore")),
+        "limit": rng.choice((None, None, None, 1, 3, 1000)),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FormatWarning)  # a word that comes twice
+        vectors = load(path, **options)
+    assert options["limit"] is None or len(vectors) <= options["limit"]
+    use_vectors(vectors)
 
 
 def _open_beside_words(path: Path, rng: random.Random) -> None:
@@ -246,6 +252,28 @@ def _gunzip(data: bytes) -> bytes:
     return gzip.decompress(data)
 
 
+PACKED: tuple[tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]], ...] = (
+    (change.gzipped, _gunzip),
+    (_zstd, _unzstd),
+    (bz2.compress, bz2.decompress),
+    (lzma.compress, lzma.decompress),
+)
+
+
+def _packed_vectors(
+    name: str, file: str, pack: Callable[[bytes], bytes], unpack: Callable[[bytes], bytes]
+) -> Target:
+    ending = {_zstd: "zst", bz2.compress: "bz2", lzma.compress: "xz"}.get(pack, "gz")
+    return Target(
+        f"{name}.{ending}",
+        "vectors",
+        f"{file}.{ending}",
+        lambda: [pack(seeds.vector_file(name))],
+        partial(_open, format=name),
+        change.compressed(pack, unpack, change.first_line),
+    )
+
+
 def _corpus(
     name: str, file: str, make: Callable[[], bytes], mutate: change.Mutation = change.blind
 ) -> Target:
@@ -263,6 +291,11 @@ TARGETS = (
     _vectors("npz", "v.npz", change.npz, seeds.compressed_npz),
     _vectors("parquet", "v.parquet", change.blind),
     Target("tsv", "vectors", "v.tsv", lambda: [seeds.vector_file("tsv")], _open_beside_words),
+    *(
+        _packed_vectors(name, file, pack, unpack)
+        for name, file in (("word2vec-text", "v.vec"), ("word2vec-binary", "v.bin"), ("glove", "v"))
+        for pack, unpack in PACKED
+    ),
     Target("tsv-words", "vectors", "v.metadata.tsv", lambda: [seeds.projector_words()],
            _open_words),
     Target(

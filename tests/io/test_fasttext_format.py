@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.errors import FormatError
+from wordgrad.errors import FormatError, FormatWarning
 from wordgrad.io.fasttext import MAGIC, ngram_hashes
-from wordgrad.io.formats import load
+from wordgrad.word_vectors import load
 
 # fastText 0.9.2: train_unsupervised(dim=2, minCount=1, epoch=0, minn=1, maxn=3, bucket=5), the
 # input matrix set to arange(20) / 4 - 2, and save_model; below, its own get_word_vector.
@@ -117,7 +117,7 @@ def _ngrams_of_one(word, minn, maxn):
     maxn=st.integers(1, 6),
 )
 def test_hashes_are_those_of_one_ngram_after_another(words, minn, maxn):
-    owners, hashes = ngram_hashes(words, minn, maxn)
+    owners, hashes = ngram_hashes([word.encode() for word in words], minn, maxn)
     for row, word in enumerate(words):
         expected = [] if word == "</s>" else _ngrams_of_one(word, minn, maxn)
         assert sorted(hashes[owners == row].tolist()) == sorted(expected)
@@ -153,7 +153,6 @@ def test_every_cut_and_every_flip_ends_in_one_sentence(read, content):
         (model(shape=(1, 2)), r"its matrix is 1 x 2, for 2 rows of 2 values"),
         (model(shape=(2, 1)), r"its matrix is 2 x 1, for 2 rows of 2 values"),
         (model(kinds=(0, 1)), r"entry 1 of its dictionary has type 1"),
-        (model((b"a", b"a")), r"the word 'a' twice, in row 0 and row 1"),
         (model((b"a", b"\xff")), r"not UTF-8 in row 1"),
         (model(matrix=[[1.0], [np.inf]]), r"holds inf in row 1 \('c'\), value 1"),
         (b"2 1\na 1\nb 2\n" * 20, r"not a model of fastText: it does not begin with its number"),
@@ -170,3 +169,30 @@ def test_a_dictionary_that_promises_too_much(read):
     )
     with pytest.raises(FormatError, match="promises 2147483647 entries with 2 values"):
         read(content)
+
+
+def test_of_a_word_that_comes_twice_the_first_row_stays(read):
+    with pytest.warns(FormatWarning, match=r"1 row repeats a word of .*'a' in row 0 and row 1"):
+        found = read(model((b"a", b"a")))
+    assert found.words == ("a",)
+    assert found.matrix.tolist() == [[1, 2]]
+    assert found.counts.tolist() == [7]
+
+
+def test_words_that_are_not_utf8_keep_their_ngrams(read):
+    """fastText hashes bytes: U+FFFD in their place would be other n-grams, other vectors."""
+    rows = [[float(row), 1.0] for row in range(40)]
+    content = model((b"caf\xc3",), matrix=rows, bucket=39, maxn=4)
+    with pytest.warns(FormatWarning, match="has 1 word that is not UTF-8"):
+        replaced = read(content, errors="replace")
+    with pytest.warns(FormatWarning, match="not UTF-8"):
+        ignored = read(content, errors="ignore")
+    assert (replaced.words, ignored.words) == (("caf\ufffd",), ("caf",))
+    assert (replaced.matrix == ignored.matrix).all()
+
+
+def test_the_first_words_alone(read):
+    found = read(MODEL, limit=2)
+    assert list(found.words) == WORDS[:2]
+    np.testing.assert_allclose(found.matrix, VECTORS[:2], rtol=1e-6)
+    assert found.counts.tolist() == [49, 47]

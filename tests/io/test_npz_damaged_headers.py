@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from wordgrad.errors import FormatError
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 
 @pytest.fixture

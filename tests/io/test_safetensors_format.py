@@ -12,8 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from wordgrad.errors import FormatError
 from wordgrad.io import safetensors as safetensors_format
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 
 def parts():

@@ -9,8 +9,7 @@ import pytest
 
 from wordgrad.errors import FormatError
 from wordgrad.io import word2vec_binary
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 # gensim 4.4.0: KeyedVectors.save_word2vec_format(path, binary=True)
 GENSIM = (
@@ -77,7 +76,6 @@ def test_values_may_hold_spaces_and_line_feeds(read):
         (b"2 2\n" + row(b"a", 1, 2) + row(b"b", 3, 4)[:-2], "cut short in row 1"),
         (b"3 2\n" + row(b"a", 1, 2) + row(b"bbbbbbbbbbbbbb", 3, 4), "cut short in row 2"),
         (b"1 2\n" + row(b"a", 1, 2) + row(b"b", 3, 4), "11 bytes more than the 1 words"),
-        (b"2 2\n" + row(b"a", 1, 2) + row(b"a", 3, 4), "'a' twice, in row 0 and row 1"),
         (b"2 2\n" + row(b"a", 1, 2) + row(b"\xff", 3, 4), r"not UTF-8 in row 1 \(b'\\xff'\)"),
         (b"2 2\n" + row(b"a", 1, 2) + row(b"b", 3, np.nan), r"holds nan in row 1 \('b'\), value 2"),
         (b"2 1\n" + row(b"a", 1.1, 2.3) + row(b"b", 3.7, 4.9), r"UTF-8|more than|cut short"),

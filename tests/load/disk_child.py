@@ -17,7 +17,7 @@ import numpy as np
 
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import OutputError
-from wordgrad.io.formats import FORMATS, save
+from wordgrad.io.formats import FORMATS
 from wordgrad.word_vectors import WordVectors
 
 ROOM = 1 << 20  # bytes of the small disk, or of the largest file
@@ -46,7 +46,7 @@ def main() -> None:
     large = WordVectors([f"w{i}" for i in range(4000)], random)
     names = [known.name for known in FORMATS if known.writable]
     for name in names:
-        save(small, folder / f"v.{name}", format=name)
+        small.save(folder / f"v.{name}", format=name)
     if mode == "limit":
         resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, ROOM))
     if mode == "read-only":
@@ -58,7 +58,7 @@ def main() -> None:
     for name in names:
         for target in (f"v.{name}", f"new.{name}"):
             try:
-                save(large, folder / target, format=name, overwrite=True)
+                large.save(folder / target, format=name, overwrite=True)
                 print(f"{name}: written, with no room for it")
             except BaseException:
                 refused(name, before, folder, (full,))

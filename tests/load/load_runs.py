@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 CODES = {
     # Before the program has begun to listen, the system ends it by the signal itself.

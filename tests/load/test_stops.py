@@ -15,8 +15,7 @@ from wordgrad.cli import main
 from wordgrad.cli.exit import Stopped, exit_code, stopping_in_order
 from wordgrad.cli.train import keep_partial, save_or_keep
 from wordgrad.errors import OutputError
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 VECTORS = WordVectors(["a", "b"], [[1.0, 0.0], [0.5, 1.0]])

@@ -10,7 +10,7 @@ import threading
 import pytest
 from load_runs import start
 
-from wordgrad.io.formats import load
+from wordgrad.word_vectors import load
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
 SENTENCES = "to be or not to be\nthat is the question\n" * 400

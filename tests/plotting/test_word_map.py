@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from wordgrad.errors import FormatError, OutputError, ParameterError
-from wordgrad.io.formats import load
 from wordgrad.plotting import make_map
 from wordgrad.plotting.projection import clusters
 from wordgrad.search.exact import unit
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 
 def test_neighbours_are_those_of_the_whole_space(crowd):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from wordgrad.errors import FormatError, ParameterError, SkippedWordsWarning, UnknownWordError
-from wordgrad.io.formats import load
-from wordgrad.word_vectors import WordVectors, document_words
+from wordgrad.word_vectors import WordVectors, document_words, load
 
 
 def lattice(rows=40, columns=6):

@@ -8,8 +8,8 @@ import pytest
 
 from wordgrad.errors import InputError, UnknownWordError
 from wordgrad.evaluation import ScoredPair, read_pairs, read_questions
-from wordgrad.io.formats import FORMATS, load, save
-from wordgrad.word_vectors import WordVectors
+from wordgrad.io.formats import FORMATS
+from wordgrad.word_vectors import WordVectors, load
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 LONG = "x" * 10_000_000
@@ -20,7 +20,7 @@ WRITABLE = [known.name for known in FORMATS if known.writable]
 def test_words_of_ten_megabytes(tmp_path, name):
     vectors = WordVectors(["short", LONG], [[1.0, 2.0], [3.0, 4.0]])
     path = tmp_path / "vectors"
-    save(vectors, path, format=name)
+    vectors.save(path, format=name)
     again = load(path, format=name)
     assert again.words == ("short", LONG)
     assert again[LONG].tolist() == [3.0, 4.0]

@@ -40,20 +40,36 @@ def convert(
     allow_nonfinite: Annotated[
         bool, typer.Option("--allow-nonfinite", help="Accept NaN and infinite values.")
     ] = False,
+    errors: Annotated[
+        str,
+        typer.Option(
+            "--errors",
+            metavar="strict|replace|ignore",
+            help="What becomes of bytes in words that are not UTF-8: an error, U+FFFD, or nothing.",
+        ),
+    ] = "strict",
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", metavar="N", help="Read the first N words of FROM alone."),
+    ] = None,
 ) -> None:
     """Read word vectors in one format and write them in another.
 
-    The format of FROM is detected from its first bytes, that of TO from its ending. What the
-    output's format cannot store is reported; a word that it cannot store is an error.
+    The format of FROM, and whether it is compressed, is detected from its first bytes; that of TO
+    from its ending. What the output's format cannot store is reported; a word that it cannot store
+    is an error.
     """
     from wordgrad.files import check_output
-    from wordgrad.io.formats import format_of_file, format_of_name, load, named, save
+    from wordgrad.io.formats import format_of_file, format_of_name, named
+    from wordgrad.word_vectors import load
 
     to = format_of_name(target) if write_as is None else named(write_as)
     check_output(target, overwrite=overwrite)
-    vectors = load(source, format=read_as, allow_nonfinite=allow_nonfinite)
+    vectors = load(
+        source, format=read_as, allow_nonfinite=allow_nonfinite, errors=errors, limit=limit
+    )
     was = format_of_file(source) if read_as is None else named(read_as)
-    save(vectors, target, overwrite=overwrite, format=to.name)
+    vectors.save(target, overwrite=overwrite, format=to.name)
     files = " and ".join(map(str, filter(None, (target, to.companion(target)))))
     say(
         f"Wrote {files}: {len(vectors):,} words, {vectors.vector_size} dimensions, from "

@@ -58,7 +58,7 @@ def _is_demo(output: Path) -> bool:
     """Whether an earlier demo wrote the file, so that replacing it loses nothing."""
     if not output.exists():
         return False
-    from wordgrad.io.formats import load
+    from wordgrad.word_vectors import load
 
     try:
         return load(output).metadata.get("source") == "demo"

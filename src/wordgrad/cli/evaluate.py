@@ -213,7 +213,7 @@ def evaluate(
         raise typer.BadParameter("Name a test set with --similarity or --analogies.")
     from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
     from wordgrad.files import check_output
-    from wordgrad.io.formats import load
+    from wordgrad.word_vectors import load
 
     if json_output is not None and str(json_output) != "-":
         check_output(json_output, overwrite=overwrite)

@@ -21,16 +21,17 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import FrameType
-from typing import NoReturn, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
 import typer
 
 from wordgrad.cli.console import say
-from wordgrad.errors import ParameterError, WordgradError
+from wordgrad.errors import FormatWarning, ParameterError, WordgradError
 
 FAILED, WRONG_USAGE = 1, 2
 _REQUESTS = ("SIGTERM", "SIGHUP")  # the second is not on Windows
@@ -121,7 +122,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            with _format_warnings_said():
+                command(*args, **kwargs)
             sys.stdout.flush()
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
@@ -133,6 +135,23 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             end(error)
 
     return run
+
+
+@contextmanager
+def _format_warnings_said() -> Iterator[None]:
+    """Say what was odd in a file of vectors as a sentence, without a place in the code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FormatWarning)
+        show = warnings.showwarning
+
+        def tell(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, FormatWarning):
+                say(str(message), style="yellow")
+            else:
+                show(message, category, *where)
+
+        warnings.showwarning = tell  # type: ignore[assignment]  # as documented for callers
+        yield
 
 
 def end(error: BaseException) -> NoReturn:

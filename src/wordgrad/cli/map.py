@@ -66,9 +66,9 @@ def map_(
     if neighbours is not None and not around:
         raise typer.BadParameter("--neighbours needs --around.")
     from wordgrad.files import check_output
-    from wordgrad.io.formats import load
     from wordgrad.plotting.picture import checked_ending
     from wordgrad.plotting.word_map import AROUND_EACH, MOST_FREQUENT, make_map
+    from wordgrad.word_vectors import load
 
     checked_ending(output)
     check_output(output, overwrite=overwrite)

@@ -27,8 +27,8 @@ def plot_loss(
     overwrite: Annotated[bool, OVERWRITE] = False,
 ) -> None:
     """Draw the loss and the learning rate of each epoch, as the training recorded them."""
-    from wordgrad.io.formats import load
     from wordgrad.plotting.losses import loss_curve, save_losses
+    from wordgrad.word_vectors import load
 
     names = short_names(files)
     curves = [loss_curve(load(file), name) for file, name in zip(files, names, strict=True)]

@@ -115,7 +115,7 @@ def similar(
         raise typer.BadParameter("Use either --text or --together.")
     if approximate and restrict_vocab is not None:
         raise typer.BadParameter("Use either --approximate or --restrict-vocab.")
-    from wordgrad.io.formats import load
+    from wordgrad.word_vectors import load
 
     vectors = load(file)
     if approximate:
@@ -171,7 +171,7 @@ def analogy(
     Through a pipe: one line an answer, with the question, answer and cosine (3cosmul: score),
     separated by tabs.
     """
-    from wordgrad.io.formats import load
+    from wordgrad.word_vectors import load
 
     found = load(file).analogy([b, c], [a], topn, restrict_vocab, method=method)
     score = "cosine" if method == "3cosadd" else "score"
@@ -185,6 +185,6 @@ def doesnt_match(
     ],
 ) -> None:
     """Print the word that fits the others least: the one farthest from the mean of all."""
-    from wordgrad.io.formats import load
+    from wordgrad.word_vectors import load
 
     write_lines([(load(file).doesnt_match(words),)])

@@ -1,6 +1,8 @@
-"""What every reader is told, and what every reader checks before it hands vectors over.
+"""What all readers and writers share: the parts of a set of vectors, options, and checks.
 
-Reading a file in a process of its own first, where a damaged one could end the process.
+A reader turns a file into :class:`VectorParts`, a writer turns them into a file; neither knows the
+class that users see.  Whatever a reader found odd but could read (a word that comes twice, bytes
+that are no UTF-8) is a remark of the parts, which ``load`` shows as a warning.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.errors import FormatError, OutputError, ParameterError
+from wordgrad.errors import FormatError, OutputError
 from wordgrad.vocabulary import Vocabulary
-from wordgrad.word_vectors import WordVectors
 
 ROWS_AT_ONCE = 1 << 14
 REMEDY = "fetch an undamaged copy, or write it again."
+ERRORS = ("strict", "replace", "ignore")
+LONGEST_ROW = 128 << 20  # bytes of a row, word and all: a word of megabytes is a word
 
 
 @dataclass(frozen=True)
-class Opening:
-    """How a file is to be opened; see :func:`wordgrad.load`.
+class LoadOptions:
+    """How a file is to be read; see :func:`wordgrad.load`.
 
     Attributes
     ----------
@@ -37,55 +40,239 @@ class Opening:
         its size.
     allow_nonfinite : bool
         Whether NaN and infinite values may be in the file.
+    errors : {"strict", "replace", "ignore"}
+        What becomes of bytes in words that are not UTF-8.
+    limit : int or None
+        Most rows to read: the first ones of the file.
     """
 
     check: bool | None = None
     allow_nonfinite: bool = False
+    errors: str = "strict"
+    limit: int | None = None
+
+    def rows(self, promised: int) -> int:
+        """How many of ``promised`` rows to read."""
+        return promised if self.limit is None else min(promised, self.limit)
+
+
+@dataclass(frozen=True)
+class VectorParts:
+    """What a file of word vectors holds.
+
+    Attributes
+    ----------
+    table : Vocabulary
+        The words by row, V of them.
+    matrix : ndarray of float32, shape (V, D)
+    counts : ndarray of int64, shape (V,), or None
+    metadata : dict
+    remarks : tuple of str
+        Sentences on what was odd in a file and read all the same.
+    """
+
+    table: Vocabulary
+    matrix: NDArray[np.float32]
+    counts: NDArray[np.int64] | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The words, by row."""
+        return self.table.words
+
+    @property
+    def vector_size(self) -> int:
+        """D, the length of a vector."""
+        return int(self.matrix.shape[1])
+
+
+class WordDecoder:
+    r"""From the bytes of words to strings, with what is to become of bytes that are not UTF-8.
+
+    word2vec.c cuts words after so many bytes, often inside a character, so such files are common.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    errors : {"strict", "replace", "ignore"}
+        As :meth:`bytes.decode` has them.
+    place : callable
+        From a row to where it is in the file, for messages.
+
+    >>> decoder = WordDecoder(Path("v.bin"), "replace")
+    >>> decoder.decode([b"the", b"caf\xc3"], 0) == ["the", "caf\ufffd"]
+    True
+    >>> len(decoder.remarks)
+    1
+    """
+
+    def __init__(
+        self, path: Path, errors: str, place: Callable[[int], str] = "row {}".format
+    ) -> None:
+        self._path, self._errors, self._place = path, errors, place
+        self._broken = 0
+        self._first = ""
+
+    def decode(self, names: Sequence[bytes], first: int) -> list[str]:
+        """Words of the rows from ``first`` on.
+
+        Raises
+        ------
+        FormatError
+            If one is not UTF-8, and that is an error.
+        """
+        try:
+            return [name.decode() for name in names]
+        except UnicodeDecodeError:
+            return [self._decode_one(name, row) for row, name in enumerate(names, first)]
+
+    def _decode_one(self, name: bytes, row: int) -> str:
+        try:
+            return name.decode()
+        except UnicodeDecodeError as error:
+            if self._errors == "strict":
+                raise FormatError(
+                    f"{self._path} has a word that is not UTF-8 in {self._place(row)} "
+                    f"({name[:40]!r}); if its program cut the word inside a character, go on with "
+                    'errors="replace" (--errors replace), which puts U+FFFD there, else convert '
+                    "the file to UTF-8 or fetch an undamaged copy."
+                ) from error
+        self._broken += 1
+        word = name.decode(errors=self._errors)
+        self._first = self._first or f"the first, {word[:40]!r}, in {self._place(row)}"
+        return word
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence that counts the words that were not UTF-8, if there were any."""
+        if not self._broken:
+            return ()
+        noun = "1 word that is" if self._broken == 1 else f"{self._broken:,} words that are"
+        done = "replaced by U+FFFD" if self._errors == "replace" else "left out"
+        return (f"{self._path} has {noun} not UTF-8 ({self._first}); such bytes are {done}.",)
+
+
+class MatrixBuilder:
+    """A matrix that is filled block by block, and grows where nobody knows how many rows come.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    size : int
+        D, values of a row.
+    rows : int or None
+        How many rows there will be at most.  Memory for them is taken at once.
+    """
+
+    def __init__(self, path: Path, size: int, rows: int | None) -> None:
+        self._path = path
+        self._matrix = np.empty((rows or 0, size), dtype=np.float32)
+        self.rows = 0
+
+    def add(self, values: NDArray[np.float32], expected: int = 0) -> None:
+        """Append rows; ``expected`` is a guess at how many there will be in all, if there is one.
+
+        Raises
+        ------
+        FormatError
+            If the rows can never fit into the memory of this machine.
+        """
+        done, size = self.rows + len(values), self._matrix.shape[1]
+        if done > len(self._matrix):
+            capacity = max(done, expected or done + done // 4)
+            check_memory(self._path, 4 * size * done)
+            self._matrix.resize((capacity, size), refcheck=False)
+        self._matrix[self.rows : done] = values
+        self.rows = done
+
+    def finish(self) -> NDArray[np.float32]:
+        """The rows that were added."""
+        if self.rows < len(self._matrix):
+            self._matrix.resize((self.rows, self._matrix.shape[1]), refcheck=False)
+        return self._matrix
 
 
 def assembled(
     path: Path,
     words: Sequence[str],
     matrix: NDArray[np.float32],
-    opening: Opening,
+    options: LoadOptions,
     *,
     counts: NDArray[np.int64] | None = None,
     metadata: Mapping[str, Any] | None = None,
     place: Callable[[int], str] = "row {}".format,
-) -> WordVectors:
-    """Vectors made of what a reader found in ``path``.
+    remarks: tuple[str, ...] = (),
+) -> VectorParts:
+    """Parts made of what a reader found in ``path``; of a word that repeats, the first row stays.
 
     Parameters
     ----------
     path : Path
     words : sequence of str, length V
     matrix : ndarray of float32, shape (V, D)
-        Becomes read-only.
-    opening : Opening
+        The reader's own: rows move up in it where a word repeats.
+    options : LoadOptions
     counts : ndarray of int64, shape (V,), optional
     metadata : mapping, optional
     place : callable
         From a row to where it is in the file, for messages.
+    remarks : tuple of str
+        What the reader found odd.
 
     Raises
     ------
     FormatError
-        If a word comes twice, a value is not finite and that is not allowed, or a count is
-        negative.
+        If a value is not finite and that is not allowed, or a count is negative.
     """
-    try:
-        table = Vocabulary.from_words(words)
-    except ParameterError as error:
-        raise _repeated(path, words, place) from error
-    if not opening.allow_nonfinite:
-        _check_finite(path, words, matrix, place)
+    if not options.allow_nonfinite:
+        check_finite(path, words, matrix, place)
     if counts is not None and int(counts.min()) < 0:
         row = int(np.argmin(counts))
         raise FormatError(
             f"{path} says that {words[row]!r} ({place(row)}) was seen {int(counts[row])} times; "
             "repair that count."
         )
-    return WordVectors.from_checked(table, matrix, counts, dict(metadata or {}), str(path))
+    if len(set(words)) < len(words):
+        kept, remark = _first_rows(path, words, place)
+        words = [words[row] for row in kept.tolist()]
+        counts = None if counts is None else counts[kept]
+        matrix = _moved_up(matrix, kept)
+        remarks = (*remarks, remark)
+    return VectorParts(Vocabulary.from_words(words), matrix, counts, dict(metadata or {}), remarks)
+
+
+def _first_rows(
+    path: Path, words: Sequence[str], place: Callable[[int], str]
+) -> tuple[NDArray[np.int64], str]:
+    """Rows of the first occurrence of each word, and a sentence on the others."""
+    first: dict[str, int] = {}
+    example = ""
+    for row, word in enumerate(words):
+        before = first.setdefault(word, row)
+        if before != row and not example:
+            example = f"{word[:40]!r} in {place(before)} and {place(row)}"
+    others = len(words) - len(first)
+    noun = "1 row repeats a word" if others == 1 else f"{others:,} rows repeat words"
+    return np.fromiter(first.values(), dtype=np.int64, count=len(first)), (
+        f"{path} holds words more than once: {noun} of earlier rows ({example}); the first vector "
+        "of each word is kept."
+    )
+
+
+def _moved_up(matrix: NDArray[np.float32], kept: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The rows ``kept``, which rise, moved to the top in place: a copy may not fit into memory."""
+    for start in range(0, len(kept), ROWS_AT_ONCE):
+        rows = kept[start : start + ROWS_AT_ONCE]
+        if rows[-1] != start + len(rows) - 1:  # some row before this block's end is left out
+            matrix[start : start + len(rows)] = matrix[rows]
+    return matrix[: len(kept)]
 
 
 def decoded_metadata(path: Path, text: str) -> dict[str, Any]:
@@ -106,9 +293,21 @@ def decoded_metadata(path: Path, text: str) -> dict[str, Any]:
 
 
 def check_room(
-    path: Path, rows: int, size: int, *, bytes_a_row: int, available: int, place: str
+    path: Path, rows: int, size: int, *, bytes_a_row: int, available: int | None, place: str
 ) -> None:
     """Refuse a header whose promise cannot be in the file, before any memory is asked for.
+
+    Parameters
+    ----------
+    path : Path
+    rows, size : int
+        V and D as promised.
+    bytes_a_row : int
+        How many a row takes at least.
+    available : int or None
+        Bytes that are left in the file; None if they are compressed, and nothing is known.
+    place : str
+        Where the promise stands, for messages.
 
     Raises
     ------
@@ -120,11 +319,16 @@ def check_room(
             f"{path} promises {rows} words with {size} values in {place}; both must be at least "
             "1: write the file again."
         )
-    if rows * bytes_a_row > available:
+    if available is not None and rows * bytes_a_row - 1 > available:  # a last line end apart
         raise FormatError(
             f"{path} promises {rows} words with {size} values in {place}, which take at least "
             f"{rows * bytes_a_row} bytes, but it holds {available}; fetch a whole copy, or "
             "correct the header."
+        )
+    if bytes_a_row > LONGEST_ROW:
+        raise FormatError(
+            f"{path} promises {size} values a word in {place}, and a row may take {LONGEST_ROW} "
+            "bytes; correct the header."
         )
 
 
@@ -149,17 +353,17 @@ def check_memory(path: Path, needed: int) -> None:
 
 
 def check_words(
-    vectors: WordVectors, name: str, forbidden: str, *, holders: str, empty: bool = True
+    parts: VectorParts, name: str, forbidden: str, *, holders: str, empty: bool = True
 ) -> tuple[str, ...]:
-    """The words of ``vectors``, if a format can hold each of them.
+    """The words of ``parts``, if a format can hold each of them.
 
     Parameters
     ----------
-    vectors : WordVectors
+    parts : VectorParts
     name : str
         The format, for messages.
     forbidden : str
-        Characters that part words or lines in the format, and so cannot be in a word.
+        Characters that separate words or lines in the format, and so cannot be in a word.
     holders : str
         Formats that can hold any word, for messages.
     empty : bool
@@ -170,11 +374,11 @@ def check_words(
     OutputError
         If it cannot, naming word, row and ``holders``; or if a word has no UTF-8 form.
     """
-    vectors.vocabulary.packed()  # half a surrogate pair is an error that names its word
-    for row, word in enumerate(vectors.words):
+    parts.table.packed()  # half a surrogate pair is an error that names its word
+    for row, word in enumerate(parts.words):
         if any(character in word for character in forbidden):
             has = next(character for character in forbidden if character in word)
-            problem = f"contains {has!r}, which parts words or lines there"
+            problem = f"contains {has!r}, which separates words or lines there"
         elif not empty and not word.strip().strip("\ufeff"):
             problem = "has no visible character, and its line would be skipped there"
         else:
@@ -183,24 +387,22 @@ def check_words(
             f"The word {word!r} in row {row} cannot be written as {name}: it {problem}; rename "
             f"the word, or choose {holders}, which can hold any word."
         )
-    return vectors.words
+    return parts.words
 
 
-def _repeated(path: Path, words: Sequence[str], place: Callable[[int], str]) -> FormatError:
-    first: dict[str, int] = {}
-    for row, word in enumerate(words):
-        if word in first:
-            return FormatError(
-                f"{path} holds the word {word!r} twice, in {place(first[word])} and {place(row)}; "
-                "remove one of them."
-            )
-        first[word] = row
-    raise AssertionError("no word comes twice")
-
-
-def _check_finite(
-    path: Path, words: Sequence[str], matrix: NDArray[np.float32], place: Callable[[int], str]
+def check_finite(
+    path: Path,
+    words: Sequence[str],
+    matrix: NDArray[np.float32],
+    place: Callable[[int], str] = "row {}".format,
 ) -> None:
+    """Refuse values that are NaN or infinite.
+
+    Raises
+    ------
+    FormatError
+        Which names the first one's file, place and word.
+    """
     for start in range(0, matrix.shape[0], ROWS_AT_ONCE):
         bad = ~np.isfinite(matrix[start : start + ROWS_AT_ONCE])
         if bad.any():
@@ -216,8 +418,10 @@ def _check_finite(
 REFUSED = 3  # exit status: the file is at fault, and why is on standard output
 
 
-def try_alone(path: Path, module: str) -> None:
+def read_in_subprocess(path: Path, module: str) -> None:
     """Let another process call ``parts(path)`` of ``module``, and throw away what it reads.
+
+    A damaged file may end a process where nothing is left to catch: then it is not this one.
 
     Raises
     ------

@@ -47,14 +47,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError
-from wordgrad.io.common import Opening, assembled
-from wordgrad.word_vectors import WordVectors
+from wordgrad.io.common import LoadOptions, VectorParts, WordDecoder, assembled
 
 MAGIC = struct.pack("<i", 793712314)
 VERSIONS = (11, 12)
 SUPERVISED = 3  # in the field "model"
 WORDS_AT_ONCE = 1 << 12
-END_OF_SENTENCE = "</s>"
+END_OF_SENTENCE = b"</s>"
 REMEDY = "fetch a whole copy."
 _HEAD = struct.Struct("<4si12id3i2q")
 _ENTRY = struct.Struct("<qb")
@@ -73,22 +72,24 @@ class _Model:
     words: int
 
 
-def read(path: Path, opening: Opening) -> WordVectors:
+def read(path: Path, options: LoadOptions) -> VectorParts:
     """Read a file of this format; see :func:`wordgrad.load`."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         model = _head(path, mapped)
         names, counts, place = _entries(path, mapped, model)
-        words = _decoded(path, names[: model.words])
+        names = names[: options.rows(model.words)]
+        decoder = WordDecoder(path, options.errors)
+        words = decoder.decode(names, 0)
         start, rows = _matrix_place(path, mapped, place, model)
-    if not words:
-        raise FormatError(f"{path} holds no words; {REMEDY}")
     # A map of its own, for an array must not outlive the one above.
     table = np.memmap(path, dtype="<f4", mode="r", offset=start, shape=(rows, model.size))
     vectors = np.empty((len(words), model.size), dtype=np.float32)
     for first in range(0, len(words), WORDS_AT_ONCE):
         part = slice(first, first + WORDS_AT_ONCE)
-        vectors[part] = _means(np.asarray(table), words[part], first, model)
-    return assembled(path, words, vectors, opening, counts=counts[: model.words])
+        vectors[part] = _means(np.asarray(table), names[part], first, model)
+    return assembled(
+        path, words, vectors, options, counts=counts[: len(words)], remarks=decoder.remarks
+    )
 
 
 def _head(path: Path, mapped: mmap.mmap) -> _Model:
@@ -147,19 +148,6 @@ def _entries(
     return names, counts, place
 
 
-def _decoded(path: Path, names: list[bytes]) -> list[str]:
-    words = []
-    for row, name in enumerate(names):
-        try:
-            words.append(name.decode())
-        except UnicodeDecodeError as error:
-            raise FormatError(
-                f"{path} has a word that is not UTF-8 in row {row} ({name[:40]!r}); train it on "
-                "UTF-8 text."
-            ) from error
-    return words
-
-
 def _matrix_place(path: Path, mapped: mmap.mmap, place: int, model: _Model) -> tuple[int, int]:
     """Where the input matrix begins, and how many rows it has."""
     start = place + _MATRIX.size
@@ -186,7 +174,7 @@ def _matrix_place(path: Path, mapped: mmap.mmap, place: int, model: _Model) -> t
 
 
 def _means(
-    table: NDArray[np.float32], words: list[str], first: int, model: _Model
+    table: NDArray[np.float32], words: list[bytes], first: int, model: _Model
 ) -> NDArray[np.float32]:
     """Vectors of a block of words, whose own rows begin at ``first``."""
     own = np.arange(len(words))
@@ -207,15 +195,17 @@ def _means(
 
 
 def ngram_hashes(
-    words: list[str], minn: int, maxn: int
+    words: list[bytes], minn: int, maxn: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which word each character n-gram belongs to, and its hash; sorted by neither.
 
-    >>> owners, hashes = ngram_hashes(["a"], 1, 3)
+    Words are bytes, as in the file: fastText hashes those that are no whole characters, too.
+
+    >>> owners, hashes = ngram_hashes([b"a"], 1, 3)
     >>> len(owners)  # "a", "<a", "a>" and "<a>"
     4
     """
-    spans = [b"" if w == END_OF_SENTENCE else f"<{w}>".encode() for w in words]
+    spans = [b"" if w == END_OF_SENTENCE else b"<%b>" % w for w in words]
     ends = np.cumsum([len(span) for span in spans])
     data = np.frombuffer(b"".join(spans), dtype=np.uint8)
     owner = np.repeat(np.arange(len(words)), [len(span) for span in spans])

@@ -1,27 +1,29 @@
-"""The formats there are, and what each can hold.
+"""The formats of files of word vectors: which there are, telling them apart, load and save.
 
-Telling the format of a file from its first bytes, and then from its name.
-
-Opening and saving files of word vectors, whatever their format.
+A file's first bytes tell its format, and then its name must not contradict; the name decides only
+where the bytes do not tell.  What is a file of something else is called by its name.
 """
 
 from __future__ import annotations
 
 import os
+import pickletools
+import re
+import warnings
 import zipfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from wordgrad.errors import FormatError, InputError, OutputError, check_choice
+from wordgrad.errors import FormatError, InputError, OutputError, check_choice, check_int
 from wordgrad.files import atomic_write, check_output
-from wordgrad.io.common import Opening
+from wordgrad.io import compression
+from wordgrad.io.common import ERRORS, LoadOptions, VectorParts
 from wordgrad.io.fasttext import MAGIC
-from wordgrad.io.text import HEADER, HEADER_BYTES
-from wordgrad.word_vectors import WordVectors
+from wordgrad.io.text import MARK, is_number, looks_like_numbers
+from wordgrad.io.word2vec_text import HEADER, HEADER_BYTES
 
 ALL = ("counts", "metadata")
 
@@ -52,8 +54,8 @@ class Format:
         Whether it can be written, too.
     paired : bool
         Whether the words are in a second file.
-    suffix : str
-        What the names of its two functions end in, where a module holds more than one format.
+    streamed : bool
+        Whether it is read from its beginning to its end, and so may be compressed.
     """
 
     name: str
@@ -65,30 +67,36 @@ class Format:
     any_word: bool = False
     writable: bool = True
     paired: bool = False
-    suffix: str = ""
+    streamed: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether nothing that vectors can hold is lost or refused."""
         return self.any_word and self.keeps == ALL
 
-    def read(self, path: Path, opening: Opening) -> WordVectors:
+    def read(self, path: Path, options: LoadOptions) -> VectorParts:
         """Read the file at ``path``."""
-        vectors: WordVectors = getattr(self._code(), f"read{self.suffix}")(path, opening)
-        return vectors
+        found = None if self.streamed else compression.compression_of_file(path)
+        if found is not None:
+            raise FormatError(
+                f"{path} is {self.title} compressed with {found}, and that is read from any place "
+                "in it; decompress it first."
+            )
+        parts: VectorParts = self._code().read(path, options)
+        return parts
 
-    def write(self, vectors: WordVectors, path: Path) -> None:
+    def write(self, parts: VectorParts, path: Path) -> None:
         """Fill a new file at ``path``; putting it in place is the caller's business."""
-        getattr(self._code(), f"write{self.suffix}")(vectors, path)
+        self._code().write(parts, path)
 
     def companion(self, path: Path) -> Path | None:
         """The second file that belongs to ``path``, if the format has one."""
         beside: Path | None = self._code().companion(path) if self.paired else None
         return beside
 
-    def write_companion(self, vectors: WordVectors, path: Path) -> None:
+    def write_companion(self, parts: VectorParts, path: Path) -> None:
         """Fill a new file at ``path`` with what the second file holds."""
-        self._code().write_companion(vectors, path)
+        self._code().write_companion(parts, path)
 
     def _code(self) -> Any:
         return import_module(f"wordgrad.io.{self.module}")
@@ -96,18 +104,27 @@ class Format:
 
 FORMATS = (
     Format(
-        "safetensors",
-        "safetensors",
-        "safetensors",
-        (".safetensors",),
-        keeps=ALL,
-        any_word=True,
+        "safetensors", "safetensors", "safetensors", (".safetensors",), keeps=ALL, any_word=True
     ),
     Format(
-        "word2vec-text", "word2vec text", "text", (".txt", ".vec"), (".w2v",), suffix="_word2vec"
+        "word2vec-text",
+        "word2vec text",
+        "word2vec_text",
+        (".txt", ".vec"),
+        (".w2v",),
+        streamed=True,
     ),
-    Format("word2vec-binary", "word2vec binary", "word2vec_binary", (".bin",), (".w2v",)),
-    Format("glove", "GloVe text", "text", (".glove", ".glove.txt"), (".txt",), suffix="_glove"),
+    Format(
+        "word2vec-binary",
+        "word2vec binary",
+        "word2vec_binary",
+        (".bin",),
+        (".w2v",),
+        streamed=True,
+    ),
+    Format(
+        "glove", "GloVe text", "glove", (".glove", ".glove.txt"), (".txt", ".vec"), streamed=True
+    ),
     Format("npz", "npz", "npz", (".npz",), keeps=ALL),
     Format(
         "tsv",
@@ -116,6 +133,7 @@ FORMATS = (
         (".tsv",),
         keeps=("counts",),
         paired=True,
+        streamed=True,
     ),
     Format("parquet", "Parquet", "parquet", (".parquet",), keeps=ALL, any_word=True),
     Format("fasttext", "fastText binary", "fasttext", (), (".bin",), writable=False),
@@ -167,21 +185,28 @@ def format_of_name(path: str | os.PathLike[str], *, complete: bool = False) -> F
     )
 
 
-LOOKED_AT = 1 << 20  # bytes
-
-_FOREIGN = (  # first bytes, what that is, what to do
-    (b"\x1f\x8b", "compressed with gzip", "decompress it first (gunzip)"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "decompress it first (unzstd)"),
-    (b"BZh", "compressed with bzip2", "decompress it first (bunzip2)"),
-    (b"\xfd7zXZ\0", "compressed with xz", "decompress it first (unxz)"),
-    (
-        b"\x80",
-        "a Python pickle, which could run code and is never read",
-        "open it with the program that wrote it and save it as word2vec text",
-    ),
-    (b"\x93NUMPY", "a lone NumPy array, without words", "save words and matrix as .npz"),
-    (b"\x89HDF", "an HDF5 file", "save its words and matrix as .npz"),
+_PICKLE = (
+    "a Python pickle, which could run code and is never read; open it with the program that wrote "
+    "it and save it as word2vec text (in gensim: KeyedVectors.save_word2vec_format)"
 )
+_FOREIGN = (  # first bytes as a pattern, what that is and what to do
+    (rb"\x93NUMPY", "a lone NumPy array, without words; save words and matrix as .npz"),
+    (rb"\x89HDF", "an HDF5 file; save its words and matrix as .npz"),
+    (rb"SQLite format 3\x00", "an SQLite database; save its words and vectors as word2vec text"),
+    (rb"FiFu\x00\x00", "a finalfusion file; save it with finalfusion as word2vec text"),
+    (rb"ARROW1\x00", "an Arrow file; save it as Parquet"),
+    (rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a[^ \t]", "a picture; name the file of vectors"),
+    (rb"%PDF-\d\.\d[^ \t]", "a PDF document; name the file of vectors"),
+    (rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07", "an archive; unpack it first"),
+    (rb".{257}ustar", "a tar archive; unpack it first"),
+    (rb"\x1f\x9d|\x1f\xa0|\x04\x22\x4d\x18|LZIP", "compressed in a way that is not read; "
+     "decompress it first, or compress it with gzip, bzip2, xz or zstd"),
+    (rb"\xff\xfe|\xfe\xff", "text in UTF-16; convert it to UTF-8"),
+    (rb"version https://git-lfs", "a pointer of Git LFS, not the file itself; run 'git lfs pull'"),
+    (rb"(?:\xef\xbb\xbf)?\d+ \d+ \d+ \d+ \d+ \d+ \S+ \S+[ \r]*\n", "a table of floret, which holds "
+     "vectors of hashed pieces of words and no words; print the vectors of your words with floret "
+     "(print-word-vectors) and open these"),
+)  # fmt: skip
 
 
 def format_of_file(path: Path) -> Format:
@@ -192,15 +217,22 @@ def format_of_file(path: Path) -> Format:
     FormatError
         If it is none that wordgrad reads, or another one than its name says.
     """
-    with path.open("rb") as file:
-        start = file.read(LOOKED_AT)
-    name = path.name.lower()
+    with compression.opened(path) as file:
+        start = file.peek()[: compression.PEEKED]
+    name = compression.without_ending(path).name.lower()
     by_name = [one for one in FORMATS if name.endswith((*one.endings, *one.shared_endings))]
-    found = guess(start)
+    packed = compression.compression_of_file(path)
+    inside = "" if packed is None else f"compressed with {packed} and inside "
+    if packed is not None and (twice := compression.compression_of(start)) is not None:
+        raise FormatError(f"{path} is {inside}compressed with {twice} again; decompress it first.")
+    found = _by_magic(start)
+    if found is None and _is_pickle(start):
+        raise FormatError(f"{path} is {inside}{_PICKLE}.")
+    for magic, what in _FOREIGN:
+        if found is None and re.match(magic, start, re.DOTALL):
+            raise FormatError(f"{path} is {inside}{what}.")
+    found = found or guess(start)
     if found is None:
-        for magic, what, remedy in _FOREIGN:
-            if start.startswith(magic):
-                raise FormatError(f"{path} is {what}; {remedy}.")
         if by_name:
             return by_name[0]  # its reader knows best what is wrong
         raise FormatError(
@@ -212,9 +244,38 @@ def format_of_file(path: Path) -> Format:
             f"{path} is named like a file of {by_name[0].title} but holds {named(found).title}; "
             f"rename it, or name its format ({found!r}, --from {found})."
         )
-    if found == "npz" and not zipfile.is_zipfile(path):
+    if found == "npz" and packed is None and not zipfile.is_zipfile(path):
         raise FormatError(f"{path} is not a whole npz file; fetch an undamaged copy.")
     return named(found)
+
+
+_PICKLE_STEPS = 8  # more than any text happens to spell
+
+
+def _is_pickle(start: bytes) -> bool:
+    r"""Whether a file that begins with ``start`` is a pickle of any protocol; nothing is run.
+
+    Protocols 0 and 1 have no beginning of their own, so the steps they consist of are taken apart:
+    no line of vectors is a sequence of them, for a space is none.
+
+    >>> _is_pickle(b"(lp0\nF0.5\na."), _is_pickle(b"(lp0 0.5 1\n"), _is_pickle(b"\x80\x04.")
+    (True, False, True)
+    """
+    if start[:1] == b"\x80":  # which begins no character of UTF-8
+        return start[1:2] <= b"\x05"
+    steps = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of strings in what may be no pickle
+        try:
+            for operation, _, place in pickletools.genops(start):
+                steps += 1
+                if operation.name == "STOP":
+                    return place == len(start) - 1
+                if steps > 10 * _PICKLE_STEPS:
+                    return True
+        except (ValueError, OverflowError):  # not a step, or the data end in one
+            return steps > _PICKLE_STEPS
+    return False
 
 
 def guess(start: bytes) -> str | None:
@@ -223,80 +284,87 @@ def guess(start: bytes) -> str | None:
     >>> guess(b"2 3\nthe 0.1 0.2 0.3\n"), guess(b"the 0.1 0.2\nof 0.3 0.4\n")
     ('word2vec-text', 'glove')
     """
-    if start[8:9] == b"{" and not any(start[6:8]):
-        return "safetensors"
-    if start.startswith(b"PK\x03\x04"):
-        return "npz"
-    if start.startswith(b"PAR1") and start[4:5] != b" ":  # not a word of that name
-        return "parquet"
-    if start.startswith(MAGIC):
-        return "fasttext"
+    known = _by_magic(start)
+    if known is not None:
+        return known
     header = HEADER.match(start[:HEADER_BYTES])
     if header is not None:
-        row = start[header.end() :].partition(b"\n")[0]
-        return "word2vec-text" if _is_row(row, int(header[2])) else "word2vec-binary"
-    first = start.partition(b"\n")[0].rstrip(b" \r")
-    if b" " in first:
-        return "glove" if _are_numbers(first.split(b" ")[-1:]) else None
-    return "tsv" if _are_numbers(first.split(b"\t")) else None
+        row = start[header.end() :].partition(b"\n")[0].rstrip(b" \t\r")
+        size = int(header[2])
+        if b"\t" not in header[0] or len(re.split(rb"[ \t]+", row)) == size + 1:
+            rows = start[header.end() :]
+            return "word2vec-text" if _is_text(row, rows, size) else "word2vec-binary"
+    first = start.removeprefix(MARK).partition(b"\n")[0].rstrip(b" \t\r")
+    fields = re.split(rb"[ \t]+", first)
+    if b" " not in first and all(map(is_number, fields)):
+        return "tsv"
+    values = fields[1:]
+    return "glove" if is_number((values or [b""])[-1]) or looks_like_numbers(values) else None
 
 
-def _is_row(line: bytes, size: int) -> bool:
-    """Whether a row is text: its reader says what is wrong with some of its numbers."""
-    fields = line.rstrip(b" \r").split(b" ")[1:][-size:]
-    return bool(fields) and 2 * sum(_are_numbers([field]) for field in fields) >= len(fields)
+def _by_magic(start: bytes) -> str | None:
+    """Name of the format that has first bytes of its own."""
+    if start[8:9] == b"{" and not any(start[6:8]):
+        return "safetensors"
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "npz"
+    if start.startswith(b"PAR1") and start[4:5] not in (b" ", b"\t"):  # not a word of that name
+        return "parquet"
+    return "fasttext" if start.startswith(MAGIC) else None
 
 
-def _are_numbers(fields: Sequence[bytes]) -> bool:
-    try:
-        return bool([float(field) for field in fields])
-    except ValueError:
-        return False
+SAMPLE = 4096  # bytes
 
 
-def load(
-    path: str | os.PathLike[str],
-    *,
-    check: bool | None = None,
-    format: str | None = None,
-    allow_nonfinite: bool = False,
-) -> WordVectors:
-    """Open a file of word vectors.
-
-    The matrix of a safetensors file is mapped, not read: a file of a gigabyte opens in
-    milliseconds, and processes that open the same file share its memory.  Do not alter the file
-    while it is in use.  All other formats are read into memory, and checked while they are.
-    Nothing is ever unpickled.
+def _is_text(row: bytes, rows: bytes, size: int) -> bool:
+    """Whether rows after a header are text: a reader says what is wrong with some numbers of it.
 
     Parameters
     ----------
-    path : path
-    check : bool, optional
-        Whether to read all of a mapped matrix now and compare its checksum.  By default only
-        matrices of up to 64 MiB are; in a larger one, a value that is not finite is found by the
-        first query.  The structure, the words and the counts are checked in any case.
-    format : str, optional
-        One of "safetensors", "word2vec-text", "word2vec-binary", "glove", "npz", "tsv", "parquet"
-        and "fasttext".  By default the file's first bytes tell, and its name must not contradict.
-    allow_nonfinite : bool
-        Whether NaN and infinite values may be in the file.  Such vectors can be looked at and
-        saved; a query still refuses them, for they have no cosine.
+    row : bytes
+        The first one, if it is text.
+    rows : bytes
+        All that follows the header.
+    size : int
+        D, as the header has it.
+    """
+    after_word = re.sub(rb"^[^ \t]*[ \t]*", b"", row)
+    if not _is_printable(after_word):
+        return False
+    fields = re.split(rb"[ \t]+", after_word)[-size:]
+    if fields and 2 * sum(map(is_number, fields)) >= len(fields):
+        return True
+    if looks_like_numbers(fields):
+        return True
+    # Four bytes of a number are printable now and then, many of them never are.
+    sample = rows[:SAMPLE].rpartition(b"\n")[0]
+    return len(sample) >= 64 and _is_printable(sample)
+
+
+def _is_printable(data: bytes) -> bool:
+    """Whether ``data`` is UTF-8 text without control characters but tabs and line ends."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return False
+    return not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text)
+
+
+def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None) -> VectorParts:
+    """Read a file of word vectors; see :func:`wordgrad.load`.
 
     Raises
     ------
+    ParameterError
+        If an option is not one that there is.
     InputError
         If the file cannot be opened, or does not fit into memory.
     FormatError
         If it is cut short, damaged, or of another format.
-
-    Examples
-    --------
-    >>> import tempfile, pathlib
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tiny.safetensors"
-    >>> WordVectors(["to", "be"], [[1, 2], [3, 4]]).save(path)
-    >>> load(path)["be"]
-    array([3., 4.], dtype=float32)
     """
+    check_choice("errors", options.errors, ERRORS)
+    if options.limit is not None:
+        check_int("limit", options.limit, minimum=1)
     file = Path(path)
     if file.is_dir():
         raise InputError(f"{file} is a directory; name a file of word vectors in it.")
@@ -312,11 +380,11 @@ def load(
             if not opened.read(1):
                 raise FormatError(f"{file} is empty; fetch a whole copy, or write it again.")
         chosen = format_of_file(file) if format is None else named(format)
-        return chosen.read(file, Opening(check, allow_nonfinite))
+        return chosen.read(file, options)
     except MemoryError as error:
         raise InputError(
             f"{file} does not fit into the memory that is left; convert it to safetensors on a "
-            "larger machine, which is mapped and not read."
+            "larger machine, which is mapped and not read, or read its first rows alone (limit)."
         ) from error
     except OSError as error:
         raise InputError(
@@ -326,26 +394,13 @@ def load(
 
 
 def save(
-    vectors: WordVectors,
+    parts: VectorParts,
     path: str | os.PathLike[str],
     *,
     overwrite: bool = False,
     format: str | None = None,
 ) -> None:
-    """Write vectors to a file in the format that the name's ending tells, or that ``format`` names.
-
-    ======================= ===================== =============================================
-    ending                  format                not kept
-    ======================= ===================== =============================================
-    ``.safetensors``        ``safetensors``
-    ``.parquet``            ``parquet``
-    ``.npz``                ``npz``
-    ``.tsv``                ``tsv``               metadata; a second file holds the words
-    ``.txt``, ``.vec``      ``word2vec-text``     counts, metadata
-    ``.bin``                ``word2vec-binary``   counts, metadata
-    ``.glove``,             ``glove``             counts, metadata
-    ``.glove.txt``
-    ======================= ===================== =============================================
+    """Write vectors to a file; see :meth:`wordgrad.WordVectors.save`.
 
     The file is whole or absent at any moment (see :func:`wordgrad.files.atomic_write`).
 
@@ -367,7 +422,7 @@ def save(
         if beside is not None:
             check_output(beside, overwrite=overwrite)
             chosen.write_companion(
-                vectors, files.enter_context(atomic_write(beside, overwrite=overwrite))
+                parts, files.enter_context(atomic_write(beside, overwrite=overwrite))
             )
         with atomic_write(path, overwrite=overwrite) as temporary:
-            chosen.write(vectors, temporary)
+            chosen.write(parts, temporary)

@@ -22,6 +22,7 @@ code: they are never read.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import warnings
 import zipfile
@@ -38,13 +39,13 @@ from numpy.typing import NDArray
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.io.common import (
     REMEDY,
-    Opening,
+    LoadOptions,
+    VectorParts,
     assembled,
     check_memory,
     check_words,
     decoded_metadata,
 )
-from wordgrad.word_vectors import WordVectors
 
 HOLDERS = "safetensors or Parquet"
 WORDS_BYTES = 4 << 30
@@ -61,14 +62,14 @@ _ARCHIVE_ERRORS = (  # a wrong offset in the archive makes it seek before the fi
 _ARRAYS = {"matrix": ("f", 2), "words": ("U", 1), "counts": ("iu", 1), "metadata": ("U", 0)}
 
 
-def write(vectors: WordVectors, path: Path) -> None:
-    """Write ``vectors`` to a new file at ``path``."""
-    words = check_words(vectors, "npz", "", holders=HOLDERS)
-    arrays: dict[str, NDArray[Any]] = {"matrix": vectors.matrix, "words": _strings(words)}
-    if vectors.counts is not None:
-        arrays["counts"] = vectors.counts
-    if vectors.metadata:
-        arrays["metadata"] = np.array(json.dumps(vectors.metadata))
+def write(parts: VectorParts, path: Path) -> None:
+    """Write ``parts`` to a new file at ``path``."""
+    words = check_words(parts, "npz", "", holders=HOLDERS)
+    arrays: dict[str, NDArray[Any]] = {"matrix": parts.matrix, "words": _strings(words)}
+    if parts.counts is not None:
+        arrays["counts"] = parts.counts
+    if parts.metadata:
+        arrays["metadata"] = np.array(json.dumps(parts.metadata))
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -89,12 +90,12 @@ def _strings(words: tuple[str, ...]) -> NDArray[np.str_]:
     return np.array(words, dtype=np.str_)
 
 
-def read(path: Path, opening: Opening) -> WordVectors:
+def read(path: Path, options: LoadOptions) -> VectorParts:
     """Read a file of this format; see :func:`wordgrad.load`."""
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                arrays = _arrays(path, archive)
+                arrays = _arrays(path, archive, options)
         except _ARCHIVE_ERRORS as error:
             reason = str(error)[:200]  # it may quote kilobytes of the file
             raise FormatError(f"{path} is not a whole npz file ({reason}); {REMEDY}") from error
@@ -117,18 +118,19 @@ def read(path: Path, opening: Opening) -> WordVectors:
         path,
         _decoded(path, words),
         kept,
-        opening,
+        options,
         counts=counts,
         metadata=None if metadata is None else decoded_metadata(path, str(metadata)),
     )
 
 
-def _arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path, archive: zipfile.ZipFile, options: LoadOptions) -> dict[str, NDArray[Any]]:
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     if not {"matrix", "words"} <= members.keys():
         raise FormatError(
-            f"{path} is an archive without the arrays 'matrix' and 'words' (it holds "
-            f"{', '.join(sorted(members)[:6]) or 'nothing'}); save them under these names."
+            f"{path} is a zip archive without the arrays 'matrix' and 'words' (it holds "
+            f"{', '.join(sorted(members)[:6]) or 'nothing'}); save them under these names, or "
+            "unpack it and open the file of vectors in it."
         )
     if len(members) < len(archive.infolist()) or not members.keys() <= _ARRAYS.keys():
         raise FormatError(
@@ -143,11 +145,13 @@ def _arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
                 f"{path} is damaged: {name} cannot have {info.file_size} bytes; {REMEDY}"
             )
         with archive.open(info) as member:
-            arrays[name] = _array(path, name, member, info.file_size)
+            arrays[name] = _array(path, name, member, info.file_size, options)
     return arrays
 
 
-def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
+def _array(
+    path: Path, name: str, member: IO[bytes], size: int, options: LoadOptions
+) -> NDArray[Any]:
     """An array whose promised size is compared with ``size`` before memory is asked for."""
     headers: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]]
     headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -171,20 +175,24 @@ def _array(path: Path, name: str, member: IO[bytes], size: int) -> NDArray[Any]:
             f"{'' if dimensions == 1 else 's'}, got {dtype} of shape {shape}; save it so."
         )
     start = member.tell()
-    count = 1
-    for length in shape:
-        count *= length
+    count = math.prod(shape)
     if min(shape, default=0) < 0 or start + count * dtype.itemsize != size:
         raise FormatError(
             f"{path} is damaged: {name} of shape {shape} and type {dtype} does not take the "
             f"{size - start} bytes that are there; {REMEDY}"
         )
-    check_memory(path, size)
+    whole, all_values = shape, count
+    if shape and not (fortran and dimensions == 2):  # whose rows are not together
+        shape = (options.rows(shape[0]), *shape[1:])
+        count = math.prod(shape)
+    check_memory(path, size - (all_values - count) * dtype.itemsize)
     array = np.empty(count, dtype=dtype)
     if array.nbytes:
         _fill(path, name, member, array.view(np.uint8).data)
-    member.read(1)  # at its end the archive compares the checksum
-    return array.reshape(shape, order="F" if fortran else "C")
+    if shape == whole:
+        member.read(1)  # at its end the archive compares the checksum
+    made = array.reshape(shape, order="F" if fortran else "C")
+    return made[: options.limit] if shape else made
 
 
 def _fill(path: Path, name: str, member: IO[bytes], target: memoryview) -> None:

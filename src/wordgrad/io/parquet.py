@@ -14,7 +14,7 @@ The file's key-value metadata hold ``wordgrad`` (the version of this layout, "1"
 ``wordgrad.metadata`` (JSON) and ``wordgrad.checksum``: CRC-32 of the whole file (eight hexadecimal
 digits), a hyphen, and the file's length (sixteen decimal digits), all 25 characters counted as "0"
 for the CRC.  It is compared before anything else, for Parquet has no checksum that Polars would
-look at.  A file whose length is another was written anew by another program; such tables are read
+look at.  A file whose length is another was rewritten by another program; such tables are read
 without the comparison, if ``vector`` is a list of floats of one length.
 
 Design
@@ -41,17 +41,18 @@ from polars.exceptions import PanicException, PolarsError
 from polars.io.plugins import register_io_source
 
 from wordgrad.errors import FormatError
+from wordgrad.forking import refuse_after_fork
 from wordgrad.io.common import (
     REMEDY,
     ROWS_AT_ONCE,
-    Opening,
+    LoadOptions,
+    VectorParts,
     assembled,
     check_memory,
     check_words,
     decoded_metadata,
-    try_alone,
+    read_in_subprocess,
 )
-from wordgrad.word_vectors import WordVectors
 
 LAYOUT = "1"
 CHECKSUM = "wordgrad.checksum"
@@ -64,23 +65,24 @@ _MAGIC = b"PAR1"  # at both ends; before the last one are the length and the byt
 Table = tuple[list[str], NDArray[np.float32], NDArray[np.int64] | None]
 
 
-def write(vectors: WordVectors, path: Path) -> None:
-    """Write ``vectors`` to a new file at ``path``."""
-    check_words(vectors, "Parquet", "", holders="safetensors")
+def write(parts: VectorParts, path: Path) -> None:
+    """Write ``parts`` to a new file at ``path``."""
+    refuse_after_fork("Writing Parquet")
+    check_words(parts, "Parquet", "", holders="safetensors")
     schema: dict[str, Any] = {
         "word": pl.String,
-        "vector": pl.Array(pl.Float32, vectors.vector_size),
+        "vector": pl.Array(pl.Float32, parts.vector_size),
         "count": pl.Int64,
     }
-    if vectors.counts is None:
+    if parts.counts is None:
         del schema["count"]
-    step = max(1, VALUES_AT_ONCE // vectors.vector_size)
+    step = max(1, VALUES_AT_ONCE // parts.vector_size)
     metadata = {
         "wordgrad": LAYOUT,
-        "wordgrad.metadata": json.dumps(vectors.metadata),
+        "wordgrad.metadata": json.dumps(parts.metadata),
         CHECKSUM: _BLANK,
     }
-    source = register_io_source(lambda *_: _frames(vectors, schema, step), schema=schema)
+    source = register_io_source(lambda *_: _frames(parts, schema, step), schema=schema)
     try:
         source.sink_parquet(path, row_group_size=step, metadata=metadata)
     except PolarsError as error:  # a full disk, too, is an error of Polars' own kind
@@ -91,30 +93,37 @@ def write(vectors: WordVectors, path: Path) -> None:
         file.write(found.encode())
 
 
-def _frames(vectors: WordVectors, schema: Mapping[str, Any], step: int) -> Iterator[pl.DataFrame]:
-    for start in range(0, len(vectors), step):
-        part = slice(start, start + step)
-        columns: dict[str, Any] = {"word": vectors.words[part], "vector": vectors.matrix[part]}
-        if vectors.counts is not None:
-            columns["count"] = vectors.counts[part]
+def _frames(parts: VectorParts, schema: Mapping[str, Any], step: int) -> Iterator[pl.DataFrame]:
+    for start in range(0, len(parts), step):
+        some = slice(start, start + step)
+        columns: dict[str, Any] = {"word": parts.words[some], "vector": parts.matrix[some]}
+        if parts.counts is not None:
+            columns["count"] = parts.counts[some]
         yield pl.DataFrame(
             [pl.Series(name, values, dtype=schema[name]) for name, values in columns.items()]
         )
 
 
-def read(path: Path, opening: Opening) -> WordVectors:
+def read(path: Path, options: LoadOptions) -> VectorParts:
     """Read a file of this format; see :func:`wordgrad.load`."""
+    refuse_after_fork("Reading Parquet")
     _, promised, found = _checksums(path)
     if promised[-16:] == found[-16:] and promised != found:
         raise FormatError(f"{path} is damaged: it fails its checksum; {REMEDY}")
     if not promised or promised != found:
-        try_alone(path, __name__)
-    (words, matrix, counts), metadata = parts(path)
-    return assembled(path, words, matrix, opening, counts=counts, metadata=metadata)
+        read_in_subprocess(path, __name__)
+    (words, matrix, counts), metadata = parts(path, options.limit)
+    return assembled(path, words, matrix, options, counts=counts, metadata=metadata)
 
 
-def parts(path: Path) -> tuple[Table, dict[str, Any]]:
+def parts(path: Path, limit: int | None = None) -> tuple[Table, dict[str, Any]]:
     """Words, matrix, counts and metadata of a file of which nothing has been checked.
+
+    Parameters
+    ----------
+    path : Path
+    limit : int, optional
+        Most rows to read.
 
     Raises
     ------
@@ -123,7 +132,7 @@ def parts(path: Path) -> tuple[Table, dict[str, Any]]:
     """
     try:
         entries = pl.read_parquet_metadata(path)
-        table = _table(path)
+        table = _table(path, limit)
     except (PolarsError, PanicException, OSError) as error:
         reason = " ".join(str(error).split())[:120]
         raise FormatError(f"{path} is not a whole Parquet file ({reason}); {REMEDY}") from error
@@ -194,12 +203,14 @@ def _columns(path: Path) -> list[str]:
     return ["word", "vector"] + ["count"] * ("count" in schema)
 
 
-def _table(path: Path) -> Table:
+def _table(path: Path, limit: int | None) -> Table:
     columns = _columns(path)
     scan = pl.scan_parquet(path, glob=False)
     rows = scan.select(pl.len()).collect().item()
     if rows == 0:
         raise FormatError(f"{path} holds no words; {REMEDY}")
+    if limit is not None:
+        rows, scan = min(rows, limit), scan.head(limit)
     words: list[str] = []
     matrix = np.empty((0, 0), dtype=np.float32)
     counts = np.empty(rows if "count" in columns else 0, dtype=np.int64)

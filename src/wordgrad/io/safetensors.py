@@ -38,9 +38,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from wordgrad.errors import FormatError, InputError, ParameterError
-from wordgrad.io.common import Opening
+from wordgrad.io.common import LoadOptions, VectorParts
+from wordgrad.search.exact import row_norms
 from wordgrad.vocabulary import Vocabulary
-from wordgrad.word_vectors import WordVectors
 
 LAYOUT = "1"
 CHECKED_AT_ONCE = 64 << 20  # bytes of a matrix that are checked on opening: some 20 ms
@@ -54,15 +54,15 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
 }
 
 
-def write(vectors: WordVectors, path: Path) -> None:
-    """Write ``vectors`` to a new file at ``path``."""
-    words, offsets = vectors.vocabulary.packed()
+def write(parts: VectorParts, path: Path) -> None:
+    """Write ``parts`` to a new file at ``path``."""
+    words, offsets = parts.table.packed()
     rest: dict[str, NDArray[Any]] = {"words": words, "offsets": offsets}
-    if vectors.counts is not None:
-        rest["counts"] = vectors.counts
+    if parts.counts is not None:
+        rest["counts"] = parts.counts
     metadata = {"wordgrad": LAYOUT}
-    metadata |= {f"meta.{name}": json.dumps(value) for name, value in vectors.metadata.items()}
-    matrix = np.ascontiguousarray(vectors.matrix)
+    metadata |= {f"meta.{name}": json.dumps(value) for name, value in parts.metadata.items()}
+    matrix = np.ascontiguousarray(parts.matrix)
     metadata["crc32.matrix"] = _hex(zlib.crc32(matrix.data))
     metadata["crc32.rest"] = _checksum(metadata, rest)
     try:
@@ -89,7 +89,7 @@ def _sort_metadata(path: Path) -> None:
         file.write(text.ljust(length))
 
 
-def read(path: Path, opening: Opening) -> WordVectors:
+def read(path: Path, options: LoadOptions) -> VectorParts:
     """Open a file that :func:`write` made; see :func:`wordgrad.load`."""
     try:
         with safe_open(path, framework="numpy") as file:
@@ -114,19 +114,22 @@ def read(path: Path, opening: Opening) -> WordVectors:
             f"{path} is damaged: counts must not be negative, got {int(counts.min())}; {REMEDY}"
         )
     matrix = _map_matrix(path, header)
-    vectors = WordVectors.from_checked(
-        Vocabulary.from_packed(rest["words"], rest["offsets"], str(path)),
-        matrix,
-        counts,
-        _metadata(path, metadata),
-        str(path),
-    )
-    if opening.check or (opening.check is None and matrix.nbytes <= CHECKED_AT_ONCE):
+    table = Vocabulary.from_packed(rest["words"], rest["offsets"], str(path))
+    rows = options.rows(len(matrix))
+    if rows < len(matrix):
+        end = int(rest["offsets"][rows])
+        table = Vocabulary.from_packed(rest["words"][:end], rest["offsets"][: rows + 1], str(path))
+    if options.check or (options.check is None and matrix.nbytes <= CHECKED_AT_ONCE):
         if _hex(zlib.crc32(matrix.data)) != metadata["crc32.matrix"]:
             raise FormatError(f"{path} is damaged: its matrix fails its checksum; {REMEDY}")
-        if not opening.allow_nonfinite:
-            vectors.search_index()  # measures every row, and so finds values that are not finite
-    return vectors
+        if not options.allow_nonfinite:
+            row_norms(matrix[:rows], str(path))  # refuses values that are not finite
+    return VectorParts(
+        table,
+        matrix[:rows],
+        None if counts is None else counts[:rows],
+        _metadata(path, metadata),
+    )
 
 
 def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> None:

@@ -1,54 +1,31 @@
-"""What word2vec's two formats share: the first line, and the words they cannot hold.
+"""Rows of text: a word and its numbers on a line, read and written a block of lines at a time.
 
-Rows of text: a word and its numbers on a line, read and written a block of lines at a time.
+word2vec's text, GloVe's and the Embedding Projector's go through here; where each format begins and
+what tells V and D is in its own module.
 
 Design
 ------
 A. A block of whole lines (``BLOCK`` bytes) goes to Polars' CSV reader, which parses numbers in
    all threads and rounds them correctly to float32.  No more than a block of text is held.
-B. Polars is asked only for what it cannot get wrong: a block that holds a carriage return, begins
-   with a byte-order mark, or does not have exactly D + 1 fields a line, is split by
-   :meth:`bytes.rsplit` instead, and Polars sees its numbers alone.  So a word may contain anything
-   but a line end.
+B. Polars is given only what it cannot get wrong: a block that holds a carriage return, begins
+   with a byte-order mark, or does not have exactly D + 1 fields a line, is split line by line
+   instead, and Polars sees its numbers alone.  So a word may contain anything but a line end.
 C. If the numbers fail, too, halves of the block are tried, and halves of these, to name the line
    at fault.
-
-Word vectors as word2vec writes them with ``-binary 0``; gensim and fastText (``.vec``), too.
-
-Layout
-------
-UTF-8 text.  The first line holds two numbers in decimal digits, parted by a space: V, the number of
-words, and D, the number of values of each.  V lines follow: the word, a space, D numbers parted by
-single spaces, a line feed.  There may be a space before the line feed (word2vec.c, fastText) and a
-carriage return (Windows)::
-
-    2 3
-    the 0.1 -0.25 1e-05
-    café 1.5 2.0 0.0
-
-A word holds neither a space nor a line feed; a no-break space (U+00A0) is a character like any
-other.  wordgrad refuses to write such a word.  It reads one with spaces, if the piece before the
-numbers is not a number itself.  Counts and metadata have no place here.
-
-Word vectors as Stanford's GloVe publishes them: text without a header.
-
-Layout
-------
-UTF-8 text.  Each line is a word, a space, D numbers parted by single spaces, a line feed.  Nothing
-tells V and D: D is the fewest values of any of the first ``LINES_SEEN`` lines (``glove.840B.300d``
-has some words with spaces in them), V the number of lines::
-
-    the 0.1 -0.25 1e-05
-    café 1.5 2.0 0.0
-
-wordgrad writes no word with a space or a line feed, and every number with a point or an exponent,
-so that no first line looks like a word2vec header.  Counts and metadata have no place here.
+D. A process that was forked after Polars had been used lacks the threads of Polars' pool and would
+   wait for them for ever.  There, Python parses and prints the numbers, bit for bit and byte for
+   byte the same, some ten times as slowly.
+E. The numbers are the last D fields of a line; fields are separated by spaces, tabs or several of
+   them.  What stands before is the word: it may hold separators, for published files have such
+   words.  Spaces around it are alignment, unless the word is nothing but spaces.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -56,38 +33,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError
-from wordgrad.io.common import Opening, assembled, check_room, check_words
-from wordgrad.word_vectors import WordVectors
+from wordgrad.forking import forked_after_polars
+from wordgrad.io.common import LONGEST_ROW, LoadOptions, MatrixBuilder, WordDecoder
 
 if TYPE_CHECKING:
     import polars as pl
 
-FORBIDDEN = " \n"
 HOLDERS = "safetensors, npz or Parquet"
-HEADER = re.compile(rb"(?:\xef\xbb\xbf)?(\d{1,18}) (\d{1,18}) *\r?\n")
-HEADER_BYTES = 64  # more than any header has
-
-
-def read_header(path: Path, line: bytes) -> tuple[int, int]:
-    """V and D from the first line.
-
-    Raises
-    ------
-    FormatError
-        If it does not hold two numbers.
-    """
-    found = HEADER.fullmatch(line)
-    if found is None:
-        raise FormatError(
-            f"{path} does not begin with the number of words and of values, but with "
-            f"{line[:40]!r}; name its format (--from), or fetch an undamaged copy."
-        )
-    return int(found[1]), int(found[2])
-
-
 BLOCK = 8 << 20  # bytes of text held at a time
 VALUES_AT_ONCE = 1 << 20  # numbers written at a time
-_MARK = b"\xef\xbb\xbf"  # which Polars would take from the first word
+MARK = b"\xef\xbb\xbf"  # the byte-order mark, which Polars would take from the first word
+LINES_SEEN = 100  # lines that tell how many values there are, where no header does
+_FIELD = re.compile(rb"[^ \t]+")
+_NEARLY_A_NUMBER = re.compile(rb"(?=\D*\d)[-+]?[\d.,:eE/+-]+")  # 0,5 or 12:0.5 or 1/2
+
+Rows = tuple[list[str], NDArray[np.float32]]
 
 
 class RowReader:
@@ -99,10 +59,11 @@ class RowReader:
         For messages.
     size : int
         D, numbers a line.
+    options : LoadOptions
     first_line : int
         Number of the first line that will be read, counted from 1, for messages.
     separator : bytes
-        One byte between fields.
+        One byte between fields; where a word comes first, rows with the other one are read, too.
     worded : bool
         Whether a word comes first.
     promise : str
@@ -113,6 +74,7 @@ class RowReader:
         self,
         path: Path,
         size: int,
+        options: LoadOptions,
         *,
         first_line: int = 1,
         separator: bytes = b" ",
@@ -121,9 +83,32 @@ class RowReader:
     ) -> None:
         self._path, self._size, self._line = path, size, first_line
         self._separator, self._worded, self._promise = separator, worded, promise
+        self._limit = options.limit
+        self._decoder = WordDecoder(path, options.errors, lambda row: f"line {row + first_line}")
+        self._first_line = first_line
+        self._unended = False
 
-    def read(self, file: IO[bytes], rows: int) -> tuple[list[str], NDArray[np.float32]]:
-        """Words (none if not worded) and matrix of the ``rows`` lines that are left in ``file``.
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on what was odd, after reading."""
+        found = self._decoder.remarks
+        if self._unended:
+            found += (
+                f"{self._path} does not end with a line end: if it was cut short, its last number "
+                "lacks digits.",
+            )
+        return found
+
+    def read(self, file: IO[bytes], rows: int | None, *, total: int | None = None) -> Rows:
+        """Words (none if not worded) and matrix of the lines that are left in ``file``.
+
+        Parameters
+        ----------
+        file : binary file
+        rows : int or None
+            How many there must be; None if nobody knows.
+        total : int or None
+            Bytes that are left in ``file``; None if that is not known, for they are compressed.
 
         Raises
         ------
@@ -131,28 +116,53 @@ class RowReader:
             If there are more or fewer lines, or one is not a word and D numbers.
         """
         words: list[str] = []
-        matrix = np.empty((rows, self._size), dtype=np.float32)
-        done = 0
+        wanted = rows if self._limit is None else min(rows or self._limit, self._limit)
+        builder = MatrixBuilder(self._path, self._size, wanted if rows and total else None)
+        seen = 0
         for block in self._blocks(file):
             lines = block.count(b"\n")
-            if done + lines > rows:
-                raise FormatError(
-                    f"{self._path} has more than the {rows} rows that {self._promise} promises, "
-                    f"from line {self._line + rows - done} on; correct the number of rows."
-                )
-            found, matrix[done : done + lines] = self._parse(block, lines)
-            words += found
-            done += lines
-            self._line += lines
-        if done < rows:
+            if wanted is not None and builder.rows + lines > wanted:
+                if self._limit is None or wanted < self._limit:
+                    raise FormatError(
+                        f"{self._path} has more than the {rows} rows that {self._promise} "
+                        f"promises, from line {self._line + wanted - builder.rows} on; correct the "
+                        "number of rows."
+                    )
+                lines = wanted - builder.rows
+                block = b"\n".join(block.split(b"\n", lines)[:lines]) + b"\n"
+            if lines:
+                seen += len(block)
+                found, values = self._parse(block, lines)
+                words += found
+                done = builder.rows + lines
+                expected = int(done * total / seen * 1.01) + 1 if total else done + done // 4
+                builder.add(values, expected if wanted is None else min(expected, wanted))
+                self._line += lines
+            if builder.rows == wanted == self._limit:
+                break
+        if rows is not None and builder.rows < (wanted or 0):
             raise FormatError(
-                f"{self._path} ends after {done} of the {rows} rows that {self._promise} "
+                f"{self._path} ends after {builder.rows} of the {rows} rows that {self._promise} "
                 "promises; fetch a whole copy, or correct the number of rows."
             )
-        return words, matrix
+        return words, builder.finish()
 
     def _blocks(self, file: IO[bytes]) -> Iterator[bytes]:
-        """Blocks of whole lines."""
+        """Blocks of whole lines, without blank lines at the end of the file."""
+        blank = 0
+        for block in self._whole_lines(file):
+            rows_end = len(block.rstrip(b" \t\r\n"))
+            if rows_end and blank:
+                raise FormatError(
+                    f"{self._path} has nothing in line {self._line}, and rows after it; remove "
+                    "that line."
+                )
+            end = block.index(b"\n", rows_end) + 1 if rows_end else 0
+            blank += block.count(b"\n", end)
+            if end:
+                yield block[:end] if end < len(block) else block
+
+    def _whole_lines(self, file: IO[bytes]) -> Iterator[bytes]:
         parts: list[bytes] = []
         while chunk := file.read(BLOCK):
             cut = chunk.rfind(b"\n") + 1
@@ -160,37 +170,54 @@ class RowReader:
                 yield b"".join([*parts, chunk[:cut]])
                 parts = []
             parts.append(chunk[cut:])
-            if sum(map(len, parts)) > 16 * BLOCK:
+            if sum(map(len, parts)) > LONGEST_ROW:
                 raise FormatError(
                     f"{self._path} is not text of one word a line: a line is longer than "
-                    f"{16 * BLOCK} bytes; name its format (--from)."
+                    f"{LONGEST_ROW} bytes; name its format (--from)."
                 )
-        if any(parts):
-            raise FormatError(
-                f"{self._path} may be cut short: its last line does not end with a line end; "
-                "fetch a whole copy, or add one if the last number is whole."
-            )
+        rest = b"".join(parts)
+        if rest:
+            self._unended = bool(rest.strip(b" \t\r"))
+            yield rest + b"\n"
 
-    def _parse(self, block: bytes, lines: int) -> tuple[list[str], NDArray[np.float32]]:
+    def _parse(self, block: bytes, lines: int) -> Rows:
         first = block[: block.index(b"\n") + 1]
         if first.endswith(b"\r\n"):
             block, first = block.replace(b"\r\n", b"\n"), first[:-2] + b"\n"
+        if self._worded:
+            self._separator = b"\t" if b"\t" in first and b" " not in first else b" "
         if first.endswith(self._separator + b"\n"):  # word2vec.c and fastText end lines so
             block = block.replace(self._separator + b"\n", b"\n")
-        simple = b"\r" not in block and not block.startswith(_MARK)
-        frame = self._frame(block, lines, worded=self._worded) if simple else None
-        if frame is not None:
-            words = frame["word"].fill_null("").to_list() if self._worded else []
-            return words, frame[:, 1 if self._worded else 0 :].to_numpy()
+        # A header may promise any number of values: a row that has them must be there first.
+        filled = first.count(self._separator) >= self._size - (not self._worded)
+        if filled and b"\r" not in block and not block.startswith(MARK):
+            found = self._fields(block, lines, worded=self._worded)
+            if found is not None:
+                return found
         split = [self._split(line, place) for place, line in enumerate(block.split(b"\n")[:-1])]
-        numbers = b"".join(self._separator.join(fields[-self._size :]) + b"\n" for fields in split)
-        frame = self._frame(numbers, lines, worded=False)
-        if frame is None:
+        found = self._fields(self._joined(split), lines, worded=False)
+        if found is None:
             raise self._fault(split)
-        return self._decoded(split) if self._worded else [], frame.to_numpy()
+        if not self._worded:
+            return found
+        names = [fields[0] for fields in split]
+        return self._decoder.decode(names, self._line - self._first_line), found[1]
+
+    def _joined(self, split: Sequence[Sequence[bytes]]) -> bytes:
+        """The numbers alone, one row a line."""
+        return b"".join(self._separator.join(fields[-self._size :]) + b"\n" for fields in split)
+
+    def _fields(self, block: bytes, lines: int, *, worded: bool) -> Rows | None:
+        """Words and numbers, or ``None`` if ``block`` is not ``lines`` rows of the right fields."""
+        if forked_after_polars():
+            return _parsed_by_python(block, self._separator, self._size, worded=worded)
+        frame = self._frame(block, lines, worded=worded)
+        if frame is None:
+            return None
+        words = frame["word"].fill_null("").to_list() if worded else []
+        return words, frame[:, 1 if worded else 0 :].to_numpy()
 
     def _frame(self, block: bytes, lines: int, *, worded: bool) -> pl.DataFrame | None:
-        """The block's columns, or ``None`` if it is not ``lines`` rows of the right fields."""
         import polars as pl
         from polars.exceptions import PolarsError
 
@@ -213,79 +240,201 @@ class RowReader:
     def _split(self, line: bytes, place: int) -> list[bytes]:
         """The word, where there is one, and D fields."""
         number, size = self._line + place, self._size
-        line = line.removesuffix(b"\r").rstrip(self._separator)
-        fields = line.rsplit(self._separator, size) if self._worded else line.split(b"\t")
-        if len(fields) != size + self._worded:
-            values = len(fields) - self._worded
-            raise FormatError(
-                f"{self._path} has {max(values, 0)} values in line {number}, not the {size} of "
-                f"{self._promise}; repair or remove that line."
-            )
-        if self._worded and self._separator in fields[0]:
+        line = line.removesuffix(b"\r").rstrip(b" \t" if self._worded else b"\t")
+        if not self._worded:
+            fields = line.split(b"\t")
+            if len(fields) != size:
+                raise self._wrong_length(fields, number)
+            return fields
+        fields = line.rsplit(self._separator, size)
+        numbers = line[len(fields[0]) + 1 :]
+        doubled = 2 * self._separator in numbers or numbers.startswith(self._separator)
+        other = b"\t" if self._separator == b" " else b" "
+        if len(fields) <= size or doubled or other in numbers:
+            found = list(_FIELD.finditer(line))
+            if len(found) < size or (len(found) == size and found[0].start() == 0):
+                raise self._wrong_length([match[0] for match in found], number)
+            before = line[: found[-size].start()]
+            word = before.rstrip(b" \t")  # a word of spaces alone is followed by one more
+            fields = [word or before[:-1], *(match[0] for match in found[-size:])]
+        if b" " in fields[0]:
+            fields[0] = fields[0].strip(b" ") or fields[0]
             self._check_spaced(fields[0], number)
         return fields
 
+    def _wrong_length(self, fields: list[bytes], number: int) -> FormatError:
+        """What is wrong with a line that does not have D numbers."""
+        values = fields[1:] if self._worded else fields
+        column = next(
+            (place for place, field in enumerate(values) if _NEARLY_A_NUMBER.fullmatch(field)
+             and not is_number(field)), None,
+        )  # fmt: skip
+        if column is not None:
+            return self._no_number(values[column], column, number)
+        return FormatError(
+            f"{self._path} has {len(values)} values in line {number}, not the {self._size} of "
+            f"{self._promise}; repair or remove that line."
+        )
+
     def _check_spaced(self, word: bytes, number: int) -> None:
         """Tell a word with spaces (GloVe's 840B has some) from a line with too many numbers."""
-        pieces = word.split(self._separator)
-        if b"" in pieces:
-            raise FormatError(
-                f"{self._path} has two separators in a row in line {number}; leave one of them."
-            )
-        if _number(pieces[-1]):
+        pieces = word.split()
+        if len(pieces) < 2:
+            return
+        if is_number(pieces[-1]):
             raise FormatError(
                 f"{self._path} has more than {self._size} values in line {number}, against "
                 f"{self._promise}; repair that line, or correct the number of values."
             )
-
-    def _decoded(self, split: Sequence[Sequence[bytes]]) -> list[str]:
-        words = []
-        for place, fields in enumerate(split):
-            try:
-                words.append(fields[0].decode())
-            except UnicodeDecodeError as error:
-                raise FormatError(
-                    f"{self._path} has a word that is not UTF-8 in line {self._line + place} "
-                    f"({fields[0][:40]!r}); convert the file to UTF-8, or remove that line."
-                ) from error
-        return words
+        if b"," in pieces[-1] and _NEARLY_A_NUMBER.fullmatch(pieces[-1]):
+            raise self._no_number(pieces[-1], len(pieces) - 2, number)
 
     def _fault(self, split: Sequence[Sequence[bytes]]) -> FormatError:
-        """What is wrong with a line of a block whose numbers Polars does not read."""
+        """What is wrong with a line of a block whose numbers are not read."""
         first, last = 0, len(split)
         while last - first > 1:
             middle = (first + last) // 2
             half = split[first:middle]
-            numbers = b"".join(
-                self._separator.join(fields[-self._size :]) + b"\n" for fields in half
-            )
-            good = self._frame(numbers, len(half), worded=False) is not None
+            good = self._fields(self._joined(half), len(half), worded=False) is not None
             first, last = (middle, last) if good else (first, middle)
         fields = split[first][-self._size :]
-        column = next((place for place, field in enumerate(fields) if not _number(field)), 0)
-        return FormatError(
-            f"{self._path} has {fields[column][:40].decode(errors='replace')!r} as value "
-            f"{column + 1} in line {self._line + first}, which is not a number; repair or remove "
-            "that line."
-        )
+        column = next((place for place, field in enumerate(fields) if not is_number(field)), 0)
+        return self._no_number(fields[column], column, self._line + first)
+
+    def _no_number(self, field: bytes, column: int, number: int) -> FormatError:
+        return not_a_number(self._path, field, column, number)
 
 
-def count_lines(path: Path) -> int:
-    """Line feeds in the file, counted in blocks."""
-    lines = 0
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            lines += block.count(b"\n")
-    return max(lines, 1)  # a lone line without an end is for the reader to refuse
+def not_a_number(path: Path, field: bytes, column: int, line: int) -> FormatError:
+    """Build the error for the field ``column`` (counted from 0) of the values of a line."""
+    remedy = "repair or remove that line"
+    if _NEARLY_A_NUMBER.fullmatch(field) and b":" in field:
+        remedy = "rows of position:value are sparse, write out every value"
+    elif _NEARLY_A_NUMBER.fullmatch(field) and b"," in field:
+        remedy = "write numbers with a decimal point, and separate them by spaces"
+    return FormatError(
+        f"{path} has {field[:40].decode(errors='replace')!r} as value {column + 1} in line {line}, "
+        f"which is not a number; {remedy}."
+    )
 
 
-def _number(field: bytes) -> bool:
+def is_number(field: bytes) -> bool:
     """Whether ``field`` is a number, as Polars sees it; Python takes a little more for one."""
     try:
         float(field)
     except ValueError:
         return False
     return field.isascii() and b"_" not in field and field == field.strip()
+
+
+def looks_like_numbers(fields: Sequence[bytes]) -> bool:
+    """Whether each field is a number, or meant for one: a reader says what is wrong with it."""
+    return bool(fields) and all(
+        is_number(field) or _NEARLY_A_NUMBER.fullmatch(field) for field in fields
+    )
+
+
+def size_of_rows(path: Path, file: IO[bytes], lines: int = LINES_SEEN) -> int:
+    """D, which no header tells: what most of the first lines have after their words.
+
+    A word may hold a space and a piece that looks like a number, so a single line tells nothing.
+
+    Raises
+    ------
+    FormatError
+        If a line has no number.
+    """
+    sizes: Counter[int] = Counter()
+    worded = False
+    for number in range(1, lines + 1):
+        line = file.readline(LONGEST_ROW)
+        if not line:
+            break
+        if number == 1:
+            line = line.removeprefix(MARK)
+        fields = re.split(rb"[ \t]+", line.rstrip(b" \t\r\n"))
+        numbers = 0
+        for field in reversed(fields[1:]):
+            if not is_number(field):
+                break
+            numbers += 1
+        if numbers == 0 and looks_like_numbers(fields[1:]):
+            raise not_a_number(path, fields[1], 0, number)
+        if len(fields) < 2 and (fields[0] or not _only_blank(file)):
+            raise FormatError(
+                f"{path} is not GloVe text, words with numbers after them: line {number} has no "
+                "number; name its format (--from), or fetch an undamaged copy."
+            )
+        sizes[numbers] += len(fields) > 1
+        worded |= b" " in line or not is_number(fields[0])
+    if not worded:
+        raise FormatError(
+            f"{path} is not GloVe text, words with numbers after them: its lines are numbers "
+            "separated by tabs; name its format (--from tsv), if a second file has the words."
+        )
+    del sizes[0]
+    if not sizes:
+        raise FormatError(
+            f"{path} is not GloVe text, words with numbers after them: no line ends with a number; "
+            "name its format (--from), or fetch an undamaged copy."
+        )
+    most = max(sizes.values())
+    return min(size for size, lines in sizes.items() if lines == most)
+
+
+def _only_blank(file: IO[bytes]) -> bool:
+    return not file.read(BLOCK).strip(b" \t\r\n")
+
+
+def _parsed_by_python(block: bytes, separator: bytes, size: int, *, worded: bool) -> Rows | None:
+    """What :meth:`RowReader._frame` reads, without Polars."""
+    names: list[bytes] = []
+    numbers: list[bytes] = []
+    for line in block[:-1].split(b"\n"):
+        fields = line.split(separator)
+        if len(fields) != size + worded:
+            return None
+        if worded:
+            names.append(fields[0])
+        numbers += fields[1:] if worded else fields
+    text = separator.join(numbers)
+    odd = re.search(rb"[_\x0b\x0c\r]" + (rb"|\t" if separator == b" " else rb"| "), text)
+    if odd or not text.isascii():
+        return None
+    try:
+        values = np.fromiter(map(float, numbers), dtype=np.float64, count=len(numbers))
+        words = [name.decode() for name in names]
+    except ValueError:
+        return None
+    return words, _rounded_once(values, numbers).reshape(-1, size)
+
+
+def _rounded_once(values: NDArray[np.float64], texts: Sequence[bytes]) -> NDArray[np.float32]:
+    """The float32 nearest to each decimal number, of which ``values`` are the nearest float64.
+
+    Rounding twice errs only where the float64 lies halfway between two float32.
+    """
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    halfway = (values.view(np.uint64) & np.uint64(0x1FFFFFFF)) == 0x10000000
+    small = (np.abs(values) < 2.0**-126) & (values != 0)
+    for place in np.flatnonzero((halfway | small) & np.isfinite(values)).tolist():
+        exact = Fraction(texts[place].decode())
+        near = np.float32(found[place])
+        below, above = (np.nextafter(near, np.float32(end)) for end in (-np.inf, np.inf))
+        distances = [(abs(_exact(one) - exact), _is_odd(one), one) for one in (below, near, above)]
+        found[place] = min(distances)[2]
+    return found
+
+
+def _is_odd(value: np.float32) -> bool:
+    return bool(value.view(np.uint32) & np.uint32(1))
+
+
+def _exact(value: np.float32) -> Fraction:
+    if np.isfinite(value):
+        return Fraction(float(value))
+    return Fraction(2) ** 128 * (1 if value > 0 else -1)  # where infinity begins
 
 
 def write_rows(
@@ -299,71 +448,43 @@ def write_rows(
     Each number has as few digits as tell its float32 from all others, so that reading gives back
     the same bits.
     """
-    import polars as pl
-
     step = max(1, VALUES_AT_ONCE // matrix.shape[1])
     for start in range(0, matrix.shape[0], step):
-        rows = matrix[start : start + step]
-        frame = pl.DataFrame(np.asarray(rows), schema=[str(i) for i in range(rows.shape[1])])
-        if words is not None:
-            word = pl.Series("word", list(words[start : start + step]), dtype=pl.String)
-            frame = frame.insert_column(0, word)
-        frame.write_csv(file, separator=separator, include_header=False, quote_style="never")
+        rows = np.asarray(matrix[start : start + step])
+        names = None if words is None else words[start : start + step]
+        if forked_after_polars():
+            file.write(_printed_by_python(names, rows, separator).encode())
+        else:
+            _print_by_polars(file, names, rows, separator)
 
 
-def write_word2vec(vectors: WordVectors, path: Path) -> None:
-    """Write ``vectors`` to a new file at ``path``."""
-    words = check_words(vectors, "word2vec text", FORBIDDEN, holders=HOLDERS)
-    with path.open("wb") as file:
-        file.write(f"{len(vectors)} {vectors.vector_size}\n".encode())
-        write_rows(file, words, vectors.matrix)
+def _print_by_polars(
+    file: IO[bytes], words: Sequence[str] | None, rows: NDArray[np.float32], separator: str
+) -> None:
+    import polars as pl
+
+    frame = pl.DataFrame(rows, schema=[str(column) for column in range(rows.shape[1])])
+    if words is not None:
+        frame = frame.insert_column(0, pl.Series("word", list(words), dtype=pl.String))
+    frame.write_csv(file, separator=separator, include_header=False, quote_style="never")
 
 
-def read_word2vec(path: Path, opening: Opening) -> WordVectors:
-    """Read a file of this format; see :func:`wordgrad.load`."""
-    with path.open("rb") as file:
-        rows, size = read_header(path, file.readline(HEADER_BYTES))
-        available = path.stat().st_size - file.tell()
-        check_room(
-            path, rows, size, bytes_a_row=2 * size + 1, available=available, place="its header"
-        )
-        words, matrix = RowReader(path, size, first_line=2).read(file, rows)
-    return assembled(path, words, matrix, opening, place=lambda row: f"line {row + 2}")
+def _printed_by_python(
+    words: Sequence[str] | None, rows: NDArray[np.float32], separator: str
+) -> str:
+    lines = []
+    for place, row in enumerate(rows):
+        fields = [] if words is None else [words[place]]
+        fields += map(_printed, row)
+        lines.append(separator.join(fields) + "\n")
+    return "".join(lines)
 
 
-LINES_SEEN = 100
-LONGEST_LINE = 16 * BLOCK  # as long as rows may be: a word of megabytes is a word
-
-
-def write_glove(vectors: WordVectors, path: Path) -> None:
-    """Write ``vectors`` to a new file at ``path``."""
-    words = check_words(vectors, "GloVe text", FORBIDDEN, holders=HOLDERS)
-    with path.open("wb") as file:
-        write_rows(file, words, vectors.matrix)
-
-
-def read_glove(path: Path, opening: Opening) -> WordVectors:
-    """Read a file of this format; see :func:`wordgrad.load`."""
-    size = _size(path)
-    with path.open("rb") as file:
-        rows = count_lines(path)
-        reader = RowReader(path, size, promise="its first lines")
-        words, matrix = reader.read(file, rows)
-    return assembled(path, words, matrix, opening, place=lambda row: f"line {row + 1}")
-
-
-def _size(path: Path) -> int:
-    sizes = []
-    with path.open("rb") as file:
-        for _ in range(LINES_SEEN):
-            line = file.readline(LONGEST_LINE)
-            if not line:
-                break
-            sizes.append(line.rstrip(b" \r\n").count(b" "))
-    if not sizes or min(sizes) == 0:
-        what = f"line {sizes.index(0) + 1} has no number" if sizes else "it is empty"
-        raise FormatError(
-            f"{path} is not GloVe text, words with numbers after them: {what}; name its format "
-            "(--from), or fetch an undamaged copy."
-        )
-    return min(sizes)
+def _printed(value: np.float32) -> str:
+    """The fewest digits that tell ``value`` from other float32, laid out as Polars does it."""
+    if not np.isfinite(value):
+        return str(value).replace("nan", "NaN")
+    scientific = np.format_float_scientific(value, unique=True, trim="-", exp_digits=1)
+    if value == 0 or -7 < int(scientific.partition("e")[2]) < 13:
+        return np.format_float_positional(value, unique=True, trim="0")
+    return scientific

@@ -16,32 +16,44 @@ finite.  The format has no checksum: prefer safetensors for keeping.
 
 Design
 ------
-The file is mapped.  The end of each word is found by the C search for a space; its values are cut
-out as bytes, and blocks of rows become an array at once.
+The file is read in blocks.  The end of each word is found by the C search for a space; its values
+are cut out as bytes, and blocks of rows become an array at once.
 """
 
 from __future__ import annotations
 
-import mmap
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError
-from wordgrad.io.common import ROWS_AT_ONCE, Opening, assembled, check_room, check_words
-from wordgrad.io.text import FORBIDDEN, HEADER_BYTES, HOLDERS, read_header
-from wordgrad.word_vectors import WordVectors
+from wordgrad.io import compression
+from wordgrad.io.common import (
+    LONGEST_ROW,
+    ROWS_AT_ONCE,
+    LoadOptions,
+    MatrixBuilder,
+    VectorParts,
+    WordDecoder,
+    assembled,
+    check_room,
+    check_words,
+)
+from wordgrad.io.text import HOLDERS
+from wordgrad.io.word2vec_text import FORBIDDEN, HEADER_BYTES, read_header
+
+BLOCK = 8 << 20  # bytes held at a time
 
 
-def write(vectors: WordVectors, path: Path) -> None:
-    """Write ``vectors`` to a new file at ``path``."""
-    words = check_words(vectors, "word2vec binary", FORBIDDEN, holders=HOLDERS)
-    width = 4 * vectors.vector_size
+def write(parts: VectorParts, path: Path) -> None:
+    """Write ``parts`` to a new file at ``path``."""
+    words = check_words(parts, "word2vec binary", FORBIDDEN, holders=HOLDERS)
+    width = 4 * parts.vector_size
     with path.open("wb") as file:
-        file.write(f"{len(vectors)} {vectors.vector_size}\n".encode())
+        file.write(f"{len(parts)} {parts.vector_size}\n".encode())
         for start in range(0, len(words), ROWS_AT_ONCE):
-            rows = vectors.matrix[start : start + ROWS_AT_ONCE].astype("<f4").tobytes()
+            rows = parts.matrix[start : start + ROWS_AT_ONCE].astype("<f4").tobytes()
             names = words[start : start + ROWS_AT_ONCE]
             file.write(
                 b"".join(
@@ -51,71 +63,100 @@ def write(vectors: WordVectors, path: Path) -> None:
             )
 
 
-def read(path: Path, opening: Opening) -> WordVectors:
+def read(path: Path, options: LoadOptions) -> VectorParts:
     """Read a file of this format; see :func:`wordgrad.load`."""
-    with path.open("rb") as file:
+    compressed = compression.compression_of_file(path) is not None
+    with compression.opened(path) as file:
         header = file.readline(HEADER_BYTES)
         rows, size = read_header(path, header)
-        available = path.stat().st_size - len(header)
+        available = None if compressed else path.stat().st_size - len(header)
         check_room(
             path, rows, size, bytes_a_row=4 * size + 1, available=available, place="its header"
         )
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            words, matrix = _rows(path, mapped, len(header), rows, size)
-    return assembled(path, words, matrix, opening)
+        wanted = options.rows(rows)
+        source = _Rows(path, file, size, len(header))
+        decoder = WordDecoder(path, options.errors)
+        builder = MatrixBuilder(path, size, None if compressed else wanted)
+        words: list[str] = []
+        while builder.rows < wanted:
+            names, values = source.take(builder.rows, min(ROWS_AT_ONCE, wanted - builder.rows))
+            words += decoder.decode(names, builder.rows)
+            builder.add(np.frombuffer(b"".join(values), dtype="<f4").reshape(-1, size))
+        if options.limit is None or rows < options.limit:
+            source.check_end(f"the {rows} words with {size} values that its header promises")
+    return assembled(path, words, builder.finish(), options, remarks=decoder.remarks)
 
 
-def _rows(
-    path: Path, mapped: mmap.mmap, place: int, rows: int, size: int
-) -> tuple[list[str], NDArray[np.float32]]:
-    matrix = np.empty((rows, size), dtype=np.float32)
-    words: list[str] = []
-    for start in range(0, rows, ROWS_AT_ONCE):
-        stop = min(start + ROWS_AT_ONCE, rows)
-        names, values, place = _cut(path, mapped, place, (start, stop), 4 * size)
-        words += _decoded(path, names, start)
-        matrix[start:stop] = np.frombuffer(b"".join(values), dtype="<f4").reshape(-1, size)
-    left = len(mapped) - place
-    if left:
-        raise FormatError(
-            f"{path} holds {left} bytes more than the {rows} words with {size} values that its "
-            f"header promises (from byte {place} on); correct the header, or name its format "
-            "(--from)."
-        )
-    return words, matrix
+class _Rows:
+    """Rows cut out of a file, a block of its bytes at a time."""
 
+    def __init__(self, path: Path, file: IO[bytes], size: int, start: int) -> None:
+        self._path, self._file, self._width = path, file, 4 * size
+        self._held = b""
+        self._begin = start  # where in the file the held bytes begin
+        self._place = 0  # where in the held bytes the next row begins
 
-def _cut(
-    path: Path, mapped: mmap.mmap, place: int, rows: tuple[int, int], width: int
-) -> tuple[list[bytes], list[bytes], int]:
-    """Words and values of a block of rows as bytes, and where the next row begins."""
-    names, values = [], []
-    total, find, line_feed = len(mapped), mapped.find, 10
-    for row in range(*rows):
-        end = find(b" ", place)
-        after = end + 1 + width
-        if end < 0 or after > total:
+    def take(self, first: int, rows: int) -> tuple[list[bytes], list[bytes]]:
+        """Words and values, as bytes, of ``rows`` rows, the first of which is row ``first``.
+
+        Fewer rows than that are returned where a row takes much.
+
+        Raises
+        ------
+        FormatError
+            If the file ends before, or a row is too long.
+        """
+        names: list[bytes] = []
+        values: list[bytes] = []
+        held, place, width = self._held, self._place, self._width
+        find = held.find
+        while len(names) < rows:
+            end = find(b" ", place)
+            after = end + 1 + width
+            if end < 0 or after > len(held):
+                self._place = place
+                if names:
+                    break
+                self._refill(first)
+                held, place = self._held, self._place
+                find = held.find
+                continue
+            names.append(held[place:end].lstrip(b"\n"))  # the line feed that ended the row before
+            values.append(held[end + 1 : after])
+            place = after
+        self._place = place
+        return names, values
+
+    def _refill(self, row: int) -> None:
+        rest = self._held[self._place :]
+        more = self._file.read(max(BLOCK, self._width))
+        if not more:
             raise FormatError(
-                f"{path} is cut short in row {row} (from byte {place} on), or its header "
-                "promises too many words or values; fetch a whole copy."
+                f"{self._path} is cut short in row {row} (from byte {self._begin + self._place} "
+                "on), or its header promises too many words or values; fetch a whole copy."
             )
-        names.append(mapped[place:end])
-        values.append(mapped[end + 1 : after])
-        place = after + (after < total and mapped[after] == line_feed)
-    return names, values, place
+        if len(rest) > LONGEST_ROW + self._width:
+            raise FormatError(
+                f"{self._path} has a word of more than {LONGEST_ROW} bytes in row {row}; fetch an "
+                "undamaged copy, or name its format (--from)."
+            )
+        self._begin += self._place
+        self._held, self._place = rest + more, 0
 
+    def check_end(self, promise: str) -> None:
+        """Refuse anything but line ends after the last row.
 
-def _decoded(path: Path, names: list[bytes], start: int) -> list[str]:
-    try:
-        return [name.decode() for name in names]
-    except UnicodeDecodeError:
-        for row, name in enumerate(names, start):
-            try:
-                name.decode()
-            except UnicodeDecodeError as error:
-                raise FormatError(
-                    f"{path} has a word that is not UTF-8 in row {row} ({name[:40]!r}); the file "
-                    "is damaged, or its header promises another number of values than it holds: "
-                    "fetch an undamaged copy."
-                ) from error
-        raise
+        Raises
+        ------
+        FormatError
+            Which names the place.
+        """
+        at = self._begin + self._place
+        rest = self._held[self._place :] + self._file.read(BLOCK)
+        if rest.strip(b"\r\n"):
+            skipped = int(rest[:1] == b"\n")  # it ends the last row
+            more = " or more" if len(rest) >= BLOCK else ""
+            raise FormatError(
+                f"{self._path} holds {len(rest) - skipped} bytes{more} more than {promise} (from "
+                f"byte {at + skipped} on); correct the header, or name its format (--from)."
+            )
