@@ -10,17 +10,9 @@ import house
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "wordgrad"
-MOST_FILES = 111
+MOST_FILES = 120
 # Circles that are still there.  The list may only shrink: whoever opens one takes it out here.
-KNOWN_CIRCLES = [
-    [
-        "wordgrad.io.common",
-        "wordgrad.io.fasttext",
-        "wordgrad.io.formats",
-        "wordgrad.io.text",
-        "wordgrad.word_vectors",
-    ]
-]
+KNOWN_CIRCLES: list[list[str]] = []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

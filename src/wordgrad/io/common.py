@@ -354,7 +354,7 @@ def check_memory(path: Path, needed: int) -> None:
 
 def check_words(
     parts: VectorParts, name: str, forbidden: str, *, holders: str, empty: bool = True
-) -> tuple[str, ...]:
+) -> Sequence[str]:
     """The words of ``parts``, if a format can hold each of them.
 
     Parameters

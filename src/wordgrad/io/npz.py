@@ -27,7 +27,7 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
@@ -74,7 +74,7 @@ def write(parts: VectorParts, path: Path) -> None:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _strings(words: tuple[str, ...]) -> NDArray[np.str_]:
+def _strings(words: Sequence[str]) -> NDArray[np.str_]:
     longest = max(words, key=len)
     if 4 * len(longest) * len(words) > WORDS_BYTES:
         raise OutputError(
