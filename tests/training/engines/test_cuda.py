@@ -18,13 +18,13 @@ from wordgrad.errors import ParameterError, TrainingError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import cuda as engines
 from wordgrad.training.engines import cuda_softmax
-from wordgrad.training.engines.cuda import CudaEngine, CudaRunner
-from wordgrad.training.engines.cuda_softmax import CudaCountsRunner
+from wordgrad.training.engines.cuda import CudaEngine
+from wordgrad.training.engines.cuda_softmax import CudaSoftmaxEngine
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.engines.softmax import CountsRunner
+from wordgrad.training.engines.softmax import SkipGramSoftmaxEngine
 from wordgrad.training.kernels.cuda import SIMULATED
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import SamplingTables, Span, Windows, draw_windows
+from wordgrad.training.sampling import Batch, SamplingTables, Span, draw_batch
 
 simulated = pytest.mark.skipif(not SIMULATED, reason="runs in the simulator, by the test above")
 if SIMULATED:
@@ -54,7 +54,7 @@ def test_the_contract_holds_in_the_simulator(tmp_path):
 
 
 def drawn(engine, span):
-    """What the card draws, in the form of ``draw_windows``, contexts sorted within a window."""
+    """What the card draws, in the form of ``draw_batch``, contexts sorted within a window."""
     sizes, contexts, times, outputs = engine.drawn_windows(span)
     windows = np.flatnonzero(sizes)
     found = [np.sort(np.repeat(contexts[w, : sizes[w]], times[w, : sizes[w]])) for w in windows]
@@ -62,12 +62,12 @@ def drawn(engine, span):
 
 
 def assert_same_windows(engine, tables, span, window, negative):
-    wanted = draw_windows(tables, span, window, negative)
+    wanted = draw_batch(tables, span, window, negative)
     contexts, outputs = drawn(engine, span)
     assert len(contexts) == len(wanted)
-    np.testing.assert_array_equal(outputs.reshape(-1, 1 + negative), wanted.targets)
+    np.testing.assert_array_equal(outputs.reshape(-1), wanted.outputs)
     for b, context in enumerate(contexts):
-        exact = wanted.contexts[wanted.offsets[b] : wanted.offsets[b + 1]]
+        exact = wanted.inputs[wanted.groups[b] : wanted.groups[b + 1]]
         np.testing.assert_array_equal(context, np.sort(exact))
 
 
@@ -108,7 +108,7 @@ def test_a_noise_that_is_always_the_target_ends_in_another_word(tables_of):
 
 
 def random_parameters(n_words, size):
-    parameters = Parameters.zeros(n_words, size)
+    parameters = Parameters.zeros(n_words, n_words, size)
     rng = np.random.default_rng(5)
     parameters.W_in[:], parameters.W_out[:] = rng.normal(0.0, 0.5, (2, n_words, size))
     return parameters
@@ -141,9 +141,9 @@ def test_every_window_is_trained_on_however_many_are_in_flight(tables_of):
     settings = {"window": 3, "sample": 0.1, "negative": 2, "vector_size": 4}
     tables = tables_of([rng.integers(0, 9, 60).tolist()], **settings)
     config, span = TrainingConfig(**settings), Span(0, 60, 0, 1e-9)
-    wanted = len(draw_windows(tables, span, 3, 2).contexts)
+    wanted = draw_batch(tables, span, 3, 2).n_vectors
     for in_flight in (1, 2, 7, 100):
-        parameters = Parameters.zeros(9, 4)
+        parameters = Parameters.zeros(9, 9, 4)
         loss = CudaEngine(config, tables, in_flight).run_span(parameters, span)
         assert loss.pairs == wanted
         assert loss.total == pytest.approx(wanted * 3 * np.log(2), rel=1e-6)
@@ -158,7 +158,12 @@ def test_parameters_that_are_not_finite_are_noticed(architecture, value):
     parameters = random_parameters(4, 3)
     parameters.W_out[:2, 0] = 1.0
     parameters.W_in[1, 0] = value
-    windows = Windows(np.array([1, 2], np.int32), np.array([0, 2]), np.array([[0, 1, 3]], np.int32))
+    windows = Batch.from_windows(
+        np.array([1, 2], np.int32),
+        np.array([0, 2]),
+        np.array([[0, 1, 3]], np.int32),
+        architecture=architecture,
+    )
     engine = CudaEngine(config)
     losses = [engine.apply_batch(parameters, windows, 0.1).total for _ in range(2)]
     assert not np.isfinite(losses).all()
@@ -179,20 +184,25 @@ def config():
     return TrainingConfig(vector_size=8, window=2, negative=2, sample=0.1, epochs=2)
 
 
-def on_card(corpus, config, piece_tokens=40):
-    runner = CudaRunner(config, SamplingTables(corpus, config), in_flight=1)
-    runner.piece_tokens = piece_tokens
-    return runner
+def on_card(corpus, config, span_tokens=40):
+    engine = CudaEngine(config, SamplingTables(corpus, config), in_flight=1)
+    engine.span_tokens = span_tokens
+    return engine
+
+
+def fresh(corpus, size, seed=1):
+    n_words = len(corpus.vocabulary)
+    return Parameters.initial(n_words, n_words, size, seed)
 
 
 @simulated
 def test_a_paused_epoch_goes_on_where_it_ended(corpus, config):
-    whole, broken = (Parameters.initial(len(corpus.vocabulary), 8, seed=1) for _ in range(2))
-    at_once = list(on_card(corpus, config).run(whole, 0, 0, threading.Event()))
-    runner, steps = on_card(corpus, config), []
-    while not steps or steps[-1].stop < runner.length:
+    whole, broken = (fresh(corpus, 8, seed=1) for _ in range(2))
+    at_once = list(on_card(corpus, config).epoch(whole, 0, 0, threading.Event()))
+    engine, steps = on_card(corpus, config), []
+    while not steps or steps[-1].stop < engine.length:
         pause = threading.Event()
-        for step in runner.run(broken, 0, steps[-1].stop if steps else 0, pause):
+        for step in engine.epoch(broken, 0, steps[-1].stop if steps else 0, pause):
             steps.append(step)
             pause.set()
     assert [(s.start, s.stop) for s in steps] == [(0, 40), (40, 80), (80, 120)]
@@ -203,11 +213,11 @@ def test_a_paused_epoch_goes_on_where_it_ended(corpus, config):
 
 @simulated
 def test_the_parameters_come_back_when_iteration_is_given_up(corpus, config):
-    runner = on_card(corpus, config)
-    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
-    runner.compile(parameters)
+    engine = on_card(corpus, config)
+    parameters = fresh(corpus, 8, seed=1)
+    engine.prepare(parameters)
     assert not parameters.W_out_rows.any()
-    steps = runner.run(parameters, 0, 0, threading.Event())
+    steps = engine.epoch(parameters, 0, 0, threading.Event())
     next(steps)
     assert not parameters.W_out_rows.any()
     steps.close()
@@ -216,20 +226,20 @@ def test_the_parameters_come_back_when_iteration_is_given_up(corpus, config):
 
 @simulated
 def test_other_parameters_are_copied_to_the_card(corpus, config):
-    runner = on_card(corpus, config)
-    first = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
-    list(runner.run(first, 0, 0, threading.Event()))
-    second, alone = (Parameters.initial(len(corpus.vocabulary), 8, seed=2) for _ in range(2))
-    list(runner.run(second, 0, 0, threading.Event()))
-    list(on_card(corpus, config).run(alone, 0, 0, threading.Event()))
+    engine = on_card(corpus, config)
+    first = fresh(corpus, 8, seed=1)
+    list(engine.epoch(first, 0, 0, threading.Event()))
+    second, alone = (fresh(corpus, 8, seed=2) for _ in range(2))
+    list(engine.epoch(second, 0, 0, threading.Event()))
+    list(on_card(corpus, config).epoch(alone, 0, 0, threading.Event()))
     np.testing.assert_array_equal(second.W_in_rows, alone.W_in_rows)
 
 
 @simulated
-def test_the_learning_rate_falls_from_piece_to_piece(corpus, config):
-    parameters = Parameters.initial(len(corpus.vocabulary), 8, seed=1)
-    runner = on_card(corpus, config, 30)
-    steps = [s for epoch in range(2) for s in runner.run(parameters, epoch, 0, threading.Event())]
+def test_the_learning_rate_falls_from_span_to_span(corpus, config):
+    parameters = fresh(corpus, 8, seed=1)
+    engine = on_card(corpus, config, 30)
+    steps = [s for epoch in range(2) for s in engine.epoch(parameters, epoch, 0, threading.Event())]
     rates = [step.learning_rate for step in steps]
     assert rates == [config.learning_rate_at(k / 8) for k in range(8)]
 
@@ -237,23 +247,23 @@ def test_the_learning_rate_falls_from_piece_to_piece(corpus, config):
 # --- The exact softmax ---------------------------------------------------------------------------
 
 
-def softmax_runners(corpus, **settings):
+def softmax_engines(corpus, **settings):
     config = TrainingConfig(vector_size=6, loss="softmax", window=2, epochs=2, **settings)
-    for kind in (CountsRunner, CudaCountsRunner):
-        runner = kind(corpus, config)
-        runner.block_rows = 8
-        yield runner
+    for kind in (SkipGramSoftmaxEngine, CudaSoftmaxEngine):
+        engine = kind(corpus, config)
+        engine.block_rows = 8
+        yield engine
 
 
 @simulated
 @pytest.mark.parametrize("offset", ["unigram", "none"])
 def test_the_softmax_is_that_of_the_processor(corpus, offset):
     found = []
-    for runner in softmax_runners(corpus, softmax_offset=offset):
-        parameters = Parameters.initial(len(corpus.vocabulary), 6, seed=1)
-        steps = [s for e in range(2) for s in runner.run(parameters, e, 0, threading.Event())]
-        found.append((parameters, steps, runner.state(), runner.gradient_norm))
-        runner.close()
+    for engine in softmax_engines(corpus, softmax_offset=offset):
+        parameters = fresh(corpus, 6, seed=1)
+        steps = [s for e in range(2) for s in engine.epoch(parameters, e, 0, threading.Event())]
+        found.append((parameters, steps, engine.state(), engine.gradient_norm))
+        engine.close()
     (exact, exact_steps, exact_state, norm), (card, steps, state, card_norm) = found
     np.testing.assert_allclose(card.W_in, exact.W_in, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(card.W_out, exact.W_out, rtol=1e-4, atol=1e-5)
@@ -267,37 +277,30 @@ def test_the_softmax_is_that_of_the_processor(corpus, offset):
 @simulated
 def test_the_softmax_goes_on_after_a_pause_and_from_a_state(corpus, monkeypatch):
     monkeypatch.setattr(cuda_softmax, "BLOCKS_AT_ONCE", 1)
-    _, whole = softmax_runners(corpus)
-    _, broken = softmax_runners(corpus)
-    a, b = (Parameters.initial(len(corpus.vocabulary), 6, seed=1) for _ in range(2))
-    list(whole.run(a, 0, 0, threading.Event()))
+    _, whole = softmax_engines(corpus)
+    _, broken = softmax_engines(corpus)
+    a, b = (fresh(corpus, 6, seed=1) for _ in range(2))
+    list(whole.epoch(a, 0, 0, threading.Event()))
     pause = threading.Event()
     steps = []
-    for step in broken.run(b, 0, 0, pause):
+    for step in broken.epoch(b, 0, 0, pause):
         steps.append(step)
         pause.set()
     position = steps[-1].stop
     assert 0 < position < broken.length
-    _, resumed = softmax_runners(corpus)
+    _, resumed = softmax_engines(corpus)
     resumed.restore({name: sums.copy() for name, sums in broken.state().items()})
-    list(resumed.run(b, 0, position, threading.Event()))
+    list(resumed.epoch(b, 0, position, threading.Event()))
     np.testing.assert_array_equal(a.W_in_rows, b.W_in_rows)
     np.testing.assert_array_equal(a.W_out_rows, b.W_out_rows)
     assert resumed.gradient_norm == pytest.approx(whole.gradient_norm)
     # What was restored takes the place of what the card holds.
     whole.restore(resumed.state())
-    list(whole.run(a, 1, 0, threading.Event()))
-    list(resumed.run(b, 1, 0, threading.Event()))
+    list(whole.epoch(a, 1, 0, threading.Event()))
+    list(resumed.epoch(b, 1, 0, threading.Event()))
     np.testing.assert_array_equal(a.W_out_rows, b.W_out_rows)
-    for runner in (whole, broken, resumed):
-        runner.close()
-
-
-@simulated
-def test_softmax_steps_need_the_counts(corpus):
-    _, runner = softmax_runners(corpus)
-    with pytest.raises(TypeError, match="compile must be called before a step"):
-        runner._counted()
+    for engine in (whole, broken, resumed):
+        engine.close()
 
 
 # --- Refusals ------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The engine on a CUDA card: tokens, tables and parameters stay on the card for a whole epoch.
 
-An epoch is cut into pieces of two million tokens or so.  For each the kernels of
+An epoch is cut into spans of two million tokens or so.  For each the kernels of
 :mod:`wordgrad.training.kernels.cuda` list the kept tokens, draw the windows and take their steps,
 with up to some thousands of windows in flight at once: Hogwild, as the threads of the processor
 do it, with more of them.  How many is chosen by quality: see ``docs/gpu.md``.
@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from wordgrad.errors import ParameterError, TrainingError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, Step
-from wordgrad.training.engines.hogwild import check_rows
-from wordgrad.training.engines.workers import StatelessRunner
+from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
 from wordgrad.training.kernels import cuda as kernels
-from wordgrad.training.parameters import Parameters, row_floats
-from wordgrad.training.sampling import SamplingTables, Span, Windows, check_windows, first_sentence
+from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import Batch, SamplingTables, Span, check_batch, first_sentence
 
 MOST_FLOATS, MOST_NEGATIVE, MOST_WINDOW = 512, 20, 100
 """Limits of vector_size, negative and window: the output rows of a window stay in registers."""
@@ -35,9 +34,9 @@ WORDS_A_WINDOW = 32
 MOST_IN_FLIGHT = 2112
 """Windows in flight: one for each so many words of the vocabulary, and at most so many."""
 
-PIECE_TOKENS = 1 << 21
-PIECE_BYTES = 1 << 28
-"""A piece has at most so many tokens, and its windows take at most so many bytes."""
+SPAN_TOKENS = 1 << 21
+SPAN_BYTES = 1 << 28
+"""A span has at most so many tokens, and its windows take at most so many bytes."""
 
 THREADS = 16 if kernels.SIMULATED else 128
 
@@ -142,16 +141,21 @@ def refuse_what_cuda_lacks(config: TrainingConfig) -> None:
         )
 
 
-class CudaEngine:
+class CudaEngine(NegativeSamplingEngine):
     """Skip-gram and CBOW with negative sampling on a CUDA card.
 
     Parameters
     ----------
     config : TrainingConfig
     tables : SamplingTables, optional
-        What windows are drawn from; :meth:`run_span` needs them, :meth:`apply_batch` does not.
+        What windows are drawn from; :meth:`epoch` needs them, :meth:`apply_batch` does not.
     in_flight : int, optional
         Windows at work at once; by default :func:`windows_in_flight`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no card, its memory is too small, or the settings ask for what it cannot do.
     """
 
     def __init__(
@@ -162,43 +166,79 @@ class CudaEngine:
     ) -> None:
         refuse_what_cuda_lacks(config)
         check_card()
-        self.config = config
-        self._tables = tables
-        self._in_flight = in_flight
-        self._n_floats = row_floats(config.vector_size)
+        super().__init__(config, tables)
+        a_window = 4 * (2 + 4 * config.window + 1 + config.negative) + 16
+        self.span_tokens = max(1, min(self.length, SPAN_TOKENS, SPAN_BYTES // a_window))
+        if tables is not None:
+            bytes_a_word = 2 * 4 * self._n_floats + 12
+            others = 4.0 * self.length + 2.0 * self.span_tokens * a_window
+            check_memory(self.n_outputs, bytes_a_word, others, config.vector_size)
         n_outputs = 1 + config.negative
+        self._in_flight = in_flight or windows_in_flight(self.n_outputs)
         self._lanes = kernels.lanes_for(self._n_floats, n_outputs)
         self._train = kernels.training_kernel(
-            self._n_floats,
-            n_outputs,
-            config.architecture == "skipgram",
-            config.combine == "mean",
-            self._lanes,
-            kernels.adding(),
+            self._n_floats, n_outputs, self._skipgram, self._mean, self._lanes, kernels.adding()
         )
         self._corpus: dict[str, Any] = {}
         self._buffers: dict[str, Any] = {}
         self._rows: tuple[Any, Any] | None = None
         self._resident: Parameters | None = None
 
-    def apply_batch(self, parameters: Parameters, windows: Windows, learning_rate: float) -> Loss:
-        """Take one gradient step a window, one after another; see the protocol."""
-        check_windows(windows, parameters.n_words, self.config.negative)
-        if not len(windows):
+    def prepare(self, parameters: Parameters) -> None:
+        """Copy the corpus to the card and compile the kernels on throw-away parameters."""
+        parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
+        spare = Parameters.zeros(self.n_inputs, self.n_outputs, self.config.vector_size)
+        with card_errors():
+            self.run_span(spare, Span(0, 1, 0, 0.0))
+
+    def epoch(
+        self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
+    ) -> Generator[Step, None, None]:
+        """Give the spans of an epoch as they end; see the protocol.
+
+        The parameters are copied to the card first and back when iteration ends, for whatever
+        reason; in between those in the processor's memory are what they were.
+        """
+        with card_errors():
+            self.upload(parameters)
+            try:
+                for span in self.spans(epoch, start):
+                    if pause.is_set():
+                        return
+                    progress = (epoch + span.stop / self.length) / self.config.epochs
+                    loss = self.train_span(span, self.config.learning_rate_at(progress))
+                    yield Step(span.start, span.stop, loss, span.learning_rate)
+            finally:
+                self.download(parameters)
+
+    def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
+        """Take one gradient step an example, one after another; see the protocol.
+
+        Windows of words with one row each are trained on by the card, with one of them in flight,
+        any other batch by the processor.
+        """
+        check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+        self.forget()
+        if not batch.is_windows(self.config.negative, self.config.architecture):
+            return super().apply_batch(parameters, batch, learning_rate)
+        parameters.check_rows(self.config.vector_size)
+        if not len(batch):
             return Loss(0.0, 0)
         self.upload(parameters)
-        plan = [cuda.to_device(array) for array in _written_down(windows)]
-        total = cuda.to_device(np.array([len(windows)], np.int32))
-        loss = self._step(plan, total, 0, 1, learning_rate, learning_rate)
+        offsets = batch.groups if self._skipgram else batch.input_offsets
+        plan = _written_down(batch.inputs, offsets, batch.outputs.reshape(len(batch), -1))
+        total = cuda.to_device(np.array([len(batch)], np.int32))
+        on_card = [cuda.to_device(array) for array in plan]
+        loss = self._step(on_card, total, 0, 1, learning_rate, learning_rate)
         self.download(parameters)
         self.forget()
         return loss
 
     def run_span(self, parameters: Parameters, span: Span) -> Loss:
-        """Draw the span's windows and take their steps; see the protocol."""
+        """Draw the windows whose centres lie in a span, and take their steps."""
         self.upload(parameters)
         try:
-            return self.train_piece(span, span.learning_rate)
+            return self.train_span(span, span.learning_rate)
         finally:
             self.download(parameters)
             self.forget()
@@ -208,10 +248,9 @@ class CudaEngine:
         if parameters is self._resident:
             return
         self._resident = None
-        n_words = None if self._tables is None else len(self._tables.keep)
-        check_rows(parameters, self.config.vector_size, n_words)
         rows = parameters.W_in_rows.reshape(-1), parameters.W_out_rows.reshape(-1)
-        if self._rows is None or self._rows[0].size != rows[0].size:
+        sizes = tuple(row.size for row in rows)
+        if self._rows is None or tuple(row.size for row in self._rows) != sizes:
             self._rows = None
             self._rows = cuda.to_device(rows[0]), cuda.to_device(rows[1])
         else:
@@ -233,7 +272,7 @@ class CudaEngine:
         """Give back the card's memory."""
         self._corpus, self._buffers, self._rows, self._resident = {}, {}, None, None
 
-    def train_piece(self, span: Span, last_rate: float) -> Loss:
+    def train_span(self, span: Span, last_rate: float) -> Loss:
         """Train the parameters on the card on the windows of a span.
 
         Parameters
@@ -244,8 +283,7 @@ class CudaEngine:
             The learning rate at its end.
         """
         plan, total, aside = self.draw(span)
-        groups = self._in_flight or windows_in_flight(len(self._known_tables.keep))
-        return self._step(plan, total, aside, groups, span.learning_rate, last_rate)
+        return self._step(plan, total, aside, self._in_flight, span.learning_rate, last_rate)
 
     def drawn_windows(self, span: Span) -> tuple[Numbers, Numbers, Numbers, Numbers]:
         """Return the windows of a span as they are drawn on the card: for comparisons.
@@ -260,15 +298,9 @@ class CudaEngine:
         sizes, contexts, times, outputs = (array.copy_to_host()[:n] for array in plan)
         return sizes, contexts, times, outputs
 
-    @property
-    def _known_tables(self) -> SamplingTables:
-        if self._tables is None:
-            raise TypeError("run_span needs sampling tables; give them to CudaEngine.")
-        return self._tables
-
     def draw(self, span: Span) -> tuple[list[Any], Any, int]:
         """Write a span's windows down on the card; return them, their number's place and part."""
-        tables, window, negative = self._known_tables, self.config.window, self.config.negative
+        tables, window, negative = self.tables, self.config.window, self.config.negative
         key = np.uint64(tables.key(span.epoch))
         begin, left, end, right = (
             int(number)
@@ -340,19 +372,20 @@ def _corpus_on_card(tables: SamplingTables) -> dict[str, Any]:
     }
 
 
-def _written_down(windows: Windows) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+def _written_down(
+    inputs: NDArray[np.int32], offsets: NDArray[np.int64], targets: NDArray[np.int32]
+) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     """Return windows in the form that the kernel reads, each context word once."""
-    sizes = np.diff(windows.offsets)
-    contexts = np.zeros((len(windows), int(sizes.max())), np.int32)
+    n = len(targets)
+    contexts = np.zeros((n, int(np.diff(offsets).max())), np.int32)
     times = np.zeros_like(contexts)
-    different = np.zeros(len(windows), np.int32)
-    for b in range(len(windows)):
-        context = windows.contexts[windows.offsets[b] : windows.offsets[b + 1]]
-        words, counts = np.unique(context, return_counts=True)
+    different = np.zeros(n, np.int32)
+    for b in range(n):
+        words, counts = np.unique(inputs[offsets[b] : offsets[b + 1]], return_counts=True)
         different[b] = len(words)
         contexts[b, : len(words)] = words
         times[b, : len(words)] = counts
-    return different, contexts, times, np.ascontiguousarray(windows.targets, np.int32)
+    return different, contexts, times, np.ascontiguousarray(targets, np.int32)
 
 
 def windows_in_flight(n_words: int) -> int:
@@ -362,70 +395,6 @@ def windows_in_flight(n_words: int) -> int:
     (3, 2112)
     """
     return max(1, min(MOST_IN_FLIGHT, n_words // WORDS_A_WINDOW))
-
-
-class CudaRunner(StatelessRunner):
-    """Trains on a piece of an epoch at a time, with many windows in flight.
-
-    Parameters
-    ----------
-    config : TrainingConfig
-    tables : SamplingTables
-    in_flight : int, optional
-        Windows at work at once; by default :func:`windows_in_flight`.
-
-    Raises
-    ------
-    ParameterError
-        If there is no card, its memory is too small, or the settings ask for what it cannot do.
-    """
-
-    def __init__(
-        self, config: TrainingConfig, tables: SamplingTables, in_flight: int | None = None
-    ) -> None:
-        self.config = config
-        self.length = len(tables.ids)
-        self.engine = CudaEngine(config, tables, in_flight)
-        a_window = 4 * (2 + 4 * config.window + 1 + config.negative) + 16
-        self.piece_tokens = max(1, min(self.length, PIECE_TOKENS, PIECE_BYTES // a_window))
-        bytes_a_word = 2 * 4 * row_floats(config.vector_size) + 12
-        others = 4.0 * self.length + 2.0 * self.piece_tokens * a_window
-        check_memory(len(tables.keep), bytes_a_word, others, config.vector_size)
-
-    def compile(self, parameters: Parameters) -> None:
-        """Copy the corpus to the card and compile the kernels on throw-away parameters."""
-        spare = Parameters.zeros(parameters.n_words, self.config.vector_size)
-        with card_errors():
-            self.engine.run_span(spare, Span(0, 1, 0, 0.0))
-
-    def run(
-        self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
-    ) -> Generator[Step, None, None]:
-        """Give the pieces of an epoch as they end; see the protocol.
-
-        The parameters are copied to the card first and back when iteration ends, for whatever
-        reason; in between those in the processor's memory are what they were.
-        """
-        with card_errors():
-            self.engine.upload(parameters)
-            try:
-                for first in range(start, self.length, self.piece_tokens):
-                    if pause.is_set():
-                        return
-                    last = min(first + self.piece_tokens, self.length)
-                    rate, last_rate = self._rate(epoch, first), self._rate(epoch, last)
-                    loss = self.engine.train_piece(Span(first, last, epoch, rate), last_rate)
-                    yield Step(first, last, loss, rate)
-            finally:
-                self.engine.download(parameters)
-
-    def _rate(self, epoch: int, position: int) -> float:
-        progress = (epoch + position / self.length) / self.config.epochs
-        return self.config.learning_rate_at(progress)
-
-    def close(self) -> None:
-        """Give back the card's memory."""
-        self.engine.close()
 
 
 @contextmanager

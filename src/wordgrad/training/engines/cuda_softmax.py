@@ -26,10 +26,11 @@ from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Step
 from wordgrad.training.engines.cuda import card_errors, check_card, check_memory
 from wordgrad.training.engines.pair_counts import PairCounts
-from wordgrad.training.engines.softmax import OUTPUT_RATE, CountsRunner, SoftmaxSteps
+from wordgrad.training.engines.softmax import OUTPUT_RATE, SkipGramSoftmaxEngine, SoftmaxSteps
 from wordgrad.training.kernels import cuda_softmax as kernels
 from wordgrad.training.kernels.cuda import SIMULATED
 from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import Batch
 
 BLOCKS_AT_ONCE = 16
 """So many blocks are handed to the card before their losses are waited for."""
@@ -235,13 +236,13 @@ def _copy_to_host(array: Any, here: NDArray[Any]) -> None:
         array.get(out=here)
 
 
-class CudaCountsRunner(CountsRunner):
+class CudaSoftmaxEngine(SkipGramSoftmaxEngine):
     """Trains on all pairs of the corpus at once, a block of centre words at a time, on a card.
 
     Parameters
     ----------
     corpus, config, progress
-        As in :class:`~wordgrad.training.engines.softmax.CountsRunner`.
+        As in :class:`~wordgrad.training.engines.softmax.SkipGramSoftmaxEngine`.
 
     Raises
     ------
@@ -263,28 +264,27 @@ class CudaCountsRunner(CountsRunner):
         """Multiply-adds a second of the card's matrix products."""
         return matrix_speed_of_card(self.config.vector_size)
 
-    def compile(self, parameters: Parameters) -> None:
+    def prepare(self, parameters: Parameters) -> None:
         """Count the pairs, copy them to the card and compile; nothing of the parameters changes."""
-        super().compile(parameters)
+        super().prepare(parameters)
         if self._card is not None:
             return
-        counts, steps = self._counted()
+        size, V = self.config.vector_size, self.length
         with card_errors():
-            self._card = CardSoftmax(counts, steps.offset, self.config.vector_size, self.block_rows)
-            spare = Parameters.zeros(parameters.n_words, self.config.vector_size)
-            self._card.upload(spare, steps, np.arange(self.length))
-            self._card.begin(0, min(self.block_rows, self.length), 0.0)
+            self._card = CardSoftmax(self.counts, self.steps.offset, size, self.block_rows)
+            self._card.upload(Parameters.zeros(V, V, size), self.steps, np.arange(V))
+            self._card.begin(0, min(self.block_rows, V), 0.0)
             self._card.end(0, 1)
 
-    def run(
+    def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
     ) -> Generator[Step, None, None]:
         """Give the blocks of an epoch as they end; see the protocol."""
-        self.compile(parameters)
-        counts, steps = self._counted()
+        self.prepare(parameters)
+        counts, steps = self.counts, self.steps
         card = self._card
         if card is None:
-            raise TypeError("compile must be called before run.")
+            raise TypeError("prepare must be called before an epoch.")
         if start == 0:
             steps.begin_epoch()
         order = self.order(epoch)
@@ -310,6 +310,12 @@ class CudaCountsRunner(CountsRunner):
             finally:
                 card.download(parameters, steps)
 
+    def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
+        """Take one step of Adagrad on a batch, on the processor; see the protocol."""
+        if self._card is not None:
+            self._card.forget()
+        return super().apply_batch(parameters, batch, learning_rate)
+
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take back what ``state`` returned."""
         super().restore(state)
@@ -324,8 +330,3 @@ class CudaCountsRunner(CountsRunner):
     def _rate(self, epoch: int, position: int) -> float:
         progress = (epoch + position / self.length) / self.config.epochs
         return self.config.learning_rate_at(progress)
-
-    def _counted(self) -> tuple[PairCounts, SoftmaxSteps]:
-        if self._counts is None or self._steps is None:
-            raise TypeError("compile must be called before a step.")
-        return self._counts, self._steps

@@ -33,14 +33,8 @@ import numpy as np
 from numba import cuda, float32, float64, int32, int64, uint32, uint64
 
 from wordgrad.training.kernels import jit
-from wordgrad.training.kernels.draw import (
-    BITS_32,
-    MAX_REDRAWS,
-    NO_TOKEN,
-    below,
-    mix,
-    token_bits,
-)
+from wordgrad.training.kernels.draw import MAX_REDRAWS, NO_TOKEN
+from wordgrad.training.kernels.random import BITS_32, below, mix, token_bits
 
 SIMULATED = bool(int(os.environ.get("NUMBA_ENABLE_CUDASIM", "0") or 0))
 
