@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import gzip
+import importlib.metadata
 import statistics
 import threading
 import time
@@ -30,16 +31,17 @@ from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import cuda as engines
-from wordgrad.training.engines.cuda_softmax import BLOCKS_AT_ONCE, CudaCountsRunner
-from wordgrad.training.engines.hogwild import SpanRunner
+from wordgrad.training.engines.cuda_softmax import BLOCKS_AT_ONCE, CudaSoftmaxEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.engines.softmax import CountsRunner
+from wordgrad.training.engines.softmax import SkipGramSoftmaxEngine
 from wordgrad.training.parameters import Parameters, row_floats
-from wordgrad.training.sampling import SamplingTables, Span, Windows
+from wordgrad.training.sampling import Batch, SamplingTables, Span
 
 Record = dict[str, Any]
 MIN_COUNT = 5
 REPEATS = 10
+PACKAGES = ("numba-cuda", "cupy-cuda13x")
 SEEDS = (1, 2, 3)
 IN_FLIGHT = (132, 528, 1056, 2112, 4224)
 SMALL_TOKENS = 400_000
@@ -106,15 +108,15 @@ def say(*parts: object) -> None:
 
 
 def train(
-    runner: Any, n_words: int, config: TrainingConfig, epochs: int
+    engine: Any, n_words: int, config: TrainingConfig, epochs: int
 ) -> tuple[Parameters, list[float], list[float]]:
     """Train; return parameters, the seconds of each epoch and its loss a pair."""
-    parameters = Parameters.initial(n_words, config.vector_size, config.seed)
-    runner.compile(parameters)
+    parameters = Parameters.initial(n_words, n_words, config.vector_size, config.seed)
+    engine.prepare(parameters)
     seconds, losses = [], []
     for epoch in range(epochs):
         begin = time.perf_counter()
-        steps = list(runner.run(parameters, epoch, 0, threading.Event()))
+        steps = list(engine.epoch(parameters, epoch, 0, threading.Event()))
         seconds.append(time.perf_counter() - begin)
         pairs = sum(step.loss.pairs for step in steps)
         losses.append(sum(step.loss.total for step in steps) / pairs)
@@ -155,17 +157,18 @@ def contract() -> list[Record]:
         config = TrainingConfig(vector_size=D, negative=K, architecture=architecture)
         engine, worst = engines.CudaEngine(config), 0.0
         for _ in range(10):
-            found = Parameters.zeros(12, D)
+            found = Parameters.zeros(12, 12, D)
             found.W_in[:], found.W_out[:] = rng.normal(0.0, D**-0.25, (2, 12, D))
-            wanted = Parameters.zeros(12, D)
+            wanted = Parameters.zeros(12, 12, D)
             wanted.copy_from(found)
             offsets = np.concatenate([[0], np.cumsum(rng.integers(1, 12, 3))])
             targets = rng.integers(0, 12, 3)[:, np.newaxis]
             others = (targets + rng.integers(1, 12, (3, K))) % 12
-            windows = Windows(
+            windows = Batch.from_windows(
                 rng.integers(0, 12, offsets[-1]).astype(np.int32),
                 offsets,
                 np.concatenate([targets, others], axis=1).astype(np.int32),
+                architecture=architecture,
             )
             engine.apply_batch(found, windows, 0.1)
             ReferenceEngine(config).apply_batch(wanted, windows, 0.1)
@@ -181,11 +184,11 @@ def speed(text: _Text, architecture: str, D: int, K: int, ceilings: Record) -> R
     """Words a second of warm epochs, beside what bytes and multiply-adds alone would take."""
     config = TrainingConfig(vector_size=D, negative=K, architecture=architecture)
     tables = SamplingTables(text.corpus, config)
-    runner = engines.CudaRunner(config, tables)
+    engine = engines.CudaEngine(config, tables)
     n = len(text.ids)
-    _, seconds, losses = train(runner, len(text.words), config, 4)
+    _, seconds, losses = train(engine, len(text.words), config, 4)
     part = min(n, 1 << 20)
-    sizes = runner.engine.drawn_windows(Span(0, part, 0, 0.0))[0]
+    sizes = engine.drawn_windows(Span(0, part, 0, 0.0))[0]
     share = n / part
     rows = share * float(sizes.sum() + (1 + K) * (sizes > 0).sum())
     scored = share * float(sizes.sum() if architecture == "skipgram" else (sizes > 0).sum())
@@ -195,8 +198,8 @@ def speed(text: _Text, architecture: str, D: int, K: int, ceilings: Record) -> R
         moved / ceilings["copied_bytes_a_second"],
         arithmetic / ceilings["multiply_adds_a_second"],
     )
-    draws = _drawing(runner, n)
-    runner.close()
+    draws = _drawing(engine, n)
+    engine.close()
     warm = seconds[1:]
     record: Record = {
         "architecture": architecture,
@@ -216,12 +219,12 @@ def speed(text: _Text, architecture: str, D: int, K: int, ceilings: Record) -> R
     return record
 
 
-def _drawing(runner: engines.CudaRunner, n: int) -> float:
+def _drawing(engine: engines.CudaEngine, n: int) -> float:
     cuda.synchronize()
     begin = time.perf_counter()
-    for first in range(0, n, runner.piece_tokens):
-        span = Span(first, min(first + runner.piece_tokens, n), 0, 0.0)
-        runner.engine.draw(span)
+    for first in range(0, n, engine.span_tokens):
+        span = Span(first, min(first + engine.span_tokens, n), 0, 0.0)
+        engine.draw(span)
     cuda.synchronize()
     return time.perf_counter() - begin
 
@@ -248,15 +251,15 @@ def quality(text: _Text, sets: Path, in_flight: tuple[int, ...]) -> list[Record]
             for seed in SEEDS:
                 config = TrainingConfig(architecture=architecture, seed=seed)
                 tables = SamplingTables(text.corpus, config)
-                runner: Any = SpanRunner(config, tables)
+                engine: Any = HogwildEngine(config, tables)
                 if windows is not None:
-                    runner = engines.CudaRunner(config, tables, windows)
-                parameters, seconds, losses = train(runner, len(text.words), config, config.epochs)
+                    engine = engines.CudaEngine(config, tables, windows)
+                parameters, seconds, losses = train(engine, len(text.words), config, config.epochs)
                 run = scores(text.words, parameters.W_in, sets)
                 runs.append(
                     run | {"loss": losses[-1], "words_a_second": len(text.ids) / min(seconds)}
                 )
-                runner.close()
+                engine.close()
             means = {name: statistics.fmean(run[name] for run in runs) for name in runs[0]}
             records.append(
                 {
@@ -278,10 +281,10 @@ def small(text: _Text) -> Record:
     tables = SamplingTables(text.corpus, config)
     V = len(text.words)
     record: Record = {"tokens": len(text.ids), "words": V, "losses": {}}
-    runner = SpanRunner(config, tables)
-    record["losses"]["processor"] = train(runner, V, config, config.epochs)[2][-1]
+    engine = HogwildEngine(config, tables)
+    record["losses"]["processor"] = train(engine, V, config, config.epochs)[2][-1]
     for divisor in SMALL_DIVISORS:
-        on_card = engines.CudaRunner(config, tables, max(1, V // divisor))
+        on_card = engines.CudaEngine(config, tables, max(1, V // divisor))
         record["losses"][divisor] = train(on_card, V, config, config.epochs)[2][-1]
         on_card.close()
     say("small", record)
@@ -293,11 +296,11 @@ def softmax(text: _Text) -> Record:
     config = TrainingConfig(loss="softmax", epochs=15)
     V, D = len(text.words), config.vector_size
     begin = time.perf_counter()
-    runner = CudaCountsRunner(text.corpus, config)
-    _, seconds, losses = train(runner, V, config, 6)
+    engine = CudaSoftmaxEngine(text.corpus, config)
+    _, seconds, losses = train(engine, V, config, 6)
     total = time.perf_counter() - begin
-    B = runner.block_rows
-    runner.close()
+    B = engine.block_rows
+    engine.close()
     rows = cupy.random.random((B, D), np.float32)
     words = cupy.random.random((V, D), np.float32)
     logits, d_rows, d_words = cupy.dot(rows, words.T), cupy.empty_like(rows), cupy.empty_like(words)
@@ -322,7 +325,7 @@ def softmax(text: _Text) -> Record:
         "losses": losses,
     }
     say("softmax", record)
-    processor = CountsRunner(text.corpus, config)
+    processor = SkipGramSoftmaxEngine(text.corpus, config)
     _, seconds, losses = train(processor, V, config, 2)
     processor.close()
     record["processor"] = {
@@ -342,6 +345,7 @@ def main(
 ) -> None:
     """Measure everything and write results/gpu.json."""
     record: Record = circumstances() | {"text": describe_text(text), "card": card()}
+    record["versions"] |= {name: importlib.metadata.version(name) for name in PACKAGES}
     say(record["card"])
     once = read(text)
     say("read", len(once.ids), len(once.words))
@@ -389,7 +393,7 @@ def _below(records: list[Record]) -> Record:
             if one["architecture"] == architecture
         }
         below = means[None] - means[engines.MOST_IN_FLIGHT]
-        found[architecture] = [below, GOAL_QUALITY, abs(below) <= GOAL_QUALITY]
+        found[architecture] = [below, GOAL_QUALITY, below <= GOAL_QUALITY]
     return found
 
 

@@ -1056,7 +1056,7 @@ def test_the_table_has_one_engine_for_all_settings(short):
         for architecture in ("skipgram", "cbow")
         for reproducible in (False, True)
     }
-    assert set(chosen.values()) == {line[-1] for line in TABLE}
+    assert set(chosen.values()) == {line[-1] for line in TABLE if line[0] == "cpu"}
     assert chosen["softmax", "cbow", True] is CbowSoftmaxEngine
     assert chosen["softmax", "skipgram", False] is SkipGramSoftmaxEngine
     assert chosen["negative-sampling", "cbow", True] is DeterministicEngine

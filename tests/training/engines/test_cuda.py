@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from wordgrad import Word2Vec
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import ParameterError, TrainingError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import cuda as engines
-from wordgrad.training.engines import cuda_softmax
+from wordgrad.training.engines import cuda_softmax, make_engine
 from wordgrad.training.engines.cuda import CudaEngine
 from wordgrad.training.engines.cuda_softmax import CudaSoftmaxEngine
 from wordgrad.training.engines.reference import ReferenceEngine
@@ -303,6 +304,36 @@ def test_the_softmax_goes_on_after_a_pause_and_from_a_state(corpus, monkeypatch)
         engine.close()
 
 
+# --- The table and the model ---------------------------------------------------------------------
+
+
+@simulated
+def test_the_settings_choose_the_card(corpus):
+    settings = {"vector_size": 8, "device": "cuda"}
+    assert type(make_engine(corpus, TrainingConfig(**settings))) is CudaEngine
+    exact = TrainingConfig(**settings, loss="softmax")
+    assert type(make_engine(corpus, exact)) is CudaSoftmaxEngine
+
+
+@simulated
+@pytest.mark.parametrize("loss", ["negative-sampling", "softmax"])
+def test_a_model_is_trained_and_resumed_on_a_card(tmp_path, loss):
+    text = ["the cat sat on the mat", "the dog sat on the rug"] * 5
+    settings = {
+        "vector_size": 8, "min_count": 1, "sample": 0, "workers": 1, "negative": 2, "window": 2,
+        "device": "cuda", "loss": loss, "tolerance": 0.0, "epochs": 2,
+    }  # fmt: skip
+    model = Word2Vec(**settings, checkpoint=tmp_path / "run", validation=text[:2]).fit(text)
+    losses = [record["loss"] for record in model.history_]
+    assert losses[1] < losses[0]
+    assert all(np.isfinite(record["validation_loss"]) for record in model.history_)
+    assert model.vectors_.metadata["settings"]["device"] == "cuda"
+    # On the processor from where the card stopped: the state is the same.
+    resumed = Word2Vec.from_checkpoint(tmp_path / "run", epochs=3, device="cpu").resume()
+    assert [record["epoch"] for record in resumed.history_] == [1, 2, 3]
+    assert resumed.history_[2]["loss"] < losses[0]
+
+
 # --- Refusals ------------------------------------------------------------------------------------
 
 
@@ -313,11 +344,20 @@ def test_the_softmax_goes_on_after_a_pause_and_from_a_state(corpus, monkeypatch)
         ({"negative": 21}, "negative must be at most 20 with device='cuda', got 21"),
         ({"window": 101}, "window must be at most 100 with device='cuda', got 101"),
         ({"reproducible": True}, "reproducible=True cannot be had with device='cuda'"),
+        (
+            {"architecture": "cbow", "loss": "softmax"},
+            "architecture='cbow' with loss='softmax' is not trained with device='cuda'; use dev",
+        ),
     ],
 )
-def test_settings_that_a_card_does_not_train(settings, match):
+def test_settings_that_a_card_does_not_train_are_refused_before_the_text_is_read(settings, match):
     with pytest.raises(ParameterError, match=match):
-        CudaEngine(TrainingConfig(**settings))
+        Word2Vec(device="cuda", **settings).fit("no such file")
+
+
+def test_the_device_is_one_of_two():
+    with pytest.raises(ParameterError, match="device must be one of 'cpu', 'cuda', got 'gpu'"):
+        TrainingConfig(device="gpu")
 
 
 @pytest.fixture

@@ -125,20 +125,16 @@ def check_memory(n_words: int, bytes_a_word: float, others: float, vector_size: 
     )
 
 
-def refuse_what_cuda_lacks(config: TrainingConfig) -> None:
-    """Raise :class:`ParameterError` where the settings ask for what this engine does not do."""
+def check_settings(config: TrainingConfig) -> None:
+    """Raise :class:`ParameterError` unless there is a card, and it trains with these settings."""
     limits = {"vector_size": MOST_FLOATS, "negative": MOST_NEGATIVE, "window": MOST_WINDOW}
-    for name, most in limits.items():
+    for name, most in limits.items() if config.loss == "negative-sampling" else ():
         if getattr(config, name) > most:
             raise ParameterError(
                 f"{name} must be at most {most} with device='cuda', got {getattr(config, name)}; "
                 "use device='cpu'."
             )
-    if config.reproducible:
-        raise ParameterError(
-            "reproducible=True cannot be had with device='cuda', whose windows are in flight in "
-            "no particular order; use device='cpu'."
-        )
+    check_card()
 
 
 class CudaEngine(NegativeSamplingEngine):
@@ -164,8 +160,7 @@ class CudaEngine(NegativeSamplingEngine):
         tables: SamplingTables | None = None,
         in_flight: int | None = None,
     ) -> None:
-        refuse_what_cuda_lacks(config)
-        check_card()
+        check_settings(config)
         super().__init__(config, tables)
         a_window = 4 * (2 + 4 * config.window + 1 + config.negative) + 16
         self.span_tokens = max(1, min(self.length, SPAN_TOKENS, SPAN_BYTES // a_window))
