@@ -51,7 +51,6 @@ if SIMULATED:
 
     ENGINES = COMPILED = [CudaEngine]
     SHARE = 10
-    sys.setswitchinterval(1e-5)  # see there
 else:
     MOST_NEGATIVE, SHARE = 23, 1
     ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine]

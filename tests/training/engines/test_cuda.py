@@ -28,9 +28,6 @@ from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch, SamplingTables, Span, draw_batch
 
 simulated = pytest.mark.skipif(not SIMULATED, reason="runs in the simulator, by the test above")
-if SIMULATED:
-    # The simulator waits for its threads in a loop that holds the interpreter's lock all the while.
-    sys.setswitchinterval(1e-5)
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 
 
