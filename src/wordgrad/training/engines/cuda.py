@@ -322,10 +322,12 @@ class CudaEngine(NegativeSamplingEngine):
         outputs = self._buffer("outputs", (n_windows, 1 + negative), np.int32)
         ids, keep = corpus["ids"], corpus["keep"]
         blocks = -(-runs // THREADS)
-        kernels.count_kept[blocks, THREADS](ids, begin, end, key, keep, counts)
-        kernels.add_up[1, kernels.SCAN_THREADS](counts, runs, places, total)
-        kernels.list_kept[blocks, THREADS](ids, begin, end, key, keep, places, tokens, bits)
-        kernels.draw_plan[-(-n_windows // THREADS), THREADS](
+        kernels.grid(kernels.count_kept, blocks, THREADS)(ids, begin, end, key, keep, counts)
+        kernels.grid(kernels.add_up, 1, kernels.SCAN_THREADS)(counts, runs, places, total)
+        kernels.grid(kernels.list_kept, blocks, THREADS)(
+            ids, begin, end, key, keep, places, tokens, bits
+        )
+        kernels.grid(kernels.draw_plan, -(-n_windows // THREADS), THREADS)(
             tokens, bits, total, left, right, window, negative, len(tables.keep), corpus["noise"],
             sizes, contexts, times, outputs,
         )  # fmt: skip
@@ -338,14 +340,14 @@ class CudaEngine(NegativeSamplingEngine):
         pairs = self._buffer("pairs", (groups,), np.int64)
         if self._rows is None:
             raise TypeError("upload must be called before a step.")
-        self._train[groups, self._lanes](
+        kernels.grid(self._train, groups, self._lanes)(
             *plan, total, aside, *self._rows, np.float32(first), np.float32(last), losses, pairs
         )
-        n = groups
-        return Loss(float(losses.copy_to_host()[:n].sum()), int(pairs.copy_to_host()[:n].sum()))
+        total_loss = losses.copy_to_host()[:groups].sum()
+        return Loss(float(total_loss), int(pairs.copy_to_host()[:groups].sum()))
 
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Return memory on the card that is kept from piece to piece, of this size or more."""
+        """Return memory on the card that is kept from span to span, of this size or more."""
         buffer = self._buffers.get(name)
         if buffer is None or buffer.shape[0] < shape[0] or buffer.shape[1:] != shape[1:]:
             self._buffers.pop(name, None)

@@ -28,7 +28,7 @@ from wordgrad.training.engines.cuda import card_errors, check_card, check_memory
 from wordgrad.training.engines.pair_counts import PairCounts
 from wordgrad.training.engines.softmax import OUTPUT_RATE, SkipGramSoftmaxEngine, SoftmaxSteps
 from wordgrad.training.kernels import cuda_softmax as kernels
-from wordgrad.training.kernels.cuda import SIMULATED
+from wordgrad.training.kernels.cuda import SIMULATED, grid
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch
 
@@ -182,20 +182,22 @@ class CardSoftmax:
         no_order, no_scale, no_squares = self._none
         threads = min(kernels.ROW_THREADS, 128)
         D = self._vector_size
-        kernels.gather[B, threads](views["W_in"], self._order, first, D + 1, block.inputs_view)
+        grid(kernels.gather, B, threads)(
+            views["W_in"], self._order, first, D + 1, block.inputs_view
+        )
         xp.dot(block.inputs, W_out.T, out=block.logits)
-        kernels.errors_in_place[B, kernels.ROW_THREADS](
+        grid(kernels.errors_in_place, B, kernels.ROW_THREADS)(
             block.logits_view, self._order, first, self._starts, self._columns, self._values,
             self._totals, block.inputs_view, block.scale_view, block.scaled_view, views["losses"],
         )  # fmt: skip
         xp.dot(block.logits, W_out, out=block.d_inputs)
         xp.dot(block.logits.T, block.scaled, out=self._d_W_out)
         shape = (kernels.LANES, kernels.ROWS_A_BLOCK)
-        kernels.adagrad_rows[-(-B // kernels.ROWS_A_BLOCK), shape](
+        grid(kernels.adagrad_rows, -(-B // kernels.ROWS_A_BLOCK), shape)(
             views["W_in"], block.d_inputs_view, D, views["sums_in"], rate, self._order, first,
             block.scale_view, views["squares"],
         )  # fmt: skip
-        kernels.adagrad_rows[-(-len(W_out) // kernels.ROWS_A_BLOCK), shape](
+        grid(kernels.adagrad_rows, -(-len(W_out) // kernels.ROWS_A_BLOCK), shape)(
             views["W_out"], views["d_W_out"], D, views["sums_out"], OUTPUT_RATE * rate, no_order,
             0, no_scale, no_squares,
         )  # fmt: skip

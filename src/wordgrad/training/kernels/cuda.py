@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from functools import cache
 from typing import Any
 
@@ -75,6 +76,10 @@ if SIMULATED:
     def adding() -> Any:
         """Return what adds four floats."""
         return add_four
+
+    def grid(kernel: Any, blocks: Any, threads: Any) -> Any:
+        """Return a kernel that is to run with so many blocks of so many threads."""
+        return kernel[blocks, threads]
 
     @cuda.jit(device=True)
     def sums_of_warp(numbers: Any, n: Any, lane: Any) -> Any:
@@ -192,6 +197,16 @@ else:
         """Fill ``numbers[:n]`` with what the first lanes of the warp hold as their own."""
         for k in range(n):
             numbers[k] = cuda.shfl_sync(ALL_LANES, own, k)
+
+    @cache
+    def grid(kernel: Any, blocks: Any, threads: Any) -> Any:
+        """Return a kernel that is to run with so many blocks of so many threads.
+
+        Numba warns of few blocks, which are meant here.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Grid size")
+            return kernel[blocks, threads]
 
     def adding() -> Any:
         """Return what adds four floats on the card at work: at once from Hopper on."""
