@@ -58,6 +58,10 @@ ALL_BITS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 if SIMULATED:
 
+    def device_jit(function: Any) -> Any:
+        """Return what kernels call: in the simulator the function itself."""
+        return function
+
     def on_card(function: Any) -> Any:
         """Return a kernel's helper as the simulator can call it: compiled for the processor."""
         return function
@@ -81,7 +85,6 @@ if SIMULATED:
         """Return a kernel that is to run with so many blocks of so many threads."""
         return kernel[blocks, threads]
 
-    @cuda.jit(device=True)
     def sums_of_warp(numbers: Any, n: Any, lane: Any) -> Any:
         """Replace each of ``numbers[:n]`` by its sum over a warp; return that of number ``lane``.
 
@@ -95,7 +98,6 @@ if SIMULATED:
         cuda.syncthreads()
         return numbers[lane]
 
-    @cuda.jit(device=True)
     def from_lanes(own: Any, numbers: Any, n: Any) -> None:
         """Fill ``numbers[:n]`` with what the lanes of the warp hold as their own."""
         shared = cuda.shared.array(MOST_LANES, float32)
@@ -117,9 +119,11 @@ else:
     from numba.cuda import libdevice
     from numba.extending import intrinsic
 
+    device_jit = cuda.jit(device=True)
+
     def on_card(function: Any) -> Any:
         """Return a helper of the processor's kernels, compiled for the card."""
-        return cuda.jit(device=True)(function.py_func)
+        return device_jit(function.py_func)
 
     _F32, _I64 = ir.FloatType(), ir.IntType(64)
 
@@ -172,7 +176,7 @@ else:
     )
     store_four = _writer("st.global.cg.v4.f32 [$0], {$1, $2, $3, $4};")
 
-    @cuda.jit(device=True)
+    @device_jit
     def sums_of_warp(numbers: Any, n: Any, lane: Any) -> Any:
         """Replace each of ``numbers[:n]`` by its sum over a warp; return that of number ``lane``.
 
@@ -192,7 +196,7 @@ else:
                 own = value
         return own
 
-    @cuda.jit(device=True)
+    @device_jit
     def from_lanes(own: Any, numbers: Any, n: Any) -> None:
         """Fill ``numbers[:n]`` with what the first lanes of the warp hold as their own."""
         for k in range(n):
@@ -313,7 +317,7 @@ def list_kept(
             place += 1
 
 
-@cuda.jit(device=True)
+@device_jit
 def _draw_negative(drawn: Any, n_words: Any, noise: Any) -> Any:
     """Return a word id from 64 random bits by Vose's alias table."""
     j = below_(drawn, n_words)

@@ -12,7 +12,7 @@ from typing import Any
 
 from numba import cuda, float32, float64, int64
 
-from wordgrad.training.kernels.cuda import ALL_LANES, SIMULATED, WARP
+from wordgrad.training.kernels.cuda import ALL_LANES, SIMULATED, WARP, device_jit
 
 ROW_THREADS = 4 if SIMULATED else 1024
 """Threads of a row of logits.  One block a multiprocessor: the rows that are swept at once fit the
@@ -34,7 +34,7 @@ if SIMULATED:
 
 else:
 
-    @cuda.jit(device=True)
+    @device_jit
     def sum_over_warp(value: Any) -> Any:
         """Return the sum of a value over a warp's lanes."""
         value += cuda.shfl_xor_sync(ALL_LANES, value, 16)
@@ -45,7 +45,7 @@ else:
         return value
 
 
-@cuda.jit(device=True)
+@device_jit
 def max_or_nan(a: Any, b: Any) -> Any:
     """Return the greater of two numbers, or NaN if one is."""
     return a if a >= b or a != a else b
