@@ -23,6 +23,7 @@ DOCUMENTS = tuple(
         "docs/performance.md",
         "docs/from-gensim.md",
         "docs/classification.md",
+        "docs/gpu.md",
         "docs/trust.md",
         "docs/mutation.md",
         "docs/design.md",
@@ -73,6 +74,10 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.survivors,
         tables.house,
         tables.house_speed,
+        tables.gpu_machine,
+        tables.gpu_speed,
+        tables.gpu_quality,
+        tables.gpu_softmax,
     )
 }
 

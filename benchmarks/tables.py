@@ -801,3 +801,79 @@ def _classification_goals() -> list[list[str]]:
         of = f"{sum(reached)} of {len(reached)} sets"
         rows.append(["classification", title, of, passed(every)])
     return rows
+
+
+# ---------------------------------------------------------------------------- a CUDA card
+
+
+def gpu_machine() -> str:
+    """The card, and its measured ceilings."""
+    found = load("gpu.json")
+    card, versions = found["card"], found["versions"]
+    return (
+        f"Measured on {found['date'][:10]}: {card['name']}, {card['multiprocessors']} "
+        f"multiprocessors, {card['copied_bytes_a_second'] / 1e12:.2f} TB/s copied (bytes read and "
+        f"written), {card['multiply_adds_a_second'] / 1e12:.1f} T float32 multiply-adds/s; Python "
+        f"{found['machine']['python']}, numba {versions['numba']}, numba-cuda "
+        f"{versions['numba-cuda']}; {found['machine']['cores']} cores beside it.\n"
+    )
+
+
+def gpu_speed() -> str:
+    """Words a second of warm epochs, and what bytes alone would take."""
+    found = load("gpu.json")
+    rows = []
+    for name, cells in (("once", found["speed"]), ("ten times", found["speed_repeated"])):
+        for cell in cells:
+            words = cell["words_a_second"]["median"]
+            floor = cell["words"] / cell["floor_seconds"]
+            kind = ARCHITECTURES[cell["architecture"]]
+            rows.append(
+                [
+                    f"{kind}, D = {cell['vector_size']}, K = {cell['negative']}, {name}",
+                    f"{words / 1e6:.0f} M",
+                    f"{floor / 1e6:.0f} M",
+                    f"{cell['over_floor']:.2f}",
+                    f"{cell['drawing_seconds'] * words / cell['words']:.0%}",
+                ]
+            )
+    head = ["one epoch on `wiki8`", "words/s", "floor", "time over the floor", "drawing windows"]
+    return table(head, rows)
+
+
+def gpu_quality() -> str:
+    """Scores by windows in flight, means of three seeds."""
+    found = load("gpu.json")
+    sets = ("WordSim-353", "MEN", "SimLex-999", "Rare Words", "Google analogies", "mean")
+    rows = []
+    for one in found["quality"]:
+        where = one["in_flight"] or f"processor, {one['threads']} threads"
+        means = one["means"]
+        kind = ARCHITECTURES[one["architecture"]]
+        rows.append(
+            [
+                f"{kind}, {where}",
+                *(f"{means[name]:.2f}" for name in sets),
+                f"{means['loss']:.3f}",
+                f"{means['words_a_second'] / 1e6:.0f} M",
+            ]
+        )
+    return table(["windows in flight", *sets, "loss", "words/s"], rows)
+
+
+def gpu_softmax() -> str:
+    """A pass of the exact softmax beside its matrix products, and the processor's."""
+    one = load("gpu.json")["softmax"]
+    processor = one["processor"]
+    rows = [
+        ["a pass on the card", f"{one['seconds_a_pass']['median']:.3f} s"],
+        ["its matrix products alone", f"{one['products_seconds']:.3f} s"],
+        ["over the products", f"{one['over_products']:.2f}"],
+        [
+            f"a pass on the processor, {processor['threads']} threads",
+            f"{processor['seconds_a_pass']['median']:.1f} s",
+        ],
+        ["loss after two passes, card", f"{one['losses'][1]:.6f}"],
+        ["loss after two passes, processor", f"{processor['losses'][1]:.6f}"],
+    ]
+    return table([f"{one['words']:,} words, D = {one['vector_size']}", ""], rows)

@@ -23,6 +23,7 @@ from wordgrad.training.checkpoint import (
     recorded_settings,
 )
 from wordgrad.training.config import SETTINGS, TrainingConfig
+from wordgrad.training.engines import check_device
 from wordgrad.training.trainer import Trainer
 from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
@@ -109,6 +110,9 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     max_hours : float (above 0), default 24.0
         A softmax training that would take longer, by an estimate made before it begins, is refused
         with the ``max_vocab`` that would fit.
+    device : {"cpu", "cuda"}, default "cpu"
+        Train on the processor, or on an NVIDIA card, which needs ``pip install 'wordgrad[gpu]'``
+        (docs/gpu.md): vectors as good, much sooner, and never the same twice.
 
     Attributes
     ----------
@@ -175,6 +179,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         softmax_offset: str = "unigram",
         tolerance: float = 1e-4,
         max_hours: float = 24.0,
+        device: str = "cpu",
     ) -> None:
         self.vector_size = vector_size
         self.window = window
@@ -203,6 +208,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.softmax_offset = softmax_offset
         self.tolerance = tolerance
         self.max_hours = max_hours
+        self.device = device
 
     def fit(self, X: Any, y: Any = None) -> Word2Vec:
         """Read text, count its words, train.
@@ -389,7 +395,9 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         for name, setting in SETTINGS.items():
             if name not in names:
                 setting.check(getattr(self, name))
-        return TrainingConfig(**{name: getattr(self, name) for name in names})
+        config = TrainingConfig(**{name: getattr(self, name) for name in names})
+        check_device(config)
+        return config
 
     def _recorded(self, config: TrainingConfig) -> dict[str, Any]:
         """Settings as plain values for a checkpoint, with no default left open."""

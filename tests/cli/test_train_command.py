@@ -98,6 +98,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "softmax_offset": "none",
         "tolerance": 0.5,
         "max_hours": 2.5,
+        "device": "cuda",
     }
     options = [part for name, v in settings.items() for part in (f"--{name.replace('_', '-')}", v)]
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, *FLAGS)

@@ -42,8 +42,19 @@ from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch, RowTable, SamplingTables, check_batch
 from wordgrad.training.validation import batch_loss
 
-ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine]
-COMPILED = [HogwildEngine, DeterministicEngine]
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+"""Whether this is the run of tests/training/engines/test_cuda.py, in the slow CUDA simulator."""
+
+if SIMULATED:
+    from wordgrad.training.engines import cuda_softmax
+    from wordgrad.training.engines.cuda import MOST_NEGATIVE, CudaEngine
+
+    ENGINES = COMPILED = [CudaEngine]
+    SHARE = 10
+else:
+    MOST_NEGATIVE, SHARE = 23, 1
+    ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine]
+    COMPILED = [HogwildEngine, DeterministicEngine]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 U = 2.0**-24
 
@@ -98,7 +109,7 @@ def cases(draw, max_windows=1):
     """Few words, so that context and negatives repeat, and the centre is among its context."""
     V = draw(st.integers(2, 12))
     D = draw(st.integers(1, 40))
-    K = draw(st.integers(1, 23))
+    K = draw(st.integers(1, MOST_NEGATIVE))
     words = st.integers(0, V - 1)
     contexts, targets = [], []
     for _ in range(draw(st.integers(1, max_windows))):
@@ -192,7 +203,7 @@ def assert_within(found, wanted, bound):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=150)
+@settings(max_examples=150 // SHARE)
 @given(case=cases())
 def test_step_is_minus_learning_rate_times_the_gradient(engine, case):
     parameters = case.parameters()
@@ -207,7 +218,7 @@ def test_step_is_minus_learning_rate_times_the_gradient(engine, case):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=50)
+@settings(max_examples=50 // SHARE)
 @given(case=cases())
 def test_words_outside_a_window_and_padding_are_untouched(engine, case):
     parameters = case.parameters()
@@ -222,7 +233,7 @@ def test_words_outside_a_window_and_padding_are_untouched(engine, case):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=30)
+@settings(max_examples=30 // SHARE)
 @given(case=cases(max_windows=4))
 def test_windows_are_taken_one_after_another(engine, case):
     together, apart = case.parameters(), case.parameters()
@@ -285,8 +296,9 @@ def test_a_step_worked_out_by_hand(engine):
 @pytest.mark.parametrize("size", [1, 2, 300])
 def test_loss_at_the_start_is_k_plus_1_log_2_a_pair(engine, architecture, combine, negative, size):
     """All scores are 0, where factors of the loss are largest: 1 + e^0 = 2 each."""
-    if engine is ReferenceEngine and size > 2:
+    if (engine is ReferenceEngine or SIMULATED) and size > 2:
         size = 20  # one slow pair at a time
+    negative = min(negative, MOST_NEGATIVE)
     parameters = Parameters.initial(400, 400, 5, seed=3)
     context = 100 + np.arange(size)
     windows = windows_of([context], [np.arange(negative + 1)], architecture)
@@ -304,12 +316,13 @@ def test_loss_of_hundreds_of_pairs_a_window(engine, scale):
     rng = np.random.default_rng(6)
     W_in, W_out = (scale * rng.normal(size=(2, 40, 10))).astype(np.float32)
     context = rng.integers(0, 40, 300)
-    windows = windows_of([context], [np.arange(22)])
-    config = TrainingConfig(vector_size=10, negative=21)
+    K = min(21, MOST_NEGATIVE)
+    windows = windows_of([context], [np.arange(K + 1)])
+    config = TrainingConfig(vector_size=10, negative=K)
     case = Case(config, W_in, W_out, windows, 0.001)
     parameters = case.parameters()
     loss = engine(config).apply_batch(parameters, windows, case.rate)
-    scores = W_in[context].astype(np.float64) @ W_out[:22].astype(np.float64).T
+    scores = W_in[context].astype(np.float64) @ W_out[: K + 1].astype(np.float64).T
     scores[:, 0] *= -1
     exact = np.logaddexp(0, scores).sum()
     assert loss.pairs == 300
@@ -568,7 +581,7 @@ def written_out(case, W_in, W_out):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 // SHARE, deadline=None)
 @given(case=ragged_cases())
 def test_any_batch_is_trained_by_the_gradient_of_its_definition(engine, case):
     parameters = case.parameters()
@@ -596,7 +609,7 @@ def test_any_batch_is_trained_by_the_gradient_of_its_definition(engine, case):
     np.testing.assert_allclose(parameters.W_out, expected_out, rtol=0, atol=1e-5 * size**2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60 // SHARE, deadline=None)
 @given(case=ragged_cases())
 def test_the_definitions_gradient_is_that_of_its_loss(case):
     """Central differences of the loss, in float64, at every coordinate: the last witness."""
@@ -616,7 +629,7 @@ def test_the_definitions_gradient_is_that_of_its_loss(case):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60 // SHARE, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 1000))
 def test_cbow_of_words_with_several_rows_is_cbow_of_their_rows(engine, data, seed):
     """The flat list: h is the mean (or sum) over all rows of all context words."""
@@ -682,7 +695,7 @@ def test_skipgram_of_words_with_several_rows_reads_each_word_as_their_mean(engin
 
 
 @pytest.mark.parametrize("engine", COMPILED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60 // SHARE, deadline=None)
 @given(case=cases(max_windows=3))
 def test_the_windows_kernel_and_that_of_any_batch_agree(engine, case):
     """The same windows with their signs written out take the plain kernel."""
@@ -701,7 +714,7 @@ def test_the_windows_kernel_and_that_of_any_batch_agree(engine, case):
     np.testing.assert_allclose(one_way.W_out, other.W_out, rtol=0, atol=2e-5 * size**2)
 
 
-@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize("engine", [HogwildEngine, DeterministicEngine])
 @pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
 def test_the_fast_kernel_is_taken_for_windows_alone(engine, architecture, monkeypatch):
     from wordgrad.training.engines import negative_sampling
@@ -850,6 +863,19 @@ MAKERS = {
     "softmax, skipgram": table_engine(loss="softmax"),
     "softmax, cbow": table_engine(loss="softmax", architecture="cbow"),
 }
+if SIMULATED:
+
+    def on_a_card(corpus, workers):
+        engine = by_class(CudaEngine)(corpus, workers)
+        engine.span_tokens = 30
+        return engine
+
+    def softmax_on_a_card(corpus, workers):
+        cuda_softmax.BLOCKS_AT_ONCE = 2
+        config = TrainingConfig(vector_size=8, sample=0.01, loss="softmax", workers=workers)
+        return cuda_softmax.CudaSoftmaxEngine.from_corpus(corpus, config)
+
+    MAKERS = {"CudaEngine": on_a_card, "CudaEngine, softmax": softmax_on_a_card}
 every_engine = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS.keys())
 
 
@@ -874,7 +900,8 @@ def begun(corpus, make, workers=1):
 @pytest.fixture(scope="module")
 def short(corpus):
     """A corpus that the slow engine can finish."""
-    with encode_corpus([f"a{i % 7} b{i % 5} c{i % 3}" for i in range(500)], min_count=1) as encoded:
+    n = 40 if SIMULATED else 500
+    with encode_corpus([f"a{i % 7} b{i % 5} c{i % 3}" for i in range(n)], min_count=1) as encoded:
         yield encoded
 
 
@@ -1028,7 +1055,7 @@ def test_the_table_has_one_engine_for_all_settings(short):
         for architecture in ("skipgram", "cbow")
         for reproducible in (False, True)
     }
-    assert set(chosen.values()) == {line[-1] for line in TABLE}
+    assert set(chosen.values()) == {line[-1] for line in TABLE if line[0] == "cpu"}
     assert chosen["softmax", "cbow", True] is CbowSoftmaxEngine
     assert chosen["softmax", "skipgram", False] is SkipGramSoftmaxEngine
     assert chosen["negative-sampling", "cbow", True] is DeterministicEngine

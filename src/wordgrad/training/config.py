@@ -16,6 +16,7 @@ from typing import Any, Final
 from wordgrad.errors import check_bool, check_choice, check_int, check_real, check_share
 
 ARCHITECTURES = ("skipgram", "cbow")
+DEVICES = ("cpu", "cuda")
 LOSSES = ("negative-sampling", "softmax")
 COMBINATIONS = ("mean", "sum")
 SOFTMAX_OFFSETS = ("unigram", "none")
@@ -284,6 +285,15 @@ SETTINGS: Final[dict[str, Setting]] = {
             "Write the same file whatever the number of workers.",
         ),
         Setting(
+            "device",
+            "cpu",
+            str,
+            TRAINING,
+            "Train on the processor, or with cuda on an NVIDIA card: needs the extra 'gpu'.",
+            choices=DEVICES,
+            resumable=True,
+        ),
+        Setting(
             "validation",
             None,
             str,
@@ -429,6 +439,7 @@ class TrainingConfig:
     workers: int | None = _DEFAULTS["workers"]
     seed: int = _DEFAULTS["seed"]
     reproducible: bool = _DEFAULTS["reproducible"]
+    device: str = _DEFAULTS["device"]
     softmax_offset: str = _DEFAULTS["softmax_offset"]
     tolerance: float = _DEFAULTS["tolerance"]
     max_hours: float = _DEFAULTS["max_hours"]

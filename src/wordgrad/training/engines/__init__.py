@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
 
 from wordgrad.corpus.corpus import EncodedCorpus
+from wordgrad.errors import ParameterError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Engine, ProgressCallback
 from wordgrad.training.engines.deterministic import DeterministicEngine
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.softmax import CbowSoftmaxEngine, SkipGramSoftmaxEngine
 
-__all__ = ["make_engine"]
+__all__ = ["check_device", "make_engine"]
 
 
 class EngineClass(Protocol):
@@ -23,14 +26,70 @@ class EngineClass(Protocol):
         """Return the engine; it may refuse what would not fit the memory or the time."""
 
 
-ENGINES: tuple[tuple[str, str | None, bool | None, EngineClass], ...] = (
-    # loss                architecture  reproducible  engine
-    ("softmax",           "skipgram",   None,         SkipGramSoftmaxEngine),
-    ("softmax",           "cbow",       None,         CbowSoftmaxEngine),
-    ("negative-sampling", None,         True,         DeterministicEngine),
-    ("negative-sampling", None,         False,        HogwildEngine),
+@dataclass(frozen=True)
+class OnDemand:
+    """An engine's class that is imported when it is chosen: CUDA is not for every machine."""
+
+    module: str
+    name: str
+
+    def from_corpus(
+        self, corpus: EncodedCorpus, config: TrainingConfig, progress: ProgressCallback | None
+    ) -> Engine:
+        """Import the class and make the engine."""
+        engine = cast("EngineClass", getattr(import_module(self.module), self.name))
+        return engine.from_corpus(corpus, config, progress)
+
+
+CUDA = OnDemand(f"{__name__}.cuda", "CudaEngine")
+CUDA_SOFTMAX = OnDemand(f"{__name__}.cuda_softmax", "CudaSoftmaxEngine")
+
+ENGINES: tuple[tuple[str, str, str | None, bool | None, EngineClass], ...] = (
+    # device  loss                 architecture  reproducible  engine
+    ("cpu",   "softmax",           "skipgram",   None,         SkipGramSoftmaxEngine),
+    ("cpu",   "softmax",           "cbow",       None,         CbowSoftmaxEngine),
+    ("cpu",   "negative-sampling", None,         True,         DeterministicEngine),
+    ("cpu",   "negative-sampling", None,         False,        HogwildEngine),
+    ("cuda",  "softmax",           "skipgram",   False,        CUDA_SOFTMAX),
+    ("cuda",  "negative-sampling", None,         False,        CUDA),
 )  # fmt: skip
 """The first line that fits the settings chooses; None fits any."""
+
+
+def check_device(config: TrainingConfig) -> None:
+    """Raise :class:`ParameterError` unless there is the device, and it trains with these settings.
+
+    To be called before a text is read.
+    """
+    if config.device == "cpu":
+        return
+    engine_class(config)
+    import_module(CUDA.module).check_settings(config)
+    if config.loss == "softmax":
+        import_module(CUDA_SOFTMAX.module).array_module()
+
+
+def engine_class(config: TrainingConfig) -> EngineClass:
+    """Return what makes the engine that the settings choose.
+
+    Raises
+    ------
+    ParameterError
+        If a card does not train with these settings.
+    """
+    settings = config.device, config.loss, config.architecture, config.reproducible
+    for *wanted, engine in ENGINES:
+        if all(want in (None, got) for want, got in zip(wanted, settings, strict=True)):
+            return engine
+    if config.reproducible:
+        raise ParameterError(
+            "reproducible=True cannot be had with device='cuda', whose windows are in flight in "
+            "no particular order; use device='cpu'."
+        )
+    raise ParameterError(
+        f"architecture={config.architecture!r} with loss={config.loss!r} is not trained with "
+        "device='cuda'; use device='cpu'."
+    )
 
 
 def make_engine(
@@ -45,8 +104,4 @@ def make_engine(
     progress : callable, optional
         Receives records of work that comes before the first epoch.
     """
-    settings = config.loss, config.architecture, config.reproducible
-    for *wanted, engine in ENGINES:
-        if all(want in (None, got) for want, got in zip(wanted, settings, strict=True)):
-            return engine.from_corpus(corpus, config, progress)
-    raise LookupError(f"No engine trains {settings}.")  # a setting that the table has no line for
+    return engine_class(config).from_corpus(corpus, config, progress)

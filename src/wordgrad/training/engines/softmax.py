@@ -88,6 +88,11 @@ class SoftmaxSteps:
         """Start the sums of the gradient's norm again."""
         self._squares = self._pairs = 0.0
 
+    def add_to_norm(self, squares: float, pairs: float) -> None:
+        """Add input rows' squared gradients whose steps were taken elsewhere."""
+        self._squares += squares
+        self._pairs += pairs
+
     @property
     def gradient_norm(self) -> float | None:
         """Norm of the gradient of the mean loss a pair, of the input rows since the epoch began."""
@@ -364,8 +369,7 @@ class SkipGramSoftmaxEngine(SoftmaxEngine):
     ) -> None:
         V = self.length = len(corpus.vocabulary)
         super().__init__(config, V, max(1, min(BLOCK_ROWS, -(-V // BLOCKS_A_PASS))))
-        speed = matrix_speed(config.vector_size)
-        check_budget(config, V, estimate(config, V, V, self.block_rows, speed))
+        check_budget(config, V, estimate(config, V, V, self.block_rows, self.matrix_speed()))
         self._corpus = corpus
         self._progress = progress
         self._counts: PairCounts | None = None
@@ -379,6 +383,10 @@ class SkipGramSoftmaxEngine(SoftmaxEngine):
     ) -> Self:
         """Return an engine that trains on a corpus."""
         return cls(corpus, config, progress)
+
+    def matrix_speed(self) -> float:
+        """Multiply-adds a second of matrix products where the blocks are worked on."""
+        return matrix_speed(self.config.vector_size)
 
     @property
     def counts(self) -> PairCounts:

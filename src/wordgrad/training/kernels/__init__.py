@@ -18,6 +18,8 @@ simd.py       emit vector instructions for the tiles                   tiles.py,
 memory.py     numbers by address, atomic counters                      span.py, rounds.py, ...
 softmax.py    the exact softmax: errors, Adagrad, expected counts      engines/block_softmax.py,
                                                                        engines/pair_counts.py
+cuda.py       draw windows and take their steps on a CUDA card         engines/cuda.py
+cuda_softmax  the exact softmax between its products on a CUDA card    engines/cuda_softmax.py
 ============  =======================================================  ======================
 
 To change what a window learns, open ``window.py``; which windows there are, ``draw.py``; how fast
