@@ -159,6 +159,8 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             numba.core.config.CACHE_DIR = os.fspath(folder)
             try:
                 dispatcher._cache = _KernelCache(function)
+            except RuntimeError as error:  # Numba, too, looks for a place, and finds none
+                _warn_of(error)
             finally:
                 numba.core.config.CACHE_DIR = before
         return dispatcher
