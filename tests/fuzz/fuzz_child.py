@@ -78,7 +78,7 @@ def run_case(name: str, data: bytes, rng: random.Random) -> tuple[str, str]:
         outcome = ("failed", f"left behind: {left}")
     known = (path.name, "v.tsv", "v.metadata.tsv", "folder", "loss.html", "NUMBA")
     strange = [one for one in Path().iterdir() if one.name not in known]
-    around = ("case", "number", "tmp", "log")
+    around = ("case", "number", "tally", "tmp", "log")
     strange += [one for one in Path("..").iterdir() if one.name not in around]
     for one in [*left, *strange]:  # told of once
         shutil.rmtree(one) if one.is_dir() else one.unlink()
