@@ -221,9 +221,7 @@ class FastTextClassifier:
     def _one(self, text: bytes, k: int, threshold: float) -> tuple[Labels, Probabilities]:
         found, probabilities = np.empty(k, np.int32), np.empty(k, np.float32)
         exact = 1 if k > 1 or self._stepped else 0
-        n = kernels.answer_one(
-            self._record, text, k, threshold, exact, found, probabilities
-        )
+        n = kernels.answer_one(self._record, text, k, threshold, exact, found, probabilities)
         if n == 1 == k:
             return self._singles[found[0]], probabilities
         if n < 0:

@@ -172,9 +172,7 @@ def add_rows(typingctx: Any, addresses: Any, n: Any, vectors: Any, target: Any) 
 
         def block(first: Any, width: int) -> None:
             place = builder.mul(first, one)
-            steps = [
-                builder.add(place, ir.Constant(I64, 4 * e.lanes * v)) for v in range(width)
-            ]
+            steps = [builder.add(place, ir.Constant(I64, 4 * e.lanes * v)) for v in range(width)]
             targets = [builder.add(target_, step) for step in steps]
 
             def row(k: Any, totals: list[Any]) -> list[Any]:
@@ -401,9 +399,7 @@ def kept_row(model: Any, number: Any) -> Any:
 
 
 @jit
-def list_ngrams(
-    model: Any, data: Any, a: Any, b: Any, rows: Any, n: Any, target: Any
-) -> Any:
+def list_ngrams(model: Any, data: Any, a: Any, b: Any, rows: Any, n: Any, target: Any) -> Any:
     """List the rows of the n-grams of the word ``data[a:b]``; return how many are listed, added.
 
     Positions a - 1 and b stand for < and >.  A full list is added to ``target``.
