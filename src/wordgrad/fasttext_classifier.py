@@ -14,7 +14,7 @@ import math
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -24,7 +24,6 @@ from wordgrad.classification import fasttext_kernels as kernels
 from wordgrad.errors import FormatError, InputError, ParameterError, check_int, check_real
 from wordgrad.io.fasttext_model import (
     HIERARCHICAL_SOFTMAX,
-    SOFTMAX,
     SUPERVISED,
     FastTextModel,
     Matrix,
@@ -51,7 +50,7 @@ CELLS = 1 << 22
 
 STREAMED_TEXTS = 1 << 10
 DECODED_RATIO = 256
-"""A quantised matrix may become so many times as large as its file, or 1 GiB."""
+"""A quantised matrix may become so many times as large as its file, or 64 MiB."""
 
 
 class FastTextClassifier:
@@ -59,8 +58,7 @@ class FastTextClassifier:
 
     Labels, their order and their probabilities are fastText's: for softmax, hierarchical softmax,
     one-vs-all and negative sampling, with n-grams of words and of characters, quantised and pruned
-    or not.  With ``k=1`` the rows of a word are summed beforehand, which may change the last bit of
-    a probability.
+    or not.  Sums are taken in fastText's order, so that they round alike.
 
     Attributes
     ----------
@@ -83,8 +81,6 @@ class FastTextClassifier:
         self.model = model
         self.labels: Labels = tuple(one.decode(errors="surrogateescape") for one in model.labels)
         self._singles = [(label,) for label in self.labels]
-        # The steps of the sigmoid's table would turn a last bit into a difference.
-        self._stepped = settings.loss not in (HIERARCHICAL_SOFTMAX, SOFTMAX)
         self._arrays: list[Any] = []  # what the addresses in the record belong to
         self._record = np.zeros(1, dtype=kernels.MODEL)
         self._enter_dictionary(model)
@@ -115,8 +111,8 @@ class FastTextClassifier:
 
     # ---------------------------------------------------------------- predict
 
-    @overload
-    def predict(
+    @overload  # a text is a sequence of texts, too
+    def predict(  # type: ignore[overload-overlap]
         self, texts: str | bytes, k: int = 1, threshold: float = 0.0, *, workers: int | None = None
     ) -> tuple[Labels, Probabilities]: ...
 
@@ -220,8 +216,7 @@ class FastTextClassifier:
 
     def _one(self, text: bytes, k: int, threshold: float) -> tuple[Labels, Probabilities]:
         found, probabilities = np.empty(k, np.int32), np.empty(k, np.float32)
-        exact = 1 if k > 1 or self._stepped else 0
-        n = kernels.answer_one(self._record, text, k, threshold, exact, found, probabilities)
+        n = kernels.answer_one(self._record, text, k, threshold, found, probabilities)
         if n == 1 == k:
             return self._singles[found[0]], probabilities
         if n < 0:
@@ -264,8 +259,7 @@ class FastTextClassifier:
         parts = 1 if threads == 1 else PARTS_A_THREAD * threads
         places = np.linspace(0, len(block), parts + 1)[1:-1]
         cuts = [0, *np.searchsorted(ends, places).tolist(), n]
-        left = [(first, last) for first, last in zip(cuts, cuts[1:], strict=False) if first < last]
-        exact = 1 if k > 1 or self._stepped else 0
+        left = [(first, last) for first, last in pairwise(cuts) if first < last]
 
         def work() -> None:
             """Answer parts until none is left."""
@@ -275,7 +269,7 @@ class FastTextClassifier:
                 except IndexError:
                     return
                 kernels.answer_lines(
-                    self._record, block, ends, first, last, k, threshold, exact, found, values,
+                    self._record, block, ends, first, last, k, threshold, found, values,
                     counts,
                 )  # fmt: skip
 
@@ -306,7 +300,8 @@ class FastTextClassifier:
         entries = len(model.offsets) - 1
         slots = np.full((1 << max(1, (2 * entries - 1).bit_length()), 2), -1, dtype=np.int32)
         kernels.fill_slots(slots, text, model.offsets)
-        end = model.words.index(b"</s>") if b"</s>" in model.text else -1
+        of_four = np.flatnonzero(np.diff(model.offsets[: model.n_words + 1]) == len(b"</s>"))
+        end = next((word for word in of_four[::-1].tolist() if model.entry(word) == b"</s>"), -1)
         self._enter(slots=slots, mask=len(slots) - 1, text=text, offsets=model.offsets,
                     n_words=model.n_words, end_of_sentence=end)  # fmt: skip
 
@@ -322,11 +317,6 @@ class FastTextClassifier:
             bucket=max(1, settings.bucket), minn=settings.minn, maxn=settings.maxn,
             word_ngrams=settings.word_ngrams,
         )  # fmt: skip
-        if subwords:  # zeros that nobody has touched take no memory
-            self._enter(
-                sums=np.zeros((model.n_words, vectors * LANES), dtype=np.float32),
-                ready=np.zeros(model.n_words, dtype=np.int64),
-            )
         if pruned is not None and len(pruned):
             bits = (2 * len(pruned)).bit_length()
             kept = np.full((1 << bits, 2), -1, dtype=np.int32)
@@ -342,7 +332,7 @@ class FastTextClassifier:
             # the last one into the output matrix, which has at least one row as long.
             if matrix.values.nbytes > COPIED_BYTES and columns >= LANES:
                 return matrix.values, 4 * columns
-        elif rows * stride > max(2**30, DECODED_RATIO * self.model.path.stat().st_size):
+        elif rows * stride > max(2**26, DECODED_RATIO * self.model.path.stat().st_size):
             raise FormatError(
                 f"{self.model.path} holds a matrix that takes {rows * stride} bytes when decoded, "
                 "more than a model of its size can need; fetch a whole copy."
@@ -395,7 +385,7 @@ def _cores() -> int:
 
 
 def as_bytes(text: object) -> bytes:
-    """Return a text's bytes, as :meth:`FastTextClassifier.predict` says.
+    r"""Return a text's bytes, as :meth:`FastTextClassifier.predict` says.
 
     >>> as_bytes("é"), as_bytes(b"\xff".decode(errors="surrogateescape")), as_bytes("\ud800")
     (b'\xc3\xa9', b'\xff', b'\xef\xbf\xbd')
@@ -416,7 +406,7 @@ def _has_bytes(character: str) -> bool:
 
 
 def joined(texts: Sequence[str | bytes]) -> tuple[bytes, NDArray[np.int64]]:
-    """Return texts as one block, a byte between them, and where each ends.
+    r"""Return texts as one block, a byte between them, and where each ends.
 
     >>> joined(["ab", b"", "c"])
     (b'ab\n\nc', array([2, 3, 5]))

@@ -7,15 +7,11 @@ Design
 (b) Sums are taken in fastText's order, each product and each sum rounded by itself: a row after
     another, element by element, for the hidden vector; a column after another, many labels side by
     side, for the scores.  So the numbers are those of fastText's build for x86-64, to the bit.
-(c) A known word's own row and those of its n-grams are summed once, when the word first occurs,
-    and cost one row from then on.  That changes the order of the additions, and with it the last
-    bit: it is left out where ``exact`` is set (the sigmoid of one-vs-all is a table whose steps
-    would make a last bit visible).
-(d) Threads share the sums: whoever counts a word's claim first writes the sum and then its number
-    of rows, atomically; others compute it for themselves until then, to the same bits.
-(e) Tables are addresses in one record: a call from Python converts few arguments, which is what
+    Summing the n-grams of known words beforehand would save 15% at most, and change the last bit:
+    scores of some thousands made 1e-5 of it, and a table of the sigmoid has steps.
+(c) Tables are addresses in one record: a call from Python converts few arguments, which is what
     one text at a time costs.
-(f) The k best labels are kept in libstdc++'s heap (``push_heap``, ``pop_heap``), whose order of
+(d) The k best labels are kept in libstdc++'s heap (``push_heap``, ``pop_heap``), whose order of
     equal scores is fastText's.
 """
 
@@ -29,12 +25,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from wordgrad.training.kernels import compiled, inline_jit, jit
+from wordgrad.training.kernels import inline_jit, jit
 from wordgrad.training.kernels.memory import (
-    fetch_add,
     load_int32,
     load_int64,
-    load_shared,
     store_int32,
 )
 from wordgrad.training.kernels.simd import F32, I32, I64, LANES, Emitter
@@ -47,9 +41,6 @@ WIDE = 4
 
 MAX_IN_REGISTERS = 8
 """Vectors of a row that are summed at once."""
-
-CLAIM = 1 << 40
-"""Added to a word's counter by who wants to write its sum; the number of rows is below it."""
 
 SIGMOID_STEPS = 512
 """Of fastText's table of the sigmoid between -8 and 8."""
@@ -68,8 +59,6 @@ MODEL = np.dtype(
             "vectors",  # of a row of the hidden vector: ceil(D / LANES)
             "table",  # float32 rows of the input
             "stride",  # bytes from row to row
-            "sums",  # float32 (n_words, vectors * LANES), or 0: sums of known words
-            "ready",  # int64 (n_words,): rows in a sum, and claims
             "ngrams",  # whether there are rows of n-grams
             "bucket",
             "minn",
@@ -102,8 +91,6 @@ _BEGIN, _END = np.int64(ord("<")), np.int64(ord(">"))
 _LABEL = np.frombuffer(b"__label__", np.uint8)
 _END_OF_SENTENCE = np.frombuffer(b"</s>", np.uint8)
 _ZERO, _ONE = np.float32(0), np.float32(1)
-
-fast_inline = compiled(forceinline=True, fastmath={"contract", "reassoc"})
 
 
 # ------------------------------------------------------------------ memory and vectors
@@ -138,7 +125,7 @@ def float_at(typingctx: Any, address: Any, index: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         e = Emitter(builder)
-        return builder.load(e.pointer(e.offset(*arguments, 4), F32), align=1)
+        return builder.load(e.pointer(e.offset(arguments[0], arguments[1], 4), F32), align=1)
 
     return types.float32(types.int64, types.int64), codegen
 
@@ -208,7 +195,7 @@ def add_rows(typingctx: Any, addresses: Any, n: Any, vectors: Any, target: Any) 
 def multiply(
     typingctx: Any, output: Any, blocks: Any, width: Any, size: Any, hidden: Any, scores: Any
 ) -> Any:
-    """scores = output hidden: blocks of 1 or WIDE vectors of labels, column after column."""
+    """Set scores = output hidden: blocks of 1 or WIDE vectors of labels, column after column."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         output_, blocks_, width_, size_, hidden_, scores_ = arguments
@@ -250,17 +237,8 @@ def multiply(
     return types.void(*[types.int64] * 6), codegen
 
 
-@fast_inline
-def dot_any_order(a: Any, b: Any, size: Any) -> Any:
-    """Return the product of two rows, summed in whatever order is fast."""
-    total = _ZERO
-    for d in range(size):
-        total += float_at(a, d) * float_at(b, d)
-    return total
-
-
 @inline_jit
-def dot_in_order(a: Any, b: Any, size: Any) -> Any:
+def dot(a: Any, b: Any, size: Any) -> Any:
     """Return the product of two rows, summed one element after another."""
     total = _ZERO
     for d in range(size):
@@ -275,9 +253,7 @@ class Memory(NamedTuple):
     """A thread's private memory: arrays, and addresses of some of them."""
 
     hidden_row: Any  # float32 (vectors * LANES,)
-    private_row: Any  # the same: the sum of a word that another thread is writing
     row_list: Any  # int64 (ROWS,)
-    word_row_list: Any  # int64 (ROWS,)
     hash_list: Any  # int32 (tokens,)
     z: Any  # float32 (labels with padding,)
     nodes: Any  # int32 (labels + 1,), what is to be looked at in the tree
@@ -285,9 +261,7 @@ class Memory(NamedTuple):
     scores: Any  # float32 (k + 1,)
     found: Any  # int32 (k + 1,)
     hidden: Any  # addresses
-    private: Any
     rows: Any
-    word_rows: Any
     hashes: Any
     z_address: Any
 
@@ -296,17 +270,14 @@ class Memory(NamedTuple):
 def make_memory(model: Any, longest: Any, k: Any) -> Any:
     """Return the memory for texts of at most ``longest`` bytes and k labels."""
     tree = model.loss == HIERARCHICAL_SOFTMAX
-    size = model.vectors * LANES
-    hidden, private = np.zeros(size, np.float32), np.empty(size, np.float32)
-    rows, word_rows = np.empty(ROWS, np.int64), np.empty(ROWS, np.int64)
+    hidden, rows = np.zeros(model.vectors * LANES, np.float32), np.empty(ROWS, np.int64)
     hashes = np.empty(longest // 2 + 2 if model.word_ngrams > 1 else 1, np.int32)
     z = np.empty(1 if tree else model.blocks * model.width * LANES, np.float32)
     depth = model.n_labels + 1 if tree else 1
     nodes, sums = np.empty(depth, np.int32), np.empty(depth, np.float32)
     return Memory(
-        hidden, private, rows, word_rows, hashes, z, nodes, sums, np.empty(k + 1, np.float32),
-        np.empty(k + 1, np.int32), hidden.ctypes.data, private.ctypes.data, rows.ctypes.data,
-        word_rows.ctypes.data, hashes.ctypes.data, z.ctypes.data,
+        hidden, rows, hashes, z, nodes, sums, np.empty(k + 1, np.float32),
+        np.empty(k + 1, np.int32), hidden.ctypes.data, rows.ctypes.data, hashes.ctypes.data, z.ctypes.data,
     )  # fmt: skip
 
 
@@ -454,22 +425,7 @@ def put_address(typingctx: Any, table: Any, index: Any, value: Any) -> Any:
 
 
 @jit
-def sum_word(model: Any, word: Any, rows: Any, target: Any) -> Any:
-    """Set the row at ``target`` to a known word's own row plus its n-grams'; return their number.
-
-    ``rows`` is the address of a list of ROWS addresses, for the work.
-    """
-    for i in range(model.vectors * LANES):
-        store_int32(target, i, 0)
-    put_address(rows, 0, model.table + word * model.stride)
-    start, stop = load_int64(model.offsets, word), load_int64(model.offsets, word + 1)
-    n, added = list_ngrams(model, model.text, start, stop, rows, 1, target)
-    add_rows(rows, n, model.vectors, target)
-    return added + 1
-
-
-@jit
-def read_text(model: Any, data: Any, a: Any, stop: Any, exact: Any, memory: Any) -> Any:
+def read_text(model: Any, data: Any, a: Any, stop: Any, memory: Any) -> Any:
     """Sum the rows of the text ``data[a:stop]`` into the hidden vector; return their number.
 
     As fastText's ``Dictionary::getLine``, for a text followed by a new line; a new line within it
@@ -523,36 +479,15 @@ def read_text(model: Any, data: Any, a: Any, stop: Any, exact: Any, memory: Any)
                 n, added = list_ngrams(model, data, i, b, rows, n, hidden)
                 total += added
         else:
-            place = table + word * stride
-            many = subwords and word != model.end_of_sentence
-            if many and exact == 0:
-                counter = model.ready + 8 * word
-                count = load_shared(counter)
-                place = model.sums + word * vectors * (4 * LANES)
-                if (count & (CLAIM - 1)) == 0:
-                    first = fetch_add(counter, CLAIM) < CLAIM
-                    if not first:
-                        place = memory.private
-                    count = sum_word(model, word, memory.word_rows, place)
-                    if first:
-                        fetch_add(counter, count)
-                    elif n > 0:  # the private row is overwritten by the next such word
-                        add_rows(rows, n, vectors, hidden)
-                        n = 0
-                count &= CLAIM - 1
-                total += count
-            else:
-                total += 1
             if n == ROWS:
                 add_rows(rows, n, vectors, hidden)
                 n = 0
+            place = table + word * stride
             put_address(rows, n, place)
             prefetch(place)
             n += 1
-            if place == memory.private:
-                add_rows(rows, n, vectors, hidden)
-                n = 0
-            if many and exact != 0:
+            total += 1
+            if subwords and word != model.end_of_sentence:
                 start, last = load_int64(model.offsets, word), load_int64(model.offsets, word + 1)
                 n, added = list_ngrams(model, model.text, start, last, rows, n, hidden)
                 total += added
@@ -645,7 +580,7 @@ def log_score(x: Any) -> Any:
 
 @jit
 def best_leaves(
-    model: Any, hidden: Any, k: Any, threshold: Any, exact: Any, memory: Any, scores: Any,
+    model: Any, hidden: Any, k: Any, threshold: Any, memory: Any, scores: Any,
     labels: Any,
 ) -> Any:  # fmt: skip
     """Put the best leaves of the tree into the heap, depth first; return their number."""
@@ -665,7 +600,7 @@ def best_leaves(
             n = offer(scores, labels, n, k, score, node)
             continue
         row = model.output + (node - n_labels) * size * 4
-        x = dot_in_order(row, hidden, size) if exact != 0 else dot_any_order(row, hidden, size)
+        x = dot(row, hidden, size)
         if model.norms != 0:
             x *= float_at(model.norms, node - n_labels)
         if x - x != 0:
@@ -729,13 +664,13 @@ def best_scores(
 
 @jit
 def answer(
-    model: Any, data: Any, start: Any, stop: Any, k: Any, threshold: Any, exact: Any, memory: Any,
+    model: Any, data: Any, start: Any, stop: Any, k: Any, threshold: Any, memory: Any,
     labels: Any, probabilities: Any,
 ) -> Any:  # fmt: skip
     """Write the k best labels of one text, and return how many there are."""
     hidden = memory.hidden_row
     hidden[:] = _ZERO
-    total = read_text(model, data, start, stop, exact, memory)
+    total = read_text(model, data, start, stop, memory)
     if total == 0:
         return 0
     scale = np.float32(1.0 / np.float64(total))
@@ -743,7 +678,7 @@ def answer(
         hidden[d] *= scale
     scores, found = memory.scores, memory.found
     if model.loss == HIERARCHICAL_SOFTMAX:
-        n = best_leaves(model, memory.hidden, k, threshold, exact, memory, scores, found)
+        n = best_leaves(model, memory.hidden, k, threshold, memory, scores, found)
     else:
         n = best_scores(model, memory.hidden, k, threshold, memory, scores, found)
     for m in range(n - 1, 0, -1):  # sort_heap
@@ -756,20 +691,20 @@ def answer(
 
 @jit
 def answer_one(
-    models: Any, bytes_: Any, k: Any, threshold: Any, exact: Any, labels: Any, probabilities: Any
+    models: Any, bytes_: Any, k: Any, threshold: Any, labels: Any, probabilities: Any
 ) -> Any:
     """Answer one text; see :func:`answer_lines`."""
     model = models[0]
     memory = make_memory(model, len(bytes_), k)
     return answer(
-        model, address_of(bytes_), 0, len(bytes_), k, np.float32(threshold), exact, memory, labels,
+        model, address_of(bytes_), 0, len(bytes_), k, np.float32(threshold), memory, labels,
         probabilities,
     )  # fmt: skip
 
 
 @jit
 def answer_lines(
-    models: Any, bytes_: Any, ends: Any, first: Any, last: Any, k: Any, threshold: Any, exact: Any,
+    models: Any, bytes_: Any, ends: Any, first: Any, last: Any, k: Any, threshold: Any,
     labels: Any, probabilities: Any, found: Any,
 ) -> None:  # fmt: skip
     """Answer texts ``first`` to ``last`` - 1 of a block.
@@ -778,7 +713,6 @@ def answer_lines(
     bytes_ : bytes, the texts, one byte between them.
     ends : int64 (N,), where each text ends.
     k : how many labels at most; threshold : the least probability.
-    exact : 1 to sum in fastText's order, else 0.
     labels, probabilities : int32 and float32 (N, k).
     found : int32 (N,), labels of each text, or NOT_FINITE.
     """
@@ -791,7 +725,7 @@ def answer_lines(
     for i in range(first, last):
         start = ends[i - 1] + 1 if i > 0 else 0
         found[i] = answer(
-            model, data, start, ends[i], k, np.float32(threshold), exact, memory, labels[i],
+            model, data, start, ends[i], k, np.float32(threshold), memory, labels[i],
             probabilities[i],
         )  # fmt: skip
 
@@ -810,7 +744,7 @@ def build_tree(counts: Any, left: Any, right: Any) -> None:
     leaf, node = n - 1, n
     for i in range(n, 2 * n - 1):
         chosen = (np.int64(0), np.int64(0))
-        for side in range(2):
+        for _ in range(2):
             if leaf >= 0 and weights[leaf] < weights[node]:
                 pick = leaf
                 leaf -= 1

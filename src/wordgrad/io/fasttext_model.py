@@ -43,7 +43,7 @@ import mmap
 import os
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -264,7 +264,7 @@ class _Reading:
         (value,) = self.numbers(struct.Struct("<B"), name)
         if value > 1:
             raise self.damaged(f"{name} is announced by {value}, which must be 0 or 1")
-        return value == 1
+        return bool(value)
 
     def array(self, dtype: str, length: int, name: str) -> NDArray[Any]:
         """Map ``length`` numbers; they may lie at any address."""
@@ -331,7 +331,7 @@ class _Reading:
         if found.model not in (CBOW, SKIP_GRAM, SUPERVISED) or not 1 <= found.loss <= ONE_VS_ALL:
             raise self.damaged(f"its kind of model is {found.model}, and its loss {found.loss}")
         if version == 11 and found.model == SUPERVISED:
-            return Settings(*numbers[:10], 0, *numbers[11:])
+            return replace(found, maxn=0)
         return found
 
     def dictionary(

@@ -1,0 +1,85 @@
+"""Vectors of unseen words from character n-grams."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wordgrad.errors import ParameterError
+from wordgrad.io.fasttext_model import DenseMatrix
+from wordgrad.subwords import Subwords, ngram_hashes
+
+TABLE = DenseMatrix(np.random.default_rng(1).normal(size=(3 + 7, 4)).astype(np.float32))
+
+
+def ngrams_of(word, minn, maxn):
+    """Hashes by the words of fastText's Dictionary::computeSubwords and Dictionary::hash."""
+    text = b"<" + word + b">"
+    found = []
+    for i in range(len(text)):
+        if text[i] & 0xC0 == 0x80:
+            continue
+        j, n, piece = i, 1, b""
+        while j < len(text) and n <= maxn:
+            piece += text[j : j + 1]
+            j += 1
+            while j < len(text) and text[j] & 0xC0 == 0x80:
+                piece += text[j : j + 1]
+                j += 1
+            if n >= minn and not (n == 1 and (i == 0 or j == len(text))):
+                h = 2166136261
+                for byte in piece:
+                    h = (h ^ (byte if byte < 128 else byte | 0xFFFFFF00)) * 16777619 % 2**32
+                found.append(h)
+            n += 1
+    return found
+
+
+@given(
+    words=st.lists(st.one_of(st.binary(max_size=8), st.text(max_size=6).map(
+        lambda text: text.encode(errors="replace"))), max_size=5),
+    minn=st.integers(0, 4),
+    maxn=st.integers(0, 6),
+)  # fmt: skip
+def test_hashes_and_their_order_are_fasttexts(words, minn, maxn):
+    owners, hashes = ngram_hashes(words, minn, maxn)
+    for i, word in enumerate(words):
+        wanted = [] if word == b"</s>" else ngrams_of(word, minn, maxn)
+        assert hashes[owners == i].tolist() == wanted
+    assert (np.diff(owners) >= 0).all()
+
+
+@pytest.mark.parametrize("kept", [None, [(1, 0), (4, 2), (6, 1)], []])
+def test_a_vector_is_the_mean_of_its_rows(kept):
+    pruned = None if kept is None else np.array(kept, np.int32).reshape(-1, 2)
+    subwords = Subwords(TABLE, 3, 2, 3, 7, pruned)
+    words, ids = ["ab", "naïve", "</s>", "", "東"], [1, -1, 0, -1, 2]
+    places = {number: number for number in range(7)} if kept is None else dict(kept)
+    for word, row, vector in zip(words, ids, subwords.compose(words, ids), strict=True):
+        rows = [row] if row >= 0 else []
+        if word != "</s>":
+            numbers = [h % 7 for h in ngrams_of(word.encode(), 2, 3)]
+            rows += [3 + places[number] for number in numbers if number in places]
+        wanted = TABLE.values[rows].sum(axis=0) / max(1, len(rows))
+        np.testing.assert_allclose(vector, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_words_without_ngrams_are_zero_and_not_known():
+    for subwords in (Subwords(TABLE, 3, 3, 0, 7), Subwords(TABLE, 3, 3, 6, 0)):
+        assert not subwords.compose(["ab"]).any()
+        assert not subwords.known(["ab"]).any()
+    subwords = Subwords(TABLE, 3, 3, 6, 7)
+    assert subwords.known(["ab", "</s>", "a"]).tolist() == [True, False, True]
+    assert subwords.compose([]).shape == (0, 4)
+    assert subwords.vector_size == 4
+
+
+def test_one_string_and_rows_that_are_not_there_are_refused():
+    subwords = Subwords(TABLE, 3, 3, 6, 7)
+    with pytest.raises(ParameterError, match="words must be a sequence of words, got 'ab'"):
+        subwords.compose("ab")
+    for ids in ([3], [-2], [0, 1]):
+        with pytest.raises(ParameterError, match="ids must hold a row below 3"):
+            subwords.compose(["ab"], ids)
