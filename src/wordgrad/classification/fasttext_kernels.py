@@ -277,7 +277,8 @@ def make_memory(model: Any, longest: Any, k: Any) -> Any:
     nodes, sums = np.empty(depth, np.int32), np.empty(depth, np.float32)
     return Memory(
         hidden, rows, hashes, z, nodes, sums, np.empty(k + 1, np.float32),
-        np.empty(k + 1, np.int32), hidden.ctypes.data, rows.ctypes.data, hashes.ctypes.data, z.ctypes.data,
+        np.empty(k + 1, np.int32), hidden.ctypes.data, rows.ctypes.data, hashes.ctypes.data,
+        z.ctypes.data,
     )  # fmt: skip
 
 
