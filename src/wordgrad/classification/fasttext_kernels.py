@@ -635,7 +635,7 @@ def best_scores(
     if model.loss == SOFTMAX:
         total = _ZERO
         for o in range(n_labels):
-            z[o] = math.exp(z[o] - top)
+            z[o] = np.float32(math.exp(np.float64(z[o] - top)))
             total += z[o]
         for o in range(n_labels):
             z[o] /= total
@@ -686,7 +686,7 @@ def answer(
         pop(scores, found, m + 1)
     for m in range(n):
         labels[m] = found[m]
-        probabilities[m] = math.exp(scores[m])
+        probabilities[m] = np.float32(math.exp(np.float64(scores[m])))
     return n
 
 
