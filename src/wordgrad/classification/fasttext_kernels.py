@@ -686,7 +686,7 @@ def answer(
         pop(scores, found, m + 1)
     for m in range(n):
         labels[m] = found[m]
-        probabilities[m] = np.float32(math.exp(np.float64(scores[m])))
+        probabilities[m] = math.exp(scores[m])
     return n
 
 
