@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.errors import ParameterError
+from wordgrad import WordVectors, load
+from wordgrad.errors import FormatError, ParameterError, UnknownWordError
 from wordgrad.io.fasttext_model import DenseMatrix
 from wordgrad.subwords import Subwords, ngram_hashes
 
@@ -83,3 +89,70 @@ def test_one_string_and_rows_that_are_not_there_are_refused():
     for ids in ([3], [-2], [0, 1]):
         with pytest.raises(ParameterError, match="ids must hold a row below 3"):
             subwords.compose(["ab"], ids)
+
+
+# ------------------------------------------------------------------ held by word vectors
+
+MODELS = Path(__file__).parents[1] / "fasttext_models"
+ANSWERS = json.loads((MODELS / "answers.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["skipgram.bin", "cbow.bin", "whole_words.bin"])
+def test_vectors_of_a_model_compose_what_fasttext_composes(name):
+    vectors = load(MODELS / name)
+    assert list(vectors.words) == ANSWERS[name]["words"]
+    for word, wanted in ANSWERS[name]["vectors"].items():
+        if word not in vectors and not any(wanted):
+            with pytest.raises(UnknownWordError, match="is not in the vocabulary"):
+                _ = vectors[word]
+            continue
+        np.testing.assert_allclose(vectors[word], wanted, rtol=1e-5, atol=1e-8)
+        assert not vectors[word].flags.writeable
+        assert vectors[word].dtype == np.float32
+
+
+def test_quantised_models_of_vectors_are_read():
+    vectors = load(MODELS / "hs_pruned.ftz")
+    assert vectors.subwords.pruned is not None
+    assert np.isfinite(vectors["unseenbake"]).all()
+
+
+def test_unseen_words_are_asked_for_like_others():
+    vectors = load(MODELS / "skipgram.bin")
+    assert "bakezz" not in vectors
+    first, second = vectors["bakezz"], vectors[vectors.words[1]]
+    cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+    assert vectors.similarity("bakezz", vectors.words[1]) == pytest.approx(cosine, abs=1e-6)
+    assert vectors.similarity(vectors.words[1], "bakezz") == pytest.approx(cosine, abs=1e-6)
+    found = vectors.most_similar("bakezz", topn=len(vectors))
+    assert found == vectors.most_similar(first, topn=len(vectors))
+    assert dict(found)[vectors.words[1]] == pytest.approx(cosine, abs=1e-6)
+    mixed = vectors.most_similar(["bakezz", vectors.words[0]], on_unknown="skip")
+    assert mixed.skipped == ()
+    assert vectors.words[0] not in dict(mixed)
+    with pytest.raises(UnknownWordError, match="is not in the vocabulary"):
+        load(MODELS / "whole_words.bin").most_similar("bakezz")
+
+
+def test_copies_and_selections_compose_alike():
+    vectors = load(MODELS / "skipgram.bin")
+    wanted = vectors["bakezz"].tolist()
+    twins = [pickle.loads(pickle.dumps(vectors)), copy.deepcopy(vectors)]
+    twins += [vectors.select(vectors.words[:3]), vectors.with_metadata({"a": 1})]
+    for twin in twins:
+        assert twin["bakezz"].tolist() == wanted
+    assert load(MODELS / "skipgram.bin", limit=2)["bakezz"].tolist() == wanted
+
+
+def test_subwords_that_do_not_fit_are_refused():
+    with pytest.raises(ParameterError, match="subwords must have 2 dimensions, as the matrix"):
+        WordVectors(["a"], [[1.0, 2.0]], subwords=Subwords(TABLE, 1, 3, 6, 7))
+    with pytest.raises(ParameterError, match="subwords must be a Subwords or None, got 3"):
+        WordVectors(["a"], [[1.0, 2.0]], subwords=3)
+
+
+def test_ngrams_that_are_not_finite_are_told():
+    broken = DenseMatrix(np.full((10, 2), np.inf, np.float32))
+    vectors = WordVectors(["a"], [[1.0, 2.0]], subwords=Subwords(broken, 3, 2, 3, 7))
+    with pytest.raises(FormatError, match="not finite in an n-gram of 'bc'"):
+        _ = vectors["bc"]

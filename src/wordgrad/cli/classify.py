@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from wordgrad.classification.report import ClassificationReport, ClassScores
     from wordgrad.corpus.labelled import LabelledText
-    from wordgrad.text_classifier import TextClassifier
 
 
 MODEL = typer.Argument(metavar="MODEL", help="A classifier that 'wordgrad classify train' wrote.")

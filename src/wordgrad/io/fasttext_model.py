@@ -213,9 +213,12 @@ class FastTextModel:
 
 
 def is_model(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file begins with fastText's number."""
-    with Path(path).open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+    """Return whether a path is that of a file that begins with fastText's number."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
 
 
 def read_model(path: str | os.PathLike[str]) -> FastTextModel:
@@ -299,7 +302,7 @@ class _Reading:
                 f"it promises {entries} entries, {words} words, {labels} labels, {tokens} tokens "
                 f"and {pruned} pruned n-grams"
             )
-        text, offsets, counts = self.dictionary(entries, words)
+        text, offsets, counts = self.dictionary(entries, words, settings.dim)
         kept = self.pruned(pruned, settings.bucket) if pruned >= 0 else None
         quantised = self.flag("the input matrix")
         if kept is not None and not quantised:
@@ -335,11 +338,12 @@ class _Reading:
         return found
 
     def dictionary(
-        self, entries: int, words: int
+        self, entries: int, words: int, size: int
     ) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
         if entries * 10 > self.size - self.place:  # a zero byte, a count and a type are ten
             raise FormatError(
-                f"{self.path} promises {entries} entries, which do not fit into its "
+                f"{self.path} promises {entries} entries with {size} values, which do not fit "
+                "into its "
                 f"{self.size} bytes; {REMEDY}"
             )
         first = self.place
