@@ -81,6 +81,7 @@ class FastTextClassifier:
         self.model = model
         self.labels: Labels = tuple(one.decode(errors="surrogateescape") for one in model.labels)
         self._singles = [(label,) for label in self.labels]
+        self._unread = np.empty(1, np.int32)
         self._arrays: list[Any] = []  # what the addresses in the record belong to
         self._record = np.zeros(1, dtype=kernels.MODEL)
         self._enter_dictionary(model)
@@ -170,6 +171,9 @@ class FastTextClassifier:
         that ``errors="surrogateescape"`` kept in a string; other lone surrogates, which have no
         bytes, are read as U+FFFD.
         """
+        plain = type(texts) is str and type(k) is int and type(threshold) is float
+        if plain and k == 1 and workers is None and threshold - threshold == 0:
+            return self._best(as_bytes(texts), threshold)  # what is asked most, text after text
         if not (type(k) is int and k > 0):
             k = check_int("k", k, minimum=-1)
             if k == 0:
@@ -214,11 +218,20 @@ class FastTextClassifier:
         while batch := list(islice(source, batch_size)):
             yield from zip(*self.predict(batch, k, threshold, workers=workers), strict=True)
 
+    def _best(self, text: bytes, threshold: float) -> tuple[Labels, Probabilities]:
+        probability = np.empty(1, np.float32)
+        label = kernels.answer_one(self._record, text, 1, threshold, self._unread, probability)
+        if label >= 0:
+            return self._singles[label], probability
+        if label == kernels.NOT_FINITE:
+            raise self._not_finite()
+        return (), probability[:0]
+
     def _one(self, text: bytes, k: int, threshold: float) -> tuple[Labels, Probabilities]:
+        if k == 1:
+            return self._best(text, threshold)
         found, probabilities = np.empty(k, np.int32), np.empty(k, np.float32)
         n = kernels.answer_one(self._record, text, k, threshold, found, probabilities)
-        if n == 1 == k:
-            return self._singles[found[0]], probabilities
         if n < 0:
             raise self._not_finite()
         return tuple([self.labels[label] for label in found[:n].tolist()]), probabilities[:n]

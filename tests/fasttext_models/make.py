@@ -3,8 +3,8 @@
     python tests/fasttext_models/make.py
 
 Needs ``fasttext-numpy2-wheel`` 0.9.2.  The text is made up here, from syllables.  That build of
-fastText now and then starts from memory that it has not set, and stops with NaN: each
-model is trained in a process of its own, and again until it is there.
+fastText now and then starts from memory that it has not set, and stops with NaN or goes on with
+numbers too large: each model is trained in a process of its own, and again until it is there.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def train_classifier(name: str) -> None:
         lines = corpus(labels, words, two=two)
         file.write_text("".join(f"{label} {text}\n" for label, text in lines))
         model = fasttext.train_supervised(str(file), thread=1, verbose=0, **chosen)
+        check(model)
         if quantised is not None:
             model.quantize(input=str(file), thread=1, verbose=0, **quantised)
     model.save_model(str(HERE / name))
@@ -95,7 +96,15 @@ def train_vectors(name: str) -> None:
         file = Path(folder, "train.txt")
         file.write_text("".join(f"{text}\n" for _, text in corpus(4, 60, two=False)))
         model = fasttext.train_unsupervised(str(file), thread=1, verbose=0, **chosen)
+    check(model)
     model.save_model(str(HERE / name))
+
+
+def check(model: Any) -> None:
+    """Raise RuntimeError if memory that was not set has come into the parameters."""
+    for matrix in (model.get_input_matrix(), model.get_output_matrix()):
+        if not abs(matrix).max() < 50:
+            raise RuntimeError("too large")
 
 
 def _shape(chosen: dict[str, Any]) -> tuple[int, int, bool]:

@@ -356,6 +356,8 @@ TARGETS = (
            lambda: [b"whole"], checkpoints.go_on),
     Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
            classifiers.use_model, classifiers.damaged_model),
+    Target("fasttext-classifier", "classifiers", "m.bin", classifiers.fasttext_models,
+           classifiers.use_fasttext_model),
     Target("labelled-lines", "classifiers", "l.txt",
            lambda: [classifiers.LINES, classifiers.MARKED], classifiers.labelled),
     Target("labelled-table", "classifiers", "l.csv", lambda: [classifiers.TABLE],

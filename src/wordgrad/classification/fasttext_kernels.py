@@ -83,7 +83,10 @@ MODEL = np.dtype(
 
 HIERARCHICAL_SOFTMAX, SOFTMAX = 1, 3
 NOT_FINITE = -1
-"""In ``found``: a score of the text is not a number."""
+"""In place of a number of labels: a score of the text is not finite."""
+
+NONE = -2
+"""In place of the one label of a text: it has none."""
 
 _START, _PRIME = np.uint32(2166136261), np.uint32(16777619)
 _WORD_PRIME = np.uint64(116049371)
@@ -694,13 +697,20 @@ def answer(
 def answer_one(
     models: Any, bytes_: Any, k: Any, threshold: Any, labels: Any, probabilities: Any
 ) -> Any:
-    """Answer one text; see :func:`answer_lines`."""
+    """Answer one text; see :func:`answer_lines`.
+
+    Return how many labels it has, or NOT_FINITE; with ``k == 1`` and a label, return the label
+    itself: a caller may then share ``labels`` among threads, and need not make one for each text.
+    """
     model = models[0]
     memory = make_memory(model, len(bytes_), k)
-    return answer(
+    n = answer(
         model, address_of(bytes_), 0, len(bytes_), k, np.float32(threshold), memory, labels,
         probabilities,
     )  # fmt: skip
+    if k == 1:
+        return np.int64(memory.found[0]) if n == 1 else np.int64(NONE if n == 0 else n)
+    return np.int64(n)
 
 
 @jit
