@@ -95,16 +95,16 @@ def tasks(data: Path, models: Path) -> dict[str, tuple[Path, list[str]]]:
 def child(program: str, model: str, peers: str) -> None:
     """Read texts from the first line of standard input; then time what each line asks for."""
     texts = json.loads(sys.stdin.readline())
-    started = time.perf_counter()
     if program == "wordgrad":
         from wordgrad import FastTextClassifier
 
-        opened: Any = FastTextClassifier.load(model)
+        load: Any = FastTextClassifier.load
     else:
         if program != "fasttext":
             sys.path.insert(0, str(Path(peers) / program))
-        module = __import__("fasttext_new" if program == "new" else "fasttext")
-        opened = module.load_model(model)
+        load = __import__("fasttext_new" if program == "new" else "fasttext").load_model
+    started = time.perf_counter()
+    opened = load(model)
     seconds = time.perf_counter() - started
     whole = len(texts)
 

@@ -140,6 +140,8 @@ HEAD = [8, 5, 5, 1, 5, 2, 3, 3, 300, 0, 0, 100]
         (40, "i", 2**31 - 1, "for 21474837.* rows of 8"),
         (44, "i", -1, "minn -1"),
         (48, "i", -1, "maxn -1"),
+        (48, "i", 1001, "its longest n-grams are of 1001 characters and of 2 words"),
+        (28, "i", 2**31 - 1, "of 0 characters and of 2147483647 words"),
         (64, "i", 2**31 - 1, "entries"),
         (68, "i", 0, "promises"),
         (72, "i", -1, "promises"),

@@ -156,3 +156,23 @@ def test_ngrams_that_are_not_finite_are_told():
     vectors = WordVectors(["a"], [[1.0, 2.0]], subwords=Subwords(broken, 3, 2, 3, 7))
     with pytest.raises(FormatError, match="not finite in an n-gram of 'bc'"):
         _ = vectors["bc"]
+
+
+@pytest.mark.filterwarnings("ignore")  # gensim's own
+@pytest.mark.parametrize("settings", [{"min_n": 2, "max_n": 4}, {"max_n": 0}, {"hs": 1, "sg": 1}])
+def test_models_that_gensim_wrote(settings, tmp_path):
+    gensim = pytest.importorskip("gensim.models.fasttext", reason="gensim is not installed")
+    draw = np.random.default_rng(2)
+    sentences = [draw.choice(["tea", "cup", "naïve", "東京", "of", "x"], 8).tolist()] * 40
+    model = gensim.FastText(vector_size=8, min_count=1, bucket=60, epochs=2, workers=1, **settings)
+    model.build_vocab(sentences)
+    model.train(sentences, total_examples=len(sentences), epochs=2)
+    path = str(tmp_path / "gensim.bin")
+    gensim.save_facebook_model(model, path)
+    vectors = load(path)
+    assert list(vectors.words) == model.wv.index_to_key
+    words = [*vectors.words]
+    if settings.get("max_n") != 0:
+        words += ["teacup", "unseen", "東"]
+    for word in words:
+        np.testing.assert_allclose(vectors[word], model.wv[word], rtol=1e-5, atol=1e-7)

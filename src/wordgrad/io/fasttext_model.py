@@ -60,6 +60,9 @@ CBOW, SKIP_GRAM, SUPERVISED = 1, 2, 3
 CENTROIDS = 256
 """Of each part of a product quantiser: a code is one byte."""
 
+LONGEST = 1000
+"""Characters or words in an n-gram: a long text would keep a damaged file busy for hours."""
+
 REMEDY = "fetch a whole copy."
 _HEAD = struct.Struct("<4si12id3i2q")
 _ENTRY = re.compile(rb"[^\0]*\0.{9}", re.DOTALL)
@@ -141,7 +144,8 @@ class QuantisedMatrix:
         ids = np.asarray(ids, dtype=np.int64)
         found = self.directions(ids)
         if self.norms is not None:
-            found *= self.norms[ids][:, None]
+            with np.errstate(over="ignore", invalid="ignore"):  # whoever uses them looks at them
+                found *= self.norms[ids][:, None]
         return found
 
     def directions(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -330,6 +334,11 @@ class _Reading:
             raise self.damaged(
                 f"it has dim {found.dim}, bucket {found.bucket}, minn {found.minn}, maxn "
                 f"{found.maxn} and wordNgrams {found.word_ngrams}"
+            )
+        if max(found.maxn, found.word_ngrams) > LONGEST:
+            raise self.damaged(
+                f"its longest n-grams are of {found.maxn} characters and of {found.word_ngrams} "
+                f"words, and at most {LONGEST} are read"
             )
         if found.model not in (CBOW, SKIP_GRAM, SUPERVISED) or not 1 <= found.loss <= ONE_VS_ALL:
             raise self.damaged(f"its kind of model is {found.model}, and its loss {found.loss}")
