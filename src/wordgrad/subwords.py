@@ -84,11 +84,13 @@ class Subwords:
             owners, rows = owners[left], self.pruned[places[left], 1].astype(np.int64)
         return owners, rows + self.n_words
 
-    def known(self, words: Sequence[str | bytes]) -> NDArray[np.bool_]:
-        """Whether each word has an n-gram, so that its vector says something; bool (n,)."""
-        found = np.zeros(len(words), dtype=np.bool_)
-        found[self.ngrams(words)[0]] = True
-        return found
+    def vector(self, word: str | bytes) -> NDArray[np.float32] | None:
+        """Vector of an unseen word, float32 (D,); None if it has no n-gram."""
+        rows = self.ngrams([word])[1]
+        if len(rows) == 0:
+            return None
+        total: NDArray[np.float32] = self.table.rows(rows).sum(axis=0)
+        return total * np.float32(1.0 / len(rows))
 
     def compose(
         self, words: Sequence[str | bytes], ids: ArrayLike | None = None

@@ -338,9 +338,9 @@ class WordVectors:
         subwords = self._subwords
         if subwords is None or not isinstance(word, str) or word in self._vocabulary:
             return None
-        if not subwords.known([word])[0]:
+        vector = subwords.vector(word)
+        if vector is None:
             return None
-        vector: NDArray[np.float32] = subwords.compose([word])[0]
         if not np.isfinite(vector).all():
             raise FormatError(
                 f"{self._origin} holds a value that is not finite in an n-gram of {word!r}; train "

@@ -75,9 +75,11 @@ def test_a_vector_is_the_mean_of_its_rows(kept):
 def test_words_without_ngrams_are_zero_and_not_known():
     for subwords in (Subwords(TABLE, 3, 3, 0, 7), Subwords(TABLE, 3, 3, 6, 0)):
         assert not subwords.compose(["ab"]).any()
-        assert not subwords.known(["ab"]).any()
+        assert subwords.vector("ab") is None
     subwords = Subwords(TABLE, 3, 3, 6, 7)
-    assert subwords.known(["ab", "</s>", "a"]).tolist() == [True, False, True]
+    assert subwords.vector("</s>") is None
+    for word in ("ab", b"a", "naïve"):
+        np.testing.assert_allclose(subwords.vector(word), subwords.compose([word])[0], rtol=1e-5)
     assert subwords.compose([]).shape == (0, 4)
     assert subwords.vector_size == 4
 
