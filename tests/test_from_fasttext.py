@@ -96,7 +96,7 @@ def test_both_columns_agree(
         )
     elif "get_analogies" in theirs:
         assert difference
-        assert len(found) == len(wanted)
+        assert [word for word, _ in found] == [word for _, word in wanted]
     else:
         same(found, wanted)
 
@@ -128,7 +128,8 @@ def test_our_commands_run(command: str, folder: Path) -> None:
 def test_the_example_runs(folder: Path) -> None:
     shutil.copy("model.bin", "lid.176.ftz")
     shutil.copy("text.txt", "texts.txt")
-    (block,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+    block, same_calls = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+    exec(same_calls, {})
     assert "predict_stream(open(" in block
     names: dict[str, Any] = {"open": lambda name: io.StringIO(Path(name).read_text())}
     exec(block, names)

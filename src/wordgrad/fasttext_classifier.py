@@ -218,6 +218,15 @@ class FastTextClassifier:
         while batch := list(islice(source, batch_size)):
             yield from zip(*self.predict(batch, k, threshold, workers=workers), strict=True)
 
+    def text_vector(self, text: str | bytes) -> Probabilities:
+        """Mean of the rows of a text, from which its labels are predicted; float32 (D,).
+
+        Zero for a text without a known word or n-gram.
+        """
+        vector = np.empty(self.model.settings.dim, dtype=np.float32)
+        kernels.text_vector(self._record, as_bytes(text), vector)
+        return vector
+
     def _best(self, text: bytes, threshold: float) -> tuple[Labels, Probabilities]:
         probability = np.empty(1, np.float32)
         label = kernels.answer_one(self._record, text, 1, threshold, self._unread, probability)

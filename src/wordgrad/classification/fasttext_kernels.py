@@ -714,6 +714,17 @@ def answer_one(
 
 
 @jit
+def text_vector(models: Any, bytes_: Any, vector: Any) -> None:
+    """Set ``vector``, float32 (D,), to the mean of a text's rows; to zero if it has none."""
+    model = models[0]
+    memory = make_memory(model, len(bytes_), 1)
+    total = read_text(model, address_of(bytes_), 0, len(bytes_), memory)
+    scale = np.float32(1.0 / np.float64(max(total, 1)))
+    for d in range(model.size):
+        vector[d] = memory.hidden_row[d] * scale
+
+
+@jit
 def answer_lines(
     models: Any, bytes_: Any, ends: Any, first: Any, last: Any, k: Any, threshold: Any,
     labels: Any, probabilities: Any, found: Any,
