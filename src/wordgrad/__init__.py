@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         evaluate_analogies,
         evaluate_similarity,
     )
+    from wordgrad.fasttext_classifier import FastTextClassifier
     from wordgrad.text_classifier import TextClassifier
     from wordgrad.training.engine import TrainingProgress
     from wordgrad.vocabulary import Vocabulary
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnalogyResult",
     "EncodedCorpus",
+    "FastTextClassifier",
     "ReadingProgress",
     "SimilarityResult",
     "TextClassifier",
@@ -57,6 +59,7 @@ __all__ = [
 _HOMES = {
     "AnalogyResult": "wordgrad.evaluation",
     "EncodedCorpus": "wordgrad.corpus.corpus",
+    "FastTextClassifier": "wordgrad.fasttext_classifier",
     "ReadingProgress": "wordgrad.corpus.encode",
     "SimilarityResult": "wordgrad.evaluation",
     "TextClassifier": "wordgrad.text_classifier",

@@ -27,6 +27,7 @@ from wordgrad.io import formats
 from wordgrad.io.common import LoadOptions, VectorParts
 from wordgrad.search.approximate import ApproximateIndex, read_index, write_index
 from wordgrad.search.exact import ExactIndex, Neighbours, row_norms, unit
+from wordgrad.subwords import Subwords
 from wordgrad.vocabulary import Vocabulary
 
 Query: TypeAlias = "str | NDArray[np.floating] | Sequence[str | NDArray[np.floating]]"
@@ -134,6 +135,9 @@ class WordVectors:
         How often each word was seen.
     metadata : mapping of str to JSON values, optional
         How the vectors were made (settings, history); saved with them.
+    subwords : Subwords, optional
+        Rows of character n-grams, from which vectors of unseen words are composed, as those of a
+        model of fastText; not saved.
 
     Raises
     ------
@@ -150,6 +154,7 @@ class WordVectors:
     """
 
     _approximate: ApproximateIndex | None = None
+    _subwords: Subwords | None = None
 
     def __init__(
         self,
@@ -157,7 +162,10 @@ class WordVectors:
         matrix: ArrayLike,
         counts: ArrayLike | None = None,
         metadata: Mapping[str, Any] | None = None,
+        subwords: Subwords | None = None,
     ) -> None:
+        if subwords is not None and not isinstance(subwords, Subwords):
+            raise ParameterError(f"subwords must be a Subwords or None, got {subwords!r}.")
         if isinstance(words, str):
             raise ParameterError("words must be a sequence of strings, got one string.")
         self._vocabulary = Vocabulary.from_words(words, counts)
@@ -175,10 +183,17 @@ class WordVectors:
             )
         shared = given.dtype == np.float32 and given.flags.c_contiguous
         if not shared or given.flags.writeable:
-            with np.errstate(over="ignore"):  # too large for float32 becomes infinite: refused
+            # Too large for float32 becomes infinite, a signalling NaN a quiet one: refused later.
+            with np.errstate(over="ignore", invalid="ignore"):
                 given = np.array(given, dtype=np.float32, order="C")
             given.flags.writeable = False
+        if subwords is not None and subwords.vector_size != given.shape[1]:
+            raise ParameterError(
+                f"subwords must have {given.shape[1]} dimensions, as the matrix, got "
+                f"{subwords.vector_size}."
+            )
         self._matrix: NDArray[np.float32] = given
+        self._subwords = subwords
         self._metadata = _plain_metadata(metadata)
         self._origin: str | None = None
         _ = self._norms  # a value that is not finite is an error now, not at the first query
@@ -191,6 +206,7 @@ class WordVectors:
         counts: NDArray[np.int64] | None,
         metadata: dict[str, Any],
         origin: str,
+        subwords: Subwords | None = None,
     ) -> WordVectors:
         """Vectors read from the file ``origin``, whose reader has checked all shapes.
 
@@ -205,11 +221,13 @@ class WordVectors:
         vectors._vocabulary = vocabulary
         vectors._matrix = matrix
         vectors._metadata, vectors._origin = metadata, origin
+        vectors._subwords = subwords
         return vectors
 
     def __reduce__(self) -> tuple[Any, ...]:
         counts = None if self.counts is None else np.array(self.counts)
-        return WordVectors, (self.words, np.array(self._matrix), counts, self._metadata)
+        matrix = np.array(self._matrix)
+        return WordVectors, (self.words, matrix, counts, self._metadata, self._subwords)
 
     def with_metadata(self, entries: Mapping[str, Any]) -> WordVectors:
         """Return the same vectors, their memory shared, with more metadata."""
@@ -246,7 +264,7 @@ class WordVectors:
             raise ParameterError("words must name at least one word, got none.")
         counts = None if self.counts is None else self.counts[rows]
         chosen = self._vocabulary.words_at(rows)
-        return WordVectors(chosen, self._matrix[rows], counts, self._metadata)
+        return WordVectors(chosen, self._matrix[rows], counts, self._metadata, self._subwords)
 
     # ---------------------------------------------------------------- look up
 
@@ -296,8 +314,12 @@ class WordVectors:
     def __getitem__(self, word: str) -> NDArray[np.float32]:
         """Vector of ``word``, float32 of shape (D,), read-only.
 
+        That of an unseen word is composed of its character n-grams, where there are ``subwords``.
         Raises UnknownWordError, whose message names words spelt alike, if it is not there.
         """
+        composed = self._composed(word)
+        if composed is not None:
+            return composed
         row = self.rank(word)
         vector: NDArray[np.float32] = self._matrix[row]
         if "_norms" not in self.__dict__ and not np.isfinite(vector).all():
@@ -305,6 +327,27 @@ class WordVectors:
                 f"{self._origin} holds a value that is not finite in row {row} ({word!r}); "
                 "train again, or load an undamaged copy."
             )
+        return vector
+
+    @property
+    def subwords(self) -> Subwords | None:
+        """Rows of character n-grams, from which vectors of unseen words are composed."""
+        return self._subwords
+
+    def _composed(self, word: object) -> NDArray[np.float32] | None:
+        """Vector of an unseen word that has n-grams, read-only; else None."""
+        subwords = self._subwords
+        if subwords is None or not isinstance(word, str) or word in self._vocabulary:
+            return None
+        vector = subwords.vector(word)
+        if vector is None:
+            return None
+        if not np.isfinite(vector).all():
+            raise FormatError(
+                f"{self._origin} holds a value that is not finite in an n-gram of {word!r}; train "
+                "again, or load an undamaged copy."
+            )
+        vector.flags.writeable = False
         return vector
 
     def __repr__(self) -> str:
@@ -569,14 +612,18 @@ class WordVectors:
         if not isinstance(query, Iterable):
             raise ParameterError(f"{name} must be a word, a vector or several, got {query!r}.")
         ids = self._vocabulary.ids
-        members: list[int] = []  # row of a word, or -1 for an array
+        members: list[int] = []  # row of a word, or -1 for an array or a composed vector
         given: list[NDArray[np.float64]] = []
         unknown: list[str] = []
         for member in query:
             if isinstance(member, str):
                 row = ids.get(member)
+                composed = self._composed(member) if row is None else None
                 if row is not None:
                     members.append(row)
+                elif composed is not None:
+                    members.append(-1)
+                    given.append(composed.astype(np.float64))
                 elif skip:
                     unknown.append(member)
                 else:
@@ -621,6 +668,9 @@ class WordVectors:
         UnknownWordError
             If a word is not in the vocabulary.
         """
+        if self._composed(a) is not None or self._composed(b) is not None:
+            first, second = unit(np.array([self[a], self[b]], dtype=np.float64))
+            return float(np.clip(first @ second, -1.0, 1.0))
         return float(self.similarities([(self.rank(a), self.rank(b))])[0])
 
     def similarities(self, ranks: ArrayLike) -> NDArray[np.float64]:
@@ -832,7 +882,8 @@ class WordVectors:
         FormatError
             If a value is not finite.
         """
-        found = self._matrix[rows].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN; found in the next line
+            found = self._matrix[rows].astype(np.float64)
         if not np.isfinite(found).all():
             _ = self._norms  # measures every row, and names the place
         return found
@@ -959,7 +1010,8 @@ class WordVectors:
         ``.glove.txt``
         ======================= ===================== =============================================
 
-        The file is whole or absent at any moment.
+        The file is whole or absent at any moment.  Character n-grams (``subwords``) are kept by
+        none.
 
         Raises
         ------
@@ -1038,7 +1090,12 @@ def load(
     for remark in parts.remarks:
         warnings.warn(FormatWarning(remark), stacklevel=2)
     return WordVectors.from_checked(
-        parts.table, parts.matrix, parts.counts, dict(parts.metadata), os.fspath(path)
+        parts.table,
+        parts.matrix,
+        parts.counts,
+        dict(parts.metadata),
+        os.fspath(path),
+        parts.subwords,
     )
 
 

@@ -11,10 +11,12 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from wordgrad.cli.classify_train import train
+from wordgrad.fasttext_classifier import FastTextClassifier
 from wordgrad.text_classifier import TextClassifier
 
 WORDS = {
@@ -292,6 +294,48 @@ def test_a_line_in_a_line_out(wordgrad, model, typed):
     assert lines[0] == "praise"
     assert (lines[3], lines[4]) == ("odd, one", "blame")
     assert lines[1] == lines[2] == lines[5]  # texts without a known word
+
+
+FASTTEXT = Path(__file__).parents[1] / "fasttext_models"
+
+
+@pytest.mark.parametrize("name", ["softmax_all.bin", "hs_pruned.ftz", "ova.bin"])
+def test_models_of_fasttext_answer_line_by_line(wordgrad, typed, name):
+    classifier = FastTextClassifier.load(FASTTEXT / name)
+    lines = ["bake zu", "", "unknown words", "té 東 ba"]
+    typed("".join(f"{line}\n" for line in lines).encode())
+    outcome = wordgrad("classify", "predict", FASTTEXT / name)
+    assert outcome.code == 0
+    labels, _ = classifier.predict(lines)
+    assert outcome.out.splitlines() == [label for (label,) in labels]
+    typed("".join(f"{line}\n" for line in lines).encode())
+    outcome = wordgrad("classify", "predict", FASTTEXT / name, "-k", 3, "--threshold", 0.2)
+    labels, shares = classifier.predict(lines, k=3, threshold=0.2)
+    for line, names, values in zip(outcome.out.splitlines(), labels, shares, strict=True):
+        fields = line.split("\t") if line else []
+        assert fields[::2] == list(names)
+        assert [float(field) for field in fields[1::2]] == pytest.approx(values, abs=1e-6)
+
+
+def test_objects_with_labels_and_probabilities(wordgrad, model, typed):
+    typed(b"bake zu\n\n")
+    outcome = wordgrad("classify", "predict", FASTTEXT / "hs.bin", "--json", "-k", 2)
+    records = [json.loads(line) for line in outcome.out.splitlines()]
+    labels, shares = FastTextClassifier.load(FASTTEXT / "hs.bin").predict(["bake zu", ""], k=2)
+    assert [tuple(record["labels"]) for record in records] == labels
+    assert [record["probabilities"] for record in records] == [s.tolist() for s in shares]
+    typed(b"good film\n")
+    outcome = wordgrad("classify", "predict", model, "--json", "--threshold", 0.99999)
+    assert json.loads(outcome.out) == {"labels": [], "probabilities": []}
+
+
+def test_a_damaged_model_of_fasttext_is_told_in_one_sentence(wordgrad, tmp_path):
+    path = tmp_path / "cut.bin"
+    path.write_bytes((FASTTEXT / "hs.bin").read_bytes()[:5000])
+    refused(wordgrad("classify", "predict", path), 1, "cut.bin is cut short", "fetch a whole copy")
+    refused(
+        wordgrad("classify", "predict", FASTTEXT / "skipgram.bin"), 1, "holds word vectors, not a"
+    )
 
 
 def test_probabilities(wordgrad, model, typed):

@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
-from wordgrad import TextClassifier
+from wordgrad import FastTextClassifier, TextClassifier
 from wordgrad.corpus.labelled import FORMS, read_labelled
+from wordgrad.subwords import Subwords
 
 LINES = b"cat\tthe cat purrs on the mat\ndog\tthe dog barks at night\r\n\ncat\t\nbird\ta b\tc d\n"
 MARKED = b"__label__cat the cat purrs\n__label__dog the dog barks\n__label__bird \n"
@@ -41,6 +42,30 @@ def use_model(path: Path, rng: random.Random) -> None:
         assert np.allclose(shares.sum(axis=1), 1)
     found.predict(["the cat"])
     found.explain("the cat purrs")
+
+
+def fasttext_models() -> list[bytes]:
+    """Models of every loss, quantised and pruned ones among them."""
+    folder = Path(__file__).parents[1] / "fasttext_models"
+    names = ("softmax_all.bin", "hs.bin", "ova.bin", "hs_pruned.ftz", "softmax_output.ftz")
+    return [(folder / name).read_bytes() for name in names]
+
+
+def use_fasttext_model(path: Path, rng: random.Random) -> None:
+    """Open a model of fastText and ask it something; or the vectors that it holds."""
+    texts = ["bake zu ri", "", "something unknown", "té \u6771", "ba " * 3000]
+    classifier = FastTextClassifier.load(path)
+    k = rng.choice((1, 3, -1))
+    for labels, shares in zip(*classifier.predict(texts, k, rng.choice((0.0, 0.5))), strict=True):
+        assert len(labels) == len(shares) <= (len(classifier.labels) if k < 0 else k)
+        assert np.isfinite(shares).all()
+        assert list(shares) == sorted(shares, reverse=True)
+    model = classifier.model
+    settings = model.settings
+    subwords = Subwords(
+        model.input, model.n_words, settings.minn, settings.maxn, settings.bucket, model.pruned
+    )
+    assert subwords.compose(texts).shape == (len(texts), settings.dim)
 
 
 def parquet() -> bytes:

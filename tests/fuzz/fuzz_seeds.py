@@ -59,7 +59,7 @@ def compressed_npz() -> bytes:
 
 
 def fasttext_model(minn: int = 2, maxn: int = 3, bucket: int = 5) -> bytes:
-    """A model of fastText after the layout in :mod:`wordgrad.io.fasttext`."""
+    """A model of fastText after the layout in :mod:`wordgrad.io.fasttext_model`."""
     size, rows = 4, len(WORDS) + bucket
     numbers = (12, size, 5, 1, 1, 5, 1, 1, 2, bucket, minn, maxn, 100)
     head = struct.pack(

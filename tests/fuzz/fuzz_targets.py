@@ -381,6 +381,8 @@ TARGETS = (
            partial(change.container, trusted=("graph",))),
     Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
            classifiers.use_model, change.container),
+    Target("fasttext-classifier", "classifiers", "m.bin", classifiers.fasttext_models,
+           classifiers.use_fasttext_model),
     Target("labelled-lines", "classifiers", "l.txt",
            lambda: [classifiers.LINES, classifiers.MARKED], classifiers.labelled),
     Target("labelled-lines.gz", "classifiers", "l.txt.gz",

@@ -14,7 +14,7 @@ import pytest
 
 from wordgrad.errors import FormatError, FormatWarning, ParameterError
 from wordgrad.io.common import VectorParts
-from wordgrad.io.fasttext import MAGIC
+from wordgrad.io.fasttext_model import MAGIC
 from wordgrad.io.formats import FORMATS, format_of_file, guess
 from wordgrad.io.text import size_of_rows
 from wordgrad.vocabulary import Vocabulary

@@ -5,10 +5,11 @@ The options for labelled text, and its reading, are those of ``wordgrad classify
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from wordgrad.classification.report import ClassificationReport, ClassScores
     from wordgrad.corpus.labelled import LabelledText
-    from wordgrad.text_classifier import TextClassifier
 
 
 MODEL = typer.Argument(metavar="MODEL", help="A classifier that 'wordgrad classify train' wrote.")
@@ -49,6 +49,9 @@ TEXT_COLUMN = typer.Option(
     show_default=False,
 )
 ERRORS = typer.Option(help=SETTINGS["errors"].help, rich_help_panel=TEXT)
+
+Answer: TypeAlias = tuple[list[str], list[float]]
+Answers: TypeAlias = Callable[[list[str], int, float], Iterator[Answer]]
 
 Form = Literal["tab", "fasttext", "csv", "tsv", "jsonl", "parquet"]
 Errors = Literal["strict", "replace"]
@@ -246,7 +249,13 @@ def _show(report: ClassificationReport) -> None:
 
 
 def predict(
-    model: Annotated[Path, MODEL],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A classifier that 'wordgrad classify train' or fastText (.bin, .ftz) wrote.",
+        ),
+    ],
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -260,8 +269,19 @@ def predict(
     ] = False,
     top: Annotated[
         int,
-        typer.Option(min=1, help="Number of labels to write per line, with their probabilities."),
+        typer.Option(
+            "--top",
+            "-k",
+            min=1,
+            help="Number of labels to write per line, with their probabilities.",
+        ),
     ] = 1,
+    threshold: Annotated[
+        float, typer.Option(help="Leave out labels of a smaller probability.", show_default=False)
+    ] = 0.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write each line as a JSON object.")
+    ] = False,
     text_column: Annotated[
         str | None,
         typer.Option(
@@ -277,19 +297,31 @@ def predict(
 
     An empty line gets a label, too, that of a text without words, so that line N of the output
     belongs to line N of the input. With --proba or --top: label and probability, separated by
-    tabs, the most probable first.
+    tabs, the most probable first. With --json: an object with "labels" and "probabilities". Where a
+    model of fastText has no label for a text, or none reaches the --threshold, the line is empty.
     """
     make_reads_interruptible()
     from wordgrad.corpus.reader import read_lines
-    from wordgrad.text_classifier import TextClassifier
+    from wordgrad.io.fasttext_model import is_model
 
-    classifier = TextClassifier.load(model)
+    answers = _fasttext_answers(model) if is_model(model) else _own_answers(model)
     if not inputs and sys.stdin is not None and sys.stdin.isatty():
         say("Type a text and press Enter; end with Ctrl-D (on Windows, Ctrl-Z and Enter).")
     done = replaced = 0
     try:
         for lines in read_lines(source_of(inputs or ["-"]), column=text_column, errors=errors):
-            write_lines(_rows(classifier, lines.texts, top, probabilities=proba or top > 1))
+            found = answers(lines.texts, top, threshold)
+            if as_json:
+                for labels, shares in found:
+                    record = {"labels": labels, "probabilities": shares}
+                    sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            elif proba or top > 1:
+                write_lines(
+                    [part for pair in zip(labels, shares, strict=True) for part in pair]
+                    for labels, shares in found
+                )
+            else:
+                write_lines(labels for labels, _ in found)
             done += len(lines.texts)
             replaced += lines.replaced
             sys.stdout.flush()  # somebody may be waiting
@@ -299,17 +331,32 @@ def predict(
     _say_replaced(replaced)
 
 
-def _rows(
-    classifier: TextClassifier, texts: list[str], top: int, *, probabilities: bool
-) -> Iterator[list[object]]:
-    if not probabilities:
-        for label in classifier.predict(texts):
-            yield [label]
-        return
-    found = classifier.predict_proba(texts)
-    order = (-found).argsort(axis=1, kind="stable")[:, :top]
-    for row, best in zip(found, order, strict=True):
-        yield [part for i in best for part in (classifier.classes_[i], float(row[i]))]
+def _own_answers(model: Path) -> Answers:
+    from wordgrad.text_classifier import TextClassifier
+
+    classifier = TextClassifier.load(model)
+    names = [str(label) for label in classifier.classes_]
+
+    def answers(texts: list[str], top: int, threshold: float) -> Iterator[Answer]:
+        found = classifier.predict_proba(texts)
+        order = (-found).argsort(axis=1, kind="stable")[:, :top]
+        for row, best in zip(found, order, strict=True):
+            kept = [i for i in best if row[i] >= threshold]
+            yield [names[i] for i in kept], [float(row[i]) for i in kept]
+
+    return answers
+
+
+def _fasttext_answers(model: Path) -> Answers:
+    from wordgrad.fasttext_classifier import FastTextClassifier
+
+    classifier = FastTextClassifier.load(model)
+
+    def answers(texts: list[str], top: int, threshold: float) -> Iterator[Answer]:
+        for labels, shares in zip(*classifier.predict(texts, top, threshold), strict=True):
+            yield list(labels), shares.tolist()
+
+    return answers
 
 
 def explain(

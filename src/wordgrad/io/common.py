@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import FormatError, OutputError
+from wordgrad.subwords import Subwords
 from wordgrad.vocabulary import Vocabulary
 
 ROWS_AT_ONCE = 1 << 14
@@ -69,6 +70,8 @@ class VectorParts:
     metadata : dict
     remarks : tuple of str
         Sentences on what was odd in a file and read all the same.
+    subwords : Subwords or None
+        From which vectors of unseen words are composed.  No writer keeps them.
     """
 
     table: Vocabulary
@@ -76,6 +79,7 @@ class VectorParts:
     counts: NDArray[np.int64] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    subwords: Subwords | None = None
 
     def __len__(self) -> int:
         return len(self.table)

@@ -21,7 +21,7 @@ from wordgrad.errors import FormatError, InputError, OutputError, check_choice, 
 from wordgrad.files import atomic_write, check_output
 from wordgrad.io import compression
 from wordgrad.io.common import ERRORS, LoadOptions, VectorParts
-from wordgrad.io.fasttext import MAGIC
+from wordgrad.io.fasttext_model import MAGIC
 from wordgrad.io.text import MARK, is_number, looks_like_numbers
 from wordgrad.io.word2vec_text import HEADER, HEADER_BYTES
 

@@ -1,0 +1,110 @@
+"""fastText's interface over opened models gives what fastText gives."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wordgrad.compat import fasttext as ours
+from wordgrad.errors import ParameterError
+
+MODELS = Path(__file__).parent / "fasttext_models"
+ANSWERS = json.loads((MODELS / "answers.json").read_text())
+WORDS = ["ba", "bake", "unknown", "é", "東🙂", "</s>", "<", "a", ""]
+
+
+def close(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name, one in ANSWERS.items() if "vectors" in one])
+def test_vectors_and_subwords_are_those_that_fasttext_gave(name):
+    model, answers = ours.load_model(MODELS / name), ANSWERS[name]
+    assert model.words == model.get_words() == model.labels == answers["words"]
+    for word, wanted in answers["vectors"].items():
+        close(model.get_word_vector(word), wanted)
+        close(model[word], wanted)
+        names, rows = model.get_subwords(word)
+        assert rows.tolist() == answers["subwords"][word]
+        assert len(names) == len(rows)
+
+
+def test_one_line_at_a_time_and_no_quantised_matrix():
+    model = ours.load_model(MODELS / "hs_pruned.ftz")
+    assert model.is_quantized()
+    for text in ("a\nb", ["a", "b\n"]):
+        with pytest.raises(ParameterError, match="one line at a time"):
+            model.predict(text)
+    with pytest.raises(ParameterError, match="one line at a time"):
+        model.get_sentence_vector("a\nb")
+    with pytest.raises(ParameterError, match="quantized Matrix"):
+        model.get_input_matrix()
+
+
+def test_tokens_are_fasttexts():
+    assert ours.tokenize("ba  ke\nzu\t\n") == ["ba", "ke", "</s>", "zu", "</s>"]
+
+
+@pytest.fixture(params=ANSWERS)
+def pair(request):
+    """A model here and in fastText."""
+    theirs = pytest.importorskip("fasttext", reason="fasttext is not installed")
+    path = str(MODELS / request.param)
+    return ours.load_model(path), theirs.load_model(path)
+
+
+@pytest.mark.filterwarnings("ignore")  # fastText's own, about NumPy
+def test_every_call_beside_fasttext(pair, tmp_path):
+    mine, theirs = pair
+    assert mine.words == theirs.words
+    assert mine.labels == theirs.labels
+    for call in ("get_words", "get_labels"):
+        found, wanted = (getattr(one, call)(include_freq=True) for one in pair)
+        assert list(found[0]) == list(wanted[0])
+        assert found[1].tolist() == wanted[1].tolist()
+    assert mine.get_dimension() == theirs.get_dimension()
+    assert mine.is_quantized() == theirs.is_quantized()
+    bucket = mine._model.settings.bucket
+    for word in [*WORDS, mine.words[0]]:
+        assert (word in mine) == (word in theirs)
+        assert mine.get_word_id(word) == theirs.get_word_id(word)
+        close(mine.get_word_vector(word), theirs.get_word_vector(word))
+        if bucket:
+            found, wanted = mine.get_subwords(word), theirs.get_subwords(word)
+            assert found[0] == list(wanted[0])
+            assert found[1].tolist() == wanted[1].tolist()
+            assert mine.get_subword_id(word) == theirs.get_subword_id(word)
+    close(mine.get_input_vector(2), theirs.get_input_vector(2))
+    for text in ("ba ke unknown", "", "zu </s> ri", "東 té"):
+        close(mine.get_sentence_vector(text), theirs.get_sentence_vector(text))
+    if not mine.is_quantized():
+        close(mine.get_input_matrix(), theirs.get_input_matrix())
+        close(mine.get_output_matrix(), theirs.get_output_matrix())
+    if mine.labels == mine.words:
+        word = "bakezu" if bucket and mine._model.settings.maxn else mine.words[3]
+        neighbours = [one.get_nearest_neighbors(word, k=5) for one in pair]
+        analogies = [one.get_analogies("ba", "ke", "zu", k=5) for one in pair]
+        for found, wanted in (neighbours, analogies):
+            close([cosine for cosine, _ in found], [cosine for cosine, _ in wanted])
+            if wanted[0][0] - wanted[-1][0] > 1e-3:  # or their order is one of rounding
+                assert [word for _, word in found] == [word for _, word in wanted]
+        return
+    assert mine.get_label_id(mine.labels[1]) == theirs.get_label_id(mine.labels[1]) == 1
+    file = tmp_path / "labelled.txt"
+    rows = [f"{label} ba ke zu" for label in mine.labels[:3]] + ["no label", "__label__x ba"]
+    rows += [f"{mine.labels[0]} {mine.labels[1]} ri mo"]
+    file.write_text("".join(f"{row}\n" for row in rows))
+    for arguments in ((1, 0.0), (2, 0.1), (2, 0.9999)):
+        found, wanted = (one.test(str(file), *arguments) for one in pair)
+        for a, b in zip(found, wanted, strict=True):
+            assert a == pytest.approx(b) or (math.isnan(a) and math.isnan(b))
+    for text in ("ba ke", ["ba ke", "zu"], [], ""):
+        found, wanted = (one.predict(text, k=2) for one in pair)
+        assert type(found[0]) is type(wanted[0])
+        assert found[0] == wanted[0]
+        for a, b in zip(found[1], wanted[1], strict=True):
+            close(a, b)
