@@ -378,7 +378,7 @@ TARGETS = (
         for name in ("ids.int32", "offsets.int64")
     ),
     Target("index", "vectors", "i.index", lambda: [indexes.index()], indexes.use_index,
-           partial(change.container, trusted=("graph",))),
+           change.container),
     Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
            classifiers.use_model, change.container),
     Target("fasttext-classifier", "classifiers", "m.bin", classifiers.fasttext_models,
