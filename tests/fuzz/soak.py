@@ -20,7 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,9 @@ def fuzz(minutes: float, seed: int, *, add: bool, jobs: int) -> bool:
     targets, failures = before.get("targets", {}), before.get("failures", [])
     where, found = circumstances(), []
     seconds = 60 * minutes * jobs / len(TARGETS)
-    with ThreadPoolExecutor(jobs) as pool:  # its threads wait for processes
-        tallies = pool.map(lambda target: campaign(target.name, seed, seconds=seconds), TARGETS)
+    work = partial(campaign, seed=seed, seconds=seconds)
+    with ProcessPoolExecutor(jobs) as pool:
+        tallies = pool.map(work, [target.name for target in TARGETS])
         for target, tally in zip(TARGETS, tallies, strict=True):
             found.append(tally)
             failures += tally.failures
