@@ -14,8 +14,7 @@ from typing import Any
 
 from machine import circumstances, describe_text, spread, write_json
 
-from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
-from wordgrad.corpus.fingerprint import Fingerprint
+from wordgrad.corpus.corpus import EncodedCorpus, Fingerprint, encode_corpus
 from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder, Identity, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.trainer import Trainer

@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from wordgrad.cli.classify_train import train
+from wordgrad.cli.classify import train
 from wordgrad.text_classifier import TextClassifier
 
 WORDS = {

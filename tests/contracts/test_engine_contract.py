@@ -36,8 +36,8 @@ from wordgrad.training.engines.softmax import (
     CbowSoftmaxEngine,
     SkipGramSoftmaxEngine,
 )
+from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.kernels.rounds import Layout
-from wordgrad.training.kernels.simd import LANES
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch, RowTable, SamplingTables, check_batch
 from wordgrad.training.validation import batch_loss
@@ -1044,9 +1044,9 @@ def test_an_epoch_needs_something_to_draw_from(engine):
 
 OTHER_WIDTH = """
 import sys
-from wordgrad.training.kernels import simd
-simd.LANES = int(sys.argv[1])
-simd.Emitter.__init__.__defaults__ = (simd.LANES,)
+from wordgrad.training.kernels import intrinsics
+intrinsics.LANES = int(sys.argv[1])
+intrinsics.Emitter.__init__.__defaults__ = (intrinsics.LANES,)
 import pytest
 others = "not width and not reference and not softmax and not ReferenceEngine"
 sys.exit(pytest.main(["-q", "-x", "-k", others, *sys.argv[2:]]))

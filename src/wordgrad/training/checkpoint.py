@@ -37,9 +37,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.container import Container
-from wordgrad.corpus.corpus import CorpusReport, EncodedCorpus
-from wordgrad.corpus.fingerprint import Fingerprint, open_kept
-from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.corpus.corpus import (
+    CorpusReport,
+    EncodedCorpus,
+    Fingerprint,
+    ValidationCorpus,
+    open_kept,
+)
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,

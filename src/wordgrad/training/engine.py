@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.corpus.corpus import ValidationCorpus
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch
 
