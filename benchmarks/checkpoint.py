@@ -35,7 +35,7 @@ class _Pause(threading.Event):
 
 
 class _Timed(Trainer):
-    """Notes how long it waits for its threads to come to rest, and how long it saves."""
+    """Notes how long it waits for its threads to pause, and how long it saves."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)

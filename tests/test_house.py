@@ -93,7 +93,7 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_functions_files_and_moves_are_counted_as_told(
+def test_functions_files_and_moves_are_counted_as_documented(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(package)

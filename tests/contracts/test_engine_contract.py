@@ -599,7 +599,7 @@ def test_any_batch_is_trained_by_the_gradient_of_its_definition(engine, case):
 @settings(max_examples=60, deadline=None)
 @given(case=ragged_cases())
 def test_the_definitions_gradient_is_that_of_its_loss(case):
-    """Central differences of the loss, in float64, at every coordinate: the last witness."""
+    """Central differences of the loss, in float64, at every coordinate: the last check."""
     case = replace(case, batch=one(case.batch, 0))
     W = {"in": case.W_in.astype(np.float64), "out": case.W_out.astype(np.float64)}
     _, d_in, d_out = written_out(case, W["in"], W["out"])

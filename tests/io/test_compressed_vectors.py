@@ -1,4 +1,4 @@
-"""Compressed files of vectors: told by their bytes, read block by block."""
+"""Compressed files of vectors: recognised by their bytes, read block by block."""
 
 from __future__ import annotations
 

@@ -32,10 +32,6 @@ from wordgrad.training.sampling import (
 from wordgrad.training.validation import NegativeSamplingValidation
 
 
-def _nothing() -> None:
-    pass
-
-
 class WorkerPool:
     """Runs a function on several threads; a ``with`` block gives the steps that they put.
 
@@ -57,7 +53,10 @@ class WorkerPool:
     """
 
     def __init__(
-        self, n_threads: int, work: Callable[[int], None], wake: Callable[[], None] = _nothing
+        self,
+        n_threads: int,
+        work: Callable[[int], None],
+        wake: Callable[[], object] = lambda: None,
     ) -> None:
         self.stop = threading.Event()
         self._work = work
