@@ -60,7 +60,7 @@ def go_on(path: Path, rng: random.Random) -> None:
         target = folder / damaged
         target.write_bytes(target.read_bytes() if whole else change.blind(rng, target.read_bytes()))
         with CheckpointFolder.open(folder) as opened, warnings.catch_warnings():
-            # A damaged checkpoint before which there is a whole one is told of, and passed over.
+            # A damaged checkpoint before which there is a whole one is reported, and skipped.
             warnings.simplefilter("ignore", DamagedCheckpointWarning)
             checkpoint = opened.newest()
             opened.read_held_out(checkpoint.identity)
