@@ -14,8 +14,7 @@ from typing import Any
 
 from machine import circumstances, describe_text, spread, write_json
 
-from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
-from wordgrad.corpus.fingerprint import Fingerprint
+from wordgrad.corpus.corpus import EncodedCorpus, Fingerprint, encode_corpus
 from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder, Identity, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.trainer import Trainer
@@ -36,7 +35,7 @@ class _Pause(threading.Event):
 
 
 class _Timed(Trainer):
-    """Notes how long it waits for its threads to come to rest, and how long it saves."""
+    """Notes how long it waits for its threads to pause, and how long it saves."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)

@@ -25,10 +25,9 @@ from texts import sha256
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.hogwild import HogwildEngine
-from wordgrad.training.kernels.memory import store_int64
-from wordgrad.training.kernels.simd import LANES
+from wordgrad.training.kernels.intrinsics import LANES, store_int64
 from wordgrad.training.kernels.tiles import score_tile, update_tile
-from wordgrad.training.kernels.workspace import Workspace
+from wordgrad.training.kernels.window import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import Batch, SamplingTables, Span, draw_batch
 

@@ -252,7 +252,7 @@ class Lines:
     again : bool
         Whether what is on record is measured once more.
     report : callable
-        Is told of every measurement.
+        Receives every measurement.
     """
 
     def __init__(

@@ -247,7 +247,7 @@ def checkpoint() -> str:
         ["the encoded text on the disk", f"{found['bytes_of_text'] / 1e6:.0f} MB", "", ""],
     ]
     for name, title in (
-        ("rest", "threads come to rest"),
+        ("rest", "threads pause"),
         ("save", "checked, written, flushed, renamed"),
         ("read", "a checkpoint read and checked"),
         ("fingerprint", "the text's fingerprint, once"),
@@ -259,7 +259,7 @@ def checkpoint() -> str:
     return table([size, "median", "least", "most"], rows)
 
 
-# ------------------------------------------------------------------ opening and asking
+# ------------------------------------------------------------------ opening and querying
 
 READ = {"word2vec-binary": "word2vec binary", "word2vec-text": "word2vec text"}
 ASKED = {
@@ -319,7 +319,7 @@ def loading() -> str:
 
 
 def loading_goals() -> list[list[str]]:
-    """Goal, measurement and verdict of opening files and of asking, as rows of a table."""
+    """Goal, measurement and verdict of opening files and of querying, as rows of a table."""
     found, goals = load("loading.json")["cells"], load("loading.json")["goals"]
     rows = [
         [
@@ -455,7 +455,7 @@ def _titles(result: Record) -> list[str]:
 
 
 def classification() -> str:
-    """Accuracy and seconds of every contestant on every set; failures are told."""
+    """Accuracy and seconds of every contestant on every set; failures are reported."""
     result = load("classification.json")
     rows = []
     for key, title in result["titles"].items():

@@ -10,7 +10,7 @@ import house
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "wordgrad"
-MOST_FILES = 126
+MOST_FILES = 114
 # Circles that are still there.  The list may only shrink: whoever opens one takes it out here.
 KNOWN_CIRCLES: list[list[str]] = []
 
@@ -93,7 +93,7 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_functions_files_and_moves_are_counted_as_told(
+def test_functions_files_and_moves_are_counted_as_documented(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(package)

@@ -30,7 +30,7 @@ from wordgrad.io.fasttext_model import (
     QuantisedMatrix,
     read_model,
 )
-from wordgrad.training.kernels.simd import LANES
+from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.parameters import aligned_rows
 
 Labels: TypeAlias = tuple[str, ...]

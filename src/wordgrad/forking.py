@@ -1,4 +1,4 @@
-"""Whether this process is a fork that lost the threads of Polars.
+"""Detection of forks that have lost the threads of Polars.
 
 A forked child has the memory of its parent and only the thread that forked.  Polars keeps a pool
 of threads from its first use on, so a child of a process that has used it waits for ever for

@@ -57,7 +57,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ngrams : int, default 2
         The longest n-grams of words that are features; 1 for words alone.
     buckets : int, default 2**22
-        N-grams are told apart by a hash below this number.
+        N-grams are distinguished by a hash below this number.
     min_count : int, default 1
         Words that occur less often in the training texts are unknown.
     prefix : int, default 5

@@ -11,9 +11,13 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
-from wordgrad.corpus.fingerprint import Fingerprint
-from wordgrad.corpus.validation import ValidationCorpus, encode_validation
+from wordgrad.corpus.corpus import (
+    EncodedCorpus,
+    Fingerprint,
+    ValidationCorpus,
+    encode_corpus,
+    encode_validation,
+)
 from wordgrad.errors import FormatError, InputError, ParameterError
 from wordgrad.training.checkpoint import (
     TEXT,

@@ -1,4 +1,4 @@
-"""Words with their vectors: look them up, ask for the nearest, compare, save."""
+"""Words with their vectors: look-up, nearest words, comparison, load and save."""
 
 from __future__ import annotations
 

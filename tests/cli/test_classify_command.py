@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from wordgrad.cli.classify_train import train
+from wordgrad.cli.classify import train
 from wordgrad.fasttext_classifier import FastTextClassifier
 from wordgrad.text_classifier import TextClassifier
 
@@ -161,7 +161,7 @@ def test_what_was_odd_is_counted(wordgrad, tmp_path):
         ("good\tone\ngood\ttwo\n", [], 2, ["one class, 'good'"]),
         ("a\tone\nb\ttwo\nc\tthree\n", [], 2, ["3 classes for 3 texts"]),
         ("a\t\nb\t\na\t\n", [], 1, ["no token"]),
-        ("good one\n", [], 1, ["a.tsv cannot be told", "--format"]),
+        ("good one\n", [], 1, ["a.tsv cannot be determined", "--format"]),
         ("good\tone\nbad two\n", [], 1, ["a.tsv, line 2, has no tab"]),
         ("__label__a __label__b x\n", [], 1, ["line 1, has 2 labels"]),
         ("id\tlabel\ttext\n1\t\tx\n", [], 1, ["a.tsv, row 1, has no label"]),

@@ -13,7 +13,7 @@ from wordgrad import TextClassifier, Word2Vec
 from wordgrad.classification.config import SETTINGS as CLASSIFIER_SETTINGS
 from wordgrad.classification.features import RANGES
 from wordgrad.classification.trainer import TextTraining
-from wordgrad.cli import classify_train, train
+from wordgrad.cli import classify, train
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import ParameterError
 from wordgrad.training.config import DEFAULT_EPOCHS, SETTINGS, Setting, TrainingConfig
@@ -23,7 +23,7 @@ TABLES = [
     (Word2Vec, SETTINGS, ["train"]),
     (TextClassifier, CLASSIFIER_SETTINGS, ["classify", "train"]),
 ]
-COMMANDS = {Word2Vec: train.train, TextClassifier: classify_train.train}
+COMMANDS = {Word2Vec: train.train, TextClassifier: classify.train}
 
 
 def outside(setting: Setting) -> list[float]:

@@ -36,8 +36,8 @@ from wordgrad.training.engines.softmax import (
     CbowSoftmaxEngine,
     SkipGramSoftmaxEngine,
 )
+from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.kernels.rounds import Layout
-from wordgrad.training.kernels.simd import LANES
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch, RowTable, SamplingTables, check_batch
 from wordgrad.training.validation import batch_loss
@@ -613,7 +613,7 @@ def test_any_batch_is_trained_by_the_gradient_of_its_definition(engine, case):
 @settings(max_examples=60 // SHARE, deadline=None)
 @given(case=ragged_cases())
 def test_the_definitions_gradient_is_that_of_its_loss(case):
-    """Central differences of the loss, in float64, at every coordinate: the last witness."""
+    """Central differences of the loss, in float64, at every coordinate: the last check."""
     case = replace(case, batch=one(case.batch, 0))
     W = {"in": case.W_in.astype(np.float64), "out": case.W_out.astype(np.float64)}
     _, d_in, d_out = written_out(case, W["in"], W["out"])
@@ -1072,9 +1072,9 @@ def test_an_epoch_needs_something_to_draw_from(engine):
 
 OTHER_WIDTH = """
 import sys
-from wordgrad.training.kernels import simd
-simd.LANES = int(sys.argv[1])
-simd.Emitter.__init__.__defaults__ = (simd.LANES,)
+from wordgrad.training.kernels import intrinsics
+intrinsics.LANES = int(sys.argv[1])
+intrinsics.Emitter.__init__.__defaults__ = (intrinsics.LANES,)
 import pytest
 others = "not width and not reference and not softmax and not ReferenceEngine"
 sys.exit(pytest.main(["-q", "-x", "-k", others, *sys.argv[2:]]))

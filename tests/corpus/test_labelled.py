@@ -181,7 +181,13 @@ def test_a_table_with_tabs_is_told_from_labels_with_tabs(tmp_path):
 BAD = [
     ("a.txt", b"", {}, InputError, r"a\.txt is empty; give a file"),
     ("a.txt", b"\n  \n", {}, InputError, r"a\.txt is empty"),
-    ("a.txt", b"good a joy\n", {}, FormatError, r"form of .*a\.txt cannot be told: .*--format"),
+    (
+        "a.txt",
+        b"good a joy\n",
+        {},
+        FormatError,
+        r"form of .*a\.txt cannot be determined: .*--format",
+    ),
     ("a.txt", b"good\ta\n\nbad b\n", {}, FormatError, r"a\.txt, line 3, has no tab .*'bad b'"),
     ("a.txt", b"good\ta\n \tb\n", {}, InputError, r"a\.txt, line 2, has no label before its tab"),
     ("a.txt", b"\tb\n", {}, InputError, r"a\.txt, line 1, has no label before its tab"),

@@ -41,7 +41,7 @@ class Tally:
 
 
 def campaign(name: str, seed: int, *, cases: int = 1 << 60, seconds: float = 3600.0) -> Tally:
-    """Give a target so many cases, or for so long; a crash is counted and passed over."""
+    """Give a target so many cases, or for so long; a crash is counted and skipped."""
     tally = Tally()
     began = time.monotonic()
     number, stop = 0, cases

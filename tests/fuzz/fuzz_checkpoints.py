@@ -68,7 +68,7 @@ def _open_folder(folder: Path, damaged: dict[str, bytes]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         with CheckpointFolder.open(folder) as opened, warnings.catch_warnings():
-            # A damaged checkpoint before which there is a whole one is told of, and passed over.
+            # A damaged checkpoint before which there is a whole one is reported, and skipped.
             warnings.simplefilter("ignore", DamagedCheckpointWarning)
             checkpoint = opened.newest()
             opened.read_held_out(checkpoint.identity)

@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 import sympy
 
+from wordgrad import gradient_checks as points
 from wordgrad import maths
-from wordgrad.gradient_checks import all_checks
-from wordgrad.gradient_checks import checks as points
-from wordgrad.gradient_checks.checks import CENTER, NEGATIVES, OUTSIDE, PAIR_NEGATIVES
-from wordgrad.gradient_checks.kernels import mixing_matrix
+from wordgrad.gradient_checks import (
+    CENTER,
+    NEGATIVES,
+    OUTSIDE,
+    PAIR_NEGATIVES,
+    all_checks,
+    mixing_matrix,
+)
 
 DIGITS = 40
 BOUND = 1e-12  # rounding in float64

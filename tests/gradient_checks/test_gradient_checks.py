@@ -8,8 +8,7 @@ import pytest
 
 from wordgrad import maths
 from wordgrad.classification.trainer import Member
-from wordgrad.gradient_checks import BOUNDS, GradientCheck, all_checks, run_check
-from wordgrad.gradient_checks.kernels import text_kernel_error
+from wordgrad.gradient_checks import BOUNDS, GradientCheck, all_checks, run_check, text_kernel_error
 from wordgrad.training.engines.block_softmax import BlockSoftmax
 from wordgrad.training.engines.hogwild import HogwildEngine
 
@@ -94,7 +93,7 @@ class SilentEngine(HogwildEngine):
 
 @pytest.mark.parametrize("engine", [ScaledEngine, SilentEngine])
 def test_a_wrong_kernel_fails(monkeypatch, engine):
-    monkeypatch.setattr("wordgrad.gradient_checks.kernels.HogwildEngine", engine)
+    monkeypatch.setattr("wordgrad.gradient_checks.HogwildEngine", engine)
     for check in CHECKS:
         plain = check.kernels is not None and "softmax" not in check.formula
         if plain and check.kernels is not text_kernel_error:
@@ -115,7 +114,7 @@ class WrongBlocks(BlockSoftmax):
 
 @pytest.mark.parametrize("wrong", ["loss", "d_inputs", "d_W_out"])
 def test_a_wrong_block_fails(monkeypatch, wrong):
-    monkeypatch.setattr("wordgrad.gradient_checks.kernels.BlockSoftmax", WrongBlocks)
+    monkeypatch.setattr("wordgrad.gradient_checks.BlockSoftmax", WrongBlocks)
     monkeypatch.setattr(WrongBlocks, "wrong", wrong)
     checks = [c for c in CHECKS if c.kernels is not None and "softmax" in c.formula]
     assert len(checks) == 7

@@ -132,7 +132,7 @@ def lying_sizes(path, name, size):
 
 
 def test_sizes_that_no_deflated_bytes_can_have(path):
-    """4 GB from a thousand bytes: refused before memory is asked for."""
+    """4 GB from a thousand bytes: refused before memory is allocated."""
     members = {"words": npy(np.array(WORDS)), "matrix": forged((2**29, 2), data=bytes(999))}
     archive(path, members, zipfile.ZIP_DEFLATED)
     lying_sizes(path, "matrix", (1 << 32) - 1)

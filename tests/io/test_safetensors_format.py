@@ -89,13 +89,13 @@ def test_the_matrix_is_mapped_not_read(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"matrix": np.zeros((2, 3))}, r"matrix must be F32 with 2 dimensions, got F64"),
-        ({"matrix": np.zeros(6, np.float32)}, r"matrix must be F32 with 2 dimensions"),
+        ({"matrix": np.zeros((2, 3))}, r"matrix must be float32 with 2 dimensions, got float64"),
+        ({"matrix": np.zeros(6, np.float32)}, r"matrix must be float32 with 2 dimensions"),
         ({"matrix": np.zeros((3, 2), np.float32)}, r"3 x 2 does not fit its 2 words"),
         ({"matrix": np.zeros((0, 3), np.float32)}, r"does not fit"),
         ({"counts": np.array([1, 2, 3])}, r"does not fit its 2 words and 3 counts"),
         ({"offsets": np.array([0, 2, 9])}, r"offsets do not rise"),
-        ({"offsets": np.array([0, 2, 4], np.int32)}, r"offsets must be I64"),
+        ({"offsets": np.array([0, 2, 4], np.int32)}, r"offsets must be int64"),
         ({"words": np.frombuffer(b"to\xff\xff", np.uint8)}, r"word 1 is not valid UTF-8"),
         ({"more": np.zeros(3)}, r"it holds unknown tensors"),
         ({"words": None}, r"words is missing"),

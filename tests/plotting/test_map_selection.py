@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wordgrad.errors import ParameterError, UnknownWordError
-from wordgrad.plotting.selection import around, most_frequent, named
+from wordgrad.plotting.word_map import around, most_frequent, named
 from wordgrad.word_vectors import WordVectors
 
 

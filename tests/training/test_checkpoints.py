@@ -13,10 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from wordgrad.corpus import fingerprint as fingerprint_module
-from wordgrad.corpus.corpus import CorpusReport, encode_corpus
-from wordgrad.corpus.fingerprint import Fingerprint
-from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.corpus import corpus as corpus_module
+from wordgrad.corpus.corpus import CorpusReport, Fingerprint, ValidationCorpus, encode_corpus
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,
@@ -546,7 +544,7 @@ def test_a_hostile_text_with_the_right_fingerprint_reaches_no_kernel(
     vocabulary, report = Vocabulary(WORDS, [9, 4, 1]), checkpoint().identity.report
     text = ValidationCorpus(np.array(ids, np.int32), np.array(offsets), vocabulary, 4)
     with monkeypatch.context() as patch:
-        patch.setattr(fingerprint_module, "_check", lambda *_: None)
+        patch.setattr(corpus_module, "_check", lambda *_: None)
         expected = Fingerprint.of(text)
     with pytest.raises(FormatError, match=r"its (ids|offsets) are out of range"):
-        fingerprint_module.open_kept(tmp_path, vocabulary, report, expected)
+        corpus_module.open_kept(tmp_path, vocabulary, report, expected)

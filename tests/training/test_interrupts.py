@@ -97,7 +97,7 @@ def test_a_second_signal_does_not_wait(tmp_path, at_once):
             **SETTINGS, epochs=40, checkpoint=tmp_path, checkpoint_every=1e9,
             progress=sending(signal.SIGINT, times=2),
         ).fit(TEXT)  # fmt: skip
-    # Only the beginning was saved: there was no time to come to rest.
+    # Only the beginning was saved: there was no time to pause.
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-1.safetensors"]
 
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.corpus.corpus import encode_corpus
-from wordgrad.corpus.validation import ValidationCorpus, encode_validation
+from wordgrad.corpus.corpus import ValidationCorpus, encode_corpus, encode_validation
 from wordgrad.errors import InputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.reference import example_gradients

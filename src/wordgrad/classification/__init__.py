@@ -1,1 +1,1 @@
-"""Texts as bags of numbered features, and the network that learns to tell their classes apart."""
+"""Texts as bags of numbered features, and the network that classifies them."""

@@ -26,12 +26,16 @@ from numba import types
 from numba.extending import intrinsic
 
 from wordgrad.training.kernels import inline_jit, jit
-from wordgrad.training.kernels.memory import (
+from wordgrad.training.kernels.intrinsics import (
+    F32,
+    I32,
+    I64,
+    LANES,
+    Emitter,
     load_int32,
     load_int64,
     store_int32,
 )
-from wordgrad.training.kernels.simd import F32, I32, I64, LANES, Emitter
 
 ROWS = 2048
 """Rows that are listed before they are summed."""

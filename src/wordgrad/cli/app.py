@@ -12,14 +12,13 @@ import typer
 from wordgrad.cli.check_gradients import check_gradients
 from wordgrad.cli.classify import explain, predict
 from wordgrad.cli.classify import measure as classify_test
-from wordgrad.cli.classify_train import train as classify_train
+from wordgrad.cli.classify import train as classify_train
 from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.exit import guarded, start_debugging
-from wordgrad.cli.map import map_
 from wordgrad.cli.options import ListOptions
-from wordgrad.cli.plot_loss import plot_loss
+from wordgrad.cli.plot import map_, plot_loss
 from wordgrad.cli.query import analogy, doesnt_match, similar
 from wordgrad.cli.train import train
 

@@ -93,7 +93,7 @@ def _show(vectors: WordVectors) -> None:
 
 def _draw(vectors: WordVectors, output: Path, *, overwrite: bool) -> None:
     """Write a map beside the vectors, unless a file that is no map would be lost."""
-    from wordgrad.cli.map import drawing, write_map
+    from wordgrad.cli.plot import drawing, write_map
     from wordgrad.plotting import make_map
     from wordgrad.plotting.page import is_page
 

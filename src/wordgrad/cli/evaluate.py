@@ -87,7 +87,9 @@ def _side_by_side(evaluated: Sequence[Evaluated]) -> list[Table]:
 
 
 def _add_sections(table: Table, sections: Sequence[SectionResult], style: str = "") -> None:
-    cells = [_accuracy(section) for section in sections]
+    cells = [
+        f"{100 * section.accuracy:.1f}%" if section.questions else "none" for section in sections
+    ]
     covered = [f"{section.questions:,} of {section.total:,}" for section in sections]
     table.add_row(sections[0].name, *_with_coverage(cells, covered), style=style)
 
@@ -155,10 +157,6 @@ def _correlation(result: SimilarityResult) -> list[str]:
     if math.isnan(result.correlation):
         return ["none", ""]
     return [f"{result.correlation:.3f}", f"{result.low:.3f} to {result.high:.3f}"]
-
-
-def _accuracy(section: SectionResult) -> str:
-    return f"{100 * section.accuracy:.1f}%" if section.questions else "none"
 
 
 def evaluate(

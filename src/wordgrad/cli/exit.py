@@ -175,8 +175,9 @@ def end(error: BaseException) -> NoReturn:
         message, code = f"Error: the operating system refused: {error}.", FAILED
     else:
         kind = type(error).__name__
+        said = " ".join(str(error).split())[:200] or "no message"
         message, code = (
-            f"Error: an unexpected {kind} ({_one_line(error)}); this is a defect of wordgrad: "
+            f"Error: an unexpected {kind} ({said}); this is a defect of wordgrad: "
             "please run it again with 'wordgrad --debug' and report what it prints.",
             FAILED,
         )
@@ -187,10 +188,6 @@ def end(error: BaseException) -> NoReturn:
 def start_debugging(wanted: bool) -> None:
     """Show tracebacks from here on if ``wanted``, or if WORDGRAD_DEBUG is 1."""
     debugging.set(wanted or os.environ.get("WORDGRAD_DEBUG", "0") not in ("", "0"))
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or "no message"
 
 
 def _forget_stdout() -> None:

@@ -1,4 +1,4 @@
-"""``wordgrad similar``, ``analogy`` and ``doesnt-match``: questions to word vectors."""
+"""``wordgrad similar``, ``analogy`` and ``doesnt-match``: queries of word vectors."""
 
 from __future__ import annotations
 

@@ -1,23 +1,25 @@
-"""Text in, ids out: the corpus as training sees it, in files that are mapped into memory.
+"""Corpora as training sees them: ids on disk, validation text, and checksums of both.
 
-Its folder (:class:`CorpusFolder`) is a temporary one, which goes away with the corpus, or one that
-is kept.
+:class:`EncodedCorpus` lies in files that are mapped into memory, in a folder
+(:class:`CorpusFolder`) that is a temporary one, which goes away with the corpus, or one that is
+kept.  :class:`ValidationCorpus` is a text in the vocabulary of another, and :class:`Fingerprint`
+the checksums that tell whether a text is the one that a training began with.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import mmap
 import os
 import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,14 @@ from wordgrad.corpus.encode import (
 from wordgrad.corpus.reader import Reading
 from wordgrad.corpus.sources import TextSource
 from wordgrad.corpus.tokenizer import END, Tokenizer
-from wordgrad.errors import InputError, OutputError, ParameterError, check_choice, check_int
+from wordgrad.errors import (
+    FormatError,
+    InputError,
+    OutputError,
+    ParameterError,
+    check_choice,
+    check_int,
+)
 from wordgrad.files import sync, sync_folder
 from wordgrad.vocabulary import Vocabulary
 
@@ -222,12 +231,7 @@ class EncodedCorpus:
     def __enter__(self) -> EncodedCorpus:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -377,3 +381,201 @@ def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str
 
 def _shown(word: str) -> str:
     return repr(word if len(word) <= 40 else word[:40] + "...")
+
+
+@dataclass(frozen=True)
+class ValidationCorpus:
+    """A text in the vocabulary of another one; it has what a corpus needs to draw windows from.
+
+    Attributes
+    ----------
+    ids : int32 array, shape (T,)
+        In memory, unlike a corpus': four bytes a word.
+    offsets : int64 array, shape (S + 1,)
+        Sentence ``s`` is ``ids[offsets[s]:offsets[s + 1]]``.
+    vocabulary : Vocabulary
+        Of the training text, with its counts.
+    tokens_read : int
+        Words of the text.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    vocabulary: Vocabulary
+    tokens_read: int
+
+    @property
+    def tokens_unknown(self) -> int:
+        """Words that were dropped because the vocabulary does not hold them."""
+        return self.tokens_read - len(self.ids)
+
+
+def encode_validation(
+    source: TextSource, vocabulary: Vocabulary, **options: Any
+) -> ValidationCorpus:
+    """Read a text and encode it with a vocabulary that is already there.
+
+    Windows close over words that are not in it, as they do over rare words of the training text.
+
+    Parameters
+    ----------
+    source : path, glob, directory, "-", several of them, or iterable of sentences
+    vocabulary : Vocabulary
+    **options
+        ``column``, ``lowercase``, ``pattern``, ``errors``, ``workers`` and ``progress`` of
+        :func:`~wordgrad.corpus.corpus.encode_corpus`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or fewer than two of its words are in the vocabulary.
+
+    Examples
+    --------
+    >>> vocabulary = Vocabulary(["a", "rose", "is"], [5, 4, 3])
+    >>> text = encode_validation(["what is a rose", "no no"], vocabulary)
+    >>> text.ids.tolist(), text.offsets.tolist(), text.tokens_unknown
+    ([2, 0, 1], [0, 3], 3)
+    """
+    try:
+        with encode_corpus(source, min_count=1, **options) as corpus:
+            known = [
+                vocabulary.index(word) if word in vocabulary else -1
+                for word in corpus.vocabulary.words
+            ]
+            ids = np.array(known, np.int32)[corpus.ids]
+            kept = np.concatenate([[0], np.cumsum(ids >= 0)])
+            offsets = np.unique(kept[corpus.offsets])  # a sentence without words vanishes
+            read = corpus.report.tokens_read
+    except InputError as error:
+        raise InputError(f"The validation text cannot be used: {error}") from error
+    ids = ids[ids >= 0]
+    if len(ids) < 2:
+        raise InputError(
+            f"Of the {read} words of the validation text {len(ids)} are in the vocabulary, and a "
+            "loss needs at least two; give text of the same kind as the training text."
+        )
+    return ValidationCorpus(ids, offsets.astype(np.int64), vocabulary, read)
+
+
+_CHUNK = 1 << 20  # numbers hashed at a time
+_REMEDY = "give the text again, so that it is encoded again, or begin a new training."
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What two encoded texts have in common if, and only if, they train alike.
+
+    Attributes
+    ----------
+    tokens, sentences, words : int
+        T, S and V: they tell in which way two texts differ.
+    vocabulary, text : str
+        BLAKE2b (16 bytes) of the words with their counts, and of the ids with the sentences' ends.
+
+    Examples
+    --------
+    >>> from wordgrad.corpus.corpus import encode_corpus
+    >>> one, two = (encode_corpus([text], min_count=1) for text in ("a b a", "b a a"))
+    >>> Fingerprint.of(two).difference(Fingerprint.of(one))
+    'as many words in as many sentences, but others or in another order'
+    """
+
+    tokens: int
+    sentences: int
+    words: int
+    vocabulary: str
+    text: str
+
+    @classmethod
+    def of(cls, corpus: EncodedCorpus | ValidationCorpus) -> Fingerprint:
+        """Read a corpus once, a piece at a time.
+
+        Raises
+        ------
+        FormatError
+            If an id is not a word's or an offset is out of order, which no kernel would notice.
+        """
+        words = hashlib.blake2b(digest_size=16)
+        for word in corpus.vocabulary.words:
+            data = word.encode("utf-8", "surrogatepass")
+            words.update(len(data).to_bytes(8, "little") + data)
+        words.update(corpus.vocabulary.counts.astype("<i8").tobytes())
+        text = hashlib.blake2b(digest_size=16)
+        for name, array in (("ids", corpus.ids), ("offsets", corpus.offsets)):
+            for start in range(0, len(array), _CHUNK):
+                piece = np.asarray(array[start : start + _CHUNK])
+                _check(piece, name, start, corpus)
+                text.update(piece.data)
+            if isinstance(corpus, EncodedCorpus):
+                corpus.release_pages()
+        return cls(
+            tokens=len(corpus.ids),
+            sentences=len(corpus.offsets) - 1,
+            words=len(corpus.vocabulary),
+            vocabulary=words.hexdigest(),
+            text=text.hexdigest(),
+        )
+
+    def difference(self, before: Fingerprint) -> str | None:
+        """Say how the text differs from the one ``before``; None if it does not."""
+        if self == before:
+            return None
+        parts = [
+            f"{getattr(self, name):,} {title} instead of {getattr(before, name):,}"
+            for name, title in (
+                ("tokens", "words"),
+                ("sentences", "sentences"),
+                ("words", "distinct words"),
+            )
+            if getattr(self, name) != getattr(before, name)
+        ]
+        if not parts and self.vocabulary != before.vocabulary:
+            parts = ["as many distinct words, but others or with other counts"]
+        return ", ".join(parts) or (
+            "as many words in as many sentences, but others or in another order"
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values, for a file."""
+        return asdict(self)
+
+
+def open_kept(
+    folder: Path, vocabulary: Vocabulary, report: CorpusReport, expected: Fingerprint
+) -> EncodedCorpus:
+    """Open a corpus that :func:`~wordgrad.corpus.corpus.encode_corpus` kept, and check all of it.
+
+    Raises
+    ------
+    FormatError
+        If its files are missing, or are not what they were.
+    """
+    sizes: Mapping[str, int] = {IDS: 4 * expected.tokens, OFFSETS: 8 * (expected.sentences + 1)}
+    for name, size in sizes.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size or size < 8:
+            found = f"{path.stat().st_size} bytes" if path.is_file() else "none"
+            raise FormatError(
+                f"The encoded text {path} should hold {size} bytes, got {found}; {_REMEDY}"
+            )
+    corpus = EncodedCorpus(CorpusFolder.existing(folder), vocabulary, report)
+    difference = Fingerprint.of(corpus).difference(expected)
+    if difference:
+        raise FormatError(f"The encoded text in {folder} is damaged ({difference}); {_REMEDY}")
+    return corpus
+
+
+def _check(
+    piece: NDArray[Any], name: str, start: int, corpus: EncodedCorpus | ValidationCorpus
+) -> None:
+    """Kernels trust what they are given: let nothing point out of the tables."""
+    if name == "ids":
+        good = piece.min() >= 0 and piece.max() < len(corpus.vocabulary)
+    else:
+        before = -1 if start == 0 else int(corpus.offsets[start - 1])
+        ends = start + len(piece) < len(corpus.offsets) or piece[-1] == len(corpus.ids)
+        good = bool((np.diff(piece, prepend=before) > 0).all()) and ends
+        good = good and (start > 0 or piece[0] == 0)
+    if not good:
+        raise FormatError(f"The encoded text is damaged: its {name} are out of range; {_REMEDY}")

@@ -1,4 +1,4 @@
-"""Texts with a label each: what a classifier is trained and tested on.
+"""Labelled texts: read from lines, tables and fastText files, for training and testing.
 
 ======================  ==========================================================================
 form                    what it is
@@ -98,7 +98,7 @@ def read_labelled(
     source : path, glob, directory, "-", or several of them
         ``.gz`` and ``.zst`` are unpacked on the way.
     form : {"tab", "fasttext", "csv", "tsv", "jsonl", "parquet"}, optional
-        By default told from a file's name, and where that does not say, from its first line.
+        By default inferred from a file's name, and where that does not say, from its first line.
     label_column, text_column : str, optional
         Columns of a table; by default ``label`` and ``text``, or what is left if only one column
         can be meant.
@@ -115,7 +115,7 @@ def read_labelled(
     ------
     InputError
         A file cannot be read, is empty, or has an example without a label, or with several;
-        FormatError if its form cannot be told, the file does not have it, or the labels are
+        FormatError if its form cannot be determined, the file does not have it, or the labels are
         evidently texts.  The message names file and line.
     ParameterError
         An argument is wrong, or columns are named for something without columns.
@@ -458,7 +458,7 @@ def guess_form(
     if first.lstrip().startswith("{"):
         return "jsonl"
     raise FormatError(
-        f"The form of {name} cannot be told: its first line has neither a tab, as in "
+        f"The form of {name} cannot be determined: its first line has neither a tab, as in "
         f"'label<TAB>text', nor a label of fastText, '{prefix}x'; correct it, or name the form "
         f"with format (--format), one of {', '.join(FORMS)}."
     )

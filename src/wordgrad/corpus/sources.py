@@ -132,8 +132,8 @@ def resolve(source: Any) -> list[TextInput] | Sentences:
     Raises
     ------
     InputError
-        If something does not exist, a directory holds no text, or paths cannot be told from
-        sentences.
+        If something does not exist, a directory holds no text, or paths cannot be distinguished
+        from sentences.
 
     Examples
     --------
@@ -200,12 +200,18 @@ def texts_of(source: Any, column: str | None = None) -> Any:
         plain = isinstance(source, (list, tuple, str))
         values = None if plain else _values(source)
         return source if values is None else values
-    what = _table_name(source)
+    kind = type(source)
+    library = kind.__module__.partition(".")[0]
+    what = f"The {kind.__name__}" + ("" if library == "builtins" else f" of {library}")
     if hasattr(source, "collect_schema") and not hasattr(source, "to_dicts"):
         raise InputError(f"{what} holds no rows yet; give the result of its collect().")
     columns = f"its columns are {', '.join(map(repr, names[:20])) or 'none'}"
     if column is None:
-        strings = [name for name in names if _holds_strings(source[name])]
+        strings = [
+            name
+            for name in names
+            if any(isinstance(value, str) for value in _values(source[name]) or ())
+        ]
         chosen = next(
             (c for c in (["text"], names, strings) if len(c) == 1 and c[0] in names), None
         )
@@ -261,16 +267,6 @@ def _values(column: Any) -> list[Any] | None:
     return list(column) if isinstance(column, Sequence) and not isinstance(column, str) else None
 
 
-def _holds_strings(column: Any) -> bool:
-    return any(isinstance(value, str) for value in _values(column) or ())
-
-
-def _table_name(source: Any) -> str:
-    kind = type(source)
-    library = kind.__module__.partition(".")[0]
-    return f"The {kind.__name__}" + ("" if library == "builtins" else f" of {library}")
-
-
 def _are_paths(items: Sequence[Any]) -> bool:
     if any(isinstance(item, os.PathLike) for item in items):
         wrong = next((i for i in items if not isinstance(i, (str, os.PathLike))), None)
@@ -303,13 +299,11 @@ def _is_one_word(item: str) -> bool:
 
 def _exists(name: str) -> bool:
     try:
-        return name == STANDARD_INPUT or os.path.exists(name) or _is_glob_with_files(name)
+        if name == STANDARD_INPUT or os.path.exists(name):
+            return True
+        return glob.has_magic(name) and next(glob.iglob(name, recursive=True), None) is not None
     except ValueError:  # a NUL character: no file has it in its name
         return False
-
-
-def _is_glob_with_files(name: str) -> bool:
-    return glob.has_magic(name) and next(glob.iglob(name, recursive=True), None) is not None
 
 
 def _find(item: str | os.PathLike[str]) -> list[TextInput]:
@@ -320,7 +314,7 @@ def _find(item: str | os.PathLike[str]) -> list[TextInput]:
     path = Path(name)
     if name and os.path.isdir(name):
         return _in_directory(path)
-    if name and _exists_as_file(name):
+    if name and os.path.exists(name):
         return [TextFile.from_path(path)]
     if glob.has_magic(name):
         matches = sorted(m for m in glob.glob(name, recursive=True) if not os.path.isdir(m))
@@ -335,13 +329,6 @@ def _find(item: str | os.PathLike[str]) -> list[TextInput]:
 
 def _shown(name: str) -> str:
     return repr(name if len(name) <= 200 else name[:200] + "...")
-
-
-def _exists_as_file(name: str) -> bool:
-    try:
-        return os.path.exists(name)
-    except ValueError:
-        return False
 
 
 def _in_directory(folder: Path) -> list[TextInput]:

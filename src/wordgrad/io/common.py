@@ -299,7 +299,7 @@ def decoded_metadata(path: Path, text: str) -> dict[str, Any]:
 def check_room(
     path: Path, rows: int, size: int, *, bytes_a_row: int, available: int | None, place: str
 ) -> None:
-    """Refuse a header whose promise cannot be in the file, before any memory is asked for.
+    """Refuse a header whose promise cannot be in the file, before any memory is allocated.
 
     Parameters
     ----------
@@ -337,7 +337,7 @@ def check_room(
 
 
 def check_memory(path: Path, needed: int) -> None:
-    """Refuse a promise of more than all the memory of this machine, before any is asked for.
+    """Refuse a promise of more than all the memory of this machine, before any is allocated.
 
     Only formats that compress need this: what others promise is compared with the file's size.
 

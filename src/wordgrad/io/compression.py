@@ -1,4 +1,4 @@
-"""Opening files of vectors that may be compressed, told by their first bytes whatever the name.
+"""Opening files that may be compressed, recognised by their first bytes whatever the name.
 
 ============ ============== ======================
 compression  usual ending   first bytes
@@ -9,7 +9,7 @@ xz           ``.xz``        fd ``7zXZ`` 00
 zstd         ``.zst``       28 b5 2f fd
 ============ ============== ======================
 
-What is read is decompressed as it is asked for, a block at a time: a small file that stands for
+What is read is decompressed as it is needed, a block at a time: a small file that stands for
 terabytes takes no more memory than what its reader keeps.
 """
 

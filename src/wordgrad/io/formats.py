@@ -1,4 +1,4 @@
-"""The formats of files of word vectors: which there are, telling them apart, load and save.
+"""The formats of files of word vectors: a table of them, detection, load and save.
 
 A file's first bytes tell its format, and then its name must not contradict; the name decides only
 where the bytes do not tell.  What is a file of something else is called by its name.

@@ -153,7 +153,7 @@ def _arrays(path: Path, archive: zipfile.ZipFile, options: LoadOptions) -> dict[
 def _array(
     path: Path, name: str, member: IO[bytes], size: int, options: LoadOptions
 ) -> NDArray[Any]:
-    """An array whose promised size is compared with ``size`` before memory is asked for."""
+    """An array whose promised size is compared with ``size`` before memory is allocated."""
     headers: dict[tuple[int, int], Callable[[Any], tuple[tuple[int, ...], bool, np.dtype[Any]]]]
     headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     try:

@@ -27,17 +27,15 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from wordgrad.errors import FormatError, InputError, ParameterError
+from wordgrad.container import check_arrays, checksum, open_tensors, write_tensors
+from wordgrad.errors import FormatError, ParameterError
 from wordgrad.io.common import LoadOptions, VectorParts
 from wordgrad.search.exact import row_norms
 from wordgrad.vocabulary import Vocabulary
@@ -47,10 +45,10 @@ CHECKED_AT_ONCE = 64 << 20  # bytes of a matrix that are checked on opening: som
 REMEDY = "train again, or fetch an undamaged copy."
 
 _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
-    "matrix": ("F32", 2),
-    "words": ("U8", 1),
-    "offsets": ("I64", 1),
-    "counts": ("I64", 1),
+    "matrix": ("float32", 2),
+    "words": ("uint8", 1),
+    "offsets": ("int64", 1),
+    "counts": ("int64", 1),
 }
 
 
@@ -63,48 +61,20 @@ def write(parts: VectorParts, path: Path) -> None:
     metadata = {"wordgrad": LAYOUT}
     metadata |= {f"meta.{name}": json.dumps(value) for name, value in parts.metadata.items()}
     matrix = np.ascontiguousarray(parts.matrix)
-    metadata["crc32.matrix"] = _hex(zlib.crc32(matrix.data))
+    metadata["crc32.matrix"] = f"{checksum(matrix):08x}"
     metadata["crc32.rest"] = _checksum(metadata, rest)
-    try:
-        save_file({"matrix": matrix, **rest}, path, metadata=metadata)
-    except SafetensorError as error:
-        # The library reports a full disk, too, as an error of its own kind.
-        raise OSError(str(error)) from error
-    _sort_metadata(path)
-
-
-def _sort_metadata(path: Path) -> None:
-    """Put the metadata in the order of their names: the library's changes from run to run.
-
-    Sorted or not, JSON takes as many bytes, so nothing else in the file moves.
-    """
-    with path.open("rb+") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-        if len(text) > length:
-            raise AssertionError("a header that grows when it is sorted")
-        file.seek(8)
-        file.write(text.ljust(length))
+    write_tensors(path, {"matrix": matrix, **rest}, metadata)
 
 
 def read(path: Path, options: LoadOptions) -> VectorParts:
     """Open a file that :func:`write` made; see :func:`wordgrad.load`."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            names = set(file.keys())
-            _check_layout(path, metadata, names)
-            header = _header(path)
-            rest = {name: file.get_tensor(name) for name in sorted(names - {"matrix"})}
-    except SafetensorError as error:
-        raise FormatError(
-            f"{path} is not a whole safetensors file ({error}); name a file of word vectors that "
-            "wordgrad wrote, or fetch an undamaged copy."
-        ) from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error}); check the file.") from error
+    with open_tensors(path, REMEDY) as file:
+        metadata = file.metadata() or {}
+        names = set(file.keys())
+        _check_layout(path, metadata, names)
+        check_arrays(path, file, _TENSORS, REMEDY, optional=frozenset({"counts"}))
+        header = _header(path)
+        rest = {name: file.get_tensor(name) for name in sorted(names - {"matrix"})}
     _check_shapes(path, header)
     if _checksum(metadata, rest) != metadata["crc32.rest"]:
         raise FormatError(f"{path} is damaged: its words fail their checksum; {REMEDY}")
@@ -120,7 +90,7 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         end = int(rest["offsets"][rows])
         table = Vocabulary.from_packed(rest["words"][:end], rest["offsets"][: rows + 1], str(path))
     if options.check or (options.check is None and matrix.nbytes <= CHECKED_AT_ONCE):
-        if _hex(zlib.crc32(matrix.data)) != metadata["crc32.matrix"]:
+        if f"{checksum(matrix):08x}" != metadata["crc32.matrix"]:
             raise FormatError(f"{path} is damaged: its matrix fails its checksum; {REMEDY}")
         if not options.allow_nonfinite:
             row_norms(matrix[:rows], str(path))  # refuses values that are not finite
@@ -144,12 +114,9 @@ def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> N
             f"{path} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
             "install a newer version."
         )
-    missing = sorted(
-        {"matrix", "words", "offsets"} - names | {"crc32.matrix", "crc32.rest"} - set(metadata)
-    )
-    if missing or not names <= set(_TENSORS):
-        what = f"{', '.join(missing)} is missing" if missing else "it holds unknown tensors"
-        raise FormatError(f"{path} is damaged: {what}; {REMEDY}")
+    missing = sorted({"crc32.matrix", "crc32.rest"} - set(metadata))
+    if missing:
+        raise FormatError(f"{path} is damaged: {', '.join(missing)} is missing; {REMEDY}")
 
 
 def _header(path: Path) -> dict[str, Any]:
@@ -162,15 +129,6 @@ def _header(path: Path) -> dict[str, Any]:
 
 
 def _check_shapes(path: Path, header: Mapping[str, Any]) -> None:
-    for name, (dtype, dimensions) in _TENSORS.items():
-        if name not in header:
-            continue
-        entry = header[name]
-        if entry["dtype"] != dtype or len(entry["shape"]) != dimensions:
-            raise FormatError(
-                f"{path} is damaged: {name} must be {dtype} with {dimensions} dimensions, got "
-                f"{entry['dtype']} of shape {tuple(entry['shape'])}; {REMEDY}"
-            )
     rows, columns = header["matrix"]["shape"]
     counts = header["counts"]["shape"][0] if "counts" in header else rows
     if rows == 0 or columns == 0 or header["offsets"]["shape"][0] != rows + 1 or counts != rows:
@@ -210,13 +168,9 @@ def _checksum(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) 
     """CRC-32 of all metadata but this checksum itself, then of ``tensors``, by name."""
     texts = [f"{name}={metadata[name]}\0" for name in sorted(metadata) if name != "crc32.rest"]
     try:
-        value = zlib.crc32("".join(texts).encode())
+        value = checksum("".join(texts).encode())
     except UnicodeEncodeError as error:
         raise ParameterError(f"metadata must be valid Unicode ({error.reason}).") from error
     for name in sorted(tensors):
-        value = zlib.crc32(np.ascontiguousarray(tensors[name]).data, value)
-    return _hex(value)
-
-
-def _hex(checksum: int) -> str:
-    return f"{checksum:08x}"
+        value = checksum(tensors[name], value)
+    return f"{value:08x}"

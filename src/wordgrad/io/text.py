@@ -360,7 +360,7 @@ def size_of_rows(path: Path, file: IO[bytes], lines: int = LINES_SEEN) -> int:
             numbers += 1
         if numbers == 0 and looks_like_numbers(fields[1:]):
             raise not_a_number(path, fields[1], 0, number)
-        if len(fields) < 2 and (fields[0] or not _only_blank(file)):
+        if len(fields) < 2 and (fields[0] or file.read(BLOCK).strip(b" \t\r\n")):
             raise FormatError(
                 f"{path} is not GloVe text, words with numbers after them: line {number} has no "
                 "number; name its format (--from), or fetch an undamaged copy."
@@ -380,10 +380,6 @@ def size_of_rows(path: Path, file: IO[bytes], lines: int = LINES_SEEN) -> int:
         )
     most = max(sizes.values())
     return min(size for size, lines in sizes.items() if lines == most)
-
-
-def _only_blank(file: IO[bytes]) -> bool:
-    return not file.read(BLOCK).strip(b" \t\r\n")
 
 
 def _parsed_by_python(block: bytes, separator: bytes, size: int, *, worded: bool) -> Rows | None:

@@ -1,4 +1,4 @@
-"""Is a gradient right?  It is compared with central differences, for any function of anyone's.
+"""Comparison of any gradient, of any function, with central differences of its loss.
 
 Derived in ``docs/derivations/gradient-check.md``.  Two central differences, with steps h and h/2,
 are combined so that their errors of order h^2 cancel (Richardson, 1911)::

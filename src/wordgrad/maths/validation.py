@@ -34,7 +34,13 @@ def as_floats(name: str, value: npt.ArrayLike, *, shape: Shape | None = None) ->
     array = _as_array(name, value)
     if array.dtype.kind not in "biuf":
         raise ParameterError(f"{name} must hold real numbers, got dtype {array.dtype}.")
-    if shape is not None and not _fits(array.shape, shape):
+    if shape is not None and not (
+        array.ndim == len(shape)
+        and all(
+            isinstance(wanted, str) or length == wanted
+            for length, wanted in zip(array.shape, shape, strict=True)
+        )
+    ):
         rule = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         raise ParameterError(f"{name} must have shape ({rule}), got {array.shape}.")
     return array if array.dtype == np.float32 else np.asarray(array, dtype=np.float64)
@@ -124,10 +130,3 @@ def _as_array(name: str, value: npt.ArrayLike) -> npt.NDArray[Any]:
         return np.asarray(value)
     except ValueError as error:  # rows of unequal length
         raise ParameterError(f"{name} must be a rectangular array, got {value!r}.") from error
-
-
-def _fits(shape: tuple[int, ...], rule: Shape) -> bool:
-    def agrees(length: int, wanted: int | str) -> bool:
-        return isinstance(wanted, str) or length == wanted
-
-    return len(shape) == len(rule) and all(map(agrees, shape, rule))

@@ -1,4 +1,4 @@
-"""Looking at vectors: maps of words, and how a training went."""
+"""Maps of words and curves of losses, as pages and pictures."""
 
 from wordgrad.plotting.losses import LossCurve, loss_curve, save_losses
 from wordgrad.plotting.word_map import WordMap, make_map

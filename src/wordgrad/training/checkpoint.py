@@ -30,16 +30,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.container import Container
-from wordgrad.corpus.corpus import CorpusReport, EncodedCorpus
-from wordgrad.corpus.fingerprint import Fingerprint, open_kept
-from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.corpus.corpus import (
+    CorpusReport,
+    EncodedCorpus,
+    Fingerprint,
+    ValidationCorpus,
+    open_kept,
+)
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,
@@ -128,7 +131,7 @@ class Identity:
     Attributes
     ----------
     settings : dict
-        Plain values: whatever the training was asked for.
+        The settings of the training, as plain values.
     vocabulary : Vocabulary
     fingerprint : Fingerprint
         Of the encoded text.
@@ -493,12 +496,7 @@ class CheckpointFolder:
     def __enter__(self) -> CheckpointFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _remove_older(self) -> None:

@@ -1,8 +1,8 @@
-"""The seam of training: what the trainer asks of an engine, and what an engine tells it.
+"""The protocol between trainer and engines: batches, steps, state and history of a training.
 
 An :class:`Engine` knows which steps make an epoch, in which order, and which thread takes them.
 The trainer asks it for one epoch at a time, from any position, and may pause it: that is all that
-progress, checkpoints and resuming need.  What it tells is :class:`Step` by step; the trainer keeps
+progress, checkpoints and resuming need.  An epoch yields :class:`Step` by step; the trainer keeps
 :class:`TrainingState` and :class:`EpochRecord` of it, and passes :class:`TrainingProgress` on.
 
 *Which* pairs (sampling) is separate from *what* update.  Every engine also takes the examples of a
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.corpus.corpus import ValidationCorpus
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch
 

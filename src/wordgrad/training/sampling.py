@@ -14,8 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
 from wordgrad.errors import ParameterError, check_real
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.kernels.draw import (

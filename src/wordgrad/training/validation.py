@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from wordgrad.corpus.validation import ValidationCorpus
+from wordgrad.corpus.corpus import ValidationCorpus
 from wordgrad.errors import InputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss

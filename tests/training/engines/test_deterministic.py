@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines import worker_pool
+from wordgrad.training.engines import negative_sampling
 from wordgrad.training.engines.deterministic import DeterministicEngine, RoundWorker
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.reference import ReferenceEngine
@@ -192,7 +192,7 @@ def test_threads_that_cannot_all_start_are_woken(tables_of, monkeypatch):
                 raise RuntimeError("can't start new thread")
             super().start()
 
-    monkeypatch.setattr(worker_pool.threading, "Thread", FewThreads)
+    monkeypatch.setattr(negative_sampling.threading, "Thread", FewThreads)
     tables = tables_of(text(4000, 40, 20))
     with pytest.raises(RuntimeError, match="can't start new thread"):
         train(tables, Layout(8, 20, 2), TrainingConfig(vector_size=8, workers=4))

@@ -10,8 +10,8 @@ from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import ParameterError, TrainingError
 from wordgrad.maths import softmax
 from wordgrad.training.config import DEFAULT_EPOCHS, TrainingConfig
-from wordgrad.training.engines import budget as estimates
 from wordgrad.training.engines import make_engine
+from wordgrad.training.engines import softmax as estimates
 from wordgrad.training.engines.block_softmax import canonical_vectors, exact_loss
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.trainer import EarlyStopping, Trainer

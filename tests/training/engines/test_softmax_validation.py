@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from wordgrad import Word2Vec
-from wordgrad.corpus.corpus import encode_corpus
-from wordgrad.corpus.validation import encode_validation
+from wordgrad.corpus.corpus import encode_corpus, encode_validation
 from wordgrad.errors import FormatError, InputError
 from wordgrad.maths import cbow, skipgram
 from wordgrad.training.config import TrainingConfig

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from wordgrad.training.kernels.draw import jit
-from wordgrad.training.kernels.memory import fetch_add, load_shared, wait_for
+from wordgrad.training.kernels.intrinsics import fetch_add, load_shared, wait_for
 
 
 @jit

@@ -7,8 +7,8 @@ import pytest
 from numba import njit
 
 from wordgrad.training.kernels import tiles
-from wordgrad.training.kernels.simd import LANES
-from wordgrad.training.kernels.workspace import TILE_SIZES, tiles_of
+from wordgrad.training.kernels.intrinsics import LANES
+from wordgrad.training.kernels.window import TILE_SIZES, tiles_of
 from wordgrad.training.parameters import aligned_rows
 
 U = 2.0**-24

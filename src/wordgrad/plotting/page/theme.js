@@ -1,5 +1,5 @@
 "use strict";
-// Light or dark: as the system says, until the reader chooses. Others ask to be told of a change.
+// Light or dark: as the system says, until the reader chooses. Others ask to hear of a change.
 const theme = (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const followers = [];

@@ -30,8 +30,7 @@ from numpy.typing import NDArray
 from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Step
-from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
-from wordgrad.training.engines.worker_pool import WorkerPool
+from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
 from wordgrad.training.kernels.rounds import (
     Layout,
     RoundMemory,
@@ -40,7 +39,7 @@ from wordgrad.training.kernels.rounds import (
     private_bytes,
     run_rounds,
 )
-from wordgrad.training.kernels.workspace import Workspace
+from wordgrad.training.kernels.window import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import SamplingTables, keep_probabilities, noise_distribution
 

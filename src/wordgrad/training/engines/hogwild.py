@@ -8,8 +8,7 @@ from collections.abc import Generator
 import numpy as np
 
 from wordgrad.training.engine import Loss, Step
-from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
-from wordgrad.training.engines.worker_pool import WorkerPool
+from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
 from wordgrad.training.kernels.span import run_span
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Span, draw_batch, first_sentence

@@ -157,7 +157,11 @@ def count_pairs(
                         )
                     )
         np.cumsum(starts, out=starts)
-        _check_any(int(starts[-1]))
+        if starts[-1] == 0:
+            raise InputError(
+                "No sentence holds two words, so there is nothing to learn from; give longer "
+                "sentences, or lower min_count."
+            )
         return PairCounts(
             starts,
             np.memmap(folder.path / _COLUMNS, np.int32, "r"),
@@ -250,14 +254,6 @@ def _in_order(counter: _Counter, blocks: list[tuple[int, int]], workers: int) ->
             raise
 
 
-def _check_any(n_counts: int) -> None:
-    if n_counts == 0:
-        raise InputError(
-            "No sentence holds two words, so there is nothing to learn from; give longer "
-            "sentences, or lower min_count."
-        )
-
-
 def _check_capacity(folder: CorpusFolder, n_counts: int) -> None:
     """Raise before a block is written that would not fit the disk."""
     free = shutil.disk_usage(folder.path).free
@@ -270,7 +266,7 @@ def _check_capacity(folder: CorpusFolder, n_counts: int) -> None:
 
 
 def counts_of(pairs: Any, n_words: int) -> PairCounts:
-    """Return the counts of pairs ``(c, o)`` in memory: for tests and for the proofs."""
+    """Return the counts of pairs ``(c, o)`` in memory: for tests and gradient checks."""
     dense = np.zeros((n_words, n_words))
     for c, o in pairs:
         dense[c, o] += 1

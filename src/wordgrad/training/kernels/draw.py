@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from wordgrad.training.kernels import inline_jit, jit
-from wordgrad.training.kernels.memory import (
+from wordgrad.training.kernels.intrinsics import (
     load_int32,
     load_int64,
     load_uint32,

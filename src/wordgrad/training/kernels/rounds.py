@@ -34,7 +34,9 @@ from numpy.typing import NDArray
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.kernels import inline_jit, jit
 from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives
-from wordgrad.training.kernels.memory import (
+from wordgrad.training.kernels.intrinsics import (
+    I64,
+    Emitter,
     fetch_add,
     load_float64,
     load_int32,
@@ -46,10 +48,8 @@ from wordgrad.training.kernels.memory import (
     wait_for,
 )
 from wordgrad.training.kernels.random import below, mix
-from wordgrad.training.kernels.simd import I64, Emitter
 from wordgrad.training.kernels.tiles import prefetch
-from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, train_window
-from wordgrad.training.kernels.workspace import tiles_of
+from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, tiles_of, train_window
 from wordgrad.training.parameters import aligned_rows, row_floats
 
 LINE = 8

@@ -16,7 +16,7 @@ import numpy as np
 
 from wordgrad.training.kernels import inline_jit, jit
 from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives
-from wordgrad.training.kernels.memory import (
+from wordgrad.training.kernels.intrinsics import (
     load_int32,
     load_int64,
     load_uint64,
@@ -24,8 +24,7 @@ from wordgrad.training.kernels.memory import (
     store_int64,
 )
 from wordgrad.training.kernels.random import below, mix
-from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, train_window
-from wordgrad.training.kernels.workspace import DEPTH
+from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
 
 
 @inline_jit

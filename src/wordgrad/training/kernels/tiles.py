@@ -38,7 +38,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from wordgrad.training.kernels.simd import I64, Emitter
+from wordgrad.training.kernels.intrinsics import I64, Emitter
 
 FACTORS_PER_LOGARITHM = 96
 """Factors 1 + e <= 2 in a product before its logarithm is taken: float32 holds up to 2**127."""

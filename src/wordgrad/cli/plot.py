@@ -1,4 +1,4 @@
-"""``wordgrad map``: a picture or page of words, placed by their vectors."""
+"""``wordgrad map`` and ``plot-loss``: words on a plane, and losses epoch by epoch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wordgrad.cli.console import errors_console, format_size, say
+from wordgrad.cli.console import errors_console, format_size, say, short_names
 from wordgrad.cli.options import OVERWRITE
 from wordgrad.cli.query import VECTORS
 
@@ -102,4 +102,35 @@ def write_map(drawn: WordMap, output: Path, *, overwrite: bool) -> None:
         say(
             f"{labelled:,} of the {number:,} words have a label; there was no room for the others. "
             "A map in .html shows more labels as you zoom in."
+        )
+
+
+def plot_loss(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Files of word vectors; several are compared."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The file to write: .html, .png or .svg."),
+    ] = Path("loss.html"),
+    along: Annotated[
+        str,
+        typer.Option("--along", help="What the horizontal axis counts: epoch, words or seconds."),
+    ] = "epoch",
+    overwrite: Annotated[bool, OVERWRITE] = False,
+) -> None:
+    """Draw the loss and the learning rate of each epoch, as the training recorded them."""
+    from wordgrad.plotting.losses import loss_curve, save_losses
+    from wordgrad.word_vectors import load
+
+    names = short_names(files)
+    curves = [loss_curve(load(file), name) for file, name in zip(files, names, strict=True)]
+    save_losses(curves, output, along=along, overwrite=overwrite)
+    say(f"Wrote {output}.")
+    objectives = dict.fromkeys(curve.objective for curve in curves)
+    if len(objectives) > 1:
+        say(
+            "The values of these losses cannot be compared, only their shapes: they measure "
+            f"different things ({'; '.join(objectives)})."
         )
