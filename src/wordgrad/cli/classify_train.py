@@ -14,6 +14,8 @@ from wordgrad.cli.classify import (
     ERRORS,
     FORMAT,
     LABEL_COLUMN,
+    LABEL_PREFIX,
+    PREFIX,
     TEXT_COLUMN,
     Errors,
     Form,
@@ -44,6 +46,7 @@ def train(
     form: Annotated[Form | None, FORMAT] = None,
     label_column: Annotated[str | None, LABEL_COLUMN] = None,
     text_column: Annotated[str | None, TEXT_COLUMN] = None,
+    label_prefix: Annotated[str, LABEL_PREFIX] = PREFIX,
     errors: Annotated[Errors, ERRORS] = "strict",
     **settings: Any,
 ) -> None:
@@ -58,7 +61,7 @@ def train(
     if output.suffix.lower() != ".safetensors":  # what saving would refuse at the end
         raise typer.BadParameter(f"The output {output} must end in .safetensors; rename it.")
     check_output(output, overwrite=overwrite)
-    read = read_data(data, form, label_column, text_column, errors)
+    read = read_data(data, form, label_column, text_column, label_prefix, errors)
     counts = Counter(read.labels).most_common()
     shown = ", ".join(f"{label} {count:,}" for label, count in counts[:SHOWN_CLASSES])
     more = len(counts) - SHOWN_CLASSES

@@ -162,6 +162,9 @@ class CorpusReport:
         Bytes that were not UTF-8 and became U+FFFD (``errors="replace"``).
     seconds : float
         Wall-clock time of it all.
+    tokens_trained : float, optional
+        Of the tokens kept, those that subsampling leaves of an epoch: the expected number, which
+        training adds.
     """
 
     files: int
@@ -173,6 +176,7 @@ class CorpusReport:
     types_read: int
     bytes_replaced: int
     seconds: float
+    tokens_trained: float | None = None
 
 
 class EncodedCorpus:
