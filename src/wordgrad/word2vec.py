@@ -240,6 +240,7 @@ class Word2Vec(
         tags = super().__sklearn_tags__()
         tags.input_tags.string = tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []  # it is float32 always
         return tags
 
     def fit(self, X: Any, y: Any = None) -> Word2Vec:

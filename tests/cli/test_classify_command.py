@@ -15,6 +15,7 @@ import sys
 import pytest
 
 from wordgrad.cli.classify_train import train
+from wordgrad.corpus.labelled import PREFIX as LABEL_PREFIX
 from wordgrad.text_classifier import TextClassifier
 
 WORDS = {
@@ -87,6 +88,7 @@ def test_options_have_the_estimators_names_and_defaults():
         name: getattr(parameter.default, "value", parameter.default)
         for name, parameter in inspect.signature(train).parameters.items()
     }
+    assert options.pop("label_prefix") == LABEL_PREFIX
     for name in ("data", "output", "overwrite", "form", "label_column", "text_column", "errors"):
         del options[name]
     parameters = {

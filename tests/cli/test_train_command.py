@@ -91,6 +91,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "column": "body",
         "pattern": r"\w+",
         "errors": "replace",
+        "vectors": tmp_path / "start.safetensors",
         "validation": "held-out.txt",
         "early_stopping": 3,
         "checkpoint": tmp_path / "run",
