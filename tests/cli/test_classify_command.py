@@ -415,3 +415,20 @@ def test_an_empty_text_is_explained_by_nothing(wordgrad, model):
     outcome = wordgrad("classify", "explain", model, " ")
     assert (outcome.code, outcome.out) == (0, "")
     assert "The text has no words" in outcome.message
+
+
+def test_labels_may_begin_otherwise(wordgrad, tmp_path):
+    rows = list(examples(90))
+    files = []
+    for prefix in ("__label__", "#"):
+        path = tmp_path / f"{len(files)}.txt"
+        path.write_text("".join(f"{prefix}{label.split()[0]} {text}\n" for label, text in rows))
+        output = path.with_suffix(".safetensors")
+        options = [] if prefix == "__label__" else ["--label-prefix", prefix]
+        train_options = ["--format", "fasttext", "--epochs", 3, "--workers", 1, *options]
+        assert wordgrad("classify", "train", path, "-o", output, *train_options).code == 0
+        outcome = wordgrad("classify", "test", output, path, "--format", "fasttext", *options)
+        assert outcome.code == 0
+        files.append((output.read_bytes(), outcome.out))
+    assert files[0][1] == files[1][1]
+    assert TextClassifier.load(output).classes_.tolist() == ["blame", "odd,", "praise"]
