@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from numbers import Real
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -328,10 +328,6 @@ class WordVectors:
     def __contains__(self, word: object) -> bool:
         return word in self._vocabulary
 
-    @overload
-    def __getitem__(self, word: str) -> NDArray[np.float32]: ...
-    @overload
-    def __getitem__(self, word: list[str]) -> NDArray[np.float32]: ...
     def __getitem__(self, word: str | list[str]) -> NDArray[np.float32]:
         """Vector of ``word``, float32 of shape (D,), read-only; of a list (n,), new of (n, D).
 
