@@ -171,6 +171,9 @@ class CorpusReport:
         Bytes that were not UTF-8 and became U+FFFD (``errors="replace"``).
     seconds : float
         Wall-clock time of it all.
+    tokens_trained : float, optional
+        Of the tokens kept, those that subsampling leaves of an epoch: the expected number, which
+        training adds.
     """
 
     files: int
@@ -182,6 +185,7 @@ class CorpusReport:
     types_read: int
     bytes_replaced: int
     seconds: float
+    tokens_trained: float | None = None
 
 
 class EncodedCorpus:
@@ -439,23 +443,27 @@ def encode_validation(
     """
     try:
         with encode_corpus(source, min_count=1, **options) as corpus:
-            known = [
-                vocabulary.index(word) if word in vocabulary else -1
-                for word in corpus.vocabulary.words
-            ]
-            ids = np.array(known, np.int32)[corpus.ids]
-            kept = np.concatenate([[0], np.cumsum(ids >= 0)])
-            offsets = np.unique(kept[corpus.offsets])  # a sentence without words vanishes
+            ids, offsets = mapped(corpus, vocabulary)
             read = corpus.report.tokens_read
     except InputError as error:
         raise InputError(f"The validation text cannot be used: {error}") from error
-    ids = ids[ids >= 0]
     if len(ids) < 2:
         raise InputError(
             f"Of the {read} words of the validation text {len(ids)} are in the vocabulary, and a "
             "loss needs at least two; give text of the same kind as the training text."
         )
-    return ValidationCorpus(ids, offsets.astype(np.int64), vocabulary, read)
+    return ValidationCorpus(ids, offsets, vocabulary, read)
+
+
+def mapped(
+    corpus: EncodedCorpus, vocabulary: Vocabulary
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ids and offsets of a corpus in another vocabulary, without words it lacks."""
+    table = [vocabulary.ids.get(word, -1) for word in corpus.vocabulary.words]
+    ids = np.array(table, np.int32)[corpus.ids]
+    kept = np.concatenate([[0], np.cumsum(ids >= 0)])
+    offsets = np.unique(kept[corpus.offsets])  # a sentence without words vanishes
+    return ids[ids >= 0], offsets.astype(np.int64)
 
 
 _CHUNK = 1 << 20  # numbers hashed at a time
