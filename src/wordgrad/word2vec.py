@@ -414,6 +414,20 @@ class Word2Vec(
         self._train(trainer, corpus, validation)
         return self
 
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
+        """Train on texts and return the mean vector of each; an iterator is read once.
+
+        Parameters, results and errors are those of :meth:`transform`, to which a list of strings is
+        never a list of paths; training raises what :meth:`fit` does.
+
+        >>> model = Word2Vec(vector_size=8, min_count=1, workers=1)
+        >>> model.fit_transform(f"a b c{number % 3}" for number in range(150)).shape
+        (150, 8)
+        """
+        texts = _texts(X, self.column)
+        means: NDArray[np.float32] = self.fit(iter(texts), y).transform(texts)
+        return means
+
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Mean vector of each text.
 

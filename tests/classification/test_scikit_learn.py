@@ -41,6 +41,9 @@ class VectorsOfRows(Word2Vec):
     def fit(self, X, y=None):
         return super().fit(texts_of(validate_data(self, X)))
 
+    def fit_transform(self, X, y=None):
+        return self.fit(X, y).transform(X)
+
     def partial_fit(self, X, y=None):
         if not hasattr(self, "vectors_"):
             return self.fit(X)

@@ -214,4 +214,6 @@ def test_a_pipeline_classifies_texts():
     names = pipeline[:-1].get_feature_names_out()
     assert names.tolist() == [f"word2vec{number}" for number in range(16)]
     model = small()
-    np.testing.assert_array_equal(model.fit_transform(texts), model.transform(texts))
+    np.testing.assert_array_equal(model.fit_transform(iter(texts)), model.transform(texts))
+    with pytest.raises(ParameterError, match="a sequence of texts, got one str"):
+        model.fit_transform("corpus.txt")
