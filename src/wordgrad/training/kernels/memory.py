@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from wordgrad.training.kernels import jit
+from wordgrad.compiling import jit
 
 
 def _place(builder: Any, address: Any, index: Any, kind: Any, size: int) -> Any:

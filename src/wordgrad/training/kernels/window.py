@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wordgrad.training.kernels import inline_jit, jit
+from wordgrad.compiling import inline_jit, jit
 from wordgrad.training.kernels.draw import repeats
 from wordgrad.training.kernels.memory import (
     load_float32,
