@@ -139,12 +139,9 @@ def document_words(document: str | Iterable[str], metadata: Mapping[str, Any]) -
         pattern = settings.get("pattern")
         if not isinstance(pattern, str):
             return text.split()
-        from wordgrad.corpus.tokenizer import EMPTY, TextBlock, Tokenizer
+        from wordgrad.corpus.tokenizer import Tokenizer
 
-        tokenizer = Tokenizer(pattern)
-        ids = tokenizer.encode(TextBlock(text.encode()))
-        types = list(tokenizer.types(int(ids.max(initial=EMPTY)) + 1))
-        return [types[number] for number in ids.tolist() if number > EMPTY]
+        return Tokenizer(pattern).matches(text)
     if not isinstance(document, Iterable):
         raise ParameterError(f"document must be a text or its words, got {document!r}.")
     words = list(document)

@@ -29,13 +29,13 @@ from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE
 from wordgrad.corpus.encode import (
     FirstPass,
     ProgressCallback,
-    Types,
     choose_words,
+    lowercased,
     second_pass,
 )
 from wordgrad.corpus.reader import Reading
 from wordgrad.corpus.sources import TextSource
-from wordgrad.corpus.tokenizer import END, Tokenizer
+from wordgrad.corpus.tokenizer import Tokenizer, Types
 from wordgrad.errors import (
     FormatError,
     InputError,
@@ -332,8 +332,8 @@ def encode_corpus(
         first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
         with store.new_file(IDS) as write:
             first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
-        types = Types.of(tokenizer, first.counts, lowercase=lowercase)
-        del tokenizer  # millions of types take room twice otherwise
+        types = tokenizer.types()
+        types = lowercased(types) if lowercase else types
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
         _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
@@ -341,7 +341,7 @@ def encode_corpus(
             report = CorpusReport(
                 files=len(reading.files),
                 bytes_read=first.bytes_done,
-                sentences_read=int(first.counts[END]),
+                sentences_read=first.sentences,
                 sentences_kept=sentences,
                 tokens_read=int(types.counts.sum()),
                 tokens_kept=vocabulary.total,
@@ -371,9 +371,10 @@ def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str
         raise InputError(f"There are no tokens in {name}; check that it is not empty.")
     found = f"{tokens} tokens of {kinds} types were read"
     if kinds == 1:
+        (word,) = types.words.at(np.zeros(1, dtype=np.intp))
         raise InputError(
-            f"The vocabulary of {name} is one word, {_shown(types.words[0])} ({found}); training "
-            "needs at least two words."
+            f"The vocabulary of {name} is one word, {_shown(word)} ({found}); training needs at "
+            "least two words."
         )
     works = int(np.partition(types.counts, kinds - 2)[kinds - 2])
     what = "no word reaches" if len(vocabulary) == 0 else "only one word reaches"
