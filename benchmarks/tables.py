@@ -582,10 +582,14 @@ def fuzz() -> str:
     rows.append(_reader_row("together", every))
     head = ["damaged inputs", "readers", "tried", "read", "refused", "anything else", "seconds"]
     panics = sum(one["panics"] for one in every)
-    seeds = ", ".join(map(str, found["seeds"]))
+    pieces = found["pieces"]
+    seeds = ", ".join(str(piece["seed"]) for piece in pieces)
+    minutes = sum(piece["minutes"] for piece in pieces)
     return (
         f"{table(head, rows)}\n"
-        f"Last run on {found['date'][:10]}, seeds {seeds}. Polars' threads panicked {panics} times "
+        f"{minutes:.0f} minutes of readers' time in {len(pieces)} pieces, the last on "
+        f"{found['date'][:10]}; seeds {seeds}. "
+        f"Polars' threads panicked {panics} times "
         "on damaged Parquet; each became an ordinary error.\n"
     )
 

@@ -215,7 +215,8 @@ class WordVectors:
             )
         shared = given.dtype == np.float32 and given.flags.c_contiguous
         if not shared or given.flags.writeable:
-            with np.errstate(over="ignore"):  # too large for float32 becomes infinite: refused
+            # Too large for float32 becomes infinite, a signalling NaN a quiet one: refused later.
+            with np.errstate(over="ignore", invalid="ignore"):
                 given = np.array(given, dtype=np.float32, order="C")
             given.flags.writeable = False
         if subwords is not None and subwords.vector_size != given.shape[1]:
@@ -975,7 +976,8 @@ class WordVectors:
         FormatError
             If a value is not finite.
         """
-        found = self._matrix[rows].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN; found in the next line
+            found = self._matrix[rows].astype(np.float64)
         if not np.isfinite(found).all():
             _ = self._norms  # measures every row, and names the place
         return found

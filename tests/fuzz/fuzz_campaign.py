@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from fuzz_child import look
+
 # What Polars' threads say of a damaged Parquet file before we hear of it.
 PANIC = re.compile(r"(\s*thread '\S*' \(\d+\) panicked at crates/polars\S*\n(.+\n)+)*\s*")
 MOST_FAILURES = 20  # of one target; then it is enough to know
@@ -50,27 +54,42 @@ def campaign(name: str, seed: int, *, cases: int = 1 << 60, seconds: float = 360
     return tally
 
 
+@cache
+def _processes() -> ForkServerContext:
+    """Children of a process that has imported everything, and used nothing of it.
+
+    One starts in no time, and Polars' threads are its own.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fuzz_targets"])
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # it would not find what it is to import
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+    return context
+
+
 def _run(
     name: str, seed: int, number: int, cases: int, seconds: float, work: Path, tally: Tally
 ) -> int:
     """One child; return the number of the case to go on with."""
     (work / "tmp").mkdir()
-    arguments = [HERE / "fuzz_child.py", name, seed, number, cases, seconds]
-    with open(work / "log", "wb") as log:
-        child = subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            cwd=work,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            check=False,
-            env={**os.environ, "TMPDIR": str(work / "tmp"), "RUST_BACKTRACE": "0"},
-        )
-    records = [json.loads(line) for line in child.stdout.splitlines() if line.startswith(b"{")]
+    plant = os.environ.get("FUZZ_PLANT", "")
+    child = _processes().Process(
+        target=look, args=(work, name, seed, number, cases, seconds, plant), daemon=True
+    )
+    child.start()
+    child.join()
+    said = (work / "log").read_text(errors="replace")
+    lines = (work / "records").read_bytes().splitlines()
+    records = [json.loads(line) for line in lines if line.startswith(b"{")]
     for record in records:
         if "why" in record:
             tally.failures.append(_told(name, seed, record["number"], record["why"]))
-    said = (work / "log").read_text(errors="replace")
     if records and "next" in records[-1]:
         end = records[-1]
         tally.read += end["read"]
@@ -85,7 +104,7 @@ def _run(
     last = int(marker.read_text() or number) if marker.exists() else number
     tally.refused += last - number  # at least looked at; which of both is lost with the process
     tally.failed += 1
-    tally.failures.append(_told(name, seed, last, f"{_death(child.returncode)}: {said[-2000:]}"))
+    tally.failures.append(_told(name, seed, last, f"{_death(child.exitcode or 0)}: {said[-2000:]}"))
     return last + 1
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
-import struct
 import warnings
-import zlib
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +16,7 @@ from wordgrad import Word2Vec
 from wordgrad.errors import DamagedCheckpointWarning
 from wordgrad.training.checkpoint import Checkpoint, CheckpointFolder
 
-NUMBERS = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "U64": "<u8", "F32": "<f4", "F64": "<f8"}
+HELD_OUT = ["the cat sat on the rug", "the dog", "no known words"]
 SENTENCES = ["the cat sat on the mat", "the dog sat on the rug"] * 30
 
 
@@ -29,7 +26,7 @@ def folder_files() -> dict[str, bytes]:
     with TemporaryDirectory() as parent:
         folder = Path(parent) / "c"
         settings: dict[str, Any] = {"vector_size": 4, "min_count": 1, "sample": 0, "workers": 1}
-        Word2Vec(**settings, epochs=2, checkpoint=folder).fit(SENTENCES)
+        Word2Vec(**settings, epochs=2, checkpoint=folder, validation=HELD_OUT).fit(SENTENCES)
         files = (path for path in folder.rglob("*") if path.is_file())
         return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
@@ -48,17 +45,28 @@ def read_checkpoint(path: Path, rng: random.Random) -> None:
 
 def go_on(path: Path, rng: random.Random) -> None:
     """Damage one of the folder's files, and open all."""
-    names = sorted(folder_files())
-    folder = path.with_name("folder")
-    damaged = rng.choice(names)
+    damaged = rng.choice(sorted(folder_files()))
+    whole = path.read_bytes() == b"whole"
+    data = folder_files()[damaged]
+    _open_folder(path.with_name("folder"), {damaged: data if whole else change.blind(rng, data)})
+
+
+def read_held_out(path: Path, rng: random.Random) -> None:
+    """Open a folder whose held-out text has been damaged."""
+    _open_folder(path.with_name("folder"), {path.name: path.read_bytes()})
+
+
+def read_kept_text(path: Path, rng: random.Random) -> None:
+    """Open a folder whose encoded text has been damaged."""
+    _open_folder(path.with_name("folder"), {f"text/{path.name}": path.read_bytes()})
+
+
+def _open_folder(folder: Path, damaged: dict[str, bytes]) -> None:
     try:
-        for name in names:
+        for name, data in {**folder_files(), **damaged}.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(folder_files()[name])
-        whole = path.read_bytes() == b"whole"
-        target = folder / damaged
-        target.write_bytes(target.read_bytes() if whole else change.blind(rng, target.read_bytes()))
+            target.write_bytes(data)
         with CheckpointFolder.open(folder) as opened, warnings.catch_warnings():
             # A damaged checkpoint before which there is a whole one is reported, and skipped.
             warnings.simplefilter("ignore", DamagedCheckpointWarning)
@@ -67,40 +75,3 @@ def go_on(path: Path, rng: random.Random) -> None:
             opened.open_text(checkpoint.identity).close()
     finally:
         shutil.rmtree(folder)
-
-
-def checkpoint(rng: random.Random, data: bytes) -> bytes:
-    """The header or the record changed, with all checksums made right again."""
-    if rng.random() < 0.3:
-        return change.blind(rng, data)
-    (length,) = struct.unpack("<Q", data[:8])
-    header, arrays = json.loads(data[8 : 8 + length]), data[8 + length :]
-    metadata = header["__metadata__"]
-    if rng.random() < 0.7:
-        record = json.loads(metadata["record"])
-        for _ in range(rng.choice((1, 1, 2))):
-            record = change.json_value(rng, record)
-        metadata["record"] = json.dumps(record)
-    if rng.random() < 0.3:
-        arrays = change.blind(rng, arrays)[: len(arrays)].ljust(len(arrays), b"\0")
-    if rng.random() < 0.3:
-        header = change.json_value(rng, header)
-    mend_checksums(header, arrays)
-    text = json.dumps(header).encode("utf-8", "surrogatepass")
-    return struct.pack("<Q", len(text)) + text + arrays
-
-
-def mend_checksums(header: Any, arrays: bytes) -> None:
-    """Put the checksums that belong to what is there, so that later checks are reached."""
-    try:
-        metadata = header["__metadata__"]
-        parts = "\0".join(metadata.get(name, "") for name in ("wordgrad.part", "layout", "record"))
-        metadata["crc32.record"] = f"{zlib.crc32(parts.encode('utf-8', 'surrogatepass')):08x}"
-        for name in set(header) - {"__metadata__"}:
-            one = header[name]
-            start, stop = one["data_offsets"]
-            head = f"{name} {NUMBERS[one['dtype']]} {tuple(one['shape'])}"
-            crc = zlib.crc32(arrays[start:stop], zlib.crc32(head.encode("utf-8", "surrogatepass")))
-            metadata[f"crc32: {name}"] = f"{crc:08x}"
-    except (LookupError, TypeError, ValueError, AttributeError):
-        pass  # so broken that no checksum is looked at

@@ -2,8 +2,6 @@
 
 It leaves the case in hand on disk before it looks at it, so that a crash of the whole process
 loses nothing, and writes one line of JSON for each case that failed, and one at the end.
-
-    python tests/fuzz/fuzz_child.py TARGET SEED FIRST CASES SECONDS    in an empty folder
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 import traceback
 import warnings
@@ -78,7 +75,7 @@ def run_case(name: str, data: bytes, rng: random.Random) -> tuple[str, str]:
         outcome = ("failed", f"left behind: {left}")
     known = (path.name, "v.tsv", "v.metadata.tsv", "folder", "loss.html", "NUMBA")
     strange = [one for one in Path().iterdir() if one.name not in known]
-    around = ("case", "number", "tmp", "log")
+    around = ("case", "number", "tally", "tmp", "log", "records")
     strange += [one for one in Path("..").iterdir() if one.name not in around]
     for one in [*left, *strange]:  # told of once
         shutil.rmtree(one) if one.is_dir() else one.unlink()
@@ -87,19 +84,25 @@ def run_case(name: str, data: bytes, rng: random.Random) -> tuple[str, str]:
     return outcome
 
 
-def main() -> None:
-    """Look at CASES cases, or for SECONDS, whichever ends first."""
-    name, (seed, number, cases) = sys.argv[1], map(int, sys.argv[2:5])
-    until = time.monotonic() + float(sys.argv[5])
+def look(
+    work: Path, name: str, seed: int, number: int, cases: int, seconds: float, plant: str
+) -> None:
+    """Look at ``cases`` cases, or for ``seconds``, whichever ends first, in the folder ``work``."""
+    os.chdir(work)
+    for told, descriptor in (("records", 1), ("log", 2)):
+        with open(told, "wb") as file:
+            os.dup2(file.fileno(), descriptor)
+    os.environ |= {"TMPDIR": str(work / "tmp"), "RUST_BACKTRACE": "0"}
     import fuzz_targets  # noqa: F401  # before the limit: libraries are not what is measured
     import polars as pl
 
     pl.DataFrame({"a": ["x"]}).lazy().collect()
-    exec(os.environ.get("FUZZ_PLANT", ""), {})  # a test of the harness plants a fault here
-    work, marker = Path.cwd(), Path.cwd() / "number"
+    exec(plant, {})  # a test of the harness plants a fault here
+    marker = work / "number"
     (work / "case").mkdir(exist_ok=True)
     os.chdir(work / "case")
     limited = False
+    until = time.monotonic() + seconds
     counts = {"read": 0, "refused": 0, "failed": 0}
     stop = number + cases
     while number < stop and time.monotonic() < until:
@@ -116,7 +119,3 @@ def main() -> None:
             limit()  # after some cases, for threads and caches come with the first of them
             limited = True
     print(json.dumps({"next": number, **counts}), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import random
-import struct
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import fuzz_mutations as change
 import numpy as np
 import polars as pl
-from fuzz_checkpoints import mend_checksums
 
 from wordgrad import FastTextClassifier, TextClassifier
 from wordgrad.corpus.labelled import FORMS, read_labelled
@@ -70,24 +66,6 @@ def use_fasttext_model(path: Path, rng: random.Random) -> None:
         model.input, model.n_words, settings.minn, settings.maxn, settings.bucket, model.pruned
     )
     assert subwords.compose(texts).shape == (len(texts), settings.dim)
-
-
-def damaged_model(rng: random.Random, data: bytes) -> bytes:
-    """Settings, header or numbers changed; mostly with the checksums made right again."""
-    if rng.random() < 0.3:
-        return change.blind(rng, data)
-    (length,) = struct.unpack("<Q", data[:8])
-    header, tensors = json.loads(data[8 : 8 + length]), data[8 + length :]
-    if rng.random() < 0.7:
-        record = json.loads(header["__metadata__"]["record"])
-        header["__metadata__"]["record"] = json.dumps(change.json_value(rng, record))
-    if rng.random() < 0.4:
-        tensors = change.blind(rng, tensors)[: len(tensors)].ljust(len(tensors), b"\0")
-    if rng.random() < 0.3:
-        header = change.json_value(rng, header)
-    mend_checksums(header, tensors)
-    text = json.dumps(header).encode("utf-8", "surrogatepass")
-    return struct.pack("<Q", len(text)) + text + tensors
 
 
 def parquet() -> bytes:

@@ -16,15 +16,18 @@ from pathlib import Path
 
 import fuzz_checkpoints as checkpoints
 import fuzz_classifiers as classifiers
+import fuzz_indexes as indexes
 import fuzz_mutations as change
 import fuzz_seeds as seeds
 import numpy as np
 import zstandard
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
+from wordgrad.corpus.validation import encode_validation
 from wordgrad.errors import FormatWarning, UnknownWordError
 from wordgrad.evaluation import read_pairs, read_questions
 from wordgrad.io.projector import companion
+from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
 
@@ -188,6 +191,16 @@ def _encode_name(path: Path, rng: random.Random) -> None:
         Path("here.txt").unlink()
 
 
+def _validation(path: Path, rng: random.Random) -> None:
+    words = Vocabulary(["the", "cat", "na\u00efve"], [5, 3, 2])
+    text = encode_validation(path, words, errors=rng.choice(("strict", "replace")))
+    assert text.offsets[0] == 0
+    assert text.offsets[-1] == len(text.ids) >= 2
+    assert (np.diff(text.offsets) > 0).all()
+    assert 0 <= text.ids.min() <= text.ids.max() < len(words)
+    assert text.tokens_unknown >= 0
+
+
 _JUNK: tuple[object, ...] = (None, 7, 1.5, b"bytes", "", "a b", "\ud800", "x\ny", [], ["a", "b"])
 _JUNK += (float("nan"), [" ", ""], ["\x1f\x1f", "\x85"], np.arange(2), np.array([["a"]]), ".", "-")
 _JUNK += (["a", None], ("t", "u"), {"k": "v"}, {"s"}, range(3), iter("ab"), [["a"]], "\0", ["\x1f"])
@@ -344,6 +357,7 @@ TARGETS = (
     Target("names", "corpora", "t", lambda: [b"here.txt", b"**", b"h*.txt", b"[ab]x.txt", b"-"],
            _encode_name),
     Target("sentences", "corpora", "t", lambda: [seeds.text()], _encode_sentences),
+    Target("validation", "corpora", "t.txt", lambda: [seeds.text()], _validation),
     Target("word-pairs", "sets", "p.tsv", lambda: [seeds.PAIRS, seeds.SIMLEX],
            lambda path, rng: read_pairs(path)),
     Target("questions", "sets", "q.txt", lambda: [seeds.QUESTIONS],
@@ -351,15 +365,32 @@ TARGETS = (
     Target("arguments", "sets", "a", lambda: [ARGUMENTS], _command),
     Target("checkpoint", "checkpoints", "c.safetensors",
            lambda: [checkpoints.folder_files()[checkpoints.newest()]],
-           checkpoints.read_checkpoint, checkpoints.checkpoint),
+           checkpoints.read_checkpoint, change.container),
     Target("checkpoint-folder", "checkpoints", "seed",
            lambda: [b"whole"], checkpoints.go_on),
+    Target("held-out", "checkpoints", "held-out.safetensors",
+           lambda: [checkpoints.folder_files()["held-out.safetensors"]],
+           checkpoints.read_held_out, change.container),
+    *(
+        Target(f"kept-{name.partition('.')[0]}", "checkpoints", name,
+               lambda name=name: [checkpoints.folder_files()[f"text/{name}"]],
+               checkpoints.read_kept_text)
+        for name in ("ids.int32", "offsets.int64")
+    ),
+    Target("index", "vectors", "i.index", lambda: [indexes.index()], indexes.use_index,
+           change.container),
     Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
-           classifiers.use_model, classifiers.damaged_model),
+           classifiers.use_model, change.container),
     Target("fasttext-classifier", "classifiers", "m.bin", classifiers.fasttext_models,
            classifiers.use_fasttext_model),
     Target("labelled-lines", "classifiers", "l.txt",
            lambda: [classifiers.LINES, classifiers.MARKED], classifiers.labelled),
+    Target("labelled-lines.gz", "classifiers", "l.txt.gz",
+           lambda: [change.gzipped(classifiers.LINES), change.gzipped(classifiers.MARKED)],
+           classifiers.labelled, change.compressed(change.gzipped, _gunzip, change.blind)),
+    Target("labelled-objects.zst", "classifiers", "l.jsonl.zst",
+           lambda: [_zstd(classifiers.OBJECTS)], classifiers.labelled,
+           change.compressed(_zstd, _unzstd, change.json_lines)),
     Target("labelled-table", "classifiers", "l.csv", lambda: [classifiers.TABLE],
            classifiers.labelled),
     Target("labelled-tabs", "classifiers", "l.tsv",

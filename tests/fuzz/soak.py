@@ -1,7 +1,7 @@
 """The long runs behind docs/trust.md: one command, figures in ``benchmarks/results``.
 
     python tests/fuzz/soak.py --minutes 10            # everything: fuzz.json and soak.json
-    python tests/fuzz/soak.py --minutes 5 --only fuzz --seed 7
+    python tests/fuzz/soak.py --minutes 5 --only fuzz --seed 7 --add     # one more piece
     python tests/fuzz/soak.py --case npz 7 12 FILE    # the bytes of one case, to look at
 
 Each part writes its figures when it ends, and leaves those of the others.  It exits with 1 if
@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,39 +42,58 @@ COUNTED = ("inputs", "read", "refused", "failed", "panics", "seconds")
 SIZES = ("lines", "line", "pattern", "packed")  # these take as long as a gigabyte takes
 
 
-def fuzz(minutes: float, seed: int) -> bool:
-    """Damaged files for every reader; ``fuzz.json``.
+def fuzz(minutes: float, seed: int, *, add: bool, jobs: int) -> bool:
+    """Damaged files for every reader, ``jobs`` readers at a time; ``fuzz.json``.
 
-    Runs of the same source code add up, so that a long one may be done in pieces.
+    With ``add`` the run is a further piece of the one on record, which may have met earlier source
+    code: each piece names its commit, and a digest of what was tried.
     """
-    path, source = RESULTS / "fuzz.json", _source()
-    before = json.loads(path.read_text()) if path.exists() else {}
-    if before.get("source") != source or seed in before["seeds"]:
-        before = {"targets": {}, "failures": [], "seeds": []}
-    targets, failures = before["targets"], before["failures"]
-    for target in TARGETS:
-        tally = campaign(target.name, seed, seconds=60 * minutes / len(TARGETS))
-        failures += tally.failures
-        cell = targets.setdefault(target.name, dict.fromkeys(COUNTED, 0))
-        targets[target.name] = {
-            "family": target.family,
-            **{name: round(cell[name] + getattr(tally, name), 1) for name in COUNTED},
-        }
-        print(f"{target.name}: {targets[target.name]}", flush=True)
+    path = RESULTS / "fuzz.json"
+    before = json.loads(path.read_text()) if add and path.exists() else {}
+    pieces = before.get("pieces", [])
+    if seed in [piece["seed"] for piece in pieces]:
+        raise SystemExit(f"Seed {seed} has been run, and makes the same files; give another one.")
+    targets, failures = before.get("targets", {}), before.get("failures", [])
+    where, found = circumstances(), []
+    seconds = 60 * minutes * jobs / len(TARGETS)
+    work = partial(campaign, seed=seed, seconds=seconds)
+    with ProcessPoolExecutor(jobs) as pool:
+        tallies = pool.map(work, [target.name for target in TARGETS])
+        for target, tally in zip(TARGETS, tallies, strict=True):
+            found.append(tally)
+            failures += tally.failures
+            cell = targets.setdefault(target.name, dict.fromkeys(COUNTED, 0))
+            targets[target.name] = {
+                "family": target.family,
+                **{name: round(cell[name] + getattr(tally, name), 1) for name in COUNTED},
+            }
+            print(f"{target.name}: {targets[target.name]}", flush=True)
     record = {
         "question": "Does any reader do anything but read or refuse a damaged file?",
         "method": "files of our own, damaged blindly and by format, read in a process with limits",
-        **circumstances(),
-        "source": source,
-        "seeds": [*before["seeds"], seed],
+        **where,
+        "pieces": [
+            *pieces,
+            {
+                "date": where["date"],
+                "commit": where["commit"],
+                "source": _source(),
+                "seed": seed,
+                "jobs": jobs,
+                "minutes": round(sum(tally.seconds for tally in found) / 60, 1),
+                "inputs": sum(tally.inputs for tally in found),
+                "failed": sum(tally.failed for tally in found),
+            },
+        ],
         "limits": {"seconds_a_case": SECONDS_A_CASE, "bytes_beyond_libraries": MEMORY},
         "targets": targets,
         "failures": failures,
     }
     write_json("fuzz.json", record)
-    for failure in failures:
+    failed = [failure for tally in found for failure in tally.failures]
+    for failure in failed:
         print(failure)
-    return not failures
+    return not failed
 
 
 def _source() -> str:
@@ -201,6 +222,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="for all that is run together")
     parser.add_argument("--only", nargs="+", choices=[*SHARES, *SIZES], metavar="PART")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="default: the time")
+    parser.add_argument("--add", action="store_true", help="to the damaged files on record")
+    parser.add_argument("--jobs", type=int, default=1, help="readers that are tried at a time")
     parser.add_argument("--case", nargs=4, metavar=("TARGET", "SEED", "NUMBER", "FILE"))
     asked = parser.parse_args()
     if asked.case:
@@ -213,7 +236,7 @@ def main() -> int:
     for part in parts:
         minutes = asked.minutes * SHARES.get(part, 0.0) / (whole or 1.0)
         if part == "fuzz":
-            passed &= fuzz(minutes, asked.seed)
+            passed &= fuzz(minutes, asked.seed, add=asked.add, jobs=asked.jobs)
         else:
             passed &= soak(part, globals()[part], minutes, asked.seed)
     return int(not passed)

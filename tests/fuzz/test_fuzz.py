@@ -60,7 +60,7 @@ class TestTheHarnessFindsWhatItLooksFor:
     @pytest.mark.parametrize(("code", "told"), FAULTS, ids=[told for _, told in FAULTS])
     def test_fault(self, code, told, monkeypatch):
         plant = f"""
-import __main__ as fuzz_child, fuzz_targets
+import fuzz_child, fuzz_targets
 def fault(path, rng):
     if path.read_bytes() and fuzz_child.case_number() == 9:
         {code}

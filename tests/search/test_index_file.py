@@ -124,6 +124,56 @@ def test_right_checksums_are_not_all(path, tmp_path, vectors, forge):
         vectors.load_index(path)
 
 
+# Places in the graph of 300 rows of 8 values: after the vectors and a head of 64 bytes.
+HEAD = 8 + 300 * 8 * 4 + 64
+NODES = HEAD + 40 + 300 * 2
+
+
+@pytest.mark.parametrize(
+    ("place", "number", "message"),
+    [
+        (HEAD, 299, "a head that does not belong to its nodes"),
+        (HEAD + 8, 1 << 40, "a head that does not belong to its nodes"),
+        (HEAD + 16, 0, "shorter or longer than its nodes"),
+        (HEAD + 24, 200, "a head that does not belong to its nodes"),
+        (HEAD + 32, 300, "a head that does not belong to its nodes"),
+        (HEAD + 40, 0x7FFF_7FFF_7FFF_7FFF, "a head that does not belong to its nodes"),
+        (HEAD + 40, -1, "a head that does not belong to its nodes"),
+        (NODES + 8, 1 << 30, "gives a node two levels|a neighbour that is not there, in level 0"),
+        (NODES + 14, 300, "a neighbour that is not there, in level 0"),
+        (NODES + 14, -1, "a neighbour that is not there, in level 0"),
+    ],
+)
+def test_no_number_of_a_graph_leads_out_of_it(path, vectors, place, number, message):
+    graph = load_file(path)["graph"].copy()
+    graph[place : place + 8] = np.array([number], "<i8").view(np.uint8)
+    forged(path, graph)
+    with pytest.raises(FormatError, match=rf"v\.index is damaged: its graph .*({message})"):
+        vectors.load_index(path)
+
+
+def test_a_graph_is_cut_or_goes_on(path, vectors):
+    graph = load_file(path)["graph"]
+    for wrong in (graph[:-1], graph[:HEAD], graph[:NODES], np.append(graph, graph[:4])):
+        forged(path, wrong)
+        with pytest.raises(FormatError, match=r"its graph is shorter"):
+            vectors.load_index(path)
+
+
+def test_a_neighbour_must_be_in_the_level(path, vectors):
+    """A node has room for neighbours in its own levels alone; usearch would read beyond."""
+    graph = load_file(path)["graph"].copy()
+    upper, lowest = np.frombuffer(graph[HEAD + 8 : HEAD + 24].tobytes(), "<u8").tolist()
+    levels = np.frombuffer(graph[HEAD + 40 : NODES].tobytes(), "<i2").astype(int)
+    node, low = int(np.flatnonzero(levels > 0)[0]), int(np.flatnonzero(levels == 0)[0])
+    lengths = 14 + 4 * lowest + levels * (4 + 4 * upper)
+    place = NODES + int(lengths[:node].sum()) + 14 + 4 * lowest
+    graph[place : place + 8] = np.array([1, low], "<u4").view(np.uint8)
+    forged(path, graph)
+    with pytest.raises(FormatError, match="a neighbour that is not there, in level 1"):
+        vectors.load_index(path)
+
+
 def test_other_layouts_are_refused(path, vectors):
     graph = load_file(path)["graph"]
     forged_0_1(path, graph, **{"wordgrad.index": "2"})

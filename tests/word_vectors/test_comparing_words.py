@@ -237,3 +237,25 @@ def test_values_that_are_not_finite_are_refused_not_passed_on(tmp_path):
         with pytest.raises(FormatError, match=r"odd\.txt holds nan in row 0, column 0"):
             ask()
     assert vectors.similarity("b", "c") == pytest.approx(0.5**0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits"), [("f2", 0x7C01), ("f4", 0x7F800001), ("f8", 0x7FF << 52 | 1)]
+)
+def test_a_signalling_nan_is_refused_like_any_other_and_without_a_warning(tmp_path, kind, bits):
+    path = tmp_path / "odd.npz"
+    matrix = np.array([[1, 2], [0, 1], [1, 1]], dtype=f"<{kind}")
+    matrix.view(f"<u{kind[1]}")[0, 0] = bits
+    np.savez(path, matrix=matrix, words=np.array(["a", "b", "c"]))
+    vectors = load(path, allow_nonfinite=True)
+    for ask in (
+        lambda: vectors.similarity("a", "b"),
+        lambda: vectors.mean_vector("a b", normalise=False),
+        lambda: vectors.most_similar("b"),
+    ):
+        with pytest.raises(FormatError, match=r"odd\.npz holds nan in row 0, column 0"):
+            ask()
+    with pytest.raises(FormatError, match=r"odd\.npz holds nan in row 0"):
+        load(path)
+    with pytest.raises(ParameterError, match="got nan in row 0, column 0"):
+        WordVectors(["a", "b", "c"], matrix).most_similar("b")

@@ -112,7 +112,8 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
             raise FormatError(f"{path} has {counts.size} counts for {rows} words; {REMEDY}")
         counts = counts.astype(np.int64)
     metadata = arrays.get("metadata")
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is found
+    # Too large for float32 becomes infinite, and a signalling NaN a quiet one; both are found.
+    with np.errstate(over="ignore", invalid="ignore"):
         kept = np.ascontiguousarray(matrix, dtype=np.float32)
     return assembled(
         path,

@@ -5,9 +5,9 @@ neighbour: ``benchmarks/queries.py`` measures how many it finds.
 
 A file of an index is a :class:`~wordgrad.container.Container` of the part "index": one array,
 ``graph`` (U8), which holds what usearch's ``Index.save`` gives, and the record ``rows``,
-``expansion_search`` and ``crc32.matrix``, a checksum of the vectors that were indexed.  usearch
-trusts what it is given, so the graph's checksum is compared before it sees anything; that of the
-vectors tells an index of other vectors.
+``expansion_search`` and ``crc32.matrix``, a checksum of the vectors that were indexed, which tells
+an index of other vectors.  usearch follows the numbers in a graph wherever they point, so the
+graph's checksum is compared, and every one of these numbers is checked, before it sees anything.
 """
 
 from __future__ import annotations
@@ -84,12 +84,12 @@ class ApproximateIndex:
         Raises
         ------
         FormatError
-            If it is no graph of so many rows of such vectors.  The library does not look at what
-            it is given closely: the bytes must have been compared with a checksum before.
+            If it is no graph of so many rows of such vectors.
         """
         index = cls.__new__(cls)
         index._exact, index.rows = exact, rows
         made = _library()(ndim=exact.shape[1], metric=METRIC, dtype=DTYPE)
+        _check_graph(graph, rows, exact.shape[1])
         try:
             made.load(graph.tobytes())
         except (RuntimeError, ValueError) as error:
@@ -158,6 +158,59 @@ def _library() -> Any:
             f"An approximate index needs usearch, which is not installed; run: {INSTALL}."
         ) from error
     return Index
+
+
+def _check_graph(graph: NDArray[np.uint8], rows: int, size: int) -> None:
+    """Refuse a graph with a number that leads out of it.
+
+    usearch's layout, version 2, little-endian: rows and bytes a row (2 uint32), the vectors, a head
+    of 64 bytes, five uint64 (nodes, most neighbours above and in the lowest level, highest level,
+    node of entry), the level of each node (int16), and the nodes: a key (uint64), the level
+    (int16), and for each level from the lowest the number of neighbours (uint32) and room for the
+    most there can be (uint32 each).
+    """
+    shape = np.frombuffer(graph[:8].tobytes().ljust(8, b"\0"), "<u4").tolist()
+    if shape != [rows, 4 * size]:
+        raise FormatError(
+            f"its graph holds {shape[0]} rows of {shape[1] / 4:g} values, not {rows} of {size}"
+        )
+    start = 8 + 4 * size * rows
+    levels_start = start + 64 + 40
+    nodes_start = levels_start + 2 * rows
+    if len(graph) < nodes_start:
+        raise FormatError("its graph is shorter than its nodes")
+    head = np.frombuffer(graph[start + 64 : levels_start].tobytes(), "<u8")
+    nodes, upper, lowest, highest, entry = map(int, head)
+    levels = np.frombuffer(graph[levels_start:nodes_start].tobytes(), "<i2").astype(np.int64)
+    if (
+        nodes != rows
+        or entry >= rows
+        or not 0 < max(upper, lowest) < 1 << 16
+        or levels.min() < 0
+        or not levels.max() == levels[entry] == highest
+    ):
+        raise FormatError("its graph has a head that does not belong to its nodes")
+    lengths = 14 + 4 * lowest + levels * (4 + 4 * upper)
+    starts = nodes_start + np.cumsum(lengths) - lengths
+    if starts[-1] + lengths[-1] != len(graph):
+        raise FormatError("its graph is shorter or longer than its nodes")
+    for level in range(highest + 1):
+        most = upper if level else lowest
+        first = 10 + (4 + 4 * lowest + (level - 1) * (4 + 4 * upper) if level else 0)
+        there = np.flatnonzero(levels >= level)
+        at_once = max(1, (1 << 22) // (4 + 4 * most))  # so many that they take 4 MiB of the graph
+        for part in range(0, len(there), at_once):
+            chosen = there[part : part + at_once]
+            places = starts[chosen, None] + first + np.arange(4 + 4 * most)
+            table = graph[places].view("<u4").astype(np.int64)
+            counts, neighbours = table[:, 0], table[:, 1:]
+            used = np.arange(most) < counts[:, None]
+            out = used & (neighbours >= rows)
+            if (counts > most).any() or out.any() or (levels[neighbours[used]] < level).any():
+                raise FormatError(f"its graph has a neighbour that is not there, in level {level}")
+    kept = graph[starts[:, None] + np.arange(8, 10)].view("<i2")[:, 0]
+    if (kept != levels).any():
+        raise FormatError("its graph gives a node two levels")
 
 
 REMEDY = "remove it, and build the index again."

@@ -204,7 +204,8 @@ def row_norms(matrix: NDArray[np.float32], origin: str | None = None) -> NDArray
     """
     norms = np.empty(matrix.shape[0])
     for start in range(0, matrix.shape[0], ROWS_AT_ONCE):
-        rows = matrix[start : start + ROWS_AT_ONCE].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN; it is found below like any other
+            rows = matrix[start : start + ROWS_AT_ONCE].astype(np.float64)
         norms[start : start + ROWS_AT_ONCE] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     bad = np.flatnonzero(~np.isfinite(norms))
     if bad.size:
