@@ -77,6 +77,14 @@ class DamagedCheckpointWarning(UserWarning):
     """The newest checkpoint of a training could not be read, so the one before it is used."""
 
 
+class TrainingWarning(UserWarning):
+    """A training learns little or nothing; the message says why, and what helps."""
+
+
+class UnknownTextsWarning(UserWarning):
+    """Texts hold no word of the vocabulary, so that their vectors are zero; the message counts."""
+
+
 class TrainingError(WordgradError, RuntimeError):
     """Training cannot continue (divergence, an engine that failed)."""
 
@@ -109,10 +117,12 @@ def check_real(
     minimum: float | None = None,
     maximum: float | None = None,
     above: float | None = None,
+    word: str = "",
 ) -> float:
     """Return ``value`` as a finite ``float``, or raise :class:`ParameterError`.
 
-    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive.
+    ``minimum`` and ``maximum`` are inclusive, ``above`` is exclusive.  ``word`` is what the caller
+    takes instead of a number; the message offers it.
 
     >>> check_real("sample", 1e-4, minimum=0.0)
     0.0001
@@ -121,7 +131,7 @@ def check_real(
         ...
     wordgrad.errors.ParameterError: learning_rate must be a finite number > 0, got nan.
     """
-    rule = "a finite number" + _range(minimum, maximum)
+    rule = (f'"{word}" or ' if word else "") + "a finite number" + _range(minimum, maximum)
     if above is not None:
         rule += f" > {above:g}" if minimum is None and maximum is None else f" and > {above:g}"
     if isinstance(value, bool) or not isinstance(value, Real):

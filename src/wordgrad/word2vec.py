@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
-from sklearn.base import BaseEstimator
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
+from wordgrad.corpus.added import encode_added
 from wordgrad.corpus.corpus import (
     EncodedCorpus,
     Fingerprint,
@@ -18,7 +23,8 @@ from wordgrad.corpus.corpus import (
     encode_corpus,
     encode_validation,
 )
-from wordgrad.errors import FormatError, InputError, ParameterError
+from wordgrad.corpus.sources import texts_of
+from wordgrad.errors import FormatError, InputError, ParameterError, UnknownTextsWarning
 from wordgrad.training.checkpoint import (
     TEXT,
     CheckpointFolder,
@@ -28,16 +34,25 @@ from wordgrad.training.checkpoint import (
 )
 from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engines import check_device
+from wordgrad.training.sampling import AUTO, with_threshold
 from wordgrad.training.trainer import Trainer
 from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
-_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation"})
-"""Settings that a checkpoint holds: the folder is where it is, and the text is beside it."""
+_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation", "vectors"})
+"""Settings that a checkpoint holds: the folder is where it is, the text is beside it, and vectors
+to start from are of no use once training has begun."""
+
+EARLIER_SAMPLE = 1e-4
+"""Default of ``sample`` in version 0.1, whose checkpoints hold it."""
 
 
-class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Word2Vec(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """Word vectors by skip-gram or CBOW (Mikolov et al. 2013).
 
     Defaults and ranges are those of :data:`wordgrad.training.config.SETTINGS`.
@@ -59,9 +74,12 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         K, noise words a window.
     ns_exponent : float, default 0.75
         Noise words are drawn with probability ~ count ** ns_exponent.
-    sample : float (at least 0), default 0.0001
+    sample : "auto" or float (at least 0), default "auto"
         Subsampling threshold t: an occurrence of a word with share f of the tokens is kept with
-        probability min(1, sqrt(t / f) + t / f); 0 keeps all.
+        probability min(1, sqrt(t / f) + t / f); 0 keeps all.  "auto" is 0.0001 if that keeps half
+        of the tokens, as it does in running text, and else the least t that does
+        (:func:`~wordgrad.training.sampling.subsampling_threshold`); the settings in the metadata of
+        ``vectors_`` tell the number.
     epochs : int (at least 1), optional
         Passes over the text; by default 5, but 15 for skip-gram with the softmax.
     learning_rate : float (above 0, at most 1e+30), optional
@@ -101,6 +119,10 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     early_stopping : int (at least 1), optional
         Stop after this many epochs without a lower validation loss, and return the vectors of the
         best epoch.
+    vectors : path, optional
+        Word vectors of ``vector_size`` numbers to start from, also as :class:`WordVectors`.  Words
+        of the text without one there start at random, as all do by default; output vectors start
+        at zero.
     progress : callable, optional
         Receives :class:`~wordgrad.corpus.corpus.ReadingProgress`,
         :class:`~wordgrad.training.engine.CountingProgress` (skip-gram with the softmax only) and
@@ -127,9 +149,12 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     history_ : list of dict
         One an epoch: ``epoch``, ``loss`` (mean per pair, nats), ``pairs``, ``words``, ``seconds``
         (training alone), ``learning_rate`` (at its end); if there is held-out text,
-        ``validation_loss``; with the softmax, ``gradient_norm``.
+        ``validation_loss``; with the softmax, ``gradient_norm``.  ``words`` counts the tokens
+        passed; ``words_trained`` is the expected number of those that subsampling left.
     report_ : CorpusReport
-        What was read, and what of it was kept.
+        What was read, and what of it was kept; ``tokens_trained`` as ``words_trained`` above.
+    words_with_vectors_ : int
+        Words that started from ``vectors``.
     validation_ : dict
         Of the held-out text, if there is one: ``words`` read, and ``unknown`` of them, which were
         dropped.
@@ -142,6 +167,10 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     With the softmax, skip-gram trains on expected counts of pairs, a pass over the vocabulary an
     epoch, and CBOW on batches of windows; steps are Adagrad's.
+
+    With negative sampling, the fitted estimator keeps the output vectors as well, as large as
+    ``vectors_``, so that :meth:`partial_fit` can go on; they are pickled with it.  Saving
+    ``vectors_`` leaves them out.
 
     Examples
     --------
@@ -162,7 +191,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         loss: str = "negative-sampling",
         negative: int = 5,
         ns_exponent: float = 0.75,
-        sample: float = 1e-4,
+        sample: float | str = "auto",
         epochs: int | None = None,
         learning_rate: float | None = None,
         max_vocab: int | None = None,
@@ -179,6 +208,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         checkpoint_every: float = 60.0,
         validation: Any = None,
         early_stopping: int | None = None,
+        vectors: WordVectors | str | os.PathLike[str] | None = None,
         progress: Callable[[Any], None] | None = None,
         softmax_offset: str = "unigram",
         tolerance: float = 1e-4,
@@ -208,11 +238,20 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self.checkpoint_every = checkpoint_every
         self.validation = validation
         self.early_stopping = early_stopping
+        self.vectors = vectors
         self.progress = progress
         self.softmax_offset = softmax_offset
         self.tolerance = tolerance
         self.max_hours = max_hours
         self.device = device
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that the input is one text a row, and no numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []  # it is float32 always
+        return tags
 
     def fit(self, X: Any, y: Any = None) -> Word2Vec:
         """Read text, count its words, train.
@@ -233,13 +272,19 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         ParameterError
             A hyper-parameter is out of range; checked before anything is read.
         InputError
-            The text cannot be used.
+            The text cannot be used, or ``vectors`` has none of its words.
         TrainingError
             Training diverged.
         KeyboardInterrupt
             After setting the attributes to what was learnt so far, if training had begun.
+
+        Warns
+        -----
+        TrainingWarning
+            Training learns little: see :meth:`~wordgrad.training.trainer.Trainer.run`.
         """
         config = self._config()
+        start = self._given_vectors(config)
         if self.early_stopping is not None and self.validation is None:
             raise ParameterError(
                 f"early_stopping={self.early_stopping} needs a loss to watch; give held-out text "
@@ -250,6 +295,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             if self.checkpoint is not None:
                 folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
             corpus = stack.enter_context(self._encode(X, config, folder))
+            config = with_threshold(config, corpus.vocabulary.counts)
             validation = None
             if self.validation is not None:
                 validation = self._encode_validation(corpus.vocabulary, config)
@@ -271,8 +317,194 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
                 held_out=HeldOut(validation, self.early_stopping) if validation else None,
                 saving=saving,
             )
+            self.words_with_vectors_ = 0
+            if start is not None:
+                self.words_with_vectors_ = _copy_vectors(
+                    start, corpus.vocabulary.words, range(len(corpus.vocabulary)), trainer
+                )
+                if not self.words_with_vectors_:
+                    raise InputError(
+                        f"None of the {len(corpus.vocabulary)} words of the text is in vectors, "
+                        f"whose first are {', '.join(map(repr, start.vocabulary.words[:3]))}; give "
+                        "vectors of the same language and spelling, or leave them out."
+                    )
             self._train(trainer, corpus, validation)
         return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Word2Vec:
+        """Go on with more text: known words learn further, frequent new words join.
+
+        Counts add up, and with them the noise words are drawn and ``sample="auto"`` is chosen.  New
+        words that occur ``min_count`` times in this text join, up to ``max_vocab``, and start at
+        random or from ``vectors``.  The learning rate begins at ``learning_rate`` again and falls
+        over the ``epochs`` of this text; lower it to change known words less.  Words that this text
+        lacks are drawn as noise alone, which moves their output vectors, not their vectors.  The
+        first call is :meth:`fit`.
+
+        Parameters
+        ----------
+        X : path, glob, directory, several of them, a table, or an iterable of sentences
+            As in :meth:`fit`; encoded in memory, four bytes a word.
+        y : ignored
+
+        Returns
+        -------
+        self
+            ``history_`` and ``report_`` are those of this text.
+
+        Raises
+        ------
+        ParameterError
+            The loss is the exact softmax; or a checkpoint folder is set; or ``vector_size`` has
+            changed.
+        InputError, TrainingError, KeyboardInterrupt
+            As :meth:`fit`.
+
+        Examples
+        --------
+        >>> model = Word2Vec(vector_size=8, min_count=1, workers=1).fit(["a b c"] * 50)
+        >>> _ = model.partial_fit(["a d", "d e"] * 9)
+        >>> model.vectors_.words, model.vectors_.counts.tolist()
+        (('a', 'b', 'c', 'd', 'e'), [59, 50, 50, 18, 9])
+        """
+        if not hasattr(self, "vectors_"):
+            return self.fit(X, y)
+        config = self._config()
+        start, known = self._given_vectors(config), self.vectors_
+        if self.checkpoint is not None:
+            raise ParameterError(
+                f"partial_fit saves no checkpoints, got checkpoint={self.checkpoint!r}; set it to "
+                "None, and save vectors_."
+            )
+        if config.loss == "softmax" or not hasattr(self, "_output_vectors"):
+            raise ParameterError(
+                'partial_fit needs vectors trained with loss="negative-sampling", for the softmax '
+                "is trained on the pairs of a whole text; fit the old and the new text together."
+            )
+        if config.vector_size != known.vector_size:
+            raise ParameterError(
+                f"partial_fit goes on with vectors of {known.vector_size} numbers, got "
+                f"vector_size={config.vector_size}; leave it as it was, or call fit."
+            )
+        corpus = encode_added(
+            X,
+            known.vocabulary,
+            min_count=self.min_count,
+            max_vocab=self.max_vocab,
+            **self._reading(config),
+            progress=self.progress,
+        )
+        vocabulary = corpus.vocabulary
+        validation = None
+        if self.validation is not None:
+            validation = self._encode_validation(vocabulary, config)
+        trainer = Trainer(
+            corpus,
+            config,
+            self.progress,
+            held_out=HeldOut(validation, self.early_stopping) if validation else None,
+        )
+        rows = [vocabulary.index(word) for word in known.words]
+        trainer.parameters.W_in[rows] = known.matrix
+        trainer.parameters.W_out[rows] = self._output_vectors
+        self.words_with_vectors_ = 0
+        if start is not None:
+            new = np.setdiff1d(np.arange(len(vocabulary)), rows).tolist()
+            self.words_with_vectors_ = _copy_vectors(start, vocabulary.words_at(new), new, trainer)
+        self._train(trainer, corpus, validation)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
+        """Train on texts and return the mean vector of each; an iterator is read once.
+
+        Parameters, results and errors are those of :meth:`transform`, to which a list of strings is
+        never a list of paths; training raises what :meth:`fit` does.
+
+        >>> model = Word2Vec(vector_size=8, min_count=1, workers=1)
+        >>> model.fit_transform(f"a b c{number % 3}" for number in range(150)).shape
+        (150, 8)
+        """
+        texts = _texts(X, self.column)
+        means: NDArray[np.float32] = self.fit(iter(texts), y).transform(texts)
+        return means
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Mean vector of each text.
+
+        Parameters
+        ----------
+        X : sequence of texts, or a table (n,)
+            A text is a string, cut into words as in training, or a list of tokens.  A table gives
+            its column ``column``, as in :meth:`fit`.
+
+        Returns
+        -------
+        float32 (n, D)
+            The mean of the vectors of the words that are in the vocabulary; a word that occurs
+            twice counts twice.  Zero for a text that has none.
+
+        Raises
+        ------
+        NotFittedError
+            Nothing was trained yet.
+        ParameterError
+            They are not texts.
+
+        Warns
+        -----
+        UnknownTextsWarning
+            Some texts, which it counts, have no word of the vocabulary.
+
+        Examples
+        --------
+        >>> model = Word2Vec(vector_size=8, min_count=1, workers=1).fit(["a b c"] * 50)
+        >>> means = model.transform(["a b", ["c"]])
+        >>> means.shape, bool((means[1] == model.vectors_["c"]).all())
+        ((2, 8), True)
+        """
+        check_is_fitted(self, "vectors_")
+        vectors = self.vectors_
+        texts = _texts(X, self.column)
+        ids, table = vectors.vocabulary.ids, vectors.matrix
+        means = np.zeros((len(texts), vectors.vector_size), np.float32)
+        unknown = 0
+        for mean, words in zip(means, self._words_of(texts), strict=True):
+            rows = [row for word in words if (row := ids.get(word)) is not None]
+            if rows:
+                mean[:] = table[rows].mean(axis=0, dtype=np.float64)
+            else:
+                unknown += 1
+        if unknown:
+            warnings.warn(
+                f"{unknown} of {len(texts)} texts hold no word of the vocabulary; their vectors "
+                "are zero.",
+                UnknownTextsWarning,
+                stacklevel=2,
+            )
+        return means
+
+    @property
+    def _n_features_out(self) -> int:
+        """Columns of :meth:`transform`, for ``get_feature_names_out``."""
+        return self.vectors_.vector_size
+
+    def _words_of(self, texts: Sequence[Any]) -> Iterable[list[str]]:
+        """The words of each text, cut as the training text was."""
+        from wordgrad.classification.features import tokenise
+
+        strings = tokenise(
+            [text for text in texts if isinstance(text, str)],
+            pattern=self.pattern,
+            lowercase=self.lowercase,
+        )
+        place = 0
+        for text in texts:
+            if isinstance(text, str):
+                first, last = strings.offsets[place], strings.offsets[place + 1]
+                yield [strings.types[number] for number in strings.ids[first:last].tolist()]
+                place += 1
+            else:
+                yield [token.lower() for token in text] if self.lowercase else text
 
     @classmethod
     def from_checkpoint(cls, folder: str | os.PathLike[str], **changes: Any) -> Word2Vec:
@@ -347,7 +579,16 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         with ExitStack() as stack:
             folder = stack.enter_context(CheckpointFolder.open(Path(self.checkpoint)))
             checkpoint = folder.newest()
-            began, settings = checkpoint.identity, self._recorded(config)
+            began = checkpoint.identity
+            if self.vectors is not None:
+                raise ParameterError(
+                    "vectors are where a training starts, and this one has begun; leave them out."
+                )
+            if config.sample == AUTO:
+                found = with_threshold(config, began.vocabulary.counts)
+                earlier = began.settings.get("sample") == EARLIER_SAMPLE
+                config = replace(config, sample=EARLIER_SAMPLE) if earlier else found
+            settings = self._recorded(config)
             _check_changes(settings, began.settings)
             size = checkpoint.parameters.vector_size
             if size != config.vector_size:
@@ -395,6 +636,8 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
         if not isinstance(self.checkpoint, str | os.PathLike | None):
             raise ParameterError(f"checkpoint must be a path or None, got {self.checkpoint!r}.")
+        if not isinstance(self.vectors, WordVectors | str | os.PathLike | None):
+            raise ParameterError(f"vectors must be WordVectors or a path, got {self.vectors!r}.")
         names = [field.name for field in fields(TrainingConfig)]  # which it checks itself
         for name, setting in SETTINGS.items():
             if name not in names:
@@ -408,6 +651,28 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         plain = {name: SETTINGS[name].check(getattr(self, name)) for name in _RECORDED}
         return plain | config.as_dict()
 
+    def _given_vectors(self, config: TrainingConfig) -> WordVectors | None:
+        """The vectors to start from, if there are any."""
+        if self.vectors is None:
+            return None
+        given = self.vectors if isinstance(self.vectors, WordVectors) else load(self.vectors)
+        if given.vector_size != config.vector_size:
+            raise ParameterError(
+                f"vectors have {given.vector_size} numbers each and vector_size is "
+                f"{config.vector_size}; set vector_size to {given.vector_size}."
+            )
+        return given
+
+    def _reading(self, config: TrainingConfig) -> dict[str, Any]:
+        """How a text is read, be it the training text or another one."""
+        return {
+            "column": self.column,
+            "lowercase": self.lowercase,
+            "pattern": self.pattern,
+            "errors": self.errors,
+            "workers": config.workers,
+        }
+
     def _encode(
         self, X: Any, config: TrainingConfig, folder: CheckpointFolder | None = None
     ) -> EncodedCorpus:
@@ -416,11 +681,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             X,
             min_count=self.min_count,
             max_vocab=self.max_vocab,
-            column=self.column,
-            lowercase=self.lowercase,
-            pattern=self.pattern,
-            errors=self.errors,
-            workers=config.workers,
+            **self._reading(config),
             progress=self.progress,
             folder=None if folder is None else folder.path,
             keep_as=None if folder is None else TEXT,
@@ -430,21 +691,13 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         self, vocabulary: Vocabulary, config: TrainingConfig
     ) -> ValidationCorpus:
         """Encode the validation text in the words of the training text."""
-        return encode_validation(
-            self.validation,
-            vocabulary,
-            column=self.column,
-            lowercase=self.lowercase,
-            pattern=self.pattern,
-            errors=self.errors,
-            workers=config.workers,
-        )
+        return encode_validation(self.validation, vocabulary, **self._reading(config))
 
     def _train(
         self, trainer: Trainer, corpus: EncodedCorpus, validation: ValidationCorpus | None
     ) -> None:
         """Run the training and set the attributes; on Ctrl-C to what was learnt so far."""
-        self.report_ = corpus.report
+        self.report_ = replace(corpus.report, tokens_trained=trainer.tokens_trained)
         if validation is not None:
             self.validation_ = {
                 "words": validation.tokens_read,
@@ -470,7 +723,7 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             "max_vocab": self.max_vocab,
             "lowercase": self.lowercase,
             "pattern": self.pattern,
-            "tokens": corpus.report.tokens_kept,
+            "tokens": corpus.vocabulary.total,
         }
         history = [dict(record) for record in self.history_]
         if trainer.config.reproducible:  # what differs between runs must not be in the file
@@ -483,6 +736,47 @@ class Word2Vec(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
             counts=corpus.vocabulary.counts,
             metadata={"settings": settings, "history": history},
         )
+        if trainer.config.loss == "negative-sampling":
+            self._output_vectors = trainer.learned.W_out
+        elif hasattr(self, "_output_vectors"):
+            del self._output_vectors
+
+
+def _copy_vectors(
+    vectors: WordVectors, words: Sequence[str], rows: Iterable[int], trainer: Trainer
+) -> int:
+    """Start words, whose rows of ``W_in`` are given, from vectors; return how many have one."""
+    ids = vectors.vocabulary.ids
+    found = [(row, ids[word]) for row, word in zip(rows, words, strict=True) if word in ids]
+    if found:
+        ours, theirs = map(list, zip(*found, strict=True))
+        values = vectors.matrix[theirs]
+        if not np.isfinite(values).all():
+            raise InputError("vectors hold a value that is not finite; give an undamaged file.")
+        trainer.parameters.W_in[ours] = values
+    return len(found)
+
+
+def _texts(X: Any, column: str | None) -> list[Any]:
+    """Texts, each a string or tokens, as a list."""
+    texts = X if isinstance(X, bytes) else texts_of(X, column)
+    if isinstance(texts, str | bytes | os.PathLike) or not isinstance(texts, Iterable):
+        raise ParameterError(
+            f"X must be a sequence of texts, got one {type(texts).__name__}; put it in a list."
+        )
+    return [text if isinstance(text, str) else _tokens(text, i) for i, text in enumerate(texts)]
+
+
+def _tokens(text: Any, position: int) -> list[str]:
+    """A text given as tokens, as a list."""
+    tokens = list(text) if isinstance(text, Iterable) and not isinstance(text, bytes) else [text]
+    for token in tokens:
+        if not isinstance(token, str):
+            raise ParameterError(
+                f"X must hold strings or lists of tokens, got {token!r} in position {position}; "
+                "leave it out or convert it."
+            )
+    return tokens
 
 
 def _check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ from wordgrad.errors import (
     SkippedWordsWarning,
     check_choice,
     check_int,
+    check_real,
 )
 from wordgrad.io import formats
 from wordgrad.io.common import LoadOptions, VectorParts
@@ -30,7 +32,8 @@ from wordgrad.search.exact import ExactIndex, Neighbours, row_norms, unit
 from wordgrad.subwords import Subwords
 from wordgrad.vocabulary import Vocabulary
 
-Query: TypeAlias = "str | NDArray[np.floating] | Sequence[str | NDArray[np.floating]]"
+Member: TypeAlias = "str | NDArray[np.floating]"
+Query: TypeAlias = "Member | Sequence[Member | tuple[Member, float]]"
 
 ON_UNKNOWN = ("error", "skip")
 METHODS = ("3cosadd", "3cosmul")
@@ -77,6 +80,38 @@ class MeanVector:
     skipped: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Answers:
+    """Rows that may answer a query: the first ``limit``, or ``rows``, which have their own index.
+
+    Attributes
+    ----------
+    index : ExactIndex
+        Of all rows, or of ``rows`` alone.
+    limit : int or None
+    rows : int64 (n,) or None
+        Rising.
+    """
+
+    index: ExactIndex
+    limit: int | None = None
+    rows: NDArray[np.int64] | None = None
+
+    def excluded(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return places in the index of rows that are no answers, -1 for what it lacks."""
+        if self.rows is None:
+            return rows
+        places = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
+        return np.where(self.rows[places] == rows, places, -1)
+
+    def found(self, places: Neighbours) -> Neighbours:
+        """Return rows of the vocabulary for places in the index."""
+        if self.rows is None:
+            return places
+        rows = np.where(places.rows >= 0, self.rows[places.rows.clip(0)], -1)
+        return Neighbours(rows, places.scores)
+
+
 def document_words(document: str | Iterable[str], metadata: Mapping[str, Any]) -> list[str]:
     """Words of a document.
 
@@ -104,12 +139,9 @@ def document_words(document: str | Iterable[str], metadata: Mapping[str, Any]) -
         pattern = settings.get("pattern")
         if not isinstance(pattern, str):
             return text.split()
-        from wordgrad.corpus.tokenizer import EMPTY, TextBlock, Tokenizer
+        from wordgrad.corpus.tokenizer import Tokenizer
 
-        tokenizer = Tokenizer(pattern)
-        ids = tokenizer.encode(TextBlock(text.encode()))
-        types = list(tokenizer.types(int(ids.max(initial=EMPTY)) + 1))
-        return [types[number] for number in ids.tolist() if number > EMPTY]
+        return Tokenizer(pattern).matches(text)
     if not isinstance(document, Iterable):
         raise ParameterError(f"document must be a text or its words, got {document!r}.")
     words = list(document)
@@ -311,12 +343,20 @@ class WordVectors:
     def __contains__(self, word: object) -> bool:
         return word in self._vocabulary
 
-    def __getitem__(self, word: str) -> NDArray[np.float32]:
-        """Vector of ``word``, float32 of shape (D,), read-only.
+    def __getitem__(self, word: str | list[str]) -> NDArray[np.float32]:
+        """Vector of ``word``, float32 of shape (D,), read-only; of a list (n,), new of (n, D).
 
         That of an unseen word is composed of its character n-grams, where there are ``subwords``.
         Raises UnknownWordError, whose message names words spelt alike, if it is not there.
+
+        >>> WordVectors(["a", "b"], [[1, 0], [0, 2]])[["b", "a", "b"]].tolist()
+        [[0.0, 2.0], [1.0, 0.0], [0.0, 2.0]]
         """
+        if isinstance(word, list):
+            found = np.empty((len(word), self.vector_size), np.float32)
+            for place, one in enumerate(word):
+                found[place] = self[one]
+            return found
         composed = self._composed(word)
         if composed is not None:
             return composed
@@ -367,30 +407,35 @@ class WordVectors:
 
     def most_similar(
         self,
-        positive: Query,
+        positive: Query | None = None,
         topn: int = 10,
         negative: Query | None = None,
-        restrict_vocab: int | None = None,
+        restrict_vocab: int | Iterable[str] | None = None,
         *,
         on_unknown: str = "error",
         approximate: bool = False,
     ) -> Ranking:
         r"""The words nearest to a word, to several, or to a vector.
 
-        The query is the sum of the unit vectors of ``positive`` less those of ``negative``, and
-        words are ranked by their cosine with it.  Words of the query are no answers.
+        The query is the sum of the unit vectors of ``positive`` less those of ``negative``, each
+        times its weight, and words are ranked by their cosine with it.  Words of the query are no
+        answers.
 
         Parameters
         ----------
-        positive : str, array of shape (D,), or a sequence of both
+        positive : str, array of shape (D,), or a sequence of both, optional
+            In a sequence, a pair such as ``("tea", 2.0)`` gives a weight, any finite number; by
+            default it is 1.
         topn : int
             How many words; fewer come back only if the vocabulary has no more.
         negative : like positive, optional
-        restrict_vocab : int, optional
-            Only the most frequent ``restrict_vocab`` words may be answers.
+            Given alone, it asks for the words least like it.
+        restrict_vocab : int or iterable of str, optional
+            Only the most frequent ``restrict_vocab`` words, or only these words, all of them in the
+            vocabulary, may be answers.
         on_unknown : {"error", "skip"}
-            With "skip", words that are not in the vocabulary are left out, and are in ``skipped``
-            of the result; if none is left, the result is empty.
+            With "skip", words of the query that are not in the vocabulary are left out, and are in
+            ``skipped`` of the result; if none is left, the result is empty.
         approximate : bool
             Whether to use the index that :meth:`build_index` made: faster in large vocabularies,
             but a neighbour may be missed.
@@ -405,17 +450,30 @@ class WordVectors:
         UnknownWordError
             If a word is not in the vocabulary.
         ParameterError
-            If a vector has the wrong shape or is not finite, or a number is out of range.
+            If a vector has the wrong shape or is not finite, or a number is out of range; or the
+            index is to answer for a list of words.
+
+        >>> vectors = WordVectors(["tea", "cup", "car", "bus"], [[1, 0], [1, 1], [0, 1], [-1, 1]])
+        >>> [word for word, _ in vectors.most_similar([("tea", 1.0), ("car", 0.2)], topn=2)]
+        ['cup', 'bus']
+        >>> vectors.most_similar("cup", restrict_vocab=["bus", "car"], topn=1)
+        [('car', 0.70710...)]
+        >>> vectors.most_similar(negative="tea", topn=1)
+        [('bus', 0.70710...)]
         """
         return self._nearest(
-            [(positive, negative)], topn, restrict_vocab, on_unknown, approximate=approximate
+            [(() if positive is None else positive, negative)],
+            topn,
+            restrict_vocab,
+            on_unknown,
+            approximate=approximate,
         )[0]
 
     def most_similar_batch(
         self,
         queries: Iterable[Query],
         topn: int = 10,
-        restrict_vocab: int | None = None,
+        restrict_vocab: int | Iterable[str] | None = None,
         *,
         on_unknown: str = "error",
         approximate: bool = False,
@@ -462,7 +520,7 @@ class WordVectors:
         positive: Query,
         negative: Query,
         topn: int = 10,
-        restrict_vocab: int | None = None,
+        restrict_vocab: int | Iterable[str] | None = None,
         *,
         method: str = "3cosadd",
     ) -> Ranking:
@@ -483,6 +541,7 @@ class WordVectors:
         positive, negative, topn, restrict_vocab
             As in :meth:`most_similar`.
         method : {"3cosadd", "3cosmul"}
+            3CosMul takes no weights.
 
         Returns and raises what :meth:`most_similar` does.
 
@@ -498,27 +557,27 @@ class WordVectors:
         if check_choice("method", method, METHODS) == "3cosadd":
             return self.most_similar(positive, topn, negative, restrict_vocab)
         topn = check_int("topn", topn, minimum=1)
-        limit = _checked_limit(restrict_vocab)
-        above, rows_above, _ = self._named(positive, "positive", skip=False)
-        below, rows_below, _ = self._named(negative, "negative", skip=False)
+        answers = self._answers(restrict_vocab)
+        above, rows_above, _ = self._named(positive, "positive", skip=False, weighted=False)
+        below, rows_below, _ = self._named(negative, "negative", skip=False, weighted=False)
         if not len(above):
             raise ParameterError("positive must name at least one word or vector, got none.")
         places = np.arange(len(above) + len(below))[None]
-        found = self._index.search_3cosmul(
+        found = answers.index.search_3cosmul(
             np.concatenate([above, below]),
             places[:, : len(above)],
             places[:, len(above) :],
             topn,
-            excluded=np.array([rows_above + rows_below], dtype=np.int64),
-            limit=limit,
+            excluded=answers.excluded(np.array([rows_above + rows_below], dtype=np.int64)),
+            limit=answers.limit,
         )
-        return self._rankings(found, [()])[0]
+        return self._rankings(answers.found(found), [()])[0]
 
     def closest_to_text(
         self,
         text: str | Iterable[str],
         topn: int = 10,
-        restrict_vocab: int | None = None,
+        restrict_vocab: int | Iterable[str] | None = None,
         *,
         on_unknown: str = "skip",
         approximate: bool = False,
@@ -561,7 +620,7 @@ class WordVectors:
         self,
         queries: Iterable[tuple[Query, Query | None]],
         topn: int,
-        restrict_vocab: int | None,
+        restrict_vocab: int | Iterable[str] | None,
         on_unknown: str,
         *,
         approximate: bool,
@@ -569,9 +628,14 @@ class WordVectors:
     ) -> list[Ranking]:
         """The words nearest to each (positive, negative): see :meth:`most_similar`."""
         topn = check_int("topn", topn, minimum=1)
-        limit = _checked_limit(restrict_vocab)
         skip = check_choice("on_unknown", on_unknown, ON_UNKNOWN) == "skip"
-        index = self._approximate_index(limit) if approximate else None
+        answers = self._answers(restrict_vocab)
+        if approximate and answers.rows is not None:
+            raise ParameterError(
+                "The index of approximate search answers with any of its words, got a list as "
+                "restrict_vocab; leave approximate out."
+            )
+        index = self._approximate_index(answers.limit) if approximate else None
         sums, named, skipped, empty = [], [], [], []
         for positive, negative in queries:
             members, rows, unknown = self._named(positive, "positive", skip=skip)
@@ -593,18 +657,34 @@ class WordVectors:
             line[: len(rows)] = rows
         vectors = unit(np.array(sums).reshape(-1, self.vector_size))
         if index is None:
-            found = self._index.search(vectors, topn, excluded=excluded, limit=limit)
+            found = answers.found(
+                answers.index.search(
+                    vectors, topn, excluded=answers.excluded(excluded), limit=answers.limit
+                )
+            )
         else:
             found = index.search(vectors, topn, excluded=excluded)
         found.rows[empty] = -1
         return self._rankings(found, skipped)
 
+    def _answers(self, restrict_vocab: int | Iterable[str] | None) -> _Answers:
+        """What may be an answer to :meth:`most_similar`."""
+        if restrict_vocab is None:
+            return _Answers(self._index)
+        if isinstance(restrict_vocab, str) or not isinstance(restrict_vocab, Iterable):
+            return _Answers(self._index, check_int("restrict_vocab", restrict_vocab, minimum=1))
+        rows = np.array(sorted({self.rank(word) for word in restrict_vocab}), dtype=np.int64)
+        if not len(rows):
+            raise ParameterError("restrict_vocab must name at least one word, got none.")
+        return _Answers(ExactIndex(self._matrix[rows], self._norms[rows]), rows=rows)
+
     def _named(
-        self, query: Query, name: str, *, skip: bool
+        self, query: Query, name: str, *, skip: bool, weighted: bool = True
     ) -> tuple[NDArray[np.float64], list[int], list[str]]:
         """What one query names: vectors of length 1 (or zero), rows of its words, unknown words.
 
-        The vectors, of shape (n, D), are those of words and of arrays, in the order given.  The
+        The vectors, of shape (n, D), are those of words and of arrays, in the order given, each
+        times its weight if there is one, which is an error unless ``weighted``.  The
         query is called ``name`` in messages; an unknown word is an error unless ``skip``.
         """
         if isinstance(query, str) or (isinstance(query, np.ndarray) and query.ndim == 1):
@@ -614,16 +694,28 @@ class WordVectors:
         ids = self._vocabulary.ids
         members: list[int] = []  # row of a word, or -1 for an array or a composed vector
         given: list[NDArray[np.float64]] = []
+        weights: list[float] = []
         unknown: list[str] = []
         for member in query:
+            weight = 1.0
+            if isinstance(member, tuple) and len(member) == 2 and isinstance(member[1], Real):
+                weight = check_real(f"A weight in {name}", member[1])
+                member = member[0]
+                if not weighted:
+                    raise ParameterError(
+                        f"3CosMul multiplies cosines and has no weights, got {weight:g} in {name}; "
+                        'leave it out, or use method="3cosadd".'
+                    )
             if isinstance(member, str):
                 row = ids.get(member)
                 composed = self._composed(member) if row is None else None
                 if row is not None:
                     members.append(row)
+                    weights.append(weight)
                 elif composed is not None:
                     members.append(-1)
                     given.append(composed.astype(np.float64))
+                    weights.append(weight)
                 elif skip:
                     unknown.append(member)
                 else:
@@ -638,11 +730,13 @@ class WordVectors:
             if not np.isfinite(vector).all():
                 raise ParameterError(f"{name} must hold finite vectors, got NaN or infinity.")
             members.append(-1)
+            weights.append(weight)
             given.append(vector.astype(np.float64))
         rows = np.array(members, dtype=np.int64)
         vectors = self._index.unit_rows(rows.clip(0))
         if given:
             vectors[rows < 0] = unit(np.array(given))
+        vectors = vectors * np.array(weights)[:, np.newaxis]
         return vectors, rows[rows >= 0].tolist(), unknown
 
     def _rankings(self, found: Neighbours, skipped: Sequence[tuple[str, ...]]) -> list[Ranking]:
@@ -927,7 +1021,9 @@ class WordVectors:
         ParameterError
             If usearch is not installed, or a number is out of range.
         """
-        limit = _checked_limit(restrict_vocab)
+        limit = None
+        if restrict_vocab is not None:
+            limit = check_int("restrict_vocab", restrict_vocab, minimum=1)
         self._approximate = ApproximateIndex(
             self._index,
             rows=len(self) if limit is None else min(limit, len(self)),
@@ -1102,13 +1198,6 @@ def load(
 def _warn_of(skipped: Sequence[str], used: int) -> None:
     if skipped:
         warnings.warn(SkippedWordsWarning(skipped, used + len(skipped)), stacklevel=3)
-
-
-def _checked_limit(restrict_vocab: int | None) -> int | None:
-    """``restrict_vocab``, if it is None or a number of words."""
-    if restrict_vocab is None:
-        return None
-    return check_int("restrict_vocab", restrict_vocab, minimum=1)
 
 
 def _plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ numbers rounded, and leave all else to the estimators of wordgrad.
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from wordgrad import TextClassifier, Word2Vec
 
@@ -32,8 +32,26 @@ class ClassifierOfRows(TextClassifier):
 
 
 class VectorsOfRows(Word2Vec):
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        tags.input_tags.string = tags.input_tags.one_d_array = False
+        return tags
+
     def fit(self, X, y=None):
         return super().fit(texts_of(validate_data(self, X)))
+
+    def fit_transform(self, X, y=None):
+        return self.fit(X, y).transform(X)
+
+    def partial_fit(self, X, y=None):
+        if not hasattr(self, "vectors_"):
+            return self.fit(X)
+        return super().partial_fit(texts_of(validate_data(self, X, reset=False)))
+
+    def transform(self, X):
+        check_is_fitted(self)
+        return super().transform(texts_of(validate_data(self, X, reset=False)))
 
 
 CANNOT = {
@@ -53,6 +71,7 @@ CANNOT = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 @parametrize_with_checks(
     [
         ClassifierOfRows(vector_size=8, hidden_size=4, epochs=3),

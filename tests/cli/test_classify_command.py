@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from wordgrad.cli.classify import train
+from wordgrad.corpus.labelled import PREFIX as LABEL_PREFIX
 from wordgrad.fasttext_classifier import FastTextClassifier
 from wordgrad.text_classifier import TextClassifier
 
@@ -89,6 +90,7 @@ def test_options_have_the_estimators_names_and_defaults():
         name: getattr(parameter.default, "value", parameter.default)
         for name, parameter in inspect.signature(train).parameters.items()
     }
+    assert options.pop("label_prefix") == LABEL_PREFIX
     for name in ("data", "output", "overwrite", "form", "label_column", "text_column", "errors"):
         del options[name]
     parameters = {
@@ -457,3 +459,20 @@ def test_an_empty_text_is_explained_by_nothing(wordgrad, model):
     outcome = wordgrad("classify", "explain", model, " ")
     assert (outcome.code, outcome.out) == (0, "")
     assert "The text has no words" in outcome.message
+
+
+def test_labels_may_begin_otherwise(wordgrad, tmp_path):
+    rows = list(examples(90))
+    files = []
+    for prefix in ("__label__", "#"):
+        path = tmp_path / f"{len(files)}.txt"
+        path.write_text("".join(f"{prefix}{label.split()[0]} {text}\n" for label, text in rows))
+        output = path.with_suffix(".safetensors")
+        options = [] if prefix == "__label__" else ["--label-prefix", prefix]
+        train_options = ["--format", "fasttext", "--epochs", 3, "--workers", 1, *options]
+        assert wordgrad("classify", "train", path, "-o", output, *train_options).code == 0
+        outcome = wordgrad("classify", "test", output, path, "--format", "fasttext", *options)
+        assert outcome.code == 0
+        files.append((output.read_bytes(), outcome.out))
+    assert files[0][1] == files[1][1]
+    assert TextClassifier.load(output).classes_.tolist() == ["blame", "odd,", "praise"]

@@ -91,6 +91,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "column": "body",
         "pattern": r"\w+",
         "errors": "replace",
+        "vectors": tmp_path / "start.safetensors",
         "validation": "held-out.txt",
         "early_stopping": 3,
         "checkpoint": tmp_path / "run",
@@ -270,3 +271,42 @@ def test_ctrl_c_in_reading_keeps_nothing(tmp_path):
     assert process.returncode == 130
     assert err.splitlines()[-1] == "Interrupted before training began; nothing was saved."
     assert os.listdir(tmp_path) == ["pipe.txt"]
+
+
+def test_sample_is_a_number_or_auto(wordgrad, text, tmp_path):
+    """Eight words, of which "the" is a third: 0.0001 would leave one occurrence in twenty."""
+    number = {}
+    for sample in ("auto", "0.25", None):
+        output = tmp_path / f"{sample}.safetensors"
+        options = [] if sample is None else ["--sample", sample]
+        assert wordgrad("train", text, "-o", output, "--min-count", 1, *options).code == 0
+        number[sample] = load(output).metadata["settings"]["sample"]
+    assert 1e-4 < number["auto"] == number[None] < 0.25 == number["0.25"]
+    outcome = wordgrad("train", text, "-o", tmp_path / "v.safetensors", "--sample", "some")
+    assert outcome.code == 2
+    assert "'some' is neither a number nor auto." in outcome.message
+
+
+def test_a_training_that_learns_little_says_so(wordgrad, text, tmp_path):
+    options = ["--min-count", 1, "--workers", 1, "--sample", 1e-3, "--epochs", 1]
+    outcome = wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options)
+    assert (outcome.code, outcome.out) == (0, "")
+    said = " ".join(outcome.err.split())
+    assert said.count("Subsampling with sample=0.001 keeps ") == 1
+    assert said.count("so next to nothing was learned; keep more words") == 1
+    assert "Warning" not in said
+
+
+def test_a_training_starts_from_vectors(wordgrad, text, tmp_path):
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.txt"
+    assert wordgrad("train", text, "-o", first, *SMALL).code == 0
+    load(first).select(["cat", "dog", "rug"]).save(second)
+    third = tmp_path / "third.safetensors"
+    outcome = wordgrad("train", text, "-o", third, *SMALL, "--vectors", second)
+    assert outcome.code == 0
+    assert f"3 of the 8 words started from {second}." in " ".join(outcome.err.split())
+    outcome = wordgrad("train", text, "-o", tmp_path / "v.safetensors", "--vectors", second)
+    assert outcome.code != 0
+    assert "vectors have 16 numbers each and vector_size is 100; set vector_size to 16" in (
+        " ".join(outcome.err.split())
+    )

@@ -2,6 +2,8 @@ import gc
 import gzip
 import io
 import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from itertools import pairwise
@@ -256,6 +258,36 @@ def test_results_do_not_depend_on_the_number_of_threads(tmp_path):
         assert vocabulary == found[0][0]
         assert np.array_equal(ids, found[0][1])
         assert np.array_equal(offsets, found[0][2])
+
+
+FORK = """
+import os, sys
+from wordgrad import encode_corpus
+from wordgrad.corpus.tokenizer import TextBlock, Tokenizer
+from wordgrad.forking import forked_after_polars
+
+def encoded():
+    with encode_corpus(sys.argv[1], min_count=1, lowercase=True, workers=2) as corpus:
+        return corpus.vocabulary.words, corpus.ids.tolist(), corpus.offsets.tolist()
+
+Tokenizer("[a-z]+").encode(TextBlock(b"one two\\n" * 1000))  # Polars' threads run
+wanted = encoded()
+child = os.fork()
+if child == 0:
+    os._exit(0 if forked_after_polars() and encoded() == wanted else 3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_encodes_as_its_parent_does(tmp_path):
+    """Polars' threads are not there, and plain text needs none of them."""
+    (tmp_path / "text.txt").write_text("A rose is a Rose\nÉté été\n" * 100_000)  # two blocks
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path / "text.txt")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("0\n", 0), done.stderr
 
 
 def test_max_vocab_keeps_the_most_frequent():

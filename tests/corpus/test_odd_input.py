@@ -68,6 +68,7 @@ def test_words_of_ten_megabytes(tmp_path, options):
     assert words(path, **options) == ["short", *long]
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_words_of_ten_megabytes_can_be_trained_on(tmp_path):
     long = "x" * 10_000_000
     path = tmp_path / "long.txt"

@@ -180,7 +180,7 @@ def test_keep_probabilities_fall_with_the_count(counts, sample):
 
 @pytest.mark.parametrize("sample", [-1e-9, math.nan, math.inf, None])
 def test_sample_is_checked(sample):
-    with pytest.raises(ParameterError, match="sample must be a finite number >= 0"):
+    with pytest.raises(ParameterError, match='sample must be "auto" or a finite number >= 0'):
         keep_probabilities([1], sample)
 
 

@@ -24,7 +24,7 @@ from wordgrad.training.config import (
 def test_defaults():
     config = TrainingConfig()
     assert (config.vector_size, config.window, config.negative, config.epochs) == (100, 5, 5, 5)
-    assert (config.ns_exponent, config.sample, config.seed) == (0.75, 1e-4, 1)
+    assert (config.ns_exponent, config.sample, config.seed) == (0.75, "auto", 1)
     assert (config.architecture, config.loss) == ("skipgram", "negative-sampling")
     assert config.combine == "mean"
 
@@ -92,7 +92,7 @@ def test_integers_are_integers(name, value):
     ("name", "rule", "good", "bad"),
     [
         ("ns_exponent", "a finite number", [-2, 0, 0.75, 1e308], []),
-        ("sample", "a finite number >= 0", [0, 1e-5, 1, 1e308], [-1e-9]),
+        ("sample", '"auto" or a finite number >= 0', [0, 1e-5, 1, 1e308], [-1e-9]),
         ("tolerance", "a number in [0, 1)", [0, 1e-9, 0.999], [-1e-9]),
         ("max_hours", "a finite number > 0", [1e-9, 1, 1e9], [0, -1]),
         ("learning_rate", "a finite number <= 1e+30 and > 0", [1e-9, 5, 1e30], [0, -0.1, 1.1e30]),

@@ -77,6 +77,7 @@ def test_loss_starts_at_k_plus_1_log_2_and_falls(corpus, architecture, combine, 
     assert np.isfinite(trainer.parameters.W_out).all()
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 @pytest.mark.parametrize(("architecture", "combine"), KINDS)
 def test_loss_of_untrained_parameters_is_k_plus_1_log_2(corpus, architecture, combine):
     trainer = trained(
@@ -273,6 +274,7 @@ def test_divergence_by_the_very_last_step_is_noticed():
             trainer.run()
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 @pytest.mark.parametrize(
     ("text", "settings"),
     [
@@ -289,6 +291,7 @@ def test_nothing_to_learn_from(text, settings):
     assert trainer.history == []
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_a_corpus_of_one_pair():
     with encode_corpus(["a b"], min_count=1) as corpus:
         record = trained(corpus, epochs=1).history[0]
@@ -377,5 +380,6 @@ def test_convergence_is_a_gain_below_a_share(sign):
     assert not EarlyStopping().converged(records([9.0, 9.0]))
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_negative_sampling_never_converges(corpus):
     assert len(trained(corpus, learning_rate=1e-9, tolerance=0.5).history) == 4

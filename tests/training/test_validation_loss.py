@@ -136,6 +136,7 @@ def train(corpus, text=None, patience=None, **settings):
     return trainer
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 @pytest.mark.parametrize(("architecture", "combine"), KINDS)
 def test_it_agrees_with_the_training_loss_where_nothing_is_learnt(
     corpus, other_text, architecture, combine
@@ -199,6 +200,7 @@ def test_the_loss_is_the_same_however_many_workers(corpus, architecture, combine
             assert record.loss == pytest.approx(one.loss, rel=0.01)
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_loss_is_an_exact_mean_however_many_workers(corpus, workers):
     """Where no step moves anything, there is no noise: (K + 1) log 2 to float32's precision."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from itertools import pairwise
 
@@ -258,3 +259,97 @@ def test_rankings_survive_pickling(vectors):
     found = vectors.most_similar(["w1", "nope"], on_unknown="skip")
     twin = pickle.loads(pickle.dumps(found))
     assert (twin, twin.skipped) == (found, ("nope",))
+
+
+# ---------------------------------------------------------------- weights, lists, negatives alone
+
+
+@pytest.fixture(scope="module")
+def many():
+    rng = np.random.default_rng(11)
+    return WordVectors([f"w{number}" for number in range(60)], rng.normal(size=(60, 7)))
+
+
+def units(vectors):
+    return vectors.matrix / np.linalg.norm(vectors.matrix.astype(float), axis=1, keepdims=True)
+
+
+def test_weights_multiply_unit_vectors(many):
+    u = units(many)
+    query = 2.0 * u[3] - 0.5 * u[8] - 3.0 * u[5]
+    cosines = u @ query / np.linalg.norm(query)
+    cosines[[3, 5]] = -9  # words of the query are no answers; an array names no word
+    found = many.most_similar([("w3", 2.0), (u[8], -0.5)], negative=[("w5", 3)], topn=4)
+    best = np.argsort(-cosines)[:4]
+    assert [name for name, _ in found] == [f"w{row}" for row in best]
+    np.testing.assert_allclose([score for _, score in found], cosines[best], rtol=1e-6)
+    assert many.most_similar([("w3", 1.0)]) == many.most_similar("w3")
+    assert many.most_similar_batch([[("w3", 2.0), "w4"]])[0] == many.most_similar(
+        [("w3", 2.0), "w4"]
+    )
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf])
+def test_weights_are_finite(many, weight):
+    with pytest.raises(ParameterError, match="A weight in positive must be a finite number"):
+        many.most_similar([("w3", weight)])
+
+
+def test_3cosmul_takes_no_weights(many):
+    with pytest.raises(ParameterError, match="3CosMul multiplies cosines and has no weights"):
+        many.analogy([("w1", 2.0), "w2"], ["w3"], method="3cosmul")
+
+
+@pytest.mark.parametrize("method", ["3cosadd", "3cosmul"])
+def test_a_list_restricts_the_answers(many, method):
+    chosen = ["w40", "w7", "w21", "w7", "w2"]
+    full = many.analogy(["w1", "w2"], ["w3"], topn=60, method=method)
+    found = many.analogy(["w1", "w2"], ["w3"], topn=60, restrict_vocab=chosen, method=method)
+    kept = [pair for pair in full if pair[0] in chosen]
+    assert [name for name, _ in found] == [name for name, _ in kept]
+    np.testing.assert_allclose([s for _, s in found], [s for _, s in kept], rtol=1e-12)
+    assert len(found) == 3  # w2 is of the question
+
+
+def test_a_list_restricts_batches_and_texts(many):
+    batch = many.most_similar_batch(["w1", "w2"], restrict_vocab=["w2", "w3"])
+    assert [[name for name, _ in one] for one in batch] == [
+        [name for name, _ in many.most_similar(word, topn=60) if name in ("w2", "w3")]
+        for word in ("w1", "w2")
+    ]
+    assert len(many.closest_to_text("w1 w5", restrict_vocab=("w1",))) == 1
+
+
+@pytest.mark.parametrize(
+    ("restriction", "match"),
+    [
+        ([], "restrict_vocab must name at least one word"),
+        (["w1", "nowhere"], "nowhere"),
+        ("w1", "restrict_vocab must be an integer >= 1, got 'w1'"),
+        ([3], "A word must be a string, got 3"),
+        (0, "restrict_vocab must be an integer >= 1, got 0"),
+    ],
+)
+def test_lists_that_restrict_to_nothing(many, restriction, match):
+    with pytest.raises((ParameterError, UnknownWordError), match=match):
+        many.most_similar("w2", restrict_vocab=restriction)
+
+
+def test_a_negative_alone_asks_for_the_least_alike(many):
+    u = units(many)
+    cosines = -(u @ u[4])
+    cosines[4] = -9
+    assert [name for name, _ in many.most_similar(negative="w4", topn=3)] == [
+        f"w{row}" for row in np.argsort(-cosines)[:3]
+    ]
+    with pytest.raises(ParameterError, match="at least one word or vector, got none"):
+        many.most_similar()
+
+
+def test_a_list_of_words_gives_a_matrix(many):
+    found = many[["w5", "w1", "w5"]]
+    np.testing.assert_array_equal(found, many.matrix[[5, 1, 5]])
+    assert found.dtype == np.float32
+    assert many[[]].shape == (0, 7)
+    with pytest.raises(UnknownWordError, match="nowhere"):
+        many[["w5", "nowhere"]]

@@ -155,6 +155,7 @@ def test_words_of_any_script():
     assert model.vectors_["日本語"].shape == (8,)
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_reading_options_reach_the_reader(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("id,body\n" + "1,The cat-sat\n2,the CAT sat\n" * 10, encoding="utf-8")
@@ -264,7 +265,9 @@ def test_history_is_one_plain_record_an_epoch():
     model = small(epochs=3, learning_rate=0.05).fit(TEXT)
     assert [record["epoch"] for record in model.history_] == [1, 2, 3]
     for record in model.history_:
-        assert set(record) == {"epoch", "loss", "pairs", "words", "seconds", "learning_rate"}
+        names = {"epoch", "loss", "pairs", "words", "words_trained", "seconds", "learning_rate"}
+        assert set(record) == names
+        assert record["words_trained"] == record["words"]
         assert type(record["loss"]) is float
         assert 0 < record["loss"] <= 6 * np.log(2)
         assert record["seconds"] > 0
@@ -281,6 +284,7 @@ def test_vectors_are_most_frequent_first_with_counts():
     assert model.report_.tokens_kept == 24
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_vectors_are_the_input_vectors():
     """With steps too small for float32 they are what training started from; W_out starts at 0."""
     model = small(learning_rate=1e-20, seed=4).fit(TEXT)
@@ -370,6 +374,7 @@ def test_progress_tells_of_reading_then_of_training():
     assert records[-1].words_done == records[-1].words_total
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_an_interruption_keeps_what_was_learned(monkeypatch):
     monkeypatch.setattr(trainer_module, "SECONDS_BETWEEN_REPORTS", -1.0)
 

@@ -25,7 +25,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from wordgrad.training.kernels import inline_jit, jit
+from wordgrad.compiling import inline_jit, jit
 from wordgrad.training.kernels.intrinsics import (
     F32,
     I32,

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.training.kernels import compiled
+from wordgrad.compiling import compiled
 from wordgrad.training.kernels.random import GOLDEN, mix
 
 Array32 = NDArray[np.float32]

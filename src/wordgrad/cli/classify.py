@@ -48,6 +48,7 @@ FORMAT = typer.Option(
     rich_help_panel=TEXT,
     show_default=False,
 )
+PREFIX = "__label__"  # that of read_labelled, whose module takes long to import
 LABEL_COLUMN = typer.Option(
     help="Column of labels in a table. Default: 'label', or the other one of two.",
     rich_help_panel=TEXT,
@@ -57,6 +58,11 @@ TEXT_COLUMN = typer.Option(
     help="Column of texts in a table. Default: 'text', or the other one of two.",
     rich_help_panel=TEXT,
     show_default=False,
+)
+LABEL_PREFIX = typer.Option(
+    metavar="PREFIX",
+    help="What labels begin with in '__label__x text'.",
+    rich_help_panel=TEXT,
 )
 ERRORS = typer.Option(help=SETTINGS["errors"].help, rich_help_panel=TEXT)
 
@@ -77,6 +83,7 @@ def read_data(
     form: Form | None,
     label_column: str | None,
     text_column: str | None,
+    label_prefix: str,
     errors: Errors,
 ) -> LabelledText:
     """Labelled text of all inputs; what is odd in it is counted on standard error.
@@ -94,6 +101,7 @@ def read_data(
         form=form,
         label_column=label_column,
         text_column=text_column,
+        label_prefix=label_prefix,
         errors=errors,
     )
     _say_count(read.blank_lines, "blank line was skipped", "blank lines were skipped")
@@ -203,6 +211,7 @@ def measure(
     form: Annotated[Form | None, FORMAT] = None,
     label_column: Annotated[str | None, LABEL_COLUMN] = None,
     text_column: Annotated[str | None, TEXT_COLUMN] = None,
+    label_prefix: Annotated[str, LABEL_PREFIX] = PREFIX,
     errors: Annotated[Errors, ERRORS] = "strict",
 ) -> None:
     """Measure a classifier: accuracy, precision, recall and F1 of each class, and confusions.
@@ -221,7 +230,7 @@ def measure(
     from wordgrad.text_classifier import TextClassifier
 
     classifier = TextClassifier.load(model)
-    read = read_data(data, form, label_column, text_column, errors)
+    read = read_data(data, form, label_column, text_column, label_prefix, errors)
     predicted = [str(label) for label in classifier.predict(read.texts)]
     report = score_predictions([str(one) for one in classifier.classes_], read.labels, predicted)
     if report.unknown:
@@ -449,6 +458,7 @@ def train(
     form: Annotated[Form | None, FORMAT] = None,
     label_column: Annotated[str | None, LABEL_COLUMN] = None,
     text_column: Annotated[str | None, TEXT_COLUMN] = None,
+    label_prefix: Annotated[str, LABEL_PREFIX] = PREFIX,
     errors: Annotated[Errors, ERRORS] = "strict",
     **settings: Any,
 ) -> None:
@@ -463,7 +473,7 @@ def train(
     if output.suffix.lower() != ".safetensors":  # what saving would refuse at the end
         raise typer.BadParameter(f"The output {output} must end in .safetensors; rename it.")
     check_output(output, overwrite=overwrite)
-    read = read_data(data, form, label_column, text_column, errors)
+    read = read_data(data, form, label_column, text_column, label_prefix, errors)
     counts = Counter(read.labels).most_common()
     shown = ", ".join(f"{label} {count:,}" for label, count in counts[:SHOWN_CLASSES])
     more = len(counts) - SHOWN_CLASSES

@@ -72,9 +72,9 @@ def _option(setting: Setting) -> inspect.Parameter:
         *written,
         help=help_,
         rich_help_panel=setting.panel,
-        metavar=setting.metavar or None,
+        metavar=setting.metavar or (f"{setting.word}|FLOAT" if setting.word else None),
         show_default=setting.default is not None and not setting.default_text,
-        parser=seconds if setting.metavar == "TIME" else None,
+        parser=_parser(setting),
     )
     return inspect.Parameter(
         setting.name,
@@ -82,6 +82,29 @@ def _option(setting: Setting) -> inspect.Parameter:
         default=setting.default,
         annotation=Annotated[kind if setting.default is not None else kind | None, option],
     )
+
+
+def _parser(setting: Setting) -> Callable[[str], Any] | None:
+    """What reads a value that is no plain number or word."""
+    if setting.metavar == "TIME":
+        return seconds
+    return number_or(setting.word) if setting.word else None
+
+
+def number_or(word: str) -> Callable[[str], float | str]:
+    """Return what reads a number, or a word that may stand in its place.
+
+    >>> number_or("auto")("1e-3"), number_or("auto")("auto")
+    (0.001, 'auto')
+    """
+
+    def read(text: str) -> float | str:
+        try:
+            return text if text == word else float(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is neither a number nor {word}.") from None
+
+    return read
 
 
 def seconds(text: str | float) -> float:

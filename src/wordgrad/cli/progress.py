@@ -112,7 +112,7 @@ class ProgressDisplay:
         if self._live:
             self.bar.stop()
         if self._training is not None and kind is None:
-            self._say(_epoch_line(self._training))
+            self.say(_epoch_line(self._training))
 
     def __call__(self, event: ReadingProgress | CountingProgress | TrainingProgress) -> None:
         """Take a record of :class:`~wordgrad.Word2Vec`."""
@@ -123,9 +123,9 @@ class ProgressDisplay:
             before, self._training = self._training, event
             if before is None:
                 if self._tokens_read is not None:
-                    self._say(f"Read {format_count(self._tokens_read)} words.")
+                    self.say(f"Read {format_count(self._tokens_read)} words.")
             elif before.epoch != event.epoch:
-                self._say(_epoch_line(before))
+                self.say(_epoch_line(before))
             self._show(training(event))
         elif isinstance(event, CountingProgress):
             self._show(counting(event))
@@ -144,18 +144,19 @@ class ProgressDisplay:
             parts.append(f"{event.validation_accuracy:.1%} of them right")
         short = event.seconds < 0.095
         took = f"{1000 * event.seconds:.0f} ms" if short else format_duration(event.seconds)
-        self._say(", ".join([*parts, took]) + ".")
+        self.say(", ".join([*parts, took]) + ".")
         self._show(Stage("Training", event.epoch / event.epochs))
 
     def _show(self, stage: Stage) -> None:
         self.bar.show(stage)  # first: the thread that draws needs a bar for every stage
         self._stage, self._last_record = stage, self._clock()
         if not self._live and self._clock() - self._last_line >= SECONDS_BETWEEN_LINES:
-            self._say(stage.line)
+            self.say(stage.line)
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str, style: str = "") -> None:
+        """Print a line that stays."""
         self._last_line = self._clock()
-        self._console.print(Text(line), soft_wrap=not self._live)
+        self._console.print(Text(line, style=style), soft_wrap=not self._live)
 
     def _message(self) -> str:
         """What to say while there is no bar to show; empty if there is one."""

@@ -25,10 +25,16 @@ from wordgrad.cli.console import (
 )
 from wordgrad.cli.exit import Interrupted, make_reads_interruptible
 from wordgrad.cli.options import OVERWRITE, source_of, takes
-from wordgrad.errors import DamagedCheckpointWarning, InputError, OutputError
+from wordgrad.errors import (
+    DamagedCheckpointWarning,
+    InputError,
+    OutputError,
+    TrainingWarning,
+)
 from wordgrad.training.config import CHECKPOINTS, SETTINGS
 
 if TYPE_CHECKING:
+    from wordgrad.cli.progress import ProgressDisplay
     from wordgrad.word2vec import Word2Vec
     from wordgrad.word_vectors import WordVectors
 
@@ -115,7 +121,7 @@ def train_to_file(
     folder = resume or settings.get("checkpoint")
     try:
         # The display first: the import takes a second or more.
-        with _warnings_after_display(), display:
+        with _warnings_said(display), display:
             from wordgrad.word2vec import Word2Vec
 
             make_reads_interruptible()
@@ -145,16 +151,19 @@ def train_to_file(
 
 
 @contextmanager
-def _warnings_after_display() -> Iterator[None]:
-    """Delay the warnings of a training until its display is gone."""
+def _warnings_said(display: ProgressDisplay) -> Iterator[None]:
+    """Say warnings of a training at once, and those of its checkpoints once the display is gone."""
     found: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("always", DamagedCheckpointWarning)
+        warnings.simplefilter("always", TrainingWarning)
         show = warnings.showwarning
 
         def keep(message: Warning | str, category: type[Warning], *where: Any) -> None:
             if issubclass(category, DamagedCheckpointWarning):
                 found.append(str(message))
+            elif issubclass(category, TrainingWarning):
+                display.say(str(message), style="yellow")
             else:
                 show(message, category, *where)
 
@@ -191,6 +200,11 @@ def _summarise(model: Word2Vec, output: Path) -> None:
         f"{format_count(dropped)} of {format_count(report.tokens_read)} words were too rare to "
         "be kept."
     )
+    if model.vectors is not None:
+        say(
+            f"{model.words_with_vectors_:,} of the {len(vectors):,} words started from "
+            f"{model.vectors}."
+        )
     if hasattr(model, "validation_"):
         words, unknown = model.validation_["words"], model.validation_["unknown"]
         best = min(history, key=lambda epoch: epoch["validation_loss"])

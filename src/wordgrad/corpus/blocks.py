@@ -44,7 +44,7 @@ LONGEST_WHOLE_LINE = 8 << 20
 """Where lines matter (``pattern``), longer ones are cut at white space too, to bound the memory."""
 
 LONGEST_TOKEN = 16 << 20
-"""Bytes without any white space that are still taken for a word; Polars needs 16 times as many."""
+"""Bytes without any white space that are still taken for a word."""
 
 LONGEST_ROW = 64 << 20
 """Bytes of one row of a table, which is parsed whole and takes about ten times as many."""

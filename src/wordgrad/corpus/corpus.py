@@ -29,13 +29,13 @@ from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE
 from wordgrad.corpus.encode import (
     FirstPass,
     ProgressCallback,
-    Types,
     choose_words,
+    lowercased,
     second_pass,
 )
 from wordgrad.corpus.reader import Reading
 from wordgrad.corpus.sources import TextSource
-from wordgrad.corpus.tokenizer import END, Tokenizer
+from wordgrad.corpus.tokenizer import Tokenizer, Types
 from wordgrad.errors import (
     FormatError,
     InputError,
@@ -171,6 +171,9 @@ class CorpusReport:
         Bytes that were not UTF-8 and became U+FFFD (``errors="replace"``).
     seconds : float
         Wall-clock time of it all.
+    tokens_trained : float, optional
+        Of the tokens kept, those that subsampling leaves of an epoch: the expected number, which
+        training adds.
     """
 
     files: int
@@ -182,6 +185,7 @@ class CorpusReport:
     types_read: int
     bytes_replaced: int
     seconds: float
+    tokens_trained: float | None = None
 
 
 class EncodedCorpus:
@@ -328,8 +332,8 @@ def encode_corpus(
         first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
         with store.new_file(IDS) as write:
             first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
-        types = Types.of(tokenizer, first.counts, lowercase=lowercase)
-        del tokenizer  # millions of types take room twice otherwise
+        types = tokenizer.types()
+        types = lowercased(types) if lowercase else types
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
         _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
@@ -337,7 +341,7 @@ def encode_corpus(
             report = CorpusReport(
                 files=len(reading.files),
                 bytes_read=first.bytes_done,
-                sentences_read=int(first.counts[END]),
+                sentences_read=first.sentences,
                 sentences_kept=sentences,
                 tokens_read=int(types.counts.sum()),
                 tokens_kept=vocabulary.total,
@@ -367,9 +371,10 @@ def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str
         raise InputError(f"There are no tokens in {name}; check that it is not empty.")
     found = f"{tokens} tokens of {kinds} types were read"
     if kinds == 1:
+        (word,) = types.words.at(np.zeros(1, dtype=np.intp))
         raise InputError(
-            f"The vocabulary of {name} is one word, {_shown(types.words[0])} ({found}); training "
-            "needs at least two words."
+            f"The vocabulary of {name} is one word, {_shown(word)} ({found}); training needs at "
+            "least two words."
         )
     works = int(np.partition(types.counts, kinds - 2)[kinds - 2])
     what = "no word reaches" if len(vocabulary) == 0 else "only one word reaches"
@@ -439,23 +444,27 @@ def encode_validation(
     """
     try:
         with encode_corpus(source, min_count=1, **options) as corpus:
-            known = [
-                vocabulary.index(word) if word in vocabulary else -1
-                for word in corpus.vocabulary.words
-            ]
-            ids = np.array(known, np.int32)[corpus.ids]
-            kept = np.concatenate([[0], np.cumsum(ids >= 0)])
-            offsets = np.unique(kept[corpus.offsets])  # a sentence without words vanishes
+            ids, offsets = mapped(corpus, vocabulary)
             read = corpus.report.tokens_read
     except InputError as error:
         raise InputError(f"The validation text cannot be used: {error}") from error
-    ids = ids[ids >= 0]
     if len(ids) < 2:
         raise InputError(
             f"Of the {read} words of the validation text {len(ids)} are in the vocabulary, and a "
             "loss needs at least two; give text of the same kind as the training text."
         )
-    return ValidationCorpus(ids, offsets.astype(np.int64), vocabulary, read)
+    return ValidationCorpus(ids, offsets, vocabulary, read)
+
+
+def mapped(
+    corpus: EncodedCorpus, vocabulary: Vocabulary
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the ids and offsets of a corpus in another vocabulary, without words it lacks."""
+    table = [vocabulary.ids.get(word, -1) for word in corpus.vocabulary.words]
+    ids = np.array(table, np.int32)[corpus.ids]
+    kept = np.concatenate([[0], np.cumsum(ids >= 0)])
+    offsets = np.unique(kept[corpus.offsets])  # a sentence without words vanishes
+    return ids[ids >= 0], offsets.astype(np.int64)
 
 
 _CHUNK = 1 << 20  # numbers hashed at a time

@@ -1,7 +1,7 @@
 """Text to ids in two passes: provisional ids while the words are counted, then final ones.
 
 *First pass* (:class:`FirstPass`): pieces of text become provisional ids, in the order in which
-words are met, and go to disk.  Between the passes, :class:`Types` joins what is one word and
+words are met, and go to disk.  Between the passes, :func:`lowercased` joins what is one word and
 :func:`choose_words` ranks the words.  *Second pass* (:func:`second_pass`): the ids on disk are
 rewritten as final ones, and what was dropped closes up.
 """
@@ -13,20 +13,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE, not_utf8, replace_invalid
 from wordgrad.corpus.reader import Piece
-from wordgrad.corpus.tokenizer import EMPTY, END, TextBlock, TokenBlock, Tokenizer
+from wordgrad.corpus.tokenizer import END, TextBlock, TokenBlock, Tokenizer, Types
 from wordgrad.errors import InputError
+from wordgrad.forking import forked_after_polars
 from wordgrad.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    import polars as pl
-
 
 WINDOW = 64 << 10
 """Bytes on each side of a cut that are looked at."""
@@ -106,19 +103,19 @@ class FirstPass:
 
     Attributes
     ----------
-    counts : int64 array
-        How often each provisional id was written; ``counts[END]`` is the number of sentences.
+    sentences : int
+        Sentences written.
     bytes_done, replaced : int
         Bytes read, and how many of them were not UTF-8 and replaced.
     """
 
     def __init__(self, *, errors: str, bytes_total: int | None) -> None:
-        self.counts = np.zeros(EMPTY + 1, dtype=np.int64)
+        self.sentences = 0
         self.bytes_done = 0
         self.replaced = 0
         self._errors = errors
         self._bytes_total = bytes_total
-        self._ids = 0
+        self._tokens = 0
         self._file = ""
         self._file_line = 0  # lines of all files before that one
 
@@ -150,7 +147,7 @@ class FirstPass:
             pool.shutdown(cancel_futures=True)
 
     def _encode(self, tokenizer: Tokenizer, piece: Piece) -> _Encoded:
-        """Runs in a thread: Polars and NumPy let the others go on meanwhile."""
+        """Runs in a thread: kernels and Polars let the others go on meanwhile."""
         try:
             return tokenizer.encode(piece.block), piece.replaced
         except UnicodeDecodeError:
@@ -166,13 +163,15 @@ class FirstPass:
         write: Callable[[NDArray[np.uint32]], object],
         progress: ProgressCallback | None,
     ) -> None:
-        lines = int(self.counts[END])
+        lines = self.sentences
         try:
             ids, replaced = future.result()
         except UnicodeDecodeError as error:
             raise self._not_utf8(piece, lines, error) from None
         write(ids)
-        self._count(ids)
+        sentences = len(ids) - int(np.count_nonzero(ids))
+        self.sentences += sentences
+        self._tokens += len(ids) - sentences
         self.replaced += replaced
         self.bytes_done = piece.bytes_done
         if piece.starts and isinstance(piece.block, TextBlock):
@@ -180,8 +179,7 @@ class FirstPass:
             self._file = last.name
             self._file_line = lines + piece.block.data.count(b"\n", 0, last.offset)
         if progress is not None:
-            tokens = self._ids - int(self.counts[END] + self.counts[EMPTY])
-            progress(ReadingProgress(piece.bytes_done, self._bytes_total, tokens, self._file))
+            progress(ReadingProgress(piece.bytes_done, self._bytes_total, self._tokens, self._file))
 
     def _not_utf8(self, piece: Piece, lines: int, error: UnicodeDecodeError) -> InputError:
         """Name file and line; ``lines`` is the number of lines before the piece."""
@@ -193,75 +191,28 @@ class FirstPass:
         line = before + error.object.count(b"\n", begin, error.start) + 1
         return not_utf8(name, line, error)
 
-    def _count(self, ids: NDArray[np.uint32]) -> None:
-        size = int(ids.max(initial=0)) + 1
-        if size > len(self.counts):  # doubling keeps the copying linear
-            grown = np.zeros(max(size, 2 * len(self.counts)), dtype=np.int64)
-            grown[: len(self.counts)] = self.counts
-            self.counts = grown
-        # Unlike bincount, its cost does not depend on the number of types.
-        np.add.at(self.counts, ids.astype(np.intp), 1)
-        self._ids += len(ids)
-
 
 _CHUNK = 1 << 20  # ids handled at a time
 _DROPPED = -1
 
 
-@dataclass(frozen=True)
-class Types:
-    """The distinct tokens of a text.
-
-    Attributes
-    ----------
-    words : polars.Series or list of str
-        Distinct, in no particular order.
-    counts : int64 array
-        How often each occurs.
-    groups : int32 array
-        Position in ``words`` of each provisional id, -1 for what is not a word.
-    """
-
-    words: pl.Series | list[str]
-    counts: NDArray[np.int64]
-    groups: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, tokenizer: Tokenizer, counts: NDArray[np.int64], *, lowercase: bool) -> Types:
-        """Leave out what is no word; with ``lowercase``, join tokens that differ in case alone.
-
-        Parameters
-        ----------
-        tokenizer : Tokenizer
-            What gave the provisional ids.
-        counts : int64 array
-            Of each provisional id.
-        """
-        used = counts > 0
-        used[[END, EMPTY]] = False
-        ids = np.flatnonzero(used)
-        groups = np.full(len(counts), _DROPPED, dtype=np.int32)
-        groups[ids] = np.arange(len(ids), dtype=np.int32)  # every token is a group by itself
-        tokens = tokenizer.types(int(ids.max(initial=EMPTY)) + 1)
-        if isinstance(tokens, list):
-            words = [tokens[i] for i in ids.tolist()]
-            if not lowercase:
-                return cls(words, counts[ids], groups)
-            order: dict[str, int] = {}
-            groups[ids] = [order.setdefault(word.lower(), len(order)) for word in words]
-            sums = np.zeros(len(order), dtype=np.int64)
-            np.add.at(sums, groups[ids], counts[ids])
-            return cls(list(order), sums, groups)
+def lowercased(types: Types) -> Types:
+    """Join tokens that differ in case alone."""
+    words = types.words.at(np.arange(len(types.words)))
+    if forked_after_polars():
+        words = [word.lower() for word in words]
+    else:
         import polars as pl
 
-        if not lowercase:
-            return cls(tokens.gather(ids), counts[ids], groups)
-        frame = pl.DataFrame({"word": tokens.gather(ids), "count": counts[ids], "id": ids})
-        frame = frame.with_columns(pl.col("word").str.to_lowercase())
-        joined = frame.group_by("word").agg(pl.col("count").sum(), "id")
-        members = joined.select("id").with_row_index("group").explode("id")
-        groups[members["id"].to_numpy()] = members["group"].to_numpy()
-        return cls(joined["word"], joined["count"].to_numpy(), groups)
+        words = pl.Series(words, dtype=pl.String).str.to_lowercase().to_list()
+    tokenizer = Tokenizer()
+    ids = tokenizer.encode(TokenBlock(words, [len(words)]))[:-1]
+    joined = tokenizer.types()
+    group_of_word = joined.groups[ids]
+    counts = np.zeros(len(joined.words), dtype=np.int64)
+    np.add.at(counts, group_of_word, types.counts)
+    # Group -1 is the last entry: dropped.
+    return Types(joined.words, counts, np.append(group_of_word, _DROPPED)[types.groups])
 
 
 def choose_words(
@@ -269,26 +220,11 @@ def choose_words(
 ) -> tuple[Vocabulary, NDArray[np.int32]]:
     """Vocabulary, and the final id of each provisional one (-1: dropped)."""
     kept = np.flatnonzero(types.counts >= min_count)
-    if isinstance(types.words, list):
-        names, numbers = types.words, types.counts.tolist()
-        ranked = sorted(kept.tolist(), key=lambda group: (-numbers[group], names[group]))[
-            :max_vocab
-        ]
-        order = np.array(ranked, dtype=np.intp)
-        words = [names[group] for group in ranked]
-    else:
-        import polars as pl
-
-        # Polars compares strings byte by byte, which for UTF-8 is the order of code points.
-        frame = pl.DataFrame(
-            {"word": types.words.gather(kept), "count": types.counts[kept], "group": kept}
-        ).sort(["count", "word"], descending=[True, False])
-        frame = frame.head(max_vocab) if max_vocab is not None else frame
-        order, words = frame["group"].to_numpy(), frame["word"].to_list()
-    vocabulary = Vocabulary(words, types.counts[order])
-    final_of_group = np.full(len(types.words) + 1, _DROPPED, dtype=np.int32)
-    final_of_group[order] = np.arange(len(order), dtype=np.int32)
-    return vocabulary, final_of_group[types.groups]  # group -1 is the last entry: dropped
+    order = types.words.ranked(kept, types.counts[kept])[:max_vocab]
+    vocabulary = Vocabulary(types.words.at(order), types.counts[order])
+    final_of_word = np.full(len(types.words) + 1, _DROPPED, dtype=np.int32)
+    final_of_word[order] = np.arange(len(order), dtype=np.int32)
+    return vocabulary, final_of_word[types.groups]  # group -1 is the last entry: dropped
 
 
 def second_pass(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> int:

@@ -318,8 +318,8 @@ def _filled(kind: type[T], record: Any) -> T:
     checks = {"int": _number, "float": _real, "str": _text}
     values = {}
     for field in fields(kind):  # type: ignore[arg-type]  # a dataclass
-        value = record[field.name]
         optional = str(field.type).endswith(" | None")
+        value = record.get(field.name) if optional else record[field.name]
         check = checks[str(field.type).removesuffix(" | None")]
         values[field.name] = None if optional and value is None else check(value)
     return kind(**values)

@@ -71,6 +71,8 @@ class Setting:
         Ends that are not included.
     choices : tuple of str
         The values of a setting that is a choice.
+    word : str
+        A word that may stand in the place of a number.
     default_text : str
         Words for a default that a bare value would not explain.
     metavar : str
@@ -91,6 +93,7 @@ class Setting:
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
+    word: str = ""
     default_text: str = ""
     metavar: str = ""
     option: str = ""
@@ -117,6 +120,8 @@ class Setting:
         """
         if type(value) is type(self.default) and value == self.default:  # None among them
             return value
+        if self.word and isinstance(value, str) and value == self.word:
+            return value
         if self.choices:
             return check_choice(self.name, value, self.choices)
         if self.kind is bool:
@@ -130,7 +135,12 @@ class Setting:
             return check_share(self.name, value, above=self.above)
         if self.kind is float:
             return check_real(
-                self.name, value, minimum=self.minimum, maximum=self.maximum, above=self.above
+                self.name,
+                value,
+                minimum=self.minimum,
+                maximum=self.maximum,
+                above=self.above,
+                word=self.word,
             )
         return value
 
@@ -164,9 +174,11 @@ class Setting:
             kind = "{" + ", ".join(f'"{choice}"' for choice in self.choices) + "}"
         elif self.range:
             kind += f" ({self.range})"
+        if self.word:
+            kind = f'"{self.word}" or {kind}'
         if self.default is None:
             return f"{kind}, optional"
-        shown = f'"{self.default}"' if self.kind is str else repr(self.default)
+        shown = f'"{self.default}"' if isinstance(self.default, str) else repr(self.default)
         return f"{kind}, default {shown}"
 
 
@@ -259,11 +271,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
         Setting(
             "sample",
-            1e-4,
+            "auto",
             float,
             TRAINING,
-            "Words that are more frequent than this share are dropped at random; 0 drops none.",
+            "Words that are more frequent than this share are dropped at random; 0 drops none, and "
+            "auto is 0.0001, or the share that keeps half of the text.",
             minimum=0.0,
+            word="auto",
         ),
         Setting(
             "workers",
@@ -292,6 +306,15 @@ SETTINGS: Final[dict[str, Setting]] = {
             "Train on the processor, or with cuda on an NVIDIA card: needs the extra 'gpu'.",
             choices=DEVICES,
             resumable=True,
+        ),
+        Setting(
+            "vectors",
+            None,
+            Path,
+            TRAINING,
+            "Word vectors to start from, in any format that wordgrad reads.",
+            default_text="random",
+            metavar="FILE",
         ),
         Setting(
             "validation",
@@ -432,7 +455,7 @@ class TrainingConfig:
     loss: str = _DEFAULTS["loss"]
     negative: int = _DEFAULTS["negative"]
     ns_exponent: float = _DEFAULTS["ns_exponent"]
-    sample: float = _DEFAULTS["sample"]
+    sample: float | str = _DEFAULTS["sample"]
     epochs: int = _DEFAULTS["epochs"]
     learning_rate: float | None = _DEFAULTS["learning_rate"]
     combine: str = _DEFAULTS["combine"]

@@ -49,6 +49,8 @@ class EpochRecord:
     gradient_norm : float, optional
         With the exact softmax, the norm of the gradient of the mean loss a pair with respect to
         the input vectors, each taken before its step; else None.
+    words_trained : float, optional
+        Tokens that subsampling leaves of an epoch: the expected number, not a count.
     """
 
     epoch: int
@@ -59,6 +61,7 @@ class EpochRecord:
     learning_rate: float
     validation_loss: float | None = None
     gradient_norm: float | None = None
+    words_trained: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Which pairs: noise words, subsampling, and batches of examples drawn from a corpus.
 
-The probabilities (:func:`noise_distribution`, :func:`keep_probabilities`) become tables
+The probabilities (:func:`noise_distribution`, :func:`keep_probabilities`, whose threshold
+:func:`subsampling_threshold` can choose) become tables
 (:class:`SamplingTables`) from which the kernels draw while they train.  :func:`draw_batch` draws
 the same windows as plain arrays, a :class:`Batch`: what the slower kernels train on, and what every
 engine is compared on.
@@ -8,7 +9,8 @@ engine is compared on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -66,7 +68,7 @@ def noise_distribution(counts: ArrayLike, exponent: float = 0.75) -> NDArray[np.
     return probabilities
 
 
-def keep_probabilities(counts: ArrayLike, sample: float) -> NDArray[np.float64]:
+def keep_probabilities(counts: ArrayLike, sample: float | str) -> NDArray[np.float64]:
     """Probability that an occurrence of each word is kept when frequent words are thinned out.
 
     ``keep(w) = min(1, sqrt(t / f) + t / f)``, with ``t = sample`` and ``f = count(w) / T`` the
@@ -78,8 +80,9 @@ def keep_probabilities(counts: ArrayLike, sample: float) -> NDArray[np.float64]:
     Parameters
     ----------
     counts : array_like, shape (V,)
-    sample : float
-        The threshold t, >= 0; usual values are 1e-3 to 1e-5.
+    sample : float or "auto"
+        The threshold t, >= 0; usual values are 1e-3 to 1e-5.  "auto" is that of
+        :func:`subsampling_threshold`.
 
     Returns
     -------
@@ -96,13 +99,101 @@ def keep_probabilities(counts: ArrayLike, sample: float) -> NDArray[np.float64]:
     [0.1106, 1.0]
     """
     numbers = _check_counts(counts)
-    threshold = check_real("sample", sample, minimum=0.0)
+    if isinstance(sample, str) and sample == AUTO:
+        sample = subsampling_threshold(numbers)
+    threshold = check_real("sample", sample, minimum=0.0, word=AUTO)
     if threshold == 0.0:
         return np.ones_like(numbers)
     with np.errstate(over="ignore"):  # to inf: all are kept
         ratio = threshold / (numbers / numbers.sum())
     kept: NDArray[np.float64] = np.minimum(1.0, np.sqrt(ratio) + ratio)
     return kept
+
+
+def kept_share(counts: ArrayLike, sample: float | str) -> float:
+    """Expected share of the tokens that subsampling keeps: ``sum_w f(w) keep(w)``, in (0, 1].
+
+    Parameters and errors are those of :func:`keep_probabilities`.
+
+    >>> round(kept_share([9900, 100], sample=1e-2), 4)
+    0.1195
+    """
+    numbers = _check_counts(counts)
+    return float(numbers @ keep_probabilities(numbers, sample) / numbers.sum())
+
+
+AUTO = "auto"
+LEAST_THRESHOLD = 1e-4
+"""What ``sample="auto"`` is where it keeps enough: the best value measured on running text."""
+
+LEAST_KEPT = 0.5
+"""Share of the tokens that ``sample="auto"`` keeps at least (docs/performance.md)."""
+
+
+def subsampling_threshold(counts: ArrayLike) -> float:
+    """Return what ``sample="auto"`` stands for: the least t >= 1e-4 that keeps half of the tokens.
+
+    The expected share of tokens kept, ``sum_w f(w) min(1, sqrt(t / f(w)) + t / f(w))``, rises with
+    t and is 1 at t = 1, so that there is always one; it is found by bisection and rounded up to
+    four significant digits.  In running text 1e-4 itself keeps more than half.  In a text of few
+    distinct words (items, nodes of a graph, k-mers) every word is a large share of all, and 1e-4
+    would leave next to nothing to learn from.
+
+    Parameters
+    ----------
+    counts : array_like, shape (V,)
+        How often each word occurs, all positive.
+
+    Returns
+    -------
+    float, in [1e-4, 1]
+
+    Raises
+    ------
+    ParameterError
+        If a count is not a positive number.
+
+    Examples
+    --------
+    >>> subsampling_threshold([30] * 200)  # 200 words, equally frequent
+    0.0006699
+    >>> round(kept_share([30] * 200, 0.0006699), 4)
+    0.5
+    >>> subsampling_threshold([1] * 20_000)
+    0.0001
+    """
+    values, times = np.unique(_check_counts(counts), return_counts=True)
+    shares = values / (values @ times)
+
+    def keeps_enough(threshold: float) -> bool:
+        ratio = threshold / shares
+        kept = np.minimum(1.0, np.sqrt(ratio) + ratio)
+        return float((shares * times) @ kept) >= LEAST_KEPT
+
+    low, high = LEAST_THRESHOLD, 1.0
+    if keeps_enough(low):
+        return low
+    while high / low > 1 + 1e-9:
+        middle = math.sqrt(low * high)
+        if keeps_enough(middle):
+            high = middle
+        else:
+            low = middle
+    unit = 10.0 ** (math.floor(math.log10(high)) - 3)
+    return float(f"{math.ceil(high / unit) * unit:.4g}")
+
+
+def with_threshold(config: TrainingConfig, counts: ArrayLike) -> TrainingConfig:
+    """Return the settings with a number for ``sample="auto"``, by the counts of the training text.
+
+    >>> with_threshold(TrainingConfig(), [30] * 200).sample
+    0.0006699
+    >>> with_threshold(TrainingConfig(sample=0.01), [30] * 200).sample
+    0.01
+    """
+    if config.sample != AUTO:
+        return config
+    return replace(config, sample=subsampling_threshold(counts))
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.errors import FormatError, InputError, TrainingError
+from wordgrad.errors import FormatError, InputError, TrainingError, TrainingWarning
 from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import (
@@ -27,12 +28,22 @@ from wordgrad.training.engine import (
 from wordgrad.training.engines import make_engine
 from wordgrad.training.interrupts import Interrupts
 from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import keep_probabilities, kept_share, with_threshold
 from wordgrad.training.validation import HeldOut
 
 SECONDS_BETWEEN_REPORTS = 0.1
 
 TOKENS_BETWEEN_RELEASES = 1 << 22
 """After so many tokens (16 MiB of ids) the mapped pages are released: memory stays level."""
+
+LITTLE_KEPT = 0.25
+"""A training whose subsampling leaves less than this share of the tokens says so."""
+
+LITTLE_LEARNED = 0.01
+"""So does one whose loss has fallen by less than this share, at its end ..."""
+
+ENOUGH_PAIRS = 10_000_000
+"""... or after a first epoch of so many pairs; with fewer it may learn in a later one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,7 @@ class Trainer:
     ----------
     corpus : EncodedCorpus
     config : TrainingConfig
+        ``sample="auto"`` becomes a number, by the counts of the corpus' vocabulary.
     progress : callable, optional
         Receives :class:`TrainingProgress` records, and before them
         :class:`~wordgrad.training.engine.CountingProgress` where pairs are counted, in the
@@ -104,6 +116,8 @@ class Trainer:
     parameters : Parameters
         Changed in place; usable at any time, also after an interruption.
     state : TrainingState
+    tokens_trained : float
+        Expected number of tokens that subsampling leaves of an epoch.
 
     Raises
     ------
@@ -122,7 +136,8 @@ class Trainer:
         saving: Saving | None = None,
         parameters: Parameters | None = None,
     ) -> None:
-        self.config = config
+        counts = corpus.vocabulary.counts
+        self.config = config = with_threshold(config, counts)
         # First: it may refuse what would not fit, before the parameters take their memory.
         self.engine = engine = make_engine(corpus, config, progress)
         if parameters is None:
@@ -132,6 +147,10 @@ class Trainer:
         parameters.check_rows(config.vector_size, engine.n_inputs, engine.n_outputs)
         self.parameters = parameters
         self.state = TrainingState()
+        if corpus.vocabulary.total != len(corpus.ids):  # its counts are of more than this text
+            counts = np.bincount(corpus.ids, minlength=len(counts))
+        keep = keep_probabilities(corpus.vocabulary.counts, config.sample)
+        self.tokens_trained = float(counts @ keep)
         self._progress = progress
         self._corpus = corpus
         self._saving = saving
@@ -155,9 +174,14 @@ class Trainer:
         return self.state.history
 
     @property
+    def learned(self) -> Parameters:
+        """Parameters that the training gives: with early stopping, those of the best epoch."""
+        return self.parameters if self._best is None else self._best
+
+    @property
     def vectors(self) -> NDArray[np.float32]:
         """Word vectors (V, D): where validation ends training early, those of the best epoch."""
-        return self.engine.vectors(self.parameters if self._best is None else self._best)
+        return self.engine.vectors(self.learned)
 
     @property
     def finished(self) -> bool:
@@ -204,7 +228,16 @@ class Trainer:
         KeyboardInterrupt
             Passed on once every thread has stopped; the parameters keep what was learned, and a
             checkpoint is saved first, if there is a folder for it.
+
+        Warns
+        -----
+        TrainingWarning
+            If subsampling leaves less than a quarter of the tokens; or if negative sampling ends
+            (or passes a first epoch of 10 million pairs) with a loss that is not 1% below that of
+            parameters that know nothing, (1 + K) ln 2.
         """
+        if self._words_done == 0:
+            self._warn_of_little_kept()
         if self._saved is None:
             self._save()
         try:
@@ -287,14 +320,41 @@ class Trainer:
             learning_rate=rate,
             validation_loss=validation,
             gradient_norm=self.engine.gradient_norm,
+            words_trained=self.tokens_trained,
         )
         self._report(rate, validation)
+        many = record.epoch == 1 and record.pairs >= ENOUGH_PAIRS
+        if many or record.epoch == self.config.epochs:
+            self._warn_of_little_learned(record)
         state.end_epoch(record)
         if self._early_stopping.patience is not None and best_epoch(self.history) == state.epoch:
             if self._best is None:
                 self._best = self.parameters.copy()
             else:
                 self._best.copy_from(self.parameters)
+
+    def _warn_of_little_kept(self) -> None:
+        counts, sample = self._corpus.vocabulary.counts, self.config.sample
+        share = kept_share(counts, sample)
+        if share < LITTLE_KEPT:
+            auto = with_threshold(replace(self.config, sample="auto"), counts).sample
+            warnings.warn(
+                f"Subsampling with sample={sample:g} keeps {share:.1%} of the words, which leaves "
+                f'little to learn from; use sample="auto" (here {auto:g}), or 0 to keep all.',
+                TrainingWarning,
+                stacklevel=2,
+            )
+
+    def _warn_of_little_learned(self, record: EpochRecord) -> None:
+        start = (1 + self.config.negative) * math.log(2.0)
+        if self.config.loss == "negative-sampling" and record.loss > (1 - LITTLE_LEARNED) * start:
+            warnings.warn(
+                f"The loss of epoch {record.epoch} is {record.loss:.4f}, and {start:.4f} is that "
+                "of vectors that know nothing, so next to nothing was learned; keep more words "
+                "(sample=0 keeps all), or give more text, more epochs or another learning_rate.",
+                TrainingWarning,
+                stacklevel=2,
+            )
 
     def _is_due(self) -> bool:
         return (

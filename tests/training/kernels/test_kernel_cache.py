@@ -15,7 +15,7 @@ import pytest
 from numba.core.caching import IndexDataCacheFile
 
 import wordgrad
-from wordgrad.training import kernels
+from wordgrad import compiling
 
 PACKAGE = Path(wordgrad.__file__).parent
 
@@ -109,10 +109,10 @@ def test_where_nothing_can_be_written_kernels_are_compiled_in_memory(tmp_path):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty cache for the kernels that a test compiles."""
-    monkeypatch.setattr(kernels, "cache_folder", lambda: tmp_path)
-    kernels._warn_once.cache_clear()
+    monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path)
+    compiling._warn_once.cache_clear()
     yield tmp_path
-    kernels._warn_once.cache_clear()
+    compiling._warn_once.cache_clear()
 
 
 def sum_of_squares(numbers):
@@ -124,7 +124,7 @@ def sum_of_squares(numbers):
 
 def compile_and_call():
     """Sum of squares of 1, 2, 3, and how often it came from the cache."""
-    kernel = kernels.compiled()(sum_of_squares)
+    kernel = compiling.compiled()(sum_of_squares)
     return kernel(np.array([1.0, 2.0, 3.0])), sum(kernel.stats.cache_hits.values())
 
 
@@ -164,17 +164,21 @@ def test_a_data_file_that_is_gone_is_compiled_again(folder):
 
 def test_the_digest_is_of_every_kernel(tmp_path):
     package = copied(tmp_path) / "wordgrad"
-    digests = [kernels.source_digest(package)]
-    assert digests[0] == kernels.source_digest()
-    for name in ("training/kernels/intrinsics.py", "classification/kernels.py"):
+    digests = [compiling.source_digest(package)]
+    assert digests[0] == compiling.source_digest()
+    for name in (
+        "training/kernels/intrinsics.py",
+        "classification/kernels.py",
+        "corpus/word_table.py",
+    ):
         with (package / name).open("a") as file:
             file.write("# changed\n")
-        digests.append(kernels.source_digest(package))
+        digests.append(compiling.source_digest(package))
     (package / "classification" / "added.py").write_text("")
-    digests.append(kernels.source_digest(package))
-    assert len(set(digests)) == 4
+    digests.append(compiling.source_digest(package))
+    assert len(set(digests)) == 5
     (package / "errors.py").write_text("")
-    assert kernels.source_digest(package) == digests[-1]
+    assert compiling.source_digest(package) == digests[-1]
 
 
 def modules_with_numba():
@@ -193,20 +197,21 @@ def modules_with_numba():
                 break
 
 
-def test_every_compiled_loop_is_in_a_folder_that_the_digest_covers():
+def test_every_compiled_loop_is_in_a_file_that_the_digest_covers():
     found = list(modules_with_numba())
     assert len(found) > 10
-    outside = [path for path in found if path.parent.as_posix() not in kernels.FOLDERS]
+    covered = {path for pattern in compiling.SOURCES for path in PACKAGE.glob(pattern)}
+    outside = [path for path in found if PACKAGE / path not in covered]
     assert outside == []
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A base of cache folders that nothing was kept in yet."""
-    monkeypatch.setattr(kernels.numba.core.config, "CACHE_DIR", str(tmp_path))
-    kernels.cache_folder.cache_clear()
+    monkeypatch.setattr(compiling.numba.core.config, "CACHE_DIR", str(tmp_path))
+    compiling.cache_folder.cache_clear()
     yield tmp_path
-    kernels.cache_folder.cache_clear()
+    compiling.cache_folder.cache_clear()
 
 
 def aged(path, days):
@@ -223,15 +228,15 @@ def test_folders_that_nothing_used_for_long_are_removed(home):
     others = [aged(home / "kernels-of-mine", 999), aged(home / "numba", 999)]
     link = home / f"kernels-{digest}2"
     link.symlink_to(others[0], target_is_directory=True)
-    own = kernels.cache_folder()
-    assert own == home / f"kernels-{kernels.source_digest()}"
+    own = compiling.cache_folder()
+    assert own == home / f"kernels-{compiling.source_digest()}"
     assert not old.exists()
     assert all((path / "file").exists() for path in (recent, *others, link))
 
 
 def test_using_a_folder_keeps_it(home):
-    own = aged(home / f"kernels-{kernels.source_digest()}", 999)
+    own = aged(home / f"kernels-{compiling.source_digest()}", 999)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert kernels.cache_folder() == own
+        assert compiling.cache_folder() == own
     assert time.time() - own.stat().st_mtime < 100

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from wordgrad.training.kernels import compiled
+from wordgrad.compiling import compiled
 
 # Only the order of a sum is left to the compiler: the dot product becomes vector instructions, and
 # a NaN stays a NaN.

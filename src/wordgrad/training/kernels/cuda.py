@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from numba import cuda, float32, float64, int32, int64, uint32, uint64
 
-from wordgrad.training.kernels import jit
+from wordgrad.compiling import jit
 from wordgrad.training.kernels.draw import MAX_REDRAWS, NO_TOKEN
 from wordgrad.training.kernels.random import BITS_32, below, mix, token_bits
 

@@ -27,7 +27,7 @@ from numba.core import config
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-from wordgrad.training.kernels import jit
+from wordgrad.compiling import jit
 
 
 def _place(builder: Any, address: Any, index: Any, kind: Any, size: int) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wordgrad.training.kernels import inline_jit
+from wordgrad.compiling import inline_jit
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio, odd: the distance of one number of a stream from the next."""

@@ -31,8 +31,8 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from wordgrad.compiling import inline_jit, jit
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.kernels import inline_jit, jit
 from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives
 from wordgrad.training.kernels.intrinsics import (
     I64,

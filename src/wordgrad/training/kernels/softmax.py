@@ -43,7 +43,7 @@ from llvmlite import ir
 from numba import float32, float64, int32, njit, types
 from numba.extending import intrinsic
 
-from wordgrad.training.kernels import compiled, jit
+from wordgrad.compiling import compiled, jit
 
 INVERSE_LOG_2 = float32(1.0 / math.log(2.0))
 # log 2 in two parts, the first with few bits, so that n * part is exact.

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wordgrad.training.kernels import inline_jit, jit
+from wordgrad.compiling import inline_jit, jit
 from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives
 from wordgrad.training.kernels.intrinsics import (
     load_int32,

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.training.kernels import inline_jit, jit
+from wordgrad.compiling import inline_jit, jit
 from wordgrad.training.kernels.draw import repeats
 from wordgrad.training.kernels.intrinsics import (
     LANES,
