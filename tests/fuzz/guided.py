@@ -2,7 +2,7 @@
 
     python tests/fuzz/guided.py npz --seconds 60                  # findings beside the command
     python tests/fuzz/guided.py npz --case findings/npz/fault-1a  # one of them again
-    python tests/fuzz/guided.py --compare --seconds 15            # guided.json
+    python tests/fuzz/guided.py npz csv --compare --seconds 15    # guided.json
 
 The targets, their seeds, their own ways of damaging and what counts as a fault are those of the
 campaign in processes (:mod:`fuzz_campaign`); here a change that reaches new branches is changed
@@ -123,10 +123,10 @@ def _child(name: str, findings: Path, arguments: list[str]) -> Guided:
     )
 
 
-def compare(seconds: int, findings: Path) -> bool:
+def compare(names: list[str], seconds: int, findings: Path) -> bool:
     """Inputs per second of both modes, target by target, in turn; ``guided.json``."""
     targets: dict[str, dict[str, Any]] = {}
-    for target in TARGETS:
+    for target in (one for one in TARGETS if one.name in names):
         began = time.monotonic()
         inside = guide(target.name, findings / target.name, seconds=seconds)
         between = time.monotonic()
@@ -172,7 +172,7 @@ def main() -> int:
         if name not in known:
             parser.error(f"no target is called {name}; there are {', '.join(known)}")
     if asked.compare:
-        return int(not compare(asked.seconds, asked.findings))
+        return int(not compare(asked.targets or known, asked.seconds, asked.findings))
     if asked.case:
         if len(asked.targets) != 1:
             parser.error("--case is an input of one target; name it")
