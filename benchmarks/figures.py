@@ -55,6 +55,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.checkpoint,
         tables.queries,
         tables.fuzz,
+        tables.guided,
         tables.long_runs,
         tables.stops,
         tables.loading,

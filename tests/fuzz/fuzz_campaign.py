@@ -12,9 +12,8 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from functools import cache
-from multiprocessing import forkserver
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 from fuzz_child import look
 
@@ -55,11 +54,13 @@ def campaign(name: str, seed: int, *, cases: int = 1 << 60, seconds: float = 360
 
 
 @cache
-def _processes() -> ForkServerContext:
+def _processes() -> Any:
     """Children of a process that has imported everything, and used nothing of it.
 
     One starts in no time, and Polars' threads are its own.
     """
+    from multiprocessing import forkserver  # not on Windows, which has no such limits either
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fuzz_targets"])
     before = os.environ.get("PYTHONPATH")
