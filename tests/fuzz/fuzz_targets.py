@@ -21,9 +21,9 @@ import fuzz_mutations as change
 import fuzz_seeds as seeds
 import numpy as np
 import zstandard
+from wordgrad.corpus.validation import encode_validation
 
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
-from wordgrad.corpus.validation import encode_validation
 from wordgrad.errors import FormatWarning, UnknownWordError
 from wordgrad.evaluation import read_pairs, read_questions
 from wordgrad.io.projector import companion
