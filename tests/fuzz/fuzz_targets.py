@@ -124,8 +124,8 @@ def _history(rng: random.Random, data: bytes) -> bytes:
     return whole
 
 
-def use_corpus(corpus: EncodedCorpus) -> None:
-    """The arrays of a corpus must hold together."""
+def use_corpus(corpus: EncodedCorpus, *, blank: bool) -> None:
+    """The arrays of a corpus must hold together; ``blank`` words are right where they are given."""
     with corpus:
         ids, offsets, words = corpus.ids, corpus.offsets, corpus.vocabulary
         assert offsets[0] == 0
@@ -134,25 +134,32 @@ def use_corpus(corpus: EncodedCorpus) -> None:
         assert ids.min() >= 0
         counted = np.bincount(ids, minlength=len(words))
         assert counted.tolist() == words.counts.tolist()
-        assert all(word.strip() for word in words.words)
+        assert blank or all(word.strip() for word in words.words)
         assert len(set(words.words)) == len(words)
         assert corpus.report.tokens_kept == len(ids)
 
 
 def _encode(
-    path: Path, rng: random.Random, *, tabular: bool = False, source: object = None
+    path: Path,
+    rng: random.Random,
+    *,
+    tabular: bool = False,
+    source: object = None,
+    blank: bool = False,
 ) -> None:
+    pattern = rng.choice((None, None, None, r"\w+", r"[^,]+", r""))
     use_corpus(
         encode_corpus(
             path if source is None else source,
             min_count=rng.choice((1, 1, 1, 2)),
             max_vocab=rng.choice((None, None, None, 3)),
             lowercase=rng.random() < 0.3,
-            pattern=rng.choice((None, None, None, r"\w+", r"[^,]+", r"")),
+            pattern=pattern,
             errors=rng.choice(("strict", "replace")),
             column=rng.choice((None, None, None, "text", "n", "none")) if tabular else None,
             workers=rng.choice((1, 2)),
-        )
+        ),
+        blank=pattern is not None or blank,
     )
 
 
@@ -209,7 +216,7 @@ def _encode_sentences(path: Path, rng: random.Random) -> None:
     items = [*rng.choices(_JUNK, k=rng.randrange(4)), *path.read_text(errors="replace").split("\n")]
     rng.shuffle(items)
     sources = (items, iter(items), tuple(items), {"text": items}, {"n": range(3), "t": items})
-    _encode(path, rng, source=rng.choice(sources))
+    _encode(path, rng, source=rng.choice(sources), blank=True)
 
 
 def _command(path: Path, rng: random.Random) -> None:

@@ -20,7 +20,7 @@ from fuzz_child import case_bytes, limit, run_case
 
 PACKAGE = Path(__file__).parents[2] / "src" / "wordgrad"
 # Numba compiles their bytecode, which must be as it was written.
-COMPILED = re.compile(r"kernels\b|\.cuda")
+COMPILED = re.compile(r"kernels\b|\.cuda|\.compiling$|\.word_table$")
 READERS = (["io"], ["corpus"], ["search"])
 SEEDS = 24  # the first are whole files, the others damaged ones
 

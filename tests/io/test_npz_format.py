@@ -168,6 +168,28 @@ def test_a_word_too_long_for_npz(path, monkeypatch):
         WordVectors(["a" * 20, "b"], [[1], [2]]).save(path)
 
 
+@pytest.mark.parametrize("place", ["beside the member", "in the directory"])
+def test_names_of_members_that_are_no_text(path, place):
+    """The standard library raises UnicodeDecodeError for them, in two places."""
+    np.savez(path, matrix=MATRIX, words=np.array(WORDS))
+    whole = bytearray(path.read_bytes())
+    entry = whole.index(b"PK\x01\x02")
+    whole[entry + 9] |= 8  # says that the name is UTF-8
+    name = whole.index(b"matrix.npy", entry if place == "in the directory" else 0)
+    whole[name] = 0xFF
+    path.write_bytes(whole)
+    with pytest.raises(FormatError, match=r"is not a whole npz file \('utf-8' codec can't decode"):
+        load(path)
+
+
+def test_names_of_members_are_told_on_one_line(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a\nb", "c" * 60_000):
+            archive.writestr(name, b"")
+    with pytest.raises(FormatError, match=r"it holds 'a\\nb', c{80}\)"):
+        load(path)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(data=st.data(), compressed=st.booleans())
 def test_damage_is_found_or_harmless(tmp_path, data, compressed):

@@ -27,7 +27,7 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tokenize import TokenError
 from typing import IO, Any
@@ -58,6 +58,7 @@ _ARCHIVE_ERRORS = (  # a wrong offset in the archive makes it seek before the fi
     NotImplementedError,
     RuntimeError,
     OSError,
+    UnicodeDecodeError,  # the name of a member
 )
 _ARRAYS = {"matrix": ("f", 2), "words": ("U", 1), "counts": ("iu", 1), "metadata": ("U", 0)}
 
@@ -130,12 +131,12 @@ def _arrays(path: Path, archive: zipfile.ZipFile, options: LoadOptions) -> dict[
     if not {"matrix", "words"} <= members.keys():
         raise FormatError(
             f"{path} is a zip archive without the arrays 'matrix' and 'words' (it holds "
-            f"{', '.join(sorted(members)[:6]) or 'nothing'}); save them under these names, or "
+            f"{_listed(members)}); save them under these names, or "
             "unpack it and open the file of vectors in it."
         )
     if len(members) < len(archive.infolist()) or not members.keys() <= _ARRAYS.keys():
         raise FormatError(
-            f"{path} holds arrays that are not of word vectors ({', '.join(sorted(members)[:6])}); "
+            f"{path} holds arrays that are not of word vectors ({_listed(members)}); "
             f"keep {', '.join(sorted(_ARRAYS))} alone, each once."
         )
     arrays = {}
@@ -148,6 +149,12 @@ def _arrays(path: Path, archive: zipfile.ZipFile, options: LoadOptions) -> dict[
         with archive.open(info) as member:
             arrays[name] = _array(path, name, member, info.file_size, options)
     return arrays
+
+
+def _listed(members: Iterable[str]) -> str:
+    """Six names at most, each on one line and no longer than one; they may be anything."""
+    names = [name[:80] for name in sorted(members)[:6]]
+    return ", ".join(name if name.isprintable() else repr(name) for name in names) or "nothing"
 
 
 def _array(
