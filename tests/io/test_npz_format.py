@@ -174,7 +174,8 @@ def test_names_of_members_that_are_no_text(path, place):
     np.savez(path, matrix=MATRIX, words=np.array(WORDS))
     whole = bytearray(path.read_bytes())
     entry = whole.index(b"PK\x01\x02")
-    whole[entry + 9] |= 8  # says that the name is UTF-8
+    for flags in (entry + 9, whole.index(b"PK\x03\x04") + 7):
+        whole[flags] |= 8  # says that the name is UTF-8
     name = whole.index(b"matrix.npy", entry if place == "in the directory" else 0)
     whole[name] = 0xFF
     path.write_bytes(whole)
