@@ -102,6 +102,7 @@ def look(
     (work / "case").mkdir(exist_ok=True)
     os.chdir(work / "case")
     limited = False
+    case_bytes(name, seed, 0)  # whose seeds may be the work of a training
     until = time.monotonic() + seconds
     counts = {"read": 0, "refused": 0, "failed": 0}
     stop = number + cases
