@@ -373,7 +373,7 @@ TARGETS = (
            lambda: [checkpoints.folder_files()[checkpoints.newest()]],
            checkpoints.read_checkpoint, change.container),
     Target("checkpoint-folder", "checkpoints", "seed",
-           lambda: [b"whole"], checkpoints.go_on),
+           checkpoints.whole_folder, checkpoints.go_on),
     Target("held-out", "checkpoints", "held-out.safetensors",
            lambda: [checkpoints.folder_files()["held-out.safetensors"]],
            checkpoints.read_held_out, change.container),

@@ -61,7 +61,7 @@ def fuzz(minutes: float, seed: int, *, add: bool, jobs: int) -> bool:
         tallies = pool.map(work, [target.name for target in TARGETS])
         for target, tally in zip(TARGETS, tallies, strict=True):
             found.append(tally)
-            failures += tally.failures
+            failures += [one.replace(f"{ROOT}/", "") for one in tally.failures]
             cell = targets.setdefault(target.name, dict.fromkeys(COUNTED, 0))
             targets[target.name] = {
                 "family": target.family,
