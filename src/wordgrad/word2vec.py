@@ -515,9 +515,9 @@ class Word2Vec(
         folder : path
             The ``checkpoint`` of that training.
         **changes
-            Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``checkpoint_every``,
-            ``early_stopping``, ``tolerance``, ``max_hours``, ``progress``.  :meth:`resume` refuses
-            any other.
+            Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``device``,
+            ``checkpoint_every``, ``early_stopping``, ``tolerance``, ``max_hours``, ``progress``.
+            :meth:`resume` refuses any other.
 
         Raises
         ------

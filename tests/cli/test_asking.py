@@ -123,7 +123,7 @@ def test_files_that_cannot_be_used(wordgrad, vector_file, tmp_path):
     vector_file.write_bytes(data[:-7])
     cut = wordgrad("similar", vector_file, "king")
     assert cut.code == 1
-    assert "v.safetensors is not a whole safetensors file" in cut.err
+    assert "v.safetensors is damaged: it is not a whole safetensors file" in cut.err
     damaged = bytearray(data)
     damaged[-30] ^= 4
     vector_file.write_bytes(damaged)

@@ -314,6 +314,7 @@ def test_the_settings_choose_the_card(corpus):
 
 @simulated
 @pytest.mark.parametrize("loss", ["negative-sampling", "softmax"])
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_a_model_is_trained_and_resumed_on_a_card(tmp_path, loss):
     text = ["the cat sat on the mat", "the dog sat on the rug"] * 5
     settings = {
