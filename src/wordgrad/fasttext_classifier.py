@@ -30,6 +30,7 @@ from wordgrad.io.fasttext_model import (
     QuantisedMatrix,
     read_model,
 )
+from wordgrad.training.config import usable_cores
 from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.parameters import aligned_rows
 
@@ -277,7 +278,7 @@ class FastTextClassifier:
         n = len(ends)
         found, values = np.zeros((n, k), np.int32), np.zeros((n, k), np.float32)
         counts = np.zeros(n, np.int32)
-        threads = min(workers or _cores(), 1 + len(block) // BYTES_A_THREAD, n)
+        threads = min(workers or usable_cores(), 1 + len(block) // BYTES_A_THREAD, n)
         parts = 1 if threads == 1 else PARTS_A_THREAD * threads
         places = np.linspace(0, len(block), parts + 1)[1:-1]
         cuts = [0, *np.searchsorted(ends, places).tolist(), n]
@@ -398,12 +399,6 @@ class FastTextClassifier:
         rising = np.float64(1) + np.exp(-steps).astype(np.float32)
         self._enter(output=table, width=width, blocks=blocks,
                     sigmoid=(1 / rising).astype(np.float32))  # fmt: skip
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def as_bytes(text: object) -> bytes:

@@ -479,10 +479,7 @@ class TrainingConfig:
         if checked["epochs"] is None:
             checked["epochs"] = DEFAULT_EPOCHS[self.architecture, self.loss]
         if checked["workers"] is None:
-            if hasattr(os, "sched_getaffinity"):
-                checked["workers"] = len(os.sched_getaffinity(0))
-            else:
-                checked["workers"] = os.cpu_count() or 1
+            checked["workers"] = usable_cores()
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -506,3 +503,10 @@ class TrainingConfig:
     def as_dict(self) -> dict[str, object]:
         """Return the settings as plain values, for a file's metadata."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use, where the system tells, else of all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
