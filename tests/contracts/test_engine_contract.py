@@ -36,6 +36,7 @@ from wordgrad.training.engines.softmax import (
     CbowSoftmaxEngine,
     SkipGramSoftmaxEngine,
 )
+from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.kernels.rounds import Layout
 from wordgrad.training.parameters import Parameters
@@ -53,8 +54,15 @@ if SIMULATED:
     SHARE = 10
 else:
     MOST_NEGATIVE, SHARE = 23, 1
-    ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine]
-    COMPILED = [HogwildEngine, DeterministicEngine]
+
+    class ComposingEngine(SubwordEngine):
+        """Of input vectors that are composed, with exact steps."""
+
+        def __init__(self, config, tables=None):
+            super().__init__(replace(config, subword_step="exact"), tables)
+
+    ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine, ComposingEngine]
+    COMPILED = [HogwildEngine, DeterministicEngine, ComposingEngine]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 U = 2.0**-24
 

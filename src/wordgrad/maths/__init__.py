@@ -14,7 +14,7 @@ from wordgrad.maths.losses import (
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, skipgram
+from wordgrad.maths.objectives import WindowGradients, cbow, compose, compose_gradient, skipgram
 
 __all__ = [
     "Activations",
@@ -26,6 +26,8 @@ __all__ = [
     "assert_gradients",
     "cbow",
     "check_gradients",
+    "compose",
+    "compose_gradient",
     "cross_entropy",
     "log_sigmoid",
     "log_softmax",
