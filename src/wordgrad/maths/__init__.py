@@ -14,7 +14,14 @@ from wordgrad.maths.losses import (
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, compose, compose_gradient, skipgram
+from wordgrad.maths.objectives import (
+    WindowGradients,
+    cbow,
+    compose,
+    compose_gradient,
+    input_share,
+    skipgram,
+)
 
 __all__ = [
     "Activations",
@@ -29,6 +36,7 @@ __all__ = [
     "compose",
     "compose_gradient",
     "cross_entropy",
+    "input_share",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
+from wordgrad.maths import input_share
 from wordgrad.subwords import NgramRows, Subwords
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Validation
@@ -40,6 +41,7 @@ from wordgrad.training.sampling import (
     Span,
     check_batch,
     first_sentence,
+    input_shares,
     keep_probabilities,
 )
 from wordgrad.training.validation import NegativeSamplingValidation
@@ -128,7 +130,7 @@ class SubwordEngine(HogwildEngine):
             span.stop, sub_tokens, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
             tables.noise.ctypes.data, len(tables.keep), parameters.W_in_rows.ctypes.data,
             parameters.W_out_rows.ctypes.data, self._n_floats, config.window, self._skipgram,
-            self._mean, self._rows, composed.addresses, workspace.addresses,
+            self._rows, composed.addresses, workspace.addresses,
         )  # fmt: skip
         return Loss(float(workspace.loss[0]), int(pairs))
 
@@ -148,14 +150,18 @@ class SubwordEngine(HogwildEngine):
         most = int(np.diff(batch.groups).max(initial=1))
         workspace = self._workspace(window_rows=most)
         workspace.set_learning_rate(learning_rate)
+        sizes = np.diff(batch.input_offsets)
+        shares = input_shares(self.config, sizes)
         run_composed_batch(
             np.ascontiguousarray(batch.inputs, np.int32),
             np.ascontiguousarray(batch.input_offsets, np.int64),
             np.ascontiguousarray(batch.groups, np.int64),
             np.ascontiguousarray(batch.outputs, np.int32).reshape(len(batch), n_outputs),
-            np.ones(int(np.diff(batch.input_offsets).max(initial=1)), np.float32),
-            parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data, self._n_floats,
-            self._mean, self._whole, self._composed_rows(most).addresses, workspace.addresses,
+            input_share(sizes, combine=self.config.combine).astype(np.float32),
+            np.ones_like(shares) if self._whole else shares,
+            np.ones(int(sizes.max(initial=1)), np.float32), parameters.W_in_rows.ctypes.data,
+            parameters.W_out_rows.ctypes.data, self._n_floats,
+            self._composed_rows(most).addresses, workspace.addresses,
         )  # fmt: skip
         return Loss(float(workspace.loss[0]), batch.n_vectors)
 
@@ -249,6 +255,7 @@ def staleness(ngrams: NgramRows, counts: NDArray[np.int64], config: TrainingConf
     others = np.bincount(readers, parts[ngrams.rows], minlength=len(counts)) / ngrams.sizes
     steps = 1.0 if config.subword_step == "whole" else float((1.0 / ngrams.sizes).max())
     uses = (1 + config.negative) * steps
-    if config.architecture == "cbow" and config.combine == "mean":
-        uses /= config.window + 1
+    if config.architecture == "cbow":
+        share = input_share(config.window + 1, combine=config.combine, step=config.cbow_step)
+        uses *= float(share)
     return float(others.max()) * uses * float(kept.sum() / counts.sum())

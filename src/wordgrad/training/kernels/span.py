@@ -62,7 +62,7 @@ def _draw_window(
 @jit
 def train_windows(
     inputs: Any, begin: Any, i: Any, last: Any, end: Any, W_in: Any, W_out: Any, n_floats: Any,
-    n_words: Any, noise: Any, window: Any, skipgram: Any, mean: Any, ws: Any,
+    n_words: Any, noise: Any, window: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on the windows around tokens i to last of ``ws.tokens``; return the number of pairs.
 
@@ -87,7 +87,7 @@ def train_windows(
         # The window before prefetched the rows of this one; this one, those of the last drawn.
         prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
         n = load_int64(ws.row_counts, i_ring)
-        train_window(rows, n, outputs, n_floats, skipgram, mean, prefetch_rows, ws)
+        train_window(rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
         pairs += n if skipgram else 1
         trained += 1
     return pairs
@@ -96,8 +96,7 @@ def train_windows(
 @jit
 def run_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
-    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, skipgram: Any, mean: Any,
-    ws: Any,
+    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on every window whose centre lies in ``ids[start:stop]``; return the number of pairs.
 
@@ -110,7 +109,7 @@ def run_span(
     store_float64(ws.loss, 0, 0.0)
     pairs = train_windows(
         ws.tokens, begin, i, last, end, W_in, W_out, n_floats, n_words, noise, window, skipgram,
-        mean, ws,
+        ws,
     )  # fmt: skip
     take_logarithm(ws)
     return pairs
@@ -119,7 +118,7 @@ def run_span(
 @jit
 def run_batch(
     contexts: Any, offsets: Any, targets: Any, W_in: Any, W_out: Any, n_floats: Any,
-    skipgram: Any, mean: Any, ws: Any,
+    skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on given windows, one after another; return the number of pairs.
 
@@ -135,7 +134,7 @@ def run_batch(
             store_int64(ws.rows, k, W_in + np.int64(contexts[offsets[b] + k]) * row_bytes)
         for k in range(ws.n_outputs):
             store_int64(ws.outputs, k, W_out + np.int64(targets[b, k]) * row_bytes)
-        train_window(ws.rows, n, ws.outputs, n_floats, skipgram, mean, ws.outputs, ws)
+        train_window(ws.rows, n, ws.outputs, n_floats, skipgram, ws.outputs, ws)
         pairs += n if skipgram else 1
     take_logarithm(ws)
     return pairs

@@ -299,7 +299,7 @@ def _list_words(begin: Any, end: Any, composed: Any, ws: Any) -> Any:
 def run_composed_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, sub_tokens: Any, key: Any,
     keep: Any, noise: Any, n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any,
-    skipgram: Any, mean: Any, table: Any, composed: Any, ws: Any,
+    skipgram: Any, table: Any, composed: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on a span, ``sub_tokens`` tokens at a time; see :func:`span.run_span`.
 
@@ -319,7 +319,7 @@ def run_composed_span(
         compose_words(composed.words, n, table, W_in, n_floats, composed.now, composed.before)
         pairs += train_windows(
             composed.inputs, begin, i, last, end, composed.now, W_out, n_floats, n_words, noise,
-            window, skipgram, mean, ws,
+            window, skipgram, ws,
         )  # fmt: skip
         _hand_on_words(composed.words, n, table, W_in, n_floats, composed.now, composed.before)
     take_logarithm(ws)
@@ -328,15 +328,16 @@ def run_composed_span(
 
 @jit
 def run_composed_batch(
-    inputs: Any, input_offsets: Any, groups: Any, targets: Any, ones: Any, W_in: Any, W_out: Any,
-    n_floats: Any, mean: Any, whole: Any, composed: Any, ws: Any,
+    inputs: Any, input_offsets: Any, groups: Any, targets: Any, scales: Any, shares: Any, ones: Any,
+    W_in: Any, W_out: Any, n_floats: Any, composed: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Train on given examples, one after another, each composed and handed on by itself.
 
     inputs, input_offsets, groups : as in a Batch.
     targets : int32 (B, 1 + K), each example's target and its negatives.
+    scales, shares : float32 (I,), what an input vector is of the sum of its rows, and what each of
+        them gets of its change.
     ones : float32, as many as the most rows of an input vector.
-    whole : whether each row receives the whole change of its input vector, not its share of it.
     """
     store_float64(ws.loss, 0, 0.0)
     row_bytes = FLOAT * n_floats
@@ -346,21 +347,19 @@ def run_composed_batch(
         n = groups[b + 1] - group
         for i in range(n):
             first, last = input_offsets[group + i], input_offsets[group + i + 1]
-            scale = np.float32(1.0) / np.float32(last - first) if mean else np.float32(1.0)
             compose_row(
-                table + 4 * first, last - first, W_in, row_bytes, n_floats, scale,
+                table + 4 * first, last - first, W_in, row_bytes, n_floats, scales[group + i],
                 composed.now + i * row_bytes, composed.before + i * row_bytes, table, 0,
             )  # fmt: skip
             store_int64(ws.rows, i, composed.now + i * row_bytes)
         for k in range(ws.n_outputs):
             store_int64(ws.outputs, k, W_out + np.int64(targets[b, k]) * row_bytes)
-        train_window(ws.rows, n, ws.outputs, n_floats, True, mean, ws.outputs, ws)
+        train_window(ws.rows, n, ws.outputs, n_floats, True, ws.outputs, ws)
         for i in range(n):
             first, last = input_offsets[group + i], input_offsets[group + i + 1]
-            share = mean and not whole
-            scale = np.float32(1.0) / np.float32(last - first) if share else np.float32(1.0)
             hand_on(
-                table + 4 * first, weights, last - first, W_in, row_bytes, n_floats, scale,
-                composed.now + i * row_bytes, composed.before + i * row_bytes, table, 0,
+                table + 4 * first, weights, last - first, W_in, row_bytes, n_floats,
+                shares[group + i], composed.now + i * row_bytes,
+                composed.before + i * row_bytes, table, 0,
             )  # fmt: skip
     take_logarithm(ws)
