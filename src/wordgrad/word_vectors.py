@@ -169,7 +169,7 @@ class WordVectors:
         How the vectors were made (settings, history); saved with them.
     subwords : Subwords, optional
         Rows of character n-grams, from which vectors of unseen words are composed, as those of a
-        model of fastText; not saved.
+        model of fastText.
 
     Raises
     ------
@@ -243,15 +243,18 @@ class WordVectors:
         """Vectors read from the file ``origin``, whose reader has checked all shapes.
 
         What is left (that values are finite, that no word comes twice) is checked at first use, so
-        that opening a file does not read it.
+        that opening a file does not read it.  Where ``matrix`` has no rows, the vectors are
+        composed at first use: some alone for what is asked of some words, all for what is asked of
+        all.
         """
         vectors = cls.__new__(cls)
         matrix.flags.writeable = False
+        if len(matrix) == len(vocabulary):
+            vectors._matrix = matrix
         if counts is not None:
             counts.flags.writeable = False
             vocabulary = vocabulary.with_counts(counts)
         vectors._vocabulary = vocabulary
-        vectors._matrix = matrix
         vectors._metadata, vectors._origin = metadata, origin
         vectors._subwords = subwords
         return vectors
@@ -296,7 +299,8 @@ class WordVectors:
             raise ParameterError("words must name at least one word, got none.")
         counts = None if self.counts is None else self.counts[rows]
         chosen = self._vocabulary.words_at(rows)
-        return WordVectors(chosen, self._matrix[rows], counts, self._metadata, self._subwords)
+        matrix = self._some_rows(np.array(rows))
+        return WordVectors(chosen, matrix, counts, self._metadata, self._subwords)
 
     # ---------------------------------------------------------------- look up
 
@@ -319,6 +323,20 @@ class WordVectors:
         """All vectors, float32 of shape (V, D), read-only."""
         return self._matrix
 
+    @cached_property
+    def _matrix(self) -> NDArray[np.float32]:
+        """All vectors, composed: set where they were read or given."""
+        matrix = self._some_rows(np.arange(len(self)))
+        matrix.flags.writeable = False
+        return matrix
+
+    def _some_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some vectors, a new array; nothing else is composed."""
+        subwords = self._subwords
+        if "_matrix" in self.__dict__ or subwords is None:
+            return self._matrix[rows]
+        return subwords.compose(self._vocabulary.words_at(rows.tolist()), rows)
+
     @property
     def counts(self) -> NDArray[np.int64] | None:
         """How often each word was seen, int64 of shape (V,), read-only; ``None`` if not known."""
@@ -332,6 +350,8 @@ class WordVectors:
     @property
     def vector_size(self) -> int:
         """D, the length of a vector."""
+        if "_matrix" not in self.__dict__ and self._subwords is not None:
+            return self._subwords.vector_size
         return int(self._matrix.shape[1])
 
     def __len__(self) -> int:
@@ -361,7 +381,12 @@ class WordVectors:
         if composed is not None:
             return composed
         row = self.rank(word)
-        vector: NDArray[np.float32] = self._matrix[row]
+        vector: NDArray[np.float32]
+        if "_matrix" in self.__dict__:
+            vector = self._matrix[row]
+        else:
+            vector = self._some_rows(np.array([row]))[0]
+            vector.flags.writeable = False
         if "_norms" not in self.__dict__ and not np.isfinite(vector).all():
             raise FormatError(
                 f"{self._origin} holds a value that is not finite in row {row} ({word!r}); "
@@ -977,7 +1002,7 @@ class WordVectors:
             If a value is not finite.
         """
         with np.errstate(invalid="ignore"):  # a signalling NaN; found in the next line
-            found = self._matrix[rows].astype(np.float64)
+            found = self._some_rows(rows).astype(np.float64)
         if not np.isfinite(found).all():
             _ = self._norms  # measures every row, and names the place
         return found
@@ -1090,6 +1115,7 @@ class WordVectors:
         *,
         overwrite: bool = False,
         format: str | None = None,
+        ngrams: bool = True,
     ) -> None:
         """Write to a file in the format that the name's ending tells, or that ``format`` names.
 
@@ -1106,8 +1132,9 @@ class WordVectors:
         ``.glove.txt``
         ======================= ===================== =============================================
 
-        The file is whole or absent at any moment.  Character n-grams (``subwords``) are kept by
-        none.
+        ``format="fasttext"`` writes a model that fastText opens.  It and safetensors keep character
+        n-grams (``subwords``), unless ``ngrams`` is false; no other does.  The file is whole or
+        absent at any moment.
 
         Raises
         ------
@@ -1115,7 +1142,13 @@ class WordVectors:
             If the ending is not known, the file exists and ``overwrite`` is false, the format
             cannot hold one of the words, or the file cannot be written.
         """
-        parts = VectorParts(self._vocabulary, self._matrix, self.counts, self._metadata)
+        parts = VectorParts(
+            self._vocabulary,
+            self._matrix,
+            self.counts,
+            self._metadata,
+            subwords=self._subwords if ngrams else None,
+        )
         formats.save(parts, path, overwrite=overwrite, format=format)
 
 
@@ -1182,7 +1215,8 @@ def load(
     >>> load(path)["be"]
     array([3., 4.], dtype=float32)
     """
-    parts = formats.load(path, LoadOptions(check, allow_nonfinite, errors, limit), format)
+    options = LoadOptions(check, allow_nonfinite, errors, limit, compose=False)
+    parts = formats.load(path, options, format)
     for remark in parts.remarks:
         warnings.warn(FormatWarning(remark), stacklevel=2)
     return WordVectors.from_checked(
