@@ -55,7 +55,7 @@ def test_default_workers_are_the_cores_of_this_process():
 
 INTEGERS = [
     ("vector_size", 1, 65536),
-    ("window", 1, 10_000),
+    ("window", 1, 10**9),
     ("negative", 1, 10_000),
     ("workers", 1, 1024),
 ]
@@ -127,7 +127,11 @@ def test_choices(name, choices, value):
 
 def test_numbers_of_numpy_become_plain_ones():
     config = TrainingConfig(
-        vector_size=np.int64(8), seed=np.uint8(3), sample=np.float32(0.5), learning_rate=1
+        vector_size=np.int64(8),
+        seed=np.uint8(3),
+        sample=np.float32(0.5),
+        learning_rate=1,
+        final_learning_rate=np.float32(0),
     )
     assert {type(value) for value in config.as_dict().values()} == {int, float, str, bool}
 

@@ -215,7 +215,8 @@ class NegativeSamplingEngine:
     def _workspace(self, window_rows: int = 0, span_tokens: int = 1) -> Workspace:
         """Return this thread's workspace, made at its first call or when a call outgrows it."""
         workspace: Workspace | None = getattr(self._local, "workspace", None)
-        window_rows = max(window_rows, 2 * self.config.window)
+        if self._tables is not None:
+            window_rows = max(window_rows, 2 * self._tables.reach.most)
         if (
             workspace is None
             or workspace.addresses.window_rows < window_rows
