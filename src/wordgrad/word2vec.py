@@ -107,6 +107,10 @@ class Word2Vec(
         At the end; by default 1/10,000 of that at the start.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
+    cbow_step : {"exact", "balanced", "whole"}, default "exact"
+        How far CBOW moves the words of a context: by the gradient; by the mean's gradient handed
+        undivided to each word, as word2vec.c, gensim and fastText do; or in between, by 2.4 over
+        the root of their number (:func:`wordgrad.maths.input_share`).
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
         (a DataFrame, say), that holds the text.
@@ -184,7 +188,8 @@ class Word2Vec(
     Notes
     -----
     With negative sampling, a window's step is exactly ``-learning_rate`` times the gradient of its
-    loss (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`).  The centre is the target,
+    loss (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`), times a positive factor for
+    the input vectors of CBOW unless ``cbow_step`` is "exact".  The centre is the target,
     each context word an input, and a window's negatives are shared by its context words.
 
     With the softmax, skip-gram trains on expected counts of pairs, a pass over the vocabulary an
@@ -224,6 +229,7 @@ class Word2Vec(
         final_learning_rate: float | None = None,
         reproducible: bool = False,
         combine: str = "mean",
+        cbow_step: str = "exact",
         column: str | None = None,
         lowercase: bool = False,
         pattern: str | None = None,
@@ -259,6 +265,7 @@ class Word2Vec(
         self.final_learning_rate = final_learning_rate
         self.reproducible = reproducible
         self.combine = combine
+        self.cbow_step = cbow_step
         self.column = column
         self.lowercase = lowercase
         self.pattern = pattern
@@ -620,10 +627,10 @@ class Word2Vec(
                 found = with_threshold(config, began.vocabulary.counts)
                 is_old = began.settings.get("sample") == EARLIER_SAMPLE
                 config = replace(config, sample=EARLIER_SAMPLE) if is_old else found
+            if config.architecture == "skipgram":  # which has no use for it
+                config = replace(config, cbow_step=str(began.settings["cbow_step"]))
             settings = self._recorded(config)
-            # Settings that the version which began the training did not have were as by default.
-            earlier: dict[str, Any] = {name: SETTINGS[name].default for name in _RECORDED}
-            _check_changes(settings, earlier | dict(began.settings))
+            _check_changes(settings, began.settings)
             size = checkpoint.parameters.vector_size
             if size != config.vector_size:
                 raise FormatError(

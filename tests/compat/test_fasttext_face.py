@@ -12,7 +12,7 @@ import pytest
 from wordgrad.compat import fasttext as ours
 from wordgrad.errors import ParameterError
 
-MODELS = Path(__file__).parent / "fasttext_models"
+MODELS = Path(__file__).parents[1] / "fasttext_models"
 ANSWERS = json.loads((MODELS / "answers.json").read_text())
 WORDS = ["ba", "bake", "unknown", "é", "東🙂", "</s>", "<", "a", ""]
 
