@@ -103,7 +103,7 @@ class Word2Vec(
         so that the files they are saved to are the same.
     shrink_windows : bool, default True
         Whether the reach of each window is drawn uniformly from 1..m, as in word2vec; else it is m.
-    final_learning_rate : float (at least 0, at most 1e+30), optional
+    final_learning_rate : float (0 to 1e+30), optional
         At the end; by default 1/10,000 of that at the start.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.

@@ -284,7 +284,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             float,
             TRAINING,
             "Step size at the end.",
-            minimum=0.0,
+            minimum=0,
             maximum=1e30,
             default_text="1/10,000 of that at the start",
             resumable=True,
