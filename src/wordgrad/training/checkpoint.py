@@ -349,6 +349,9 @@ EARLIER_SETTINGS: dict[str, object] = {
     "shrink_windows": True,
     "final_learning_rate": None,
     "keep_output": False,
+    "subwords": None,
+    "buckets": 2_000_000,
+    "subword_step": "whole",
 }
 """What a training did whose checkpoint is older than the setting."""
 
