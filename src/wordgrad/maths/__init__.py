@@ -15,6 +15,7 @@ from wordgrad.maths.losses import (
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
 from wordgrad.maths.objectives import WindowGradients, cbow, skipgram
+from wordgrad.maths.phrases import npmi, phrase_score
 
 __all__ = [
     "Activations",
@@ -31,6 +32,8 @@ __all__ = [
     "log_softmax",
     "logistic_loss",
     "negative_sampling_loss",
+    "npmi",
+    "phrase_score",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",
