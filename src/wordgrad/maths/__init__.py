@@ -8,13 +8,14 @@ from wordgrad.maths.gradient_check import (
     check_gradients,
 )
 from wordgrad.maths.losses import (
+    binary_cross_entropy,
     cross_entropy,
     logistic_loss,
     negative_sampling_loss,
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, skipgram
+from wordgrad.maths.objectives import WindowGradients, cbow, input_share, skipgram
 from wordgrad.maths.phrases import npmi, phrase_score
 
 __all__ = [
@@ -25,9 +26,11 @@ __all__ = [
     "OneHiddenLayer",
     "WindowGradients",
     "assert_gradients",
+    "binary_cross_entropy",
     "cbow",
     "check_gradients",
     "cross_entropy",
+    "input_share",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",

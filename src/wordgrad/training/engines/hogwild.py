@@ -73,6 +73,6 @@ class HogwildEngine(NegativeSamplingEngine):
             span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
             tables.noise.ctypes.data, len(tables.keep), parameters.W_in_rows.ctypes.data,
             parameters.W_out_rows.ctypes.data, self._n_floats, config.window, self._skipgram,
-            self._mean, workspace.addresses,
+            workspace.addresses,
         )  # fmt: skip
         return Loss(float(workspace.loss[0]), int(pairs))
