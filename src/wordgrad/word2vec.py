@@ -36,6 +36,7 @@ from wordgrad.training.checkpoint import (
 )
 from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engines import check_device
+from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.sampling import AUTO, with_threshold
 from wordgrad.training.trainer import Trainer
 from wordgrad.training.validation import HeldOut
@@ -137,6 +138,16 @@ class Word2Vec(
         Receives :class:`~wordgrad.corpus.corpus.ReadingProgress`,
         :class:`~wordgrad.training.engine.CountingProgress` (skip-gram with the softmax only) and
         :class:`~wordgrad.training.engine.TrainingProgress` records.
+    subwords : (int, int) (1 to 1,000), optional
+        The vector of a word is the mean of its own row and of those of its character n-grams, of
+        the first to the second number of characters, so that unseen words have vectors, too
+        (Bojanowski et al. 2017).  (3, 6) suits most European languages.
+    buckets : int (1 to 2,147,483,647), default 2000000
+        N-grams are told apart by their hash modulo this number.
+    subword_step : {"whole", "exact"}, default "whole"
+        Whether each row of a word receives the whole step of the word's vector, as in fastText, or
+        its share of it, which is the exact gradient and wants a learning rate some 20 times as
+        large.
     softmax_offset : {"unigram", "none"}, default "unigram"
         What is added to the softmax's logits: log p(w), so that vectors need not spend themselves
         on how frequent words are, or nothing.
@@ -225,6 +236,9 @@ class Word2Vec(
         early_stopping: int | None = None,
         vectors: WordVectors | str | os.PathLike[str] | None = None,
         progress: Callable[[Any], None] | None = None,
+        subwords: tuple[int, int] | None = None,
+        buckets: int = 2_000_000,
+        subword_step: str = "whole",
         softmax_offset: str = "unigram",
         tolerance: float = 1e-4,
         max_hours: float = 24.0,
@@ -257,6 +271,9 @@ class Word2Vec(
         self.early_stopping = early_stopping
         self.vectors = vectors
         self.progress = progress
+        self.subwords = subwords
+        self.buckets = buckets
+        self.subword_step = subword_step
         self.softmax_offset = softmax_offset
         self.tolerance = tolerance
         self.max_hours = max_hours
@@ -406,6 +423,13 @@ class Word2Vec(
                 f"partial_fit goes on with vectors of {known.vector_size} numbers, got "
                 f"vector_size={config.vector_size}; leave it as it was, or call fit."
             )
+        before = None if known.subwords is None else known.subwords.kind
+        now = None if config.subwords is None else (*config.subwords, config.buckets)
+        if now != before:
+            raise ParameterError(
+                "partial_fit goes on with the n-grams that it has (minn, maxn, buckets: "
+                f"{before}), got {now}; leave subwords and buckets as they were, or call fit."
+            )
         corpus = encode_added(
             X,
             known.vocabulary,
@@ -426,7 +450,12 @@ class Word2Vec(
             held_out=HeldOut(validation, self.early_stopping) if validation else None,
         )
         rows = [vocabulary.index(word) for word in known.words]
-        trainer.parameters.W_in[rows] = known.matrix
+        if isinstance(trainer.engine, SubwordEngine) and known.subwords is not None:
+            trainer.engine.take_over(
+                trainer.parameters, np.array(rows), known.subwords, np.arange(len(rows))
+            )
+        else:
+            trainer.parameters.W_in[rows] = known.matrix
         trainer.parameters.W_out[rows] = self._output_vectors
         self.words_with_vectors_ = 0
         if start is not None:
@@ -770,11 +799,15 @@ class Word2Vec(
             del settings["workers"]
             for record in history:
                 del record["seconds"]
+        engine = trainer.engine
         self.vectors_ = WordVectors(
             corpus.vocabulary.words,
             trainer.vectors,
             counts=corpus.vocabulary.counts,
             metadata={"settings": settings, "history": history},
+            subwords=engine.subwords(trainer.learned)
+            if isinstance(engine, SubwordEngine)
+            else None,
         )
         if trainer.config.loss == "negative-sampling":
             self._output_vectors = trainer.learned.W_out
@@ -788,12 +821,19 @@ def _copy_vectors(
     """Start words, whose rows of ``W_in`` are given, from vectors; return how many have one."""
     ids = vectors.vocabulary.ids
     found = [(row, ids[word]) for row, word in zip(rows, words, strict=True) if word in ids]
-    if found:
-        ours, theirs = map(list, zip(*found, strict=True))
-        values = vectors.matrix[theirs]
-        if not np.isfinite(values).all():
-            raise InputError("vectors hold a value that is not finite; give an undamaged file.")
-        trainer.parameters.W_in[ours] = values
+    if not found:
+        return 0
+    ours, theirs = map(np.array, zip(*found, strict=True))
+    values = vectors.matrix[theirs]
+    if not np.isfinite(values).all():
+        raise InputError("vectors hold a value that is not finite; give an undamaged file.")
+    engine, parameters, subwords = trainer.engine, trainer.parameters, vectors.subwords
+    if not isinstance(engine, SubwordEngine):
+        parameters.W_in[ours] = values
+    elif subwords is not None and subwords.kind == engine.ngrams.kind:
+        engine.take_over(parameters, ours, subwords, theirs)
+    else:
+        engine.start_from(parameters, ours, values)
     return len(found)
 
 

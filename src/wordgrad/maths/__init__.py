@@ -15,7 +15,14 @@ from wordgrad.maths.losses import (
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, input_share, skipgram
+from wordgrad.maths.objectives import (
+    WindowGradients,
+    cbow,
+    compose,
+    compose_gradient,
+    input_share,
+    skipgram,
+)
 from wordgrad.maths.phrases import npmi, phrase_score
 
 __all__ = [
@@ -29,6 +36,8 @@ __all__ = [
     "binary_cross_entropy",
     "cbow",
     "check_gradients",
+    "compose",
+    "compose_gradient",
     "cross_entropy",
     "input_share",
     "log_sigmoid",

@@ -348,7 +348,12 @@ def _text(value: Any) -> str:
     return value
 
 
-EARLIER_SETTINGS: dict[str, object] = {"cbow_step": "exact"}
+EARLIER_SETTINGS: dict[str, object] = {
+    "cbow_step": "exact",
+    "subwords": None,
+    "buckets": 2_000_000,
+    "subword_step": "whole",
+}
 """What a training did whose checkpoint is older than the setting."""
 
 KEPT = 2
