@@ -22,6 +22,7 @@ from wordgrad.corpus.corpus import (
     encode_corpus,
     encode_validation,
 )
+from wordgrad.corpus.phrase_table import PhraseTable, table_of
 from wordgrad.corpus.sources import texts_of
 from wordgrad.errors import (
     FormatError,
@@ -31,6 +32,7 @@ from wordgrad.errors import (
     check_int,
 )
 from wordgrad.training.checkpoint import (
+    PHRASES_FILE,
     TEXT,
     CheckpointFolder,
     Identity,
@@ -46,8 +48,10 @@ from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
-_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation", "vectors", "vocabulary"})
-"""Settings that a checkpoint holds: the folder is where it is, text and words are in it, and
+_RECORDED = sorted(
+    SETTINGS.keys() - {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
+)
+"""Settings that a checkpoint holds: the folder is where it is, text, words and phrases are in it, and
 vectors to start from are of no use once training has begun."""
 
 EARLIER_SAMPLE = 1e-4
@@ -117,6 +121,10 @@ class Word2Vec(
         (a DataFrame, say), that holds the text.
     lowercase : bool, default False
         Convert the text to lower case.
+    phrases : PhraseTable, path of one, or int (1 to 16), optional
+        Phrases to join into one word, in the training text and in any other, before words are
+        counted; or in how many passes to learn them from the training text, with the defaults of
+        :func:`~wordgrad.corpus.phrases.learn_phrases`.
     pattern : str, optional
         A regular expression whose matches are the tokens; by default white space separates them.
     errors : {"strict", "replace"}, default "strict"
@@ -190,6 +198,8 @@ class Word2Vec(
         What was read, and what of it was kept; ``tokens_trained`` as ``words_trained`` above.
     output_vectors_ : float32 (n, D)
         ``W_out``: a row for each word.  Not kept with the softmax, unless ``keep_output`` is set.
+    phrases_ : PhraseTable or None
+        The phrases that were joined.
     words_with_vectors_ : int
         Words that started from ``vectors``.
     validation_ : dict
@@ -243,6 +253,7 @@ class Word2Vec(
         cbow_step: str = "exact",
         column: str | None = None,
         lowercase: bool = False,
+        phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
         pattern: str | None = None,
         errors: str = "strict",
         checkpoint: str | os.PathLike[str] | None = None,
@@ -282,6 +293,7 @@ class Word2Vec(
         self.cbow_step = cbow_step
         self.column = column
         self.lowercase = lowercase
+        self.phrases = phrases
         self.pattern = pattern
         self.errors = errors
         self.checkpoint = checkpoint
@@ -350,7 +362,10 @@ class Word2Vec(
             folder = saving = None
             if self.checkpoint is not None:
                 folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
-            corpus = stack.enter_context(self._encode(X, config, folder=folder, vocabulary=words))
+            corpus = stack.enter_context(
+                self._encode(X, config, self.phrases, folder=folder, vocabulary=words)
+            )
+            self.phrases_ = corpus.phrases
             config = with_threshold(config, corpus.vocabulary.counts)
             validation = None
             if self.validation is not None:
@@ -358,6 +373,8 @@ class Word2Vec(
             if folder is not None:
                 if validation is not None:
                     folder.write_held_out(validation)
+                if self.phrases_ is not None:
+                    folder.write_phrases(self.phrases_)
                 identity = Identity(
                     settings=self._recorded(config),
                     vocabulary=corpus.vocabulary,
@@ -452,7 +469,9 @@ class Word2Vec(
                 f"{before}), got {now}; leave subwords and buckets as they were, or call fit."
             )
         grow = self.vocabulary is None
-        with self._encode(X, config, vocabulary=known.vocabulary, grow=grow) as corpus:
+        with self._encode(
+            X, config, self.phrases_, vocabulary=known.vocabulary, grow=grow
+        ) as corpus:
             vocabulary = corpus.vocabulary
             validation = None
             if self.validation is not None:
@@ -555,7 +574,11 @@ class Word2Vec(
         return self.vectors_.vector_size
 
     def _words_of(self, texts: Sequence[Any]) -> Iterable[list[str]]:
-        """The words of each text, cut as the training text was."""
+        """The words of each text, cut and joined as those of the training text were."""
+        words = self._cut(texts)
+        return words if self.phrases_ is None else self.phrases_.join_all(words)
+
+    def _cut(self, texts: Sequence[Any]) -> Iterable[list[str]]:
         from wordgrad.classification.features import tokenise
 
         strings = tokenise(
@@ -608,6 +631,8 @@ class Word2Vec(
                 f"The training in {folder} has settings that this version of wordgrad does not "
                 f"know ({', '.join(unknown)}); resume it with the version that began it."
             )
+        phrases = Path(folder, PHRASES_FILE)
+        settings["phrases"] = os.fspath(phrases) if phrases.exists() else None
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
@@ -672,10 +697,14 @@ class Word2Vec(
                     f"epochs must be at least {reached}, which this training has reached, got "
                     f"{config.epochs}."
                 )
+            self.phrases_ = folder.read_phrases()
+            _check_same_phrases(table_of(self.phrases), self.phrases_)
             if X is None:
                 corpus = stack.enter_context(folder.open_text(began))
             else:
-                corpus = stack.enter_context(self._encode(X, config, vocabulary=began.vocabulary))
+                corpus = stack.enter_context(
+                    self._encode(X, config, self.phrases_, vocabulary=began.vocabulary)
+                )
                 _check_same("text", corpus, began.fingerprint, folder.path)
             if self.validation is None:
                 validation = folder.read_held_out(began)
@@ -771,6 +800,7 @@ class Word2Vec(
         self,
         X: Any,
         config: TrainingConfig,
+        phrases: Any,
         *,
         folder: CheckpointFolder | None = None,
         vocabulary: Vocabulary | None = None,
@@ -783,6 +813,7 @@ class Word2Vec(
             max_vocab=self.max_vocab,
             vocabulary=vocabulary,
             grow=grow,
+            phrases=phrases,
             **self._reading(config),
             progress=self.progress,
             folder=None if folder is None else folder.path,
@@ -793,7 +824,9 @@ class Word2Vec(
         self, vocabulary: Vocabulary, config: TrainingConfig
     ) -> ValidationCorpus:
         """Encode the validation text in the words of the training text."""
-        return encode_validation(self.validation, vocabulary, **self._reading(config))
+        return encode_validation(
+            self.validation, vocabulary, phrases=self.phrases_, **self._reading(config)
+        )
 
     def _train(
         self, trainer: Trainer, corpus: EncodedCorpus, validation: ValidationCorpus | None
@@ -827,6 +860,8 @@ class Word2Vec(
             "pattern": self.pattern,
             "tokens": corpus.vocabulary.total,
         }
+        if self.phrases_ is not None:
+            settings["phrases"] = len(self.phrases_)
         history = [dict(record) for record in self.history_]
         if trainer.config.reproducible:  # what differs between runs must not be in the file
             del settings["workers"]
@@ -914,6 +949,17 @@ def _check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
         raise ParameterError(
             "A training is resumed with the settings that it began with, but "
             f"{'; '.join(changes)}: leave that out, or begin a new training in another folder."
+        )
+
+
+def _check_same_phrases(now: PhraseTable | int | None, before: PhraseTable | None) -> None:
+    """Refuse to resume a training with other phrases; a number of passes has made a table."""
+    same = before is not None if isinstance(now, int) else now == before
+    if not same:
+        raise ParameterError(
+            "A training is resumed with the phrases that it began with, but phrases are "
+            f"{now!r} and were {before!r}; give the same, or begin a new training in another "
+            "folder."
         )
 
 

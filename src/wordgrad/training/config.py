@@ -503,6 +503,15 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
         Setting("lowercase", False, bool, TEXT, "Convert the text to lower case."),
         Setting(
+            "phrases",
+            None,
+            str,
+            TEXT,
+            "Join phrases such as new_york: those of a table of 'wordgrad phrases', or those found "
+            "in N passes over this text; they are written beside the output.",
+            metavar="TABLE|N",
+        ),
+        Setting(
             "pattern",
             None,
             str,
