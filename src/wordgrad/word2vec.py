@@ -51,7 +51,7 @@ from wordgrad.word_vectors import WordVectors, load
 _RECORDED = sorted(
     SETTINGS.keys() - {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
 )
-"""Settings that a checkpoint holds: the folder is where it is, text, words and phrases are in it, and
+"""Settings that a checkpoint holds: the folder is where it is, text and phrases are beside it, and
 vectors to start from are of no use once training has begun."""
 
 EARLIER_SAMPLE = 1e-4
