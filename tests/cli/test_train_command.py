@@ -90,6 +90,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "combine": "sum",
         "cbow_step": "whole",
         "column": "body",
+        "phrases": "2",
         "pattern": r"\w+",
         "errors": "replace",
         "vectors": tmp_path / "start.safetensors",

@@ -217,5 +217,5 @@ def test_a_flipped_bit_is_found_in_the_n_grams(vectors, tmp_path):
     begin, _ = json.loads(content[8 : 8 + length])["ngrams"]["data_offsets"]
     content[8 + length + begin + 5] ^= 4
     path.write_bytes(content)
-    with pytest.raises(FormatError, match="n-grams fail their checksum"):
+    with pytest.raises(FormatError, match="ngrams fails its checksum"):
         load(path)

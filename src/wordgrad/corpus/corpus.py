@@ -30,9 +30,11 @@ from wordgrad.corpus.encode import (
     FirstPass,
     ProgressCallback,
     choose_words,
+    join_words,
     lowercased,
     second_pass,
 )
+from wordgrad.corpus.phrase_table import PhraseTable, table_of
 from wordgrad.corpus.reader import Reading
 from wordgrad.corpus.sources import TextSource
 from wordgrad.corpus.tokenizer import Tokenizer, Types
@@ -174,6 +176,8 @@ class CorpusReport:
     tokens_trained : float, optional
         Of the tokens kept, those that subsampling leaves of an epoch: the expected number, which
         training adds.
+    tokens_joined : int
+        By how many tokens phrases have made the text shorter.
     """
 
     files: int
@@ -186,6 +190,7 @@ class CorpusReport:
     bytes_replaced: int
     seconds: float
     tokens_trained: float | None = None
+    tokens_joined: int = 0
 
 
 class EncodedCorpus:
@@ -202,11 +207,20 @@ class EncodedCorpus:
         From 0 to T, rising: no sentence is empty.
     vocabulary : Vocabulary
     report : CorpusReport
+    phrases : PhraseTable or None
+        The phrases that were joined.
     """
 
-    def __init__(self, folder: CorpusFolder, vocabulary: Vocabulary, report: CorpusReport) -> None:
+    def __init__(
+        self,
+        folder: CorpusFolder,
+        vocabulary: Vocabulary,
+        report: CorpusReport,
+        phrases: PhraseTable | None = None,
+    ) -> None:
         self.vocabulary = vocabulary
         self.report = report
+        self.phrases = phrases
         self._folder = folder
         self.ids: NDArray[np.int32] = np.memmap(folder.path / IDS, np.int32, "r")
         self.offsets: NDArray[np.int64] = np.memmap(folder.path / OFFSETS, np.int64, "r")
@@ -245,11 +259,77 @@ class EncodedCorpus:
         )
 
 
+@dataclass(frozen=True)
+class ProvisionalText:
+    """A text between its two passes: provisional ids in a folder, and what they stand for.
+
+    Attributes
+    ----------
+    folder : CorpusFolder
+        Its file :data:`IDS` holds uint32, with :data:`~wordgrad.corpus.tokenizer.END` after each
+        sentence.
+    types : Types
+    first : FirstPass
+    reading : Reading
+    """
+
+    folder: CorpusFolder
+    types: Types
+    first: FirstPass
+    reading: Reading
+
+    @property
+    def ids_path(self) -> Path:
+        """The file of ids."""
+        return self.folder.path / IDS
+
+
+@contextmanager
+def provisional_text(
+    source: TextSource,
+    *,
+    column: str | None = None,
+    lowercase: bool = False,
+    pattern: str | None = None,
+    errors: str = "strict",
+    workers: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    keep_as: str | None = None,
+    progress: ProgressCallback | None = None,
+) -> Iterator[ProvisionalText]:
+    """Read a text once into a folder, which is removed if the block fails.
+
+    Parameters and errors are those of :func:`encode_corpus`.
+    """
+    check_choice("errors", errors, ("strict", "replace"))
+    if not isinstance(lowercase, bool):
+        raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
+    if workers is None:
+        workers = min(_processors(), _MOST_WORKERS)
+    check_int("workers", workers, minimum=1)
+    tokenizer = Tokenizer(pattern, lowercase=lowercase)
+    longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
+    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
+    store = CorpusFolder(folder, keep_as)
+    try:
+        first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
+        with store.new_file(IDS) as write:
+            first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
+        types = tokenizer.types()
+        yield ProvisionalText(store, lowercased(types) if lowercase else types, first, reading)
+    except BaseException:
+        store.remove()
+        raise
+
+
 def encode_corpus(
     source: TextSource,
     *,
     min_count: int = 5,
     max_vocab: int | None = None,
+    vocabulary: Vocabulary | None = None,
+    grow: bool = False,
+    phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
     column: str | None = None,
     lowercase: bool = False,
     pattern: str | None = None,
@@ -269,9 +349,18 @@ def encode_corpus(
         an item is a sentence; its length is not limited.  A sentence in memory is a string or a
         list of tokens, and a token any string.  An iterator is read once.
     min_count : int
-        Words that occur less often are dropped, as if they were not in the text.
+        Words that occur less often are dropped, as if they were not in the text; 0 and 1 drop none.
     max_vocab : int, optional
         Keep at most this many words, the most frequent ones.
+    vocabulary : Vocabulary, optional
+        Encode with these words, in their order and with their counts, whatever the text holds:
+        others are dropped, and ``min_count`` and ``max_vocab`` are of no effect.
+    grow : bool
+        Words of the text that ``vocabulary`` lacks may join it, as ``min_count`` and ``max_vocab``
+        allow; its own all stay, counts add up, and all are put in the order of the sums.
+    phrases : PhraseTable, path of one, or int, optional
+        Phrases to join before words are counted; or in how many passes to learn them from this text
+        (:func:`~wordgrad.corpus.phrases.learn_phrases`, with its defaults).
     column : str, optional
         Which column of .jsonl, .csv, .tsv and .parquet files, or of a table in memory, to read; by
         default "text", or the only column of strings.
@@ -301,8 +390,9 @@ def encode_corpus(
     Raises
     ------
     InputError
-        If there is nothing to read, it cannot be read, or fewer than two words are left; or a
-        table or ``pattern`` needs Polars in a process that was forked after Polars was used.
+        If there is nothing to read, it cannot be read, or fewer than two words are left (of a given
+        vocabulary: fewer than two tokens); or a table or ``pattern`` needs Polars in a process that
+        was forked after Polars was used.
     ParameterError
         If a parameter is outside its range.
     OutputError
@@ -313,47 +403,73 @@ def encode_corpus(
     >>> with encode_corpus(["a rose is a rose", "is it"], min_count=2) as corpus:
     ...     corpus.vocabulary.words, corpus.ids.tolist(), corpus.offsets.tolist()
     (['a', 'is', 'rose'], [0, 2, 1, 0, 2, 1], [0, 5, 6])
+
+    A text in the vocabulary of another one, and in that vocabulary as it grows:
+
+    >>> known = Vocabulary(["a", "rose", "is"], [5, 4, 3])
+    >>> text = [["a", "thorn"], ["thorn", "is", "thorn"]]
+    >>> with encode_corpus(text, vocabulary=known) as corpus:
+    ...     corpus.vocabulary.words, corpus.ids.tolist(), corpus.offsets.tolist()
+    (['a', 'rose', 'is'], [0, 2], [0, 1, 2])
+    >>> with encode_corpus(text, vocabulary=known, grow=True, min_count=2) as corpus:
+    ...     corpus.vocabulary.words, corpus.vocabulary.counts.tolist(), corpus.ids.tolist()
+    (['a', 'is', 'rose', 'thorn'], [6, 4, 4, 3], [0, 3, 3, 1, 3])
     """
     begin = time.perf_counter()
-    check_int("min_count", min_count, minimum=1)
+    check_int("min_count", min_count, minimum=0)
+    if vocabulary is not None:
+        _check_known(vocabulary)
     if max_vocab is not None:
         check_int("max_vocab", max_vocab, minimum=2)
-    check_choice("errors", errors, ("strict", "replace"))
-    if not isinstance(lowercase, bool):
-        raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
-    if workers is None:
-        workers = min(_processors(), _MOST_WORKERS)
-    check_int("workers", workers, minimum=1)
-    tokenizer = Tokenizer(pattern, lowercase=lowercase)
-    longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
-    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
-    store = CorpusFolder(folder, keep_as)
-    try:
-        first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
-        with store.new_file(IDS) as write:
-            first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
-        types = tokenizer.types()
-        types = lowercased(types) if lowercase else types
-        vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
-        _check_words(vocabulary, types, min_count, reading.name)
+    table = table_of(phrases)
+    with provisional_text(
+        source,
+        column=column,
+        lowercase=lowercase,
+        pattern=pattern,
+        errors=errors,
+        workers=workers,
+        folder=folder,
+        keep_as=keep_as,
+        progress=progress,
+    ) as text:
+        store, types = text.folder, text.types
+        read, types_read = int(types.counts.sum()), len(types.words)
+        if table is not None:
+            from wordgrad.corpus.phrase_counts import join_phrases
+
+            with store.writing():
+                table, types = join_phrases(text.ids_path, types, table)
+        if vocabulary is None:
+            chosen, final_ids = choose_words(types, min_count=min_count, max_vocab=max_vocab)
+            _check_words(chosen, types, min_count, text.reading.name)
+        else:
+            chosen, final_ids = join_words(
+                types, vocabulary, grow=grow, min_count=min_count, max_vocab=max_vocab
+            )
         with store.writing():
-            sentences = second_pass(store.path / IDS, store.path / OFFSETS, table)
+            sentences = second_pass(text.ids_path, store.path / OFFSETS, final_ids)
+            kept = text.ids_path.stat().st_size // 4
+            if kept < 2:
+                raise InputError(
+                    f"Of the {int(types.counts.sum())} words of the text {kept} are in the "
+                    "vocabulary, and at least two are needed; give text of the same kind, or more "
+                    "of it."
+                )
             report = CorpusReport(
-                files=len(reading.files),
-                bytes_read=first.bytes_done,
-                sentences_read=first.sentences,
+                files=len(text.reading.files),
+                bytes_read=text.first.bytes_done,
+                sentences_read=text.first.sentences,
                 sentences_kept=sentences,
-                tokens_read=int(types.counts.sum()),
-                tokens_kept=vocabulary.total,
-                types_read=len(types.words),
-                bytes_replaced=first.replaced,
+                tokens_read=read,
+                tokens_kept=kept,
+                types_read=types_read,
+                bytes_replaced=text.first.replaced,
                 seconds=time.perf_counter() - begin,
+                tokens_joined=read - int(types.counts.sum()),
             )
             store.finish()
-            return EncodedCorpus(store, vocabulary, report)
-    except BaseException:
-        store.remove()
-        raise
+            return EncodedCorpus(store, chosen, report, table)
 
 
 def _processors() -> int:
@@ -363,20 +479,36 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
+def _check_known(vocabulary: Vocabulary) -> None:
+    """Raise :class:`ParameterError` unless a text can be encoded, and trained, with these words."""
+    if len(vocabulary) < 2:
+        raise ParameterError(
+            f"vocabulary must hold at least two words, got {len(vocabulary)}; a word alone has no "
+            "other to be told from."
+        )
+    if int(vocabulary.counts.min()) < 1:
+        row = int(vocabulary.counts.argmin())
+        raise ParameterError(
+            f"vocabulary must have counts of at least 1, got 0 for {vocabulary.words[row]!r}; "
+            "leave the word out, or give it 1."
+        )
+
+
 def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str) -> None:
     if len(vocabulary) >= 2:
         return
-    tokens, kinds = int(types.counts.sum()), len(types.words)
+    there = np.flatnonzero(types.counts)  # a word may have gone into phrases, all of it
+    tokens, kinds = int(types.counts.sum()), len(there)
     if tokens == 0:
         raise InputError(f"There are no tokens in {name}; check that it is not empty.")
     found = f"{tokens} tokens of {kinds} types were read"
     if kinds == 1:
-        (word,) = types.words.at(np.zeros(1, dtype=np.intp))
+        (word,) = types.words.at(there)
         raise InputError(
             f"The vocabulary of {name} is one word, {_shown(word)} ({found}); training needs at "
             "least two words."
         )
-    works = int(np.partition(types.counts, kinds - 2)[kinds - 2])
+    works = int(np.sort(types.counts)[-2])
     what = "no word reaches" if len(vocabulary) == 0 else "only one word reaches"
     raise InputError(
         f"In {name} {what} min_count={min_count} ({found}); a vocabulary needs at least two "
@@ -401,7 +533,7 @@ class ValidationCorpus:
     vocabulary : Vocabulary
         Of the training text, with its counts.
     tokens_read : int
-        Words of the text.
+        Words of the text; a phrase that was joined is one.
     """
 
     ids: NDArray[np.int32]
@@ -427,8 +559,8 @@ def encode_validation(
     source : path, glob, directory, "-", several of them, or iterable of sentences
     vocabulary : Vocabulary
     **options
-        ``column``, ``lowercase``, ``pattern``, ``errors``, ``workers`` and ``progress`` of
-        :func:`~wordgrad.corpus.corpus.encode_corpus`.
+        ``phrases``, ``column``, ``lowercase``, ``pattern``, ``errors``, ``workers`` and
+        ``progress`` of :func:`~wordgrad.corpus.corpus.encode_corpus`.
 
     Raises
     ------
@@ -443,28 +575,12 @@ def encode_validation(
     ([2, 0, 1], [0, 3], 3)
     """
     try:
-        with encode_corpus(source, min_count=1, **options) as corpus:
-            ids, offsets = mapped(corpus, vocabulary)
-            read = corpus.report.tokens_read
+        with encode_corpus(source, vocabulary=vocabulary, **options) as corpus:
+            ids, offsets = np.array(corpus.ids), np.array(corpus.offsets)
+            read = corpus.report.tokens_read - corpus.report.tokens_joined
+            return ValidationCorpus(ids, offsets, vocabulary, read)
     except InputError as error:
         raise InputError(f"The validation text cannot be used: {error}") from error
-    if len(ids) < 2:
-        raise InputError(
-            f"Of the {read} words of the validation text {len(ids)} are in the vocabulary, and a "
-            "loss needs at least two; give text of the same kind as the training text."
-        )
-    return ValidationCorpus(ids, offsets, vocabulary, read)
-
-
-def mapped(
-    corpus: EncodedCorpus, vocabulary: Vocabulary
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the ids and offsets of a corpus in another vocabulary, without words it lacks."""
-    table = [vocabulary.ids.get(word, -1) for word in corpus.vocabulary.words]
-    ids = np.array(table, np.int32)[corpus.ids]
-    kept = np.concatenate([[0], np.cumsum(ids >= 0)])
-    offsets = np.unique(kept[corpus.offsets])  # a sentence without words vanishes
-    return ids[ids >= 0], offsets.astype(np.int64)
 
 
 _CHUNK = 1 << 20  # numbers hashed at a time

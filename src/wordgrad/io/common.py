@@ -79,7 +79,10 @@ class VectorParts:
     remarks : tuple of str
         Sentences on what was odd in a file and read all the same.
     subwords : Subwords or None
-        From which vectors of unseen words are composed.
+        From which vectors of unseen words are composed.  Only safetensors and models of fastText
+        keep them.
+    outputs : ndarray of float32, shape (n, D), or None
+        Output vectors, which training goes on from.  Only safetensors keeps them.
     """
 
     table: Vocabulary
@@ -88,6 +91,7 @@ class VectorParts:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     subwords: Subwords | None = None
+    outputs: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.table)

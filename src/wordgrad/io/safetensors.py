@@ -3,38 +3,22 @@
 Layout
 ------
 A safetensors file is an 8-byte little-endian length N, N bytes of JSON (name, dtype, shape and byte
-range of each tensor; string metadata), then the tensors' bytes.  wordgrad writes four tensors:
+range of each tensor; string metadata), then the tensors' bytes.  wordgrad writes these tensors:
 
 =========== ========== ===========================================================
 ``matrix``  F32 (V, D) row ``i`` is the vector of word ``i``
 ``words``   U8 (bytes) all words in UTF-8, one after another
 ``offsets`` I64 (V+1)  word ``i`` is ``words[offsets[i]:offsets[i + 1]]``
 ``counts``  I64 (V)    how often each word was seen; left out if not known
+``outputs`` F32 (n, D) output vectors, from which training goes on; left out if not kept
 =========== ========== ===========================================================
 
 Vectors with character n-grams (:class:`~wordgrad.subwords.Subwords`) have four more, which compose
 those of unseen words:
 
-================= ======= ========================================================================
-``ngrams``        F32 (N, the rows of words and of n-grams; a row may be the sum of several
-                  D)
-``ngram-parts``   F32 (N) of how many words and buckets it is the sum
-``ngram-buckets`` I32 (B) buckets that have a row, rising
-``ngram-rows``    I32 (B) the row of each
-================= ======= ========================================================================
-
-and in the metadata ``ngrams``, JSON: ``words`` (rows 0 to ``words - 1`` are those of words),
-``minn``, ``maxn``, ``bucket``, and ``pruned``: whether n-grams in other buckets are left out of the
-mean, or are zero.
-
-The metadata are strings: ``wordgrad`` (the version of this layout: "1", or "2" with n-grams), one
-entry for each entry of :attr:`WordVectors.metadata` under the name ``"meta." + name``, as JSON, and
-checksums (CRC-32, eight hexadecimal digits): ``crc32.matrix`` and ``crc32.ngrams`` of those bytes,
-``crc32.rest`` of all other metadata and tensors.  Thus a single flipped bit anywhere in the file is
-found.  The names in the header are sorted: equal vectors make equal files.
-
-The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so the
-matrix is not read through it but mapped from the byte range it has approved.  Nothing in such a
+================= ======= =================================================================
+The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so
+matrices are not read through it but mapped from the byte ranges it has approved.  Nothing in such a
 file can be executed.
 """
 
@@ -66,6 +50,7 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
     "words": ("uint8", 1),
     "offsets": ("int64", 1),
     "counts": ("int64", 1),
+    "outputs": ("float32", 2),
 }
 _NGRAM_TENSORS: dict[str, tuple[str, int]] = {
     "ngrams": ("float32", 2),
@@ -73,7 +58,7 @@ _NGRAM_TENSORS: dict[str, tuple[str, int]] = {
     "ngram-buckets": ("int32", 1),
     "ngram-rows": ("int32", 1),
 }
-_MAPPED = ("matrix", "ngrams")
+_MATRICES = ("matrix", "outputs", "ngrams")
 
 
 def write(parts: VectorParts, path: Path) -> None:
@@ -82,12 +67,14 @@ def write(parts: VectorParts, path: Path) -> None:
     rest: dict[str, NDArray[Any]] = {"words": words, "offsets": offsets}
     if parts.counts is not None:
         rest["counts"] = parts.counts
-    mapped = {"matrix": np.ascontiguousarray(parts.matrix)}
     metadata = {"wordgrad": LAYOUT if parts.subwords is None else WITH_NGRAMS}
     metadata |= {f"meta.{name}": json.dumps(value) for name, value in parts.metadata.items()}
+    matrices = {"matrix": np.ascontiguousarray(parts.matrix)}
+    if parts.outputs is not None:
+        matrices["outputs"] = np.ascontiguousarray(parts.outputs)
     if parts.subwords is not None:
         shared = parts.subwords.stored()
-        mapped["ngrams"] = np.ascontiguousarray(shared.values)
+        matrices["ngrams"] = np.ascontiguousarray(shared.values)
         rest |= {
             "ngram-parts": shared.multiplicity,
             "ngram-buckets": np.ascontiguousarray(shared.buckets, np.int32),
@@ -102,9 +89,9 @@ def write(parts: VectorParts, path: Path) -> None:
                 "pruned": parts.subwords.pruned is not None,
             }
         )
-    metadata |= {f"crc32.{name}": f"{checksum(one):08x}" for name, one in mapped.items()}
+    metadata |= {f"crc32.{name}": f"{checksum(one):08x}" for name, one in matrices.items()}
     metadata["crc32.rest"] = _checksum(metadata, rest)
-    write_tensors(path, mapped | rest, metadata)
+    write_tensors(path, {**matrices, **rest}, metadata)
 
 
 def read(path: Path, options: LoadOptions) -> VectorParts:
@@ -115,9 +102,9 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         _check_layout(path, metadata, names)
         with_ngrams = metadata["wordgrad"] == WITH_NGRAMS
         tensors = _TENSORS | _NGRAM_TENSORS if with_ngrams else _TENSORS
-        check_arrays(path, file, tensors, REMEDY, optional=frozenset({"counts"}))
+        check_arrays(path, file, tensors, REMEDY, optional=frozenset({"counts", "outputs"}))
         header = _header(path)
-        rest = {name: file.get_tensor(name) for name in sorted(names.difference(_MAPPED))}
+        rest = {name: file.get_tensor(name) for name in sorted(names - {*_MATRICES})}
     _check_shapes(path, header)
     if _checksum(metadata, rest) != metadata["crc32.rest"]:
         raise FormatError(f"{path} is damaged: its words fail their checksum; {REMEDY}")
@@ -127,15 +114,19 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
             f"{path} is damaged: counts must not be negative, got {int(counts.min())}; {REMEDY}"
         )
     matrix = _map_matrix(path, header, "matrix")
-    subwords = _subwords(path, header, metadata, rest) if with_ngrams else None
+    outputs = _map_matrix(path, header, "outputs") if "outputs" in header else None
+    ngrams = _map_matrix(path, header, "ngrams") if with_ngrams else None
+    subwords = None if ngrams is None else _subwords(path, ngrams, matrix, metadata, rest)
     table = Vocabulary.from_packed(rest["words"], rest["offsets"], str(path))
     rows = options.rows(len(matrix))
     if rows < len(matrix):
         end = int(rest["offsets"][rows])
         table = Vocabulary.from_packed(rest["words"][:end], rest["offsets"][: rows + 1], str(path))
-    _check_mapped(path, matrix, "matrix", metadata, options)
-    if subwords is not None:
-        _check_mapped(path, subwords.stored().values, "ngrams", metadata, options)
+    for name, array in (("matrix", matrix), ("outputs", outputs), ("ngrams", ngrams)):
+        if array is None or not _checked_now(array, options):
+            continue
+        if f"{checksum(array):08x}" != metadata[f"crc32.{name}"]:
+            raise FormatError(f"{path} is damaged: its {name} fails its checksum; {REMEDY}")
     if _checked_now(matrix, options) and not options.allow_nonfinite:
         row_norms(matrix[:rows], str(path))  # refuses values that are not finite
     return VectorParts(
@@ -144,6 +135,7 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         None if counts is None else counts[:rows],
         _metadata(path, metadata),
         subwords=subwords,
+        outputs=outputs if len(table) == header["matrix"]["shape"][0] else None,
     )
 
 
@@ -151,21 +143,10 @@ def _checked_now(array: NDArray[np.float32], options: LoadOptions) -> bool:
     return bool(options.check or (options.check is None and array.nbytes <= CHECKED_AT_ONCE))
 
 
-def _check_mapped(
-    path: Path,
-    array: NDArray[np.float32],
-    name: str,
-    metadata: Mapping[str, str],
-    options: LoadOptions,
-) -> None:
-    if _checked_now(array, options) and f"{checksum(array):08x}" != metadata[f"crc32.{name}"]:
-        what = "its matrix fails its" if name == "matrix" else "its n-grams fail their"
-        raise FormatError(f"{path} is damaged: {what} checksum; {REMEDY}")
-
-
 def _subwords(
     path: Path,
-    header: Mapping[str, Any],
+    values: NDArray[np.float32],
+    matrix: NDArray[np.float32],
     metadata: Mapping[str, str],
     rest: Mapping[str, NDArray[Any]],
 ) -> Subwords:
@@ -177,12 +158,11 @@ def _subwords(
             raise ValueError("not what they must be")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise FormatError(f"{path} is damaged: its n-grams are not described; {REMEDY}") from error
-    values = _map_matrix(path, header, "ngrams")
     parts, buckets, rows = (rest[f"ngram-{name}"] for name in ("parts", "buckets", "rows"))
     words, minn, maxn, bucket = numbers
     n = len(values)
     if (
-        values.shape[1] != header["matrix"]["shape"][1]
+        values.shape[1] != matrix.shape[1]
         or not 0 <= words <= n
         or not minn >= 0
         or not 0 <= maxn <= LONGEST
@@ -217,8 +197,9 @@ def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> N
             f"{path} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r} and "
             f"{WITH_NGRAMS!r}; install a newer version."
         )
-    needed = {"crc32.matrix", "crc32.rest"} | ({"crc32.ngrams"} if layout == WITH_NGRAMS else set())
-    missing = sorted(needed - set(metadata))
+    wanted = {"crc32.matrix", "crc32.rest"}
+    wanted |= {f"crc32.{name}" for name in ("outputs", "ngrams") if name in names}
+    missing = sorted(wanted - set(metadata))
     if missing:
         raise FormatError(f"{path} is damaged: {', '.join(missing)} is missing; {REMEDY}")
 
@@ -239,6 +220,11 @@ def _check_shapes(path: Path, header: Mapping[str, Any]) -> None:
         raise FormatError(
             f"{path} is damaged: its matrix of {rows} x {columns} does not fit its "
             f"{header['offsets']['shape'][0] - 1} words and {counts} counts; {REMEDY}"
+        )
+    if "outputs" in header and (0 in (shape := header["outputs"]["shape"]) or shape[1] != columns):
+        raise FormatError(
+            f"{path} is damaged: its outputs of {shape[0]} x {shape[1]} do not fit vectors of "
+            f"{columns} numbers; {REMEDY}"
         )
 
 

@@ -23,6 +23,7 @@ from wordgrad.maths.objectives import (
     input_share,
     skipgram,
 )
+from wordgrad.maths.phrases import npmi, phrase_score
 
 __all__ = [
     "Activations",
@@ -43,6 +44,8 @@ __all__ = [
     "log_softmax",
     "logistic_loss",
     "negative_sampling_loss",
+    "npmi",
+    "phrase_score",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",
