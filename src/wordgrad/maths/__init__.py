@@ -13,7 +13,7 @@ from wordgrad.maths.losses import (
     negative_sampling_loss,
     softmax_loss,
 )
-from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
+from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer, SoftmaxLayer
 from wordgrad.maths.objectives import WindowGradients, cbow, input_share, skipgram
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "GradientReport",
     "NetworkGradients",
     "OneHiddenLayer",
+    "SoftmaxLayer",
     "WindowGradients",
     "assert_gradients",
     "cbow",
