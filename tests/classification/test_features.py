@@ -201,9 +201,9 @@ def test_hashes_are_found_by_table_and_by_bisection(buckets):
     features, tokens = learn(["a b c d b"] * 3 + ["d e a"], buckets=buckets)
     bags = features.bags(tokens)
     assert len(bags.features) == 3 * (5 + 6) + 3 + 4
-    table = features._table(2**30)
+    table = features._table("ngrams", features.hashes, 2**30)
     assert len(table) == (buckets if buckets < 2**24 else 0)
-    again = replace(features, _tables={"buckets": np.zeros(0, np.int32)}).bags(tokens)
+    again = replace(features, _tables={"ngrams": np.zeros(0, np.int32)}).bags(tokens)
     assert again.features.tolist() == bags.features.tolist()
 
 
@@ -222,7 +222,9 @@ def test_ngrams_of_letters_are_rows_of_their_own():
     of_ab = [row for row in rows_of(bags, 1) if row >= first]
     # b has b, ^b, b$, ^b$; ab has a, b, ^a, ab, b$, ^ab, ab$.
     assert (len(of_ab), len(set(of_ab))) == (11, 9)
-    assert [row for row in rows_of(bags, 1) if row < first] == features.word_ids(tokens)[2:].tolist()
+    assert [row for row in rows_of(bags, 1) if row < first] == features.word_ids(tokens)[
+        2:
+    ].tolist()
     new = features.bags(tokenise(["xabx"], pattern=None, lowercase=False))
     assert len(rows_of(new, 0)) == 3  # a, b, ab
     assert set(rows_of(new, 0)) <= set(of_ab)
@@ -231,8 +233,6 @@ def test_ngrams_of_letters_are_rows_of_their_own():
 def test_words_that_do_not_occur_give_no_rows():
     tokens = tokenise(["ab", "hopeful cd"], pattern=None, lowercase=False)
     part = replace(tokens, ids=tokens.ids[:1], offsets=tokens.offsets[:2])
-    features = Features.learn(
-        part, min_count=1, prefix=3, ngrams=2, buckets=2**22, subwords=(2, 2)
-    )
+    features = Features.learn(part, min_count=1, prefix=3, ngrams=2, buckets=2**22, subwords=(2, 2))
     assert (features.words, features.beginnings) == (["ab"], [])
     assert len(features) == 1 + 2 + 3

@@ -395,9 +395,7 @@ class Features:
         kept = np.concatenate([[0], np.cumsum(whole != UNKNOWN)])
         return whole[whole != UNKNOWN], kept[cuts + np.arange(len(cuts))]
 
-    def _subword_hashes(
-        self, types: Sequence[str]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _subword_hashes(self, types: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         lengths = np.fromiter(map(len, types), np.int64, len(types))
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         if self.subwords is None:
