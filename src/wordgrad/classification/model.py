@@ -32,6 +32,8 @@ A :class:`~wordgrad.container.Container` of the part "classifier", with the arra
 
 and the settings as its record.  ``settings["label_type"]`` is "str", "int" or "bool", what the
 labels were in Python; files written before it was kept have none, and their labels are strings.
+``settings["signs"]`` is true where tokens are words and signs; files of before have none, and if
+they have no pattern either, white space separates their tokens.
 Sizes in the file are compared with each other before anything is used.
 """
 
@@ -51,6 +53,7 @@ from scipy.special import softmax
 
 from wordgrad.classification.features import (
     RANGES,
+    SPACES,
     UNKNOWN,
     Bags,
     Features,
@@ -434,6 +437,7 @@ class TextModel:
         settings = {
             "label_type": type(labels[0]).__name__,
             "pattern": self.pattern,
+            "signs": self.pattern is None,
             "lowercase": self.lowercase,
             "common": features.common,
             "prefix": features.prefix,
@@ -476,7 +480,10 @@ class TextModel:
             arrays["subword_hashes"],
         )
         network = TextNetwork.of(arrays)
-        model = cls(features, network, settings["pattern"], settings["lowercase"])
+        pattern = settings["pattern"]
+        if pattern is None and not settings.get("signs", False):
+            pattern = SPACES
+        model = cls(features, network, pattern, settings["lowercase"])
         labels = _typed(strings["labels"], settings.get("label_type", "str"))
         if labels is None:
             raise FormatError(
