@@ -353,10 +353,9 @@ def _separate(data: Any, n: Any, kinds: Any, out: Any) -> Any:
                 out[written] = 32
                 written += 1
             apostrophe = -1
-        elif kind == 2 or kind == 3 or (kind == 0 and not word_before):
-            if not (kind == 3 and word_before):
-                out[written] = 32
-                written += 1
+        elif kind == 2 or (kind != 1 and not word_before):
+            out[written] = 32
+            written += 1
         if kind == 3 and word_before:
             apostrophe = i
         else:
