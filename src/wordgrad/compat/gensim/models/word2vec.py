@@ -855,6 +855,11 @@ class Word2Vec(Saveable):
 
     def _config(self, epochs: int, total: int) -> TrainingConfig:
         """Return the settings in the words of this package."""
+        if self.hs:
+            raise ParameterError(
+                "hs=1 (hierarchical softmax) is not offered; hs=0, negative=5 trains the same model "
+                "with negative sampling."
+            )
         return TrainingConfig(
             vector_size=self.vector_size,
             window=self.window,
