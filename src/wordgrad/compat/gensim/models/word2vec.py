@@ -284,10 +284,7 @@ class OnClass:
 
     def __get__(self, instance: object, owner: type) -> Any:
         if instance is not None:
-            raise AttributeError(
-                f"{self._function.__name__} is a method of the class: call "
-                f"{owner.__name__}.{self._function.__name__}."
-            )
+            raise AttributeError(self._function.__name__)  # and __getattr__ of the class says why
         return partial(self._function, owner)
 
 
@@ -444,6 +441,9 @@ class Word2Vec(Saveable):
         )
 
     def __getattr__(self, name: str) -> Any:
+        if name == "load":
+            kind = type(self).__name__
+            raise AttributeError(f"load is a method of the class: call {kind}.load.")
         if name in RENAMED:
             raise AttributeError(f"{name} is gensim 3's; in gensim 4 it is {RENAMED[name]}.")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -857,8 +857,8 @@ class Word2Vec(Saveable):
         """Return the settings in the words of this package."""
         if self.hs:
             raise ParameterError(
-                "hs=1 (hierarchical softmax) is not offered; hs=0, negative=5 trains the same model "
-                "with negative sampling."
+                "hs=1 (hierarchical softmax) is not offered; hs=0, negative=5 trains the same "
+                "model with negative sampling."
             )
         return TrainingConfig(
             vector_size=self.vector_size,
