@@ -17,7 +17,6 @@ import argparse
 import json
 import logging
 import random
-
 import tempfile
 from importlib import import_module
 from pathlib import Path
@@ -150,9 +149,9 @@ def main() -> None:
     }
     result = Cells("gensim-face.json", head, fresh=given.fresh)
 
-    def measure(name: str, settings: dict[str, Any], work: Any, **options: Any) -> None:
+    def measure(name: str, key: dict[str, Any], work: Any, **options: Any) -> None:
         if given.only in name:
-            result.measure(name, settings, lambda: work(given.threads, **options))
+            result.measure(name, key, lambda: work(given.threads, **options))
 
     for label, architecture in ARCHITECTURES.items():
         measure(

@@ -53,7 +53,7 @@ def adopt(model: Any) -> Any:
             f"This {type(model).__name__} lacks {', '.join(sorted(missing))}, so it is of gensim "
             "before 4; open it with gensim 4, whose load brings it up to date."
         )
-    made: Any = ours.__new__(ours)
+    made: Any = object.__new__(ours)
     for name, value in vars(model).items():
         if name in made._unsaved or name in ("load", "random", "norms"):
             continue
