@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from wordgrad.cli.check_gradients import check_gradients
-from wordgrad.cli.classify import explain, predict
+from wordgrad.cli.classify import explain, predict, quantize
 from wordgrad.cli.classify import measure as classify_test
 from wordgrad.cli.classify import train as classify_train
 from wordgrad.cli.convert import convert
@@ -18,6 +18,7 @@ from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.exit import guarded, start_debugging
 from wordgrad.cli.options import ListOptions
+from wordgrad.cli.phrases import phrases
 from wordgrad.cli.plot import map_, plot_loss
 from wordgrad.cli.query import analogy, doesnt_match, similar
 from wordgrad.cli.train import train
@@ -72,6 +73,7 @@ def options(
 
 COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
     (app, "train", train),
+    (app, "phrases", phrases),
     (app, "similar", similar),
     (app, "analogy", analogy),
     (app, "doesnt-match", doesnt_match),
@@ -85,6 +87,7 @@ COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
     (classify, "test", classify_test),
     (classify, "predict", predict),
     (classify, "explain", explain),
+    (classify, "quantize", quantize),
 ]
 
 for group, name, command in COMMANDS:

@@ -8,13 +8,22 @@ from wordgrad.maths.gradient_check import (
     check_gradients,
 )
 from wordgrad.maths.losses import (
+    binary_cross_entropy,
     cross_entropy,
     logistic_loss,
     negative_sampling_loss,
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, input_share, skipgram
+from wordgrad.maths.objectives import (
+    WindowGradients,
+    cbow,
+    compose,
+    compose_gradient,
+    input_share,
+    skipgram,
+)
+from wordgrad.maths.phrases import npmi, phrase_score
 
 __all__ = [
     "Activations",
@@ -24,14 +33,19 @@ __all__ = [
     "OneHiddenLayer",
     "WindowGradients",
     "assert_gradients",
+    "binary_cross_entropy",
     "cbow",
     "check_gradients",
+    "compose",
+    "compose_gradient",
     "cross_entropy",
     "input_share",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",
     "negative_sampling_loss",
+    "npmi",
+    "phrase_score",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",
