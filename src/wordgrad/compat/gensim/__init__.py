@@ -10,9 +10,8 @@ True
 from __future__ import annotations
 
 import copy
+from importlib import import_module
 from typing import Any
-
-import numpy as np
 
 from wordgrad.compat.gensim import models
 from wordgrad.errors import ParameterError
@@ -57,9 +56,12 @@ def adopt(model: Any) -> Any:
     for name, value in vars(model).items():
         if name in made._unsaved or name in ("load", "random", "norms"):
             continue
-        theirs = type(value).__module__.startswith("gensim.")
-        setattr(made, name, adopt(value) if theirs else copy.deepcopy(value))
-    if isinstance(made, models.KeyedVectors):
-        made.vectors = np.array(model.vectors)
+        of = getattr(value, "__module__", None) if callable(value) else type(value).__module__
+        if not str(of).startswith("gensim."):
+            setattr(made, name, copy.deepcopy(value))
+        elif callable(value):  # a function: the one of the same name here
+            setattr(made, name, getattr(import_module(ours.__module__), value.__name__))
+        else:
+            setattr(made, name, adopt(value))
     made._restored()
     return made

@@ -146,7 +146,8 @@ class _PhrasesTransformation(Saveable):
         return {**self.__dict__, "scoring": names.get(self.scoring)}
 
     def _restored(self) -> None:
-        self.scoring = SCORERS.get(cast(str, self.scoring), _no_scoring)
+        if not callable(self.scoring):
+            self.scoring = SCORERS.get(self.scoring, _no_scoring)
 
 
 def _no_scoring(**counts: int) -> float:
