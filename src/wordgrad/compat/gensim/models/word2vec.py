@@ -352,6 +352,9 @@ class Word2Vec(Saveable):
     """
 
     _unsaved = frozenset({"_parameters"})
+    _padding = 0
+    """Rows of ``W_in`` that are nobody's vector."""
+
     wv: KeyedVectors
     syn1neg: NDArray[np.float32]
     _parameters: Parameters | None = None
@@ -481,6 +484,12 @@ class Word2Vec(Saveable):
                 f"Using a generator as corpus_iterable can't support {passes} passes. Try a "
                 "re-iterable sequence."
             )
+
+    def _read(self, corpus_iterable: Any, corpus_file: Any, *, known: bool = False) -> Text:
+        """Read a text, in the rows of the words that are ``known``."""
+        if corpus_file is None:
+            return Text.read(corpus_iterable, self.wv.key_to_index if known else None)
+        return Text.read_file(corpus_file, self._vocabulary() if known else None)
 
     def _scanned(
         self, corpus_iterable: Any, corpus_file: Any, trim_rule: TrimRule | None = None
@@ -746,13 +755,7 @@ class Word2Vec(Saveable):
         """
         self._check_training(total_examples, total_words, epochs, start_alpha)
         self._check_corpus(corpus_iterable, corpus_file, passes=epochs or 1)
-        keys = self.wv.key_to_index
-        words = None if corpus_file is None else self._vocabulary()
-        text = (
-            Text.read(corpus_iterable, keys)
-            if corpus_file is None
-            else Text.read_file(corpus_file, words)
-        )
+        text = self._read(corpus_iterable, corpus_file, known=True)
         return self._train(
             text,
             total_examples=total_examples,
@@ -824,16 +827,17 @@ class Word2Vec(Saveable):
 
     def _run(self, text: Text, epochs: int, callbacks: Sequence[CallbackAny2Vec]) -> int:
         """Train; return how many words subsampling left."""
-        corpus = text.corpus(self._vocabulary())
+        corpus = self._corpus(text)
         if len(self.wv) < 2 or not len(corpus.ids):
             logger.warning("There is nothing to train on: no text of two known words")
             return 0
-        frozen = self._frozen_rows()
-        kept = self.wv.vectors[frozen].copy()
+        parameters = self._matrices()
+        frozen = [(kv, rows, kv.vectors[rows].copy()) for kv, rows in self._frozen()]
 
         def between_epochs(live: LiveModel) -> None:
-            self.wv.vectors[frozen] = kept
-            self.wv._forget()
+            for kv, rows, kept in frozen:
+                kv.vectors[rows] = kept
+                kv._forget()
             if live.epoch > 0:
                 if self.compute_loss:
                     record = live.history[-1]
@@ -847,7 +851,7 @@ class Word2Vec(Saveable):
         trainer = Trainer(
             corpus,
             self._config(epochs, corpus.vocabulary.total),
-            parameters=self._matrices(),
+            parameters=parameters,
             on_epoch=between_epochs,
         )
         trainer.run()
@@ -878,23 +882,48 @@ class Word2Vec(Saveable):
             seed=self.seed + self.train_count,
         )
 
+    def _corpus(self, text: Text) -> EncodedCorpus:
+        """What training reads of a text."""
+        return text.corpus(self._vocabulary())
+
+    def _inputs(self) -> list[KeyedVectors]:
+        """Vectors that are rows of ``W_in``, in their order."""
+        return [self.wv]
+
+    def _outputs(self) -> dict[str, int]:
+        """Matrices that are rows of ``W_out``, by name, and how many rows of each word."""
+        return {"syn1neg": 1}
+
     def _matrices(self) -> Parameters:
-        """The matrices as training has them, and the model's from now on: in padded rows."""
+        """Return the matrices as training has them, and the model's own are views of them then."""
+        inputs, outputs = self._inputs(), self._outputs()
+        missing = [name for name in outputs if not hasattr(self, name)]
+        if missing:
+            raise ValueError(f"The model has no output vectors ({missing[0]}); train one that has.")
+        size = self.vector_size
+        n_inputs = sum(len(kv.vectors) for kv in inputs) + self._padding
+        n_outputs = len(self.wv) * sum(outputs.values())
         mine = self._parameters
-        shared = mine is not None and all(
-            ours.shape == found.shape and ours.ctypes.data == found.ctypes.data
-            for ours, found in ((self.wv._matrix, mine.W_in), (self.syn1neg, mine.W_out))
-        )
-        if mine is None or not shared:
-            if not hasattr(self, "syn1neg"):
-                raise ValueError(
-                    "The model has no output vectors; train it with the same settings."
-                )
-            mine = self._parameters = Parameters.from_matrices(self.wv._matrix, self.syn1neg)
-            self.wv.vectors, self.syn1neg = mine.W_in, mine.W_out
+        if mine is None or (mine.n_inputs, mine.n_outputs) != (n_inputs, n_outputs):
+            mine = self._parameters = Parameters.zeros(n_inputs, n_outputs, size)
+        row = 0
+        for kv in inputs:
+            rows = mine.W_in[row : row + len(kv.vectors)]
+            if not _same_memory(rows, kv._matrix):
+                rows[:] = kv._matrix
+                kv.vectors = rows
+            row += len(rows)
+        row = 0
+        for name, width in outputs.items():
+            rows, matrix = mine.W_out[row : row + width * len(self.wv)], getattr(self, name)
+            if not _same_memory(rows, matrix):
+                rows[:] = matrix.reshape(rows.shape)
+                if width == 1:
+                    setattr(self, name, rows)
+            row += len(rows)
         return mine
 
-    def _frozen_rows(self) -> NDArray[np.int64]:
+    def _frozen(self) -> list[tuple[KeyedVectors, NDArray[np.int64]]]:
         """Rows that are put back after every epoch.
 
         Raises
@@ -902,13 +931,16 @@ class Word2Vec(Saveable):
         ValueError
             If ``vectors_lockf`` holds another number than 0 and 1, or not one for each vector.
         """
-        factors = np.asarray(self.wv.vectors_lockf)
-        if factors.shape not in ((1,), (len(self.wv),)) or not np.isin(factors, (0, 1)).all():
-            raise ValueError(
-                f"vectors_lockf must hold 0 or 1 for each of the {len(self.wv)} vectors, or one "
-                f"number for all, got {factors!r}."
-            )
-        return np.flatnonzero(np.broadcast_to(factors, len(self.wv)) == 0)
+        found = []
+        for kv in self._inputs():
+            n, factors = len(kv.vectors), np.asarray(kv.vectors_lockf)
+            if factors.shape not in ((1,), (n,)) or not np.isin(factors, (0, 1)).all():
+                raise ValueError(
+                    f"vectors_lockf must hold 0 or 1 for each of the {n} vectors, or one number "
+                    f"for all, got {factors!r}."
+                )
+            found.append((kv, np.flatnonzero(np.broadcast_to(factors, n) == 0)))
+        return found
 
     def get_latest_training_loss(self) -> float:
         """Sum of the losses of all pairs (of CBOW: windows) of the last training."""
@@ -994,6 +1026,10 @@ class Word2Vec(Saveable):
         output = self.__dict__.get("syn1neg")
         if output is not None and np.shape(output) != (len(self.wv.vectors), self.vector_size):
             raise ValueError("output vectors of another shape")
+
+
+def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    return a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
 
 
 def keep_word(word: Any, count: int, min_count: int, trim_rule: TrimRule | None = None) -> bool:
