@@ -63,5 +63,7 @@ def adopt(model: Any) -> Any:
             setattr(made, name, getattr(import_module(ours.__module__), value.__name__))
         else:
             setattr(made, name, adopt(value))
+    if isinstance(made, models.KeyedVectors):
+        made.next_index = len(made.index_to_key)
     made._restored()
     return made

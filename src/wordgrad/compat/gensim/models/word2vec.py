@@ -346,12 +346,13 @@ class Word2Vec(Saveable):
 
     Examples
     --------
-    >>> model = Word2Vec([["tea", "cup"], ["tea", "pot"]] * 50, vector_size=8, min_count=1)
+    >>> text = [["tea", "cup"], ["tea", "pot"]] * 50
+    >>> model = Word2Vec(text, vector_size=8, min_count=1, sample=0, alpha=0.1)
     >>> model.wv.index_to_key[0], model.wv["cup"].shape
     ('tea', (8,))
     """
 
-    _unsaved = frozenset({"_parameters"})
+    _unsaved = frozenset({"_parameters", "cum_table"})
     _padding = 0
     """Rows of ``W_in`` that are nobody's vector."""
 
