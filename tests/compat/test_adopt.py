@@ -14,13 +14,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # gensim's own
 
 
 def test_a_model_is_taken_over_and_trains_on(tmp_path) -> None:
-    model = theirs.Word2Vec(TEXT, vector_size=8, min_count=1, workers=1, sg=1, window=3)
+    model = theirs.Word2Vec(TEXT, vector_size=8, min_count=1, workers=1, sample=0)
     ours = adopt(model)
     assert (ours.wv.vectors == model.wv.vectors).all()
     assert (ours.syn1neg == model.syn1neg).all()
     assert (ours.cum_table == model.cum_table).all()
     assert ours.wv.get_vecattr("cat", "count") == 30
-    assert ours.sg == 1
+    assert ours.sample == 0
     assert ours.wv.most_similar("cat")[0][0] == model.wv.most_similar("cat")[0][0]
     ours.build_vocab([["owl", "cat"]], update=True)
     ours.train(TEXT, total_examples=60, epochs=2)

@@ -199,6 +199,8 @@ class Text:
         Sentence ``s`` is ``ids[offsets[s]:offsets[s + 1]]``.
     sentences, words : int
         Of the text, with those that ``ids`` leaves out.
+    numbers : int64 (S,)
+        Which sentence of the text, from 0, each of ``offsets`` is.
     """
 
     keys: list[Any]
@@ -206,6 +208,7 @@ class Text:
     offsets: NDArray[np.int64]
     sentences: int
     words: int
+    numbers: NDArray[np.int64]
 
     @classmethod
     def read(
@@ -248,6 +251,7 @@ class Text:
                         np.array(corpus.offsets),
                         corpus.report.sentences_read,
                         corpus.report.tokens_read,
+                        np.arange(len(corpus)),
                     )
             except (InputError, ParameterError):  # less than that reader wants, and gensim does not
                 pass
@@ -353,9 +357,6 @@ class Word2Vec(Saveable):
     """
 
     _unsaved = frozenset({"_parameters", "cum_table"})
-    _padding = 0
-    """Rows of ``W_in`` that are nobody's vector."""
-
     wv: KeyedVectors
     syn1neg: NDArray[np.float32]
     _parameters: Parameters | None = None
@@ -693,7 +694,7 @@ class Word2Vec(Saveable):
             )
         self.wv.resize_vectors(seed=self.seed)
         if self.negative:
-            added = np.zeros((len(self.wv) - before, self.vector_size), REAL)
+            added = np.zeros((len(self.wv) - before, self.syn1neg.shape[1]), REAL)
             self.syn1neg = np.vstack([self.syn1neg, added])
 
     @property
@@ -851,37 +852,38 @@ class Word2Vec(Saveable):
 
         trainer = Trainer(
             corpus,
-            self._config(epochs, corpus.vocabulary.total),
+            TrainingConfig(**self._settings(epochs, corpus.vocabulary.total)),
             parameters=parameters,
             on_epoch=between_epochs,
         )
         trainer.run()
+        self._take(parameters)
         return int(trainer.tokens_trained * epochs)
 
-    def _config(self, epochs: int, total: int) -> TrainingConfig:
+    def _settings(self, epochs: int, total: int) -> dict[str, Any]:
         """Return the settings in the words of this package."""
         if self.hs:
             raise ParameterError(
                 "hs=1 (hierarchical softmax) is not offered; hs=0, negative=5 trains the same "
                 "model with negative sampling."
             )
-        return TrainingConfig(
-            vector_size=self.vector_size,
-            window=self.window,
-            shrink_windows=self.shrink_windows,
-            architecture="skipgram" if self.sg else "cbow",
-            negative=self.negative,
-            ns_exponent=self.ns_exponent,
-            sample=self._threshold(self.sample, total) / total,
-            epochs=epochs,
-            learning_rate=self.alpha,
-            final_learning_rate=self.min_alpha,
-            combine="mean" if self.cbow_mean else "sum",
-            cbow_step="exact" if self.sg else "whole",
-            workers=max(1, self.workers),
+        return {
+            "vector_size": self.vector_size,
+            "window": self.window,
+            "shrink_windows": self.shrink_windows,
+            "architecture": "skipgram" if self.sg else "cbow",
+            "negative": self.negative,
+            "ns_exponent": self.ns_exponent,
+            "sample": self._threshold(self.sample, total) / total,
+            "epochs": epochs,
+            "learning_rate": self.alpha,
+            "final_learning_rate": self.min_alpha,
+            "combine": "mean" if self.cbow_mean else "sum",
+            "cbow_step": "exact" if self.sg else "whole",
+            "workers": max(1, self.workers),
             # Another training with the same text must not draw the same windows again.
-            seed=self.seed + self.train_count,
-        )
+            "seed": self.seed + self.train_count,
+        }
 
     def _corpus(self, text: Text) -> EncodedCorpus:
         """What training reads of a text."""
@@ -902,7 +904,7 @@ class Word2Vec(Saveable):
         if missing:
             raise ValueError(f"The model has no output vectors ({missing[0]}); train one that has.")
         size = self.vector_size
-        n_inputs = sum(len(kv.vectors) for kv in inputs) + self._padding
+        n_inputs = sum(len(kv.vectors) for kv in inputs)
         n_outputs = len(self.wv) * sum(outputs.values())
         mine = self._parameters
         if mine is None or (mine.n_inputs, mine.n_outputs) != (n_inputs, n_outputs):
@@ -918,11 +920,20 @@ class Word2Vec(Saveable):
         for name, width in outputs.items():
             rows, matrix = mine.W_out[row : row + width * len(self.wv)], getattr(self, name)
             if not _same_memory(rows, matrix):
-                rows[:] = matrix.reshape(rows.shape)
+                rows[:] = np.reshape(matrix, rows.shape)
                 if width == 1:
                     setattr(self, name, rows)
             row += len(rows)
         return mine
+
+    def _take(self, parameters: Parameters) -> None:
+        """Take what training learned, where the model's matrices are no views of it."""
+        row = 0
+        for name, width in self._outputs().items():
+            rows = parameters.W_out[row : row + width * len(self.wv)]
+            if width > 1:
+                setattr(self, name, rows.reshape(len(self.wv), -1))
+            row += len(rows)
 
     def _frozen(self) -> list[tuple[KeyedVectors, NDArray[np.int64]]]:
         """Rows that are put back after every epoch.
@@ -1025,7 +1036,7 @@ class Word2Vec(Saveable):
         if self.__dict__.get("wv") is None or not isinstance(self.wv, KeyedVectors):
             raise ValueError("a model without vectors")
         output = self.__dict__.get("syn1neg")
-        if output is not None and np.shape(output) != (len(self.wv.vectors), self.vector_size):
+        if output is not None and np.shape(output) != (len(self.wv.vectors), self.layer1_size):
             raise ValueError("output vectors of another shape")
 
 
