@@ -227,14 +227,17 @@ class Text:
                     type(chunk[0]),
                 )
             sizes = list(map(len, chunk))
-            words = chain.from_iterable(chunk)
+            tokens = chain.from_iterable(chunk)
             found = (
-                map(number.__getitem__, words) if rows is None else map(rows.get, words, repeat(-1))
+                map(number.__getitem__, tokens)
+                if rows is None
+                else map(rows.get, tokens, repeat(-1))
             )
             ids.append(np.fromiter(found, np.int32, sum(sizes)))
             lengths += sizes
-        offsets = np.cumsum(lengths)
-        return cls(list(number), np.concatenate(ids), offsets, len(lengths) - 1, int(offsets[-1]))
+        offsets, n = np.cumsum(lengths), len(lengths) - 1
+        words = np.concatenate(ids)
+        return cls(list(number), words, offsets, n, len(words), np.arange(n))
 
     @classmethod
     def read_file(cls, path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> Text:
