@@ -579,11 +579,11 @@ class Word2Vec(
         return words if self.phrases_ is None else self.phrases_.join_all(words)
 
     def _cut(self, texts: Sequence[Any]) -> Iterable[list[str]]:
-        from wordgrad.classification.features import tokenise
+        from wordgrad.classification.features import SPACES, tokenise
 
         strings = tokenise(
             [text for text in texts if isinstance(text, str)],
-            pattern=self.pattern,
+            pattern=SPACES if self.pattern is None else self.pattern,
             lowercase=self.lowercase,
         )
         place = 0
