@@ -348,7 +348,7 @@ def subwords_opening() -> str:
         ["the next one", f"{1000 * found['next word']:.1f} ms", ""],
     ]  # fmt: skip
     head = f"`.bin` of {found['words']:,} words, {found['bytes'] / 1e9:.1f} GB"
-    return table([head, "time", "memory of the process"], rows)
+    return table([head, "of the processor", "memory of the process"], rows)
 
 
 # ------------------------------------------------------------------ opening and querying

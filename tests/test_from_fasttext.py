@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import wordgrad.compat.fasttext
 from wordgrad import FastTextClassifier, WordVectors, load
 from wordgrad.cli.app import app
+from wordgrad.errors import TrainingWarning
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "from-fasttext.md").read_text(encoding="utf-8")
@@ -147,7 +148,15 @@ def test_our_commands_run(command: str, folder: Path) -> None:
 def test_the_example_runs(folder: Path) -> None:
     shutil.copy("model.bin", "lid.176.ftz")
     shutil.copy("text.txt", "texts.txt")
-    block, same_calls = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+    text = [*LINES, *LINES[::-1]] * 10
+    Path("text.txt").write_text("".join(f"{line}\n" for line in text))
+    block, training, same_calls = re.findall(
+        r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)
+        exec(training, {})
+    assert load("trained.bin")["unseenword"].any()
     exec(same_calls, {})
     assert "predict_stream(open(" in block
     names: dict[str, Any] = {"open": lambda name: io.StringIO(Path(name).read_text())}

@@ -218,8 +218,8 @@ def evaluate(
     A word that is not in the vocabulary as written is looked up in lower case. Pairs and questions
     with unknown words are skipped and counted: compare files only where they cover the same.
     Through a pipe, lines separated by tabs: FILE, 'similarity', set, correlation, low, high,
-    covered, total (with --compose, composed); then FILE, 'analogies', set, section, accuracy, correct, covered,
-    total.
+    covered, total (with --compose, composed); then FILE, 'analogies', set, section, accuracy,
+    correct, covered, total.
     """
     if not similarity and not analogies:
         raise typer.BadParameter("Name a test set with --similarity or --analogies.")
@@ -269,7 +269,7 @@ def _write_plain(one: Evaluated, *, compose: bool) -> None:
             *_known(r.correlation, r.low, r.high),
             r.pairs,
             r.total,
-            r.composed,
+            *([r.composed] if compose else []),
         )
         for r in one.similarity
     )
