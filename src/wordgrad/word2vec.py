@@ -99,6 +99,10 @@ class Word2Vec(
         Give the same bytes for any number of workers, too, at some cost in speed
         (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
         so that the files they are saved to are the same.
+    blocks : int (1 to 1,024), optional
+        Deal the words to so many buckets, and train skip-gram with negative sampling in blocks, no
+        two of which share a row while they are trained (:mod:`wordgrad.training.engines.blocks`):
+        the same vectors for any number of workers, and as good.  8 to 32 are good numbers.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
     cbow_step : {"exact", "balanced", "whole"}, default "exact"
@@ -223,6 +227,7 @@ class Word2Vec(
         seed: int = 1,
         *,
         reproducible: bool = False,
+        blocks: int | None = None,
         combine: str = "mean",
         cbow_step: str = "exact",
         column: str | None = None,
@@ -258,6 +263,7 @@ class Word2Vec(
         self.workers = workers
         self.seed = seed
         self.reproducible = reproducible
+        self.blocks = blocks
         self.combine = combine
         self.cbow_step = cbow_step
         self.column = column
