@@ -57,10 +57,13 @@ def blocks_of(episode):
     return [(turn, owner) for turn in episode.turns for owner in range(episode.n_buckets)]
 
 
-@given(st.integers(1, 17), st.integers(1, 9), st.sampled_from([0, 0.01]), st.integers(0, 2))
-@settings(max_examples=25, deadline=None)
-def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, sample, epoch):
-    engine = engine_of(corpus, blocks, window=window, sample=sample)
+@given(
+    st.integers(1, 17), st.integers(1, 50), st.booleans(), st.sampled_from([0, 0.01]),
+    st.integers(0, 2),
+)  # fmt: skip
+@settings(max_examples=15, deadline=None)
+def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, shrink, sample, epoch):
+    engine = engine_of(corpus, blocks, window=window, shrink_windows=shrink, sample=sample)
     found = Counter()
     for start in range(0, engine.length, engine.episode_tokens):
         episode, worker = drawn(engine, epoch, start)
@@ -73,8 +76,8 @@ def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, sample, 
             assert worker._n_windows == len(batch)
     expected = Counter()
     span = Span(0, engine.length, epoch, 0.1)
-    batch = draw_batch(engine.tables, span, window, 1, architecture="skipgram")
-    targets = batch.outputs.reshape(len(batch), 1 + worker._config.negative)[:, 0]
+    batch = draw_batch(engine.tables, span, engine.tables.reach, 1, architecture="skipgram")
+    targets = batch.outputs.reshape(len(batch), 2)[:, 0]
     pairs = zip(batch.inputs, np.repeat(targets, np.diff(batch.groups)), strict=True)
     expected.update((int(a), int(b)) for a, b in pairs)
     assert found == expected

@@ -174,14 +174,15 @@ class BlockEngine(NegativeSamplingEngine):
                 f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
             )
         keep = keep_probabilities(counts, config.sample)
-        pairs_a_token = float(counts @ keep) / counts.sum() * (config.window + 1)
+        tables = SamplingTables(corpus, config)
+        pairs_a_token = float(counts @ keep) / counts.sum() * 2 * tables.reach.mean
         tokens = len(corpus.ids)
         episode_tokens = min(
             EPISODE_TOKENS,
             -(-tokens // EPISODES_AN_EPOCH),
             math.ceil(MOST_PAIRS / pairs_a_token),
         )
-        return cls(config, SamplingTables(corpus, config), max(1, episode_tokens))
+        return cls(config, tables, max(1, episode_tokens))
 
     @cached_property
     def noise(self) -> NDArray[np.float64]:
@@ -331,12 +332,14 @@ class BlockWorker:
         self._config, self._tables, self._parameters = config, engine.tables, parameters
         unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
         self._workspace = Workspace(
-            window_rows=max(2 * config.window, CONTEXTS),
+            window_rows=max(2 * engine.most_reach, CONTEXTS),
             negative=config.negative,
             n_floats=row_floats(config.vector_size),
             span_tokens=unit_tokens,
         )
-        self._places = np.empty(2 * unit_tokens + 4 * config.window + 4, np.int64)
+        self._places = np.empty(
+            2 * unit_tokens + 4 * engine.most_reach + 2 * CONTEXTS + 4, np.int64
+        )
         rows = -(-engine.n_outputs // buckets_of(config))
         self._at = np.empty(max(rows, buckets_of(config) ** 2) + 1, np.int64)
         self._contexts = np.empty(0, np.int32)
@@ -351,21 +354,21 @@ class BlockWorker:
 
     def draw(self, episode: Episode, unit: int) -> None:
         """Draw and sort the pairs of a unit."""
-        tables, config, n_buckets = self._tables, self._config, episode.n_buckets
+        tables, n_buckets = self._tables, episode.n_buckets
         start = episode.start + unit * episode.unit_tokens
         stop = min(start + episode.unit_tokens, episode.stop)
         edges = episode.edges[unit]
         sentence, _ = first_sentence(tables, Span(start, stop, episode.epoch, 0.0))
         found = count_pairs(
             tables.ids.ctypes.data, tables.offsets.ctypes.data, sentence, start, stop,
-            np.uint64(tables.key(episode.epoch)), tables.keep.ctypes.data, config.window,
+            np.uint64(tables.key(episode.epoch)), tables.keep.ctypes.data, tables.reach,
             episode.deal.bucket_of, n_buckets, self._places, edges, self._workspace.addresses,
         )  # fmt: skip
         pairs = np.empty(int(edges[-1]), np.uint32)
         at = self._at[: len(edges)]
         at[:] = edges
         write_pairs(
-            self._places, *found, config.window, n_buckets, at, pairs, self._workspace.addresses
+            self._places, *found, tables.reach, n_buckets, at, pairs, self._workspace.addresses
         )
         episode.pairs[unit] = pairs
         episode.bases[unit] = pairs.ctypes.data

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from wordgrad.compiling import inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives, draw_reach
 from wordgrad.training.kernels.intrinsics import (
     load_int32,
     load_int64,
@@ -45,7 +45,7 @@ MOST_CONTEXTS = (1 << _SIZE_BITS) - 1
 
 @inline_jit
 def _put_pairs(
-    places: Any, bits: Any, begin: Any, first: Any, last: Any, end: Any, window: Any,
+    places: Any, bits: Any, begin: Any, first: Any, last: Any, end: Any, reach: Any,
     n_buckets: Any, writes: Any, at: Any, pairs: Any,
 ) -> None:  # fmt: skip
     """Move ``at`` of a pair's slot on by one, for every pair; write the pairs there, too."""
@@ -53,12 +53,13 @@ def _put_pairs(
         target = places[k]
         if target < 0:
             continue
-        reach = 1 + below(load_uint64(bits, k), window)
+        n_words_a_side = draw_reach(load_uint64(bits, k), reach)
         bucket = target >> _ROW_BITS
         row = target & (MOST_ROWS - 1)
         for side in range(2):
             step = 1 if side else -1
-            stop = min(k + reach + 1, end) if side else max(k - reach, begin) - 1
+            after, before = min(k + n_words_a_side + 1, end), max(k - n_words_a_side, begin) - 1
+            stop = after if side else before
             j = k + step
             while j != stop:
                 context = places[j]
@@ -76,14 +77,14 @@ def _put_pairs(
 
 @jit
 def count_pairs(
-    ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, window: Any,
+    ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, reach: Any,
     bucket_of: Any, n_buckets: Any, places: Any, edges: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Collect the tokens of a unit, and find where each slot's pairs begin.
 
     Parameters
     ----------
-    ids, offsets, sentence, start, stop, key, keep, window, ws : as in span.py.
+    ids, offsets, sentence, start, stop, key, keep, reach, ws : as in span.py.
     bucket_of : int32 (V,); word w has row ``w // B`` of its bucket.
     places : int64, as long as ``ws.tokens``; written: bucket and row of every token.
     edges : int64 (B^2 + 1,), written: slot ``turn * B + owner`` has the pairs from ``edges[slot]``
@@ -94,7 +95,7 @@ def count_pairs(
     What :func:`~wordgrad.training.kernels.draw.collect` does, for :func:`write_pairs`.
     """
     begin, first, last, end = collect(
-        ids, offsets, sentence, start, stop, window, key, keep, ws.tokens, ws.bits
+        ids, offsets, sentence, start, stop, reach.most, key, keep, ws.tokens, ws.bits
     )
     for k in range(begin, end):
         word = np.int64(load_int32(ws.tokens, k))
@@ -103,7 +104,8 @@ def count_pairs(
         else:
             places[k] = np.int64(bucket_of[word]) << _ROW_BITS | word // n_buckets
     edges[:] = 0
-    _put_pairs(places, ws.bits, begin, first, last, end, window, n_buckets, False, edges[1:], edges)
+    # Nothing is written to the last argument.
+    _put_pairs(places, ws.bits, begin, first, last, end, reach, n_buckets, False, edges[1:], edges)
     for slot in range(1, edges.size):
         edges[slot] += edges[slot - 1]
     return begin, first, last, end
@@ -111,7 +113,7 @@ def count_pairs(
 
 @jit
 def write_pairs(
-    places: Any, begin: Any, first: Any, last: Any, end: Any, window: Any, n_buckets: Any, at: Any,
+    places: Any, begin: Any, first: Any, last: Any, end: Any, reach: Any, n_buckets: Any, at: Any,
     pairs: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Write the pairs of the unit that :func:`count_pairs` has collected.
@@ -119,7 +121,7 @@ def write_pairs(
     at : int64 (B^2 + 1,), a copy of the edges, overwritten.
     pairs : uint32 (n,), written: rows within their buckets of context (high half) and target.
     """
-    _put_pairs(places, ws.bits, begin, first, last, end, window, n_buckets, True, at, pairs)
+    _put_pairs(places, ws.bits, begin, first, last, end, reach, n_buckets, True, at, pairs)
 
 
 @jit
