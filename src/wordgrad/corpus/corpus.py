@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE
+from wordgrad.corpus.documents import Documents, TagReader
 from wordgrad.corpus.encode import (
     FirstPass,
     ProgressCallback,
@@ -34,7 +35,7 @@ from wordgrad.corpus.encode import (
     second_pass,
 )
 from wordgrad.corpus.reader import Reading
-from wordgrad.corpus.sources import TextSource
+from wordgrad.corpus.sources import TextSource, is_table
 from wordgrad.corpus.tokenizer import Tokenizer, Types
 from wordgrad.errors import (
     FormatError,
@@ -148,6 +149,7 @@ class CorpusFolder:
 
 IDS = "ids.int32"
 OFFSETS = "offsets.int64"
+KEPT = "kept.int64"
 _MOST_WORKERS = 8  # beyond, the one thread that reads is the limit
 
 
@@ -202,7 +204,11 @@ class EncodedCorpus:
         From 0 to T, rising: no sentence is empty.
     vocabulary : Vocabulary
     report : CorpusReport
+    documents : Documents or None
+        Tags of the sentences, where these are documents.
     """
+
+    documents: Documents | None = None
 
     def __init__(self, folder: CorpusFolder, vocabulary: Vocabulary, report: CorpusReport) -> None:
         self.vocabulary = vocabulary
@@ -258,6 +264,7 @@ def encode_corpus(
     folder: str | os.PathLike[str] | None = None,
     keep_as: str | None = None,
     progress: ProgressCallback | None = None,
+    tags: TagReader | None = None,
 ) -> EncodedCorpus:
     """Read a text once and encode it as ids.
 
@@ -293,6 +300,8 @@ def encode_corpus(
         Make a folder of this name instead, and keep it when the corpus is closed.
     progress : callable, optional
         Called with a :class:`ReadingProgress` after each block.
+    tags : TagReader, optional
+        Makes documents of the sentences; ``source`` may then hold pairs (text, tags), too.
 
     Returns
     -------
@@ -326,7 +335,12 @@ def encode_corpus(
     check_int("workers", workers, minimum=1)
     tokenizer = Tokenizer(pattern, lowercase=lowercase)
     longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
-    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
+    columns_of_files = None if is_table(source) else tags
+    if tags is not None:
+        source, column = tags.texts(source, column)
+    reading = Reading.of(
+        source, column=column, longest_line=longest_line, errors=errors, tags=columns_of_files
+    )
     store = CorpusFolder(folder, keep_as)
     try:
         first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
@@ -337,7 +351,8 @@ def encode_corpus(
         vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
         _check_words(vocabulary, types, min_count, reading.name)
         with store.writing():
-            sentences = second_pass(store.path / IDS, store.path / OFFSETS, table)
+            kept = None if tags is None else store.path / KEPT
+            sentences = second_pass(store.path / IDS, store.path / OFFSETS, table, kept)
             report = CorpusReport(
                 files=len(reading.files),
                 bytes_read=first.bytes_done,
@@ -349,8 +364,14 @@ def encode_corpus(
                 bytes_replaced=first.replaced,
                 seconds=time.perf_counter() - begin,
             )
+            documents = None
+            if tags is not None and kept is not None:
+                documents = tags.read(first.sentences, np.fromfile(kept, np.int64))
+                kept.unlink()
             store.finish()
-            return EncodedCorpus(store, vocabulary, report)
+            corpus = EncodedCorpus(store, vocabulary, report)
+            corpus.documents = documents
+            return corpus
     except BaseException:
         store.remove()
         raise

@@ -17,8 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
-from wordgrad.errors import ParameterError, check_real
+from wordgrad.errors import InputError, ParameterError, check_real
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.kernels.documents import (
+    ALONE,
+    CONCATENATED,
+    WITH_WORDS,
+    draw_document_span,
+)
 from wordgrad.training.kernels.draw import (
     draw_span,
 )
@@ -533,6 +539,8 @@ class SamplingTables:
         A token is kept if its 32 random bits are at most its word's number.
     noise : int32 (V, 2)
         Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
+    documents : DocumentTables or None
+        Where sentences are documents.
     """
 
     def __init__(self, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig) -> None:
@@ -546,6 +554,12 @@ class SamplingTables:
         self.noise = np.stack([table.threshold.view(np.int32), table.alias], axis=1)
         self.seed = config.seed
         self._keys: dict[int, int] = {}
+        self.documents = DocumentTables.of(corpus, config)
+
+    @property
+    def n_inputs(self) -> int:
+        """Rows of ``W_in``: one for each word, and those of documents beyond them."""
+        return len(self.keep) if self.documents is None else self.documents.n_inputs
 
     def key(self, epoch: int) -> int:
         """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
@@ -554,6 +568,68 @@ class SamplingTables:
             sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
             self._keys[epoch] = int(sequence.generate_state(1, np.uint64)[0])
         return self._keys[epoch]
+
+
+@dataclass(frozen=True)
+class DocumentTables:
+    """Which rows of ``W_in`` the documents of a corpus have, beyond those of its V words.
+
+    Attributes
+    ----------
+    tags : int32 (R,)
+        Rows of ``W_in``: V and beyond.
+    offsets : int64 (S + 1,)
+        Document s has ``tags[offsets[s]:offsets[s + 1]]``.
+    n_inputs : int
+        Rows of ``W_in``: of words, of tags, and with ``combine="concat"`` one of padding, the last.
+    most_tags : int
+    kind : int
+        Of which rows a window is made: see :mod:`wordgrad.training.kernels.documents`.
+    width : int
+        Rows side by side in an input vector: 1, or with ``combine="concat"`` 1 + 2 m.
+    """
+
+    tags: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    n_inputs: int
+    most_tags: int
+    kind: int
+    width: int
+
+    @classmethod
+    def of(
+        cls, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig
+    ) -> DocumentTables | None:
+        """Return the tables of a corpus whose documents are to be trained, else None."""
+        documents = getattr(corpus, "documents", None)
+        if config.documents == "no":
+            return None
+        if documents is None:
+            raise TypeError("a corpus without documents cannot train their vectors")
+        n_words = len(corpus.vocabulary)
+        concatenated = config.combine == "concat"
+        if concatenated and len(documents.rows) != len(documents):
+            several = int(np.argmax(np.diff(documents.offsets) > 1))
+            raise InputError(
+                'combine="concat" has one place for a document, and '
+                f"{int(np.diff(documents.offsets)[several])} tags were given for one; give each "
+                'document one tag, or use combine="mean".'
+            )
+        return cls(
+            tags=(n_words + documents.rows).astype(np.int32),
+            offsets=np.ascontiguousarray(documents.offsets, np.int64),
+            n_inputs=n_words + len(documents.tags) + concatenated,
+            most_tags=documents.most_tags,
+            kind=document_kind(config),
+            width=1 + 2 * config.window if concatenated else 1,
+        )
+
+
+def document_kind(config: TrainingConfig) -> int:
+    """Return the kind of windows, as the kernels number them."""
+    if config.combine == "concat":
+        return CONCATENATED
+    return ALONE if config.documents == "alone" else WITH_WORDS
 
 
 def check_batch(batch: Batch, n_inputs: int, n_outputs: int) -> None:
@@ -644,20 +720,28 @@ def draw_batch(
     architecture, rows
         As in :meth:`Batch.from_windows`.
     """
-    n_tokens = span.stop - span.start
+    n_tokens, documents = span.stop - span.start, tables.documents
+    most_rows = 2 * window + (0 if documents is None else documents.most_tags)
     tokens = np.zeros(2 * n_tokens + 2 * window + 4, np.int32)
     bits = np.zeros(len(tokens), np.uint64)
-    context_rows = np.zeros((n_tokens, 2 * window), np.int64)
+    context_rows = np.zeros((n_tokens, most_rows), np.int64)
     sizes = np.zeros(n_tokens, np.int64)
     targets = np.zeros((n_tokens, 1 + negative), np.int64)
-    n = draw_span(
+    corpus = (
         tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
         span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
-        tables.noise.ctypes.data, len(tables.keep), window, tokens, bits, context_rows, sizes,
-        targets,
+        tables.noise.ctypes.data, len(tables.keep), window,
     )  # fmt: skip
+    drawn = tokens, bits, context_rows, sizes, targets
+    if documents is None:
+        n = draw_span(*corpus, *drawn)
+    else:
+        n = draw_document_span(
+            *corpus, documents.kind, documents.n_inputs - 1, documents.tags.ctypes.data,
+            documents.offsets.ctypes.data, *drawn,
+        )  # fmt: skip
     offsets = np.concatenate([[0], np.cumsum(sizes[:n])])
-    contexts = context_rows[:n][np.arange(2 * window) < sizes[:n, np.newaxis]]
+    contexts = context_rows[:n][np.arange(most_rows) < sizes[:n, np.newaxis]]
     return Batch.from_windows(
         contexts.astype(np.int32),
         offsets,

@@ -51,7 +51,7 @@ class ReferenceEngine(NegativeSamplingEngine):
 
     def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
         """Take one exact gradient step an example, one after another; see the protocol."""
-        check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+        check_batch(batch, parameters.n_inputs, parameters.n_outputs // self._width)
         total = 0.0
         for b in range(len(batch)):
             loss, (rows_in, d_in), (rows_out, d_out) = example_gradients(
