@@ -529,29 +529,57 @@ class Span:
     learning_rate: float
 
 
+@dataclass(frozen=True)
+class Probabilities:
+    """How words are subsampled and drawn as noise, as tables.
+
+    Attributes
+    ----------
+    keep : uint32 (V,)
+        A token is kept if its 32 random bits are at most its word's number.
+    noise : int32 (V, 2)
+        Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
+    """
+
+    keep: NDArray[np.uint32]
+    noise: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, counts: ArrayLike, config: TrainingConfig) -> Probabilities:
+        """Return the tables of words with these counts, (V,)."""
+        kept = keep_probabilities(counts, config.sample)
+        table = AliasTable.from_probabilities(noise_distribution(counts, config.ns_exponent))
+        return cls(
+            # k such that 32 random bits are at most k with this probability: to 2^-32, and 1
+            # exactly.
+            np.clip(np.ceil(kept * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32),
+            np.stack([table.threshold.view(np.int32), table.alias], axis=1),
+        )
+
+
+def epoch_key(seed: int, epoch: int) -> int:
+    """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
+    # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
+    sequence = np.random.SeedSequence(seed, spawn_key=(epoch,))
+    return int(sequence.generate_state(1, np.uint64)[0])
+
+
 class SamplingTables:
     """The distributions that windows are drawn from, as tables for a corpus.
 
     Attributes
     ----------
     ids, offsets : the corpus
-    keep : uint32 (V,)
-        A token is kept if its 32 random bits are at most its word's number.
-    noise : int32 (V, 2)
-        Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
+    keep, noise : as in :class:`Probabilities`
     documents : DocumentTables or None
         Where sentences are documents.
     """
 
     def __init__(self, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig) -> None:
-        counts = corpus.vocabulary.counts
-        kept = keep_probabilities(counts, config.sample)
-        table = AliasTable.from_probabilities(noise_distribution(counts, config.ns_exponent))
+        probabilities = Probabilities.of(corpus.vocabulary.counts, config)
+        self.keep, self.noise = probabilities.keep, probabilities.noise
         self.ids = np.ascontiguousarray(np.asarray(corpus.ids), np.int32)
         self.offsets = np.ascontiguousarray(np.asarray(corpus.offsets), np.int64)
-        # k such that 32 random bits are at most k with this probability: to 2^-32, and 1 exactly.
-        self.keep = np.clip(np.ceil(kept * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
-        self.noise = np.stack([table.threshold.view(np.int32), table.alias], axis=1)
         self.seed = config.seed
         self._keys: dict[int, int] = {}
         self.documents = DocumentTables.of(corpus, config)
@@ -562,11 +590,9 @@ class SamplingTables:
         return len(self.keep) if self.documents is None else self.documents.n_inputs
 
     def key(self, epoch: int) -> int:
-        """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
+        """Return :func:`epoch_key` of the seed."""
         if epoch not in self._keys:  # needed by every span
-            # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
-            sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
-            self._keys[epoch] = int(sequence.generate_state(1, np.uint64)[0])
+            self._keys[epoch] = epoch_key(self.seed, epoch)
         return self._keys[epoch]
 
 

@@ -30,7 +30,7 @@ from wordgrad.training.sampling import (
     Span,
     check_batch,
 )
-from wordgrad.training.validation import NegativeSamplingValidation
+from wordgrad.training.validation import DocumentValidation, NegativeSamplingValidation
 
 
 class WorkerPool:
@@ -277,4 +277,6 @@ class NegativeSamplingEngine:
 
     def validation(self, text: ValidationCorpus) -> Validation:
         """Return the measure of the negative-sampling loss on a held-out text."""
+        if self.config.documents != "no":
+            return DocumentValidation(text, self.config)
         return NegativeSamplingValidation(text, self.config, self.rows)
