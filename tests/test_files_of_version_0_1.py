@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wordgrad import TextClassifier, load
+from wordgrad import TextClassifier, Word2Vec, load
 from wordgrad.training.checkpoint import CheckpointFolder
 
 FILES = Path(__file__).parent / "data" / "version-0.1"
@@ -59,3 +59,13 @@ def test_checkpoint(tmp_path):
     assert checkpoint.parameters.W_out.tolist() == expected["W_out"]
     assert held_out is not None
     assert held_out.ids.tolist() == expected["held_out_ids"]
+
+
+def test_a_training_that_is_older_than_a_setting_goes_on_as_it_began(tmp_path):
+    shutil.copytree(FILES / "checkpoint", tmp_path / "checkpoint")
+    model = Word2Vec.from_checkpoint(tmp_path / "checkpoint")
+    assert model.cbow_step == "exact"
+    # It is skip-gram, which has no use for the setting: another value, or default, is no change.
+    assert model.architecture == "skipgram"
+    went_on = model.set_params(cbow_step="whole", epochs=model.epochs + 1).resume()
+    assert len(went_on.history_) == model.epochs

@@ -27,7 +27,14 @@ from wordgrad.classification.examples import LabelledBags
 from wordgrad.classification.features import Bags
 from wordgrad.classification.model import TextNetwork
 from wordgrad.classification.trainer import Member, TextTraining
-from wordgrad.maths import WindowGradients, cbow, negative_sampling_loss, skipgram
+from wordgrad.maths import (
+    WindowGradients,
+    cbow,
+    input_share,
+    negative_sampling_loss,
+    skipgram,
+)
+from wordgrad.maths.objectives import CBOW_SHARES
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.block_softmax import BlockSoftmax, SparseTargets, logit_offset
 from wordgrad.training.engines.hogwild import HogwildEngine
@@ -45,7 +52,9 @@ Step = tuple[float, Floats, Floats]
 """Loss, and what W_in and W_out receive."""
 
 
-def kernel_error(architecture: str, combine: str = "mean", vector_size: int = 20) -> float:
+def kernel_error(
+    architecture: str, combine: str = "mean", vector_size: int = 20, step: str = "exact"
+) -> float:
     """Largest error of a kernel's step and loss, over windows of every awkward kind.
 
     Vocabularies of 2 to 7 words make words repeat, in the context, among the negatives, and
@@ -56,6 +65,7 @@ def kernel_error(architecture: str, combine: str = "mean", vector_size: int = 20
         vector_size=vector_size,
         architecture=architecture,
         combine=combine,
+        cbow_step=step,
         negative=NEGATIVE,
         learning_rate=LEARNING_RATE,
     )
@@ -110,7 +120,13 @@ def _oracle(
             negatives=negatives,
             combine=config.combine,
         )
-        return window.loss, np.asarray(window.d_W_in), np.asarray(window.d_W_out)
+        # By what the step of W_in exceeds the gradient: 1 for an exact step.
+        share, exact = (
+            float(input_share(len(context), combine=config.combine, step=step))
+            for step in (config.cbow_step, "exact")
+        )
+        d_W_in = share / exact * np.asarray(window.d_W_in)
+        return window.loss, d_W_in, np.asarray(window.d_W_out)
     M = len(context)
     loss, d_v, d_W_out = negative_sampling_loss(
         W_in[context], np.full(M, target), np.tile(negatives, (M, 1)), W_out
@@ -175,11 +191,12 @@ def _by_windows(
     offsets = np.cumsum([0] + [len(outside) for _, outside in windows])
     inputs = np.empty((B, D), np.float32)
     combine_inputs(W_in, contexts, offsets, mean, inputs)
+    shares = input_share(np.diff(offsets), combine="mean" if mean else "sum").astype(np.float32)
     centres = np.array([c for c, _ in windows], np.int32)
     targets = SparseTargets(np.arange(B + 1), centres, np.ones(B), np.ones(B))
     found = block.gradients(inputs, W_out, offset, targets)
     d_W_in = np.zeros_like(W_in)
-    scatter_add(found.d_inputs, contexts.astype(np.int64), offsets, mean, d_W_in)
+    scatter_add(found.d_inputs, contexts.astype(np.int64), offsets, shares, d_W_in)
     return found.loss, d_W_in, found.d_W_out
 
 
@@ -548,7 +565,7 @@ def cbow_checks() -> list[GradientCheck]:
                 section,
                 point,
                 partial(_cbow, combine=combine, negatives=NEGATIVES, **SAMPLED),
-                kernels=partial(kernel_error, "cbow", combine),
+                kernels=partial(_cbow_kernel_error, combine),
             ),
         ]
     return checks
@@ -564,6 +581,10 @@ def _cbow(x: Point, **options: Any) -> tuple[float, Point]:
 
 def _skipgram_with_offset(x: Point) -> tuple[float, Point]:
     return _without_last(maths.skipgram(CENTER, OUTSIDE, *_with_offset(x, 1.0)))
+
+
+def _cbow_kernel_error(combine: str) -> float:
+    return max(kernel_error("cbow", combine, step=step) for step in CBOW_SHARES)
 
 
 def _cbow_with_offset(x: Point, combine: str) -> tuple[float, Point]:

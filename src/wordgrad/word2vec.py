@@ -98,6 +98,10 @@ class Word2Vec(
         so that the files they are saved to are the same.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
+    cbow_step : {"exact", "balanced", "whole"}, default "exact"
+        How far CBOW moves the words of a context: by the gradient; by the mean's gradient handed
+        undivided to each word, as word2vec.c, gensim and fastText do; or in between, by 2.4 over
+        the root of their number (:func:`wordgrad.maths.input_share`).
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
         (a DataFrame, say), that holds the text.
@@ -162,7 +166,8 @@ class Word2Vec(
     Notes
     -----
     With negative sampling, a window's step is exactly ``-learning_rate`` times the gradient of its
-    loss (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`).  The centre is the target,
+    loss (:func:`wordgrad.maths.skipgram`, :func:`wordgrad.maths.cbow`), times a positive factor for
+    the input vectors of CBOW unless ``cbow_step`` is "exact".  The centre is the target,
     each context word an input, and a window's negatives are shared by its context words.
 
     With the softmax, skip-gram trains on expected counts of pairs, a pass over the vocabulary an
@@ -200,6 +205,7 @@ class Word2Vec(
         *,
         reproducible: bool = False,
         combine: str = "mean",
+        cbow_step: str = "exact",
         column: str | None = None,
         lowercase: bool = False,
         pattern: str | None = None,
@@ -230,6 +236,7 @@ class Word2Vec(
         self.seed = seed
         self.reproducible = reproducible
         self.combine = combine
+        self.cbow_step = cbow_step
         self.column = column
         self.lowercase = lowercase
         self.pattern = pattern
@@ -588,6 +595,8 @@ class Word2Vec(
                 found = with_threshold(config, began.vocabulary.counts)
                 earlier = began.settings.get("sample") == EARLIER_SAMPLE
                 config = replace(config, sample=EARLIER_SAMPLE) if earlier else found
+            if config.architecture == "skipgram":  # which has no use for it
+                config = replace(config, cbow_step=str(began.settings["cbow_step"]))
             settings = self._recorded(config)
             _check_changes(settings, began.settings)
             size = checkpoint.parameters.vector_size

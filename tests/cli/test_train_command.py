@@ -88,6 +88,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "workers": 1,
         "seed": 5,
         "combine": "sum",
+        "cbow_step": "whole",
         "column": "body",
         "pattern": r"\w+",
         "errors": "replace",

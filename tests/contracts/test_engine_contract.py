@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import ParameterError
-from wordgrad.maths import cbow, log_sigmoid, sigmoid, skipgram
-from wordgrad.training.config import TrainingConfig
+from wordgrad.maths import cbow, input_share, log_sigmoid, sigmoid, skipgram
+from wordgrad.maths.objectives import CBOW_SHARES
+from wordgrad.training.config import CBOW_STEPS, TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.engines import ENGINES as TABLE
 from wordgrad.training.engines import make_engine
@@ -56,6 +57,8 @@ else:
     ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine]
     COMPILED = [HogwildEngine, DeterministicEngine]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
+SHARES = {"exact": None, "balanced": (2.4, -0.5), "whole": (1.0, 0.0)}
+"""Of CBOW's step: what each of n rows gets, f n^q, and None for the gradient's share."""
 U = 2.0**-24
 
 
@@ -87,6 +90,23 @@ def windows_of(contexts, targets, architecture="skipgram"):
         np.asarray(targets, np.int32).reshape(len(contexts), -1),
         architecture=architecture,
     )
+
+
+def handed(config, n):
+    """What each of n rows gets of its input vector's step."""
+    given = SHARES[config.cbow_step] if config.architecture == "cbow" else None
+    if given is None:
+        return 1 / n if config.combine == "mean" else 1.0
+    return given[0] * n ** given[1]
+
+
+def test_every_step_is_among_those_compared():
+    assert tuple(SHARES) == CBOW_STEPS == tuple(CBOW_SHARES)
+    for step, share in SHARES.items():
+        for combine, n in (("mean", 7), ("sum", 3)):
+            config = TrainingConfig(architecture="cbow", combine=combine, cbow_step=step)
+            assert input_share(n, combine=combine, step=step) == pytest.approx(handed(config, n))
+            assert CBOW_SHARES[step] == share
 
 
 def one(batch, b):
@@ -124,8 +144,9 @@ def cases(draw, max_windows=1):
     W_in, W_out = (scale * rng.normal(size=(2, V, D))).astype(np.float32)
     architecture, combine = draw(st.sampled_from(KINDS))
     config = TrainingConfig(
-        vector_size=D, negative=K, architecture=architecture, combine=combine, workers=1
-    )
+        vector_size=D, negative=K, architecture=architecture, combine=combine, workers=1,
+        cbow_step=draw(st.sampled_from(CBOW_STEPS)),
+    )  # fmt: skip
     rate = draw(st.sampled_from([0.025, 0.5]))
     return Case(config, W_in, W_out, windows_of(contexts, targets, architecture), rate)
 
@@ -140,7 +161,9 @@ def exact_window(case):
             target, context, W_in, W_out,
             negatives=negatives, combine=case.config.combine, **options,
         )  # fmt: skip
-        return window.loss, window.d_W_in, window.d_W_out, 1
+        n = len(context)
+        factor = handed(case.config, n) / (1 / n if case.config.combine == "mean" else 1.0)
+        return window.loss, factor * window.d_W_in, window.d_W_out, 1
     pairs = [
         skipgram(int(word), [target], W_in, W_out, negatives=[negatives], **options)
         for word in context
@@ -185,8 +208,8 @@ def rounding_bounds(case):
     change_X, d_change_X = G @ np.abs(rows), d_G @ np.abs(rows)
     change_O, d_change_O = G.T @ X_size, d_G.T @ X_size + G.T @ d_X
     if case.config.architecture == "cbow":
-        change_X = np.repeat(share * change_X, n, axis=0)
-        d_change_X = np.repeat(share * d_change_X, n, axis=0)
+        change_X = np.repeat(handed(case.config, n) * change_X, n, axis=0)
+        d_change_X = np.repeat(handed(case.config, n) * d_change_X, n, axis=0)
     return (
         d_loss,
         bound(context, change_X, d_change_X, W_in, len(outputs)),
@@ -554,13 +577,14 @@ def ragged_cases(draw):
         negative=draw(st.integers(1, 3)),
         architecture=draw(st.sampled_from(["skipgram", "cbow"])),
         combine=draw(st.sampled_from(["mean", "sum"])),
+        cbow_step=draw(st.sampled_from(CBOW_STEPS)),
         workers=1,
     )
     return Case(config, W_in, W_out, batch, draw(st.sampled_from([0.025, 0.5])))
 
 
-def written_out(case, W_in, W_out):
-    """Loss and gradients of a one-example batch, term by term, by its definition."""
+def written_out(case, W_in, W_out, exact=False):
+    """Loss and steps of a one-example batch, term by term, by its definition."""
     batch, combine = case.batch, case.config.combine
     d_in, d_out, loss = np.zeros_like(W_in), np.zeros_like(W_out), 0.0
     signs = batch.signs
@@ -576,7 +600,7 @@ def written_out(case, W_in, W_out):
             error = -float(sign) * float(sigmoid(-z))
             d_out[o] += error * h
             for r in rows:
-                d_in[r] += share * error * W_out[o]
+                d_in[r] += (share if exact else handed(case.config, len(rows))) * error * W_out[o]
     return loss, d_in, d_out
 
 
@@ -616,7 +640,7 @@ def test_the_definitions_gradient_is_that_of_its_loss(case):
     """Central differences of the loss, in float64, at every coordinate: the last check."""
     case = replace(case, batch=one(case.batch, 0))
     W = {"in": case.W_in.astype(np.float64), "out": case.W_out.astype(np.float64)}
-    _, d_in, d_out = written_out(case, W["in"], W["out"])
+    _, d_in, d_out = written_out(case, W["in"], W["out"], exact=True)
     for name, gradient in (("in", d_in), ("out", d_out)):
         rng = np.random.default_rng(0)
         direction = rng.normal(size=gradient.shape)
@@ -773,11 +797,15 @@ def corpus():
 @pytest.mark.parametrize("engine", [SkipGramSoftmaxEngine, CbowSoftmaxEngine])
 @pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
 @pytest.mark.parametrize("combine", ["mean", "sum"])
-def test_softmax_takes_adagrads_step_on_the_oracles_gradient(corpus, engine, architecture, combine):
+@pytest.mark.parametrize("step", CBOW_STEPS)
+def test_softmax_takes_adagrads_step_on_the_oracles_gradient(
+    corpus, engine, architecture, combine, step
+):
     V, D, rate = len(corpus.vocabulary), 6, 0.2
     config = TrainingConfig(
-        vector_size=D, loss="softmax", combine=combine, softmax_offset="none", workers=1
-    )
+        vector_size=D, loss="softmax", combine=combine, softmax_offset="none", workers=1,
+        architecture="skipgram" if engine is SkipGramSoftmaxEngine else "cbow", cbow_step=step,
+    )  # fmt: skip
     rng = np.random.default_rng(1)
     contexts = [rng.integers(0, V, n) for n in (2, 1)]
     targets = rng.integers(0, V, (2, 1))
@@ -795,16 +823,26 @@ def test_softmax_takes_adagrads_step_on_the_oracles_gradient(corpus, engine, arc
             cbow(int(t[0]), c, W_in, W_out, combine=combine)
             for c, t in zip(contexts, targets, strict=True)
         ]
+        factors = [
+            handed(config, len(c)) / (1 / len(c) if combine == "mean" else 1.0) for c in contexts
+        ]
     else:
         parts = [
             skipgram(int(word), t, W_in, W_out)
             for c, t in zip(contexts, targets, strict=True)
             for word in c
         ]
+        factors = [1.0] * len(parts)
     assert found.pairs == batch.n_vectors == len(parts)
     assert found.total == pytest.approx(sum(part.loss for part in parts), rel=1e-5)
     for rows, before, sums, gradient, own_rate in (
-        (parameters.W_in, W_in, sums_in, sum(part.d_W_in for part in parts), rate),
+        (
+            parameters.W_in,
+            W_in,
+            sums_in,
+            sum(f * part.d_W_in for f, part in zip(factors, parts, strict=True)),
+            rate,
+        ),
         (parameters.W_out, W_out, sums_out, sum(p.d_W_out for p in parts), OUTPUT_RATE * rate),
     ):
         G = sums + (gradient**2).mean(axis=1)

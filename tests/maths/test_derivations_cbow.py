@@ -5,6 +5,8 @@ from collections import Counter
 import pytest
 import sympy as sp
 
+from wordgrad.maths import input_share
+
 V, D, C, OUTSIDE, DRAWN = 4, 2, 1, (0, 2, 0), (3, 3)
 W_in = sp.Matrix(V, D, sp.symbols("p:8", real=True))
 W_out = sp.Matrix(V, D, sp.symbols("u:8", real=True))
@@ -63,6 +65,41 @@ def test_the_undivided_gradient_of_the_mean_is_wrong():
     undivided = d_hat.T
     assert sp.simplify(d_W_in[2, :] - undivided) != sp.zeros(1, D)
     assert sp.simplify(len(OUTSIDE) * d_W_in[2, :] - undivided) == sp.zeros(1, D)
+
+
+def test_a_larger_share_is_the_gradient_times_a_positive_factor():
+    """cbow.md, "Steps that go further": its rows, and the loss along the step, to first order."""
+    share, a, rate = sp.symbols("s a eta", positive=True)
+    v_hat = combined(a)
+    d_W_out = sp.Matrix(V, D, [sp.diff(sampled_pair(v_hat), symbol) for symbol in W_out])
+    d_W_in, d_hat = gradients(sampled_pair, a)
+    step_in = sp.Matrix(V, D, lambda w, d: -share * Counter(OUTSIDE)[w] * d_hat[d])
+    assert sp.simplify(step_in + share / a * d_W_in) == sp.zeros(V, D)
+    moved = dict(zip(W_in, W_in + rate * step_in, strict=True))
+    moved |= dict(zip(W_out, W_out - rate * d_W_out, strict=True))
+    slope = sp.diff(sampled_pair(v_hat).subs(moved, simultaneous=True), rate).subs(rate, 0)
+    expected = -share / a * sum(d**2 for d in d_W_in) - sum(d**2 for d in d_W_out)
+    point = {symbol: sp.Rational(k - 7, 5) for k, symbol in enumerate([*W_in, *W_out])}
+    point |= {share: sp.Rational(3, 4), a: sp.Rational(1, 3)}
+    assert abs(sp.N((slope - expected).subs(point), 30)) < 1e-25
+    assert sp.N(expected.subs(point)) < 0
+
+
+def test_how_far_the_combined_vector_moves():
+    """cbow.md, "Steps that go further": the mean of three different words, each share."""
+    outside, rate = (0, 2, 3), sp.symbols("eta", positive=True)
+    M, d = len(outside), sp.Matrix(sp.symbols("d:2", real=True))
+    for step, moved in (
+        ("exact", rate / M),
+        ("whole", rate),
+        ("balanced", 2.4 * rate / sp.sqrt(M)),
+    ):
+        share = float(input_share(M, combine="mean", step=step))
+        change = sum((-rate * share * d for _ in outside), sp.zeros(D, 1)) / M
+        assert (
+            max(abs(sp.N(one)) for one in (change + moved * d).subs({rate: 1, d[0]: 1, d[1]: 1}))
+            < 1e-15
+        )
 
 
 def test_one_outside_word_is_skip_gram():

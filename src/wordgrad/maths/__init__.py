@@ -14,7 +14,7 @@ from wordgrad.maths.losses import (
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, skipgram
+from wordgrad.maths.objectives import WindowGradients, cbow, input_share, skipgram
 
 __all__ = [
     "Activations",
@@ -27,6 +27,7 @@ __all__ = [
     "cbow",
     "check_gradients",
     "cross_entropy",
+    "input_share",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",

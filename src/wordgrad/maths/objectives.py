@@ -19,6 +19,13 @@ from wordgrad.maths.validation import FloatArray, IdArray, as_finite, as_ids, fi
 
 LOSSES = ("softmax", "negative-sampling")
 
+CBOW_SHARES: dict[str, tuple[float, float] | None] = {
+    "exact": None,
+    "balanced": (2.4, -0.5),
+    "whole": (1.0, 0.0),
+}
+"""Factor f and power q of :func:`input_share`'s f M^q; None is the gradient's own share."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowGradients:
@@ -178,6 +185,54 @@ def cbow(
     d_W_in = np.zeros_like(V_in)
     np.add.at(d_W_in, context, share * d_v_hat)
     return WindowGradients(value, d_W_in, d_W_out)
+
+
+def input_share(M: npt.ArrayLike, *, combine: str = "mean", step: str = "exact") -> FloatArray:
+    r"""What a word of a CBOW context is handed of the gradient of the combined vector.
+
+    The step of an occurrence of a context word is :math:`-\eta\, s\, \partial J / \partial \hat v`
+    with the share
+
+    .. math:: s = \begin{cases} 1/M & \text{exact, mean} \\ 1 & \text{exact, sum} \\
+                                2.4 / \sqrt M & \text{balanced} \\
+                                1 & \text{whole.} \end{cases}
+
+    So a row of ``W_in`` moves by the gradient of the loss, :func:`cbow`'s ``d_W_in``, times the
+    positive factor s / a, with a = 1/M for the mean and 1 for the sum: M times as far where
+    the mean's gradient is handed on whole, 2.4 root M times in between.  ``W_out`` takes the
+    exact step always.
+
+    Parameters
+    ----------
+    M : integers >= 1, any shape
+        Occurrences in the context, or rows of ``W_in`` that the input vector combines.
+    combine : {"mean", "sum"}
+    step : {"exact", "balanced", "whole"}
+
+    Returns
+    -------
+    array, float64
+        s, of the shape of ``M``.
+
+    Raises
+    ------
+    ParameterError
+        For another ``combine`` or ``step``.
+
+    Notes
+    -----
+    "whole" is what word2vec.c, gensim and fastText do.  Derived in ``docs/derivations/cbow.md``.
+
+    Examples
+    --------
+    >>> input_share([1, 4]).tolist(), input_share([1, 4], step="whole").tolist()
+    ([1.0, 0.25], [1.0, 1.0])
+    """
+    check_choice("combine", combine, ("mean", "sum"))
+    check_choice("step", step, tuple(CBOW_SHARES))
+    factor, power = CBOW_SHARES[step] or (1.0, -1.0 if combine == "mean" else 0.0)
+    shares: FloatArray = factor * np.asarray(M, dtype=np.float64) ** power
+    return shares
 
 
 def _window(

@@ -265,7 +265,7 @@ def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
     settings = record["settings"]
     if not isinstance(settings, dict):
         raise FormatError("settings are no JSON object")
-    return settings
+    return EARLIER_SETTINGS | settings
 
 
 def _vocabulary(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Vocabulary:
@@ -343,6 +343,9 @@ def _text(value: Any) -> str:
         raise FormatError(f"{value!r} is not a text")
     return value
 
+
+EARLIER_SETTINGS: dict[str, object] = {"cbow_step": "exact"}
+"""What a training did whose checkpoint is older than the setting."""
 
 KEPT = 2
 TEXT = "text"
@@ -547,7 +550,7 @@ def recorded_settings(path: Path) -> dict[str, object]:
             found.append(error)
             continue
         if isinstance(settings, dict):
-            return settings
+            return EARLIER_SETTINGS | settings
         found.append(CHECKPOINT.damaged(_file(path, number), "it holds no settings"))
     raise found[0]
 

@@ -22,6 +22,7 @@ COMBINATIONS = ("mean", "sum")
 DOCUMENT_ARCHITECTURES = ("dbow", "dm")
 DOCUMENT_COMBINATIONS = (*COMBINATIONS, "concat")
 DOCUMENTS = ("no", "alone", "with-words")
+CBOW_STEPS = ("exact", "balanced", "whole")
 SOFTMAX_OFFSETS = ("unigram", "none")
 
 DEFAULT_LEARNING_RATES = {
@@ -283,6 +284,15 @@ SETTINGS: Final[dict[str, Setting]] = {
             resumable=True,
         ),
         Setting(
+            "cbow_step",
+            "exact",
+            str,
+            TRAINING,
+            "How far CBOW moves the words of a context: by the gradient (exact), by the "
+            "mean's undivided one as word2vec.c, gensim and fastText do (whole), or in between.",
+            choices=CBOW_STEPS,
+        ),
+        Setting(
             "sample",
             "auto",
             float,
@@ -532,6 +542,7 @@ class TrainingConfig:
     epochs: int = _DEFAULTS["epochs"]
     learning_rate: float | None = _DEFAULTS["learning_rate"]
     combine: str = _DEFAULTS["combine"]
+    cbow_step: str = _DEFAULTS["cbow_step"]
     workers: int | None = _DEFAULTS["workers"]
     seed: int = _DEFAULTS["seed"]
     reproducible: bool = _DEFAULTS["reproducible"]

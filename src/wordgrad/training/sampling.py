@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
 from wordgrad.errors import InputError, ParameterError, check_real
+from wordgrad.maths import input_share
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.kernels.documents import (
     ALONE,
@@ -527,6 +528,20 @@ class Span:
     stop: int
     epoch: int
     learning_rate: float
+
+
+def input_shares(config: TrainingConfig, sizes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return what each row of an input vector gets of the vector's step, float32 (I,).
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        CBOW takes the share of ``cbow_step``, skip-gram that of the gradient.
+    sizes : int64 (I,)
+        Rows that each input vector combines.
+    """
+    step = config.cbow_step if config.architecture == "cbow" else "exact"
+    return input_share(sizes, combine=config.combine, step=step).astype(np.float32)
 
 
 @dataclass(frozen=True)

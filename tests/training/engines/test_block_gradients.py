@@ -166,7 +166,8 @@ def test_a_batch_of_windows_is_the_oracles_cbow(combine, offset):
         inputs, W_out, added, SparseTargets(np.arange(B + 1), centres, np.ones(B), np.ones(B))
     )
     d_W_in = np.zeros((V, D), np.float32)
-    scatter_add(found.d_inputs, flat.astype(np.int64), offsets, combine == "mean", d_W_in)
+    shares = maths.input_share(np.diff(offsets), combine=combine).astype(np.float32)
+    scatter_add(found.d_inputs, flat.astype(np.int64), offsets, shares, d_W_in)
     loss, exact_in, exact_out = 0.0, 0.0, 0.0
     for centre, context in zip(centres, contexts, strict=True):
         share = 1.0 if combine == "mean" else 1 / len(context)

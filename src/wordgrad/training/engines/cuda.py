@@ -20,6 +20,7 @@ from numba import cuda
 from numpy.typing import NDArray
 
 from wordgrad.errors import ParameterError, TrainingError
+from wordgrad.maths.objectives import CBOW_SHARES
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, Step
 from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
@@ -172,7 +173,13 @@ class CudaEngine(NegativeSamplingEngine):
         self._in_flight = in_flight or windows_in_flight(self.n_outputs)
         self._lanes = kernels.lanes_for(self._n_floats, n_outputs)
         self._train = kernels.training_kernel(
-            self._n_floats, n_outputs, self._skipgram, self._mean, self._lanes, kernels.adding()
+            self._n_floats,
+            n_outputs,
+            self._skipgram,
+            self._mean,
+            CBOW_SHARES[config.cbow_step],
+            self._lanes,
+            kernels.adding(),
         )
         self._corpus: dict[str, Any] = {}
         self._buffers: dict[str, Any] = {}

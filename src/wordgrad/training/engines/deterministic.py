@@ -7,8 +7,8 @@ each right alone may be too much together.  What the others do to a row, in a ro
     learning rate x pairs of the hottest row in a window x windows of the other blocks
 
 where skip-gram's hottest row is in ``C max(q_w + K p_w, (1 + K) q_w)`` pairs of a window (q and p
-are the word's shares of targets and of noise, C = m + 1 the mean context).  CBOW has C times fewer,
-but for the input rows where it takes the sum.
+are the word's shares of targets and of noise, C = m + 1 the mean context).  CBOW has C times fewer;
+its input rows get, each, a share of the step that is 1/C only with the mean's exact gradient.
 
 Measured on vocabularies of 3 to 5,000 words and on `wiki8`: losses are those of the default mode up
 to about 6, the first epoch suffers from about 12 on, and trainings diverge from about 24 on.  So
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
+from wordgrad.maths import input_share
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Step
 from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
@@ -195,6 +196,8 @@ class RoundWorker:
             negative=config.negative,
             n_floats=row_floats(config.vector_size),
             span_tokens=1,
+            combine=config.combine,
+            cbow_step=config.cbow_step,
         )
         self._usage = RowUsage(
             parameters.n_inputs, parameters.n_outputs, memory.addresses.token_capacity
@@ -212,7 +215,7 @@ class RoundWorker:
             tables.noise.ctypes.data, len(tables.keep), config.window,
             parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
             row_floats(config.vector_size), config.architecture == "skipgram",
-            config.combine == "mean", -(-(stop - start) // round_tokens), self._share,
+            -(-(stop - start) // round_tokens), self._share,
             self._memory.addresses, self._usage.addresses, self._lists.ctypes.data,
             self._workspace.addresses,
         )  # fmt: skip
@@ -250,5 +253,6 @@ def staleness(counts: NDArray[np.int64], config: TrainingConfig) -> float:
     if config.architecture == "skipgram":
         pairs = context * max(from_outputs, from_inputs)
     else:
-        pairs = max(from_outputs, from_inputs * (context if config.combine == "sum" else 1))
+        share = float(input_share(context, combine=config.combine, step=config.cbow_step))
+        pairs = max(from_outputs, from_inputs * context * share)
     return config.initial_rate * pairs * float(kept.sum() / counts.sum())

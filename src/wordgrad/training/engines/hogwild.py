@@ -77,10 +77,10 @@ class HogwildEngine(NegativeSamplingEngine):
         )  # fmt: skip
         documents = self.documents
         if documents is None:
-            pairs = run_span(*given, self._skipgram, self._mean, workspace.addresses)
+            pairs = run_span(*given, self._skipgram, workspace.addresses)
         else:
             pairs = run_document_span(
                 *given, documents.kind, documents.n_inputs - 1, documents.tags.ctypes.data,
-                documents.offsets.ctypes.data, self._skipgram, self._mean, workspace.addresses,
+                documents.offsets.ctypes.data, self._skipgram, workspace.addresses,
             )  # fmt: skip
         return Loss(float(workspace.loss[0]), int(pairs))

@@ -29,6 +29,7 @@ from wordgrad.training.sampling import (
     SamplingTables,
     Span,
     check_batch,
+    input_shares,
 )
 from wordgrad.training.validation import DocumentValidation, NegativeSamplingValidation
 
@@ -218,7 +219,7 @@ class NegativeSamplingEngine:
             run_batch(
                 inputs, offsets, outputs.reshape(len(batch), 1 + self.config.negative),
                 parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
-                self._n_floats, self._skipgram, self._mean, workspace.addresses,
+                self._n_floats, self._skipgram, workspace.addresses,
             )  # fmt: skip
             return Loss(float(workspace.loss[0]), batch.n_vectors)
         most_vectors = int(np.diff(groups).max())
@@ -228,7 +229,7 @@ class NegativeSamplingEngine:
             inputs, input_offsets, groups, outputs, output_offsets,
             np.ascontiguousarray(batch.all_signs, np.int8), parameters.W_in_rows,
             parameters.W_out_rows, self.config.vector_size, self._mean, float(learning_rate),
-            vectors, changes, steps,
+            input_shares(self.config, np.diff(input_offsets)), vectors, changes, steps,
         )  # fmt: skip
         return Loss(float(total), batch.n_vectors)
 
@@ -247,6 +248,8 @@ class NegativeSamplingEngine:
                 negative=self.config.negative,
                 n_floats=self._width * self._n_floats,
                 span_tokens=span_tokens,
+                combine="mean" if self._width > 1 else self.config.combine,
+                cbow_step=self.config.cbow_step,
             )
             self._local.workspace = workspace
         return workspace

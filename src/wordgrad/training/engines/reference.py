@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.maths import logistic_loss
+from wordgrad.maths import input_share, logistic_loss
 from wordgrad.training.engine import Loss, Step
 from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
 from wordgrad.training.parameters import Parameters
@@ -52,10 +52,11 @@ class ReferenceEngine(NegativeSamplingEngine):
     def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
         """Take one exact gradient step an example, one after another; see the protocol."""
         check_batch(batch, parameters.n_inputs, parameters.n_outputs // self._width)
+        step = self.config.cbow_step if self.config.architecture == "cbow" else "exact"
         total = 0.0
         for b in range(len(batch)):
             loss, (rows_in, d_in), (rows_out, d_out) = example_gradients(
-                parameters, batch, b, self.config.combine
+                parameters, batch, b, self.config.combine, step
             )
             parameters.W_in[rows_in] = parameters.W_in[rows_in] - learning_rate * d_in
             parameters.W_out[rows_out] = parameters.W_out[rows_out] - learning_rate * d_out
@@ -68,7 +69,7 @@ Gradient = tuple[NDArray[np.int32], NDArray[Any]]
 
 
 def example_gradients(
-    parameters: Parameters, batch: Batch, b: int, combine: str
+    parameters: Parameters, batch: Batch, b: int, combine: str, step: str = "exact"
 ) -> tuple[float, Gradient, Gradient]:
     """Return the loss of example ``b``, and its gradients with respect to the rows that it touches.
 
@@ -76,7 +77,8 @@ def example_gradients(
     -------
     loss : float
     inputs, outputs : pairs of int32 (n,) and float64 (n, D)
-        Rows of ``W_in`` (of ``W_out``) and their gradients.
+        Rows of ``W_in`` (of ``W_out``) and their gradients; with another ``step`` than "exact"
+        those of ``W_in`` times the factor of :func:`~wordgrad.maths.input_share`.
     """
     part = slice(batch.output_offsets[b], batch.output_offsets[b + 1])
     rows_out, indices = np.unique(batch.outputs[part], return_inverse=True)
@@ -84,17 +86,18 @@ def example_gradients(
         batch.inputs[batch.input_offsets[i] : batch.input_offsets[i + 1]]
         for i in range(batch.groups[b], batch.groups[b + 1])
     ]
-    shares = [1 / len(rows) if combine == "mean" else 1.0 for rows in inputs]
+    sizes = [len(rows) for rows in inputs]
+    scales = input_share(sizes, combine=combine)
+    shares = input_share(sizes, combine=combine, step=step)
     h = np.stack(
         [
-            share * parameters.W_in[rows].astype(np.float64).sum(axis=0)
-            for rows, share in zip(inputs, shares, strict=True)
+            scale * parameters.W_in[rows].astype(np.float64).sum(axis=0)
+            for rows, scale in zip(inputs, scales, strict=True)
         ]
     )
     W_out = parameters.W_out[rows_out].astype(np.float64)
     loss, d_h, d_out = logistic_loss(h, indices, batch.all_signs[part], W_out)
     rows_in, indices = np.unique(np.concatenate(inputs), return_inverse=True)
     d_in = np.zeros((len(rows_in), parameters.vector_size))
-    sizes = [len(rows) for rows in inputs]
-    np.add.at(d_in, indices, np.repeat(np.array(shares)[:, np.newaxis] * d_h, sizes, axis=0))
+    np.add.at(d_in, indices, np.repeat(shares[:, np.newaxis] * d_h, sizes, axis=0))
     return loss, (rows_in, d_in), (rows_out, d_out)

@@ -52,6 +52,7 @@ from wordgrad.training.sampling import (
     Span,
     check_batch,
     draw_batch,
+    input_shares,
     keep_probabilities,
 )
 from wordgrad.training.validation import NegativeSamplingValidation
@@ -336,7 +337,8 @@ class SoftmaxEngine:
         )
         found = self.steps.gradients(parameters, vectors, targets)
         d_words = np.zeros((len(words), size), np.float32)
-        scatter_add(found.d_inputs, indices, batch.input_offsets, mean, d_words)
+        shares = input_shares(self.config, np.diff(batch.input_offsets))
+        scatter_add(found.d_inputs, indices, batch.input_offsets, shares, d_words)
         self.steps.step(parameters, words.astype(np.int64), d_words, found.d_W_out, rate)
         return Loss(found.loss, n)
 

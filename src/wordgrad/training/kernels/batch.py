@@ -8,7 +8,9 @@ through these loops, a few times slower.  With a = 1 / rows (mean) or 1 (sum) an
     loss            J = sum_i sum_j -log sigmoid(z_ij), of all input vectors i and outputs j of one
                     example
     step            G_ij = learning_rate s_j sigmoid(-z_ij)
-                    u_j += sum_i G_ij h_i,   W_in[r] += a sum_j G_ij u_j   (from the old values)
+                    u_j += sum_i G_ij h_i,   W_in[r] += c_i sum_j G_ij u_j   (from the old values)
+
+where c_i is a (the gradient's step), or a larger share of the change of h_i (``cbow_step``).
 
 Derived in docs/derivations/negative-sampling.md and cbow.md: with one positive and K negative
 outputs this is negative sampling.
@@ -81,7 +83,8 @@ def batch_loss(
 @sum_jit
 def batch_step(
     inputs: Any, input_offsets: Any, groups: Any, outputs: Any, output_offsets: Any, signs: Any,
-    W_in: Any, W_out: Any, size: Any, mean: Any, rate: Any, vectors: Any, changes: Any, steps: Any,
+    W_in: Any, W_out: Any, size: Any, mean: Any, rate: Any, shares: Any, vectors: Any,
+    changes: Any, steps: Any,
 ) -> Any:  # fmt: skip
     """Take one gradient step an example, one after another; return their loss before each.
 
@@ -91,6 +94,8 @@ def batch_step(
         As in :func:`batch_loss`; ``W_in`` and ``W_out`` are changed in place.
     rate : float
         The learning rate.
+    shares : float32 (I,)
+        c: what the rows of an input vector get of its change.
     vectors, changes : float32 (most input vectors of an example, D)
         Scratch memory: h, and the change of h.
     steps : float32 (most input vectors of an example, most outputs of one)
@@ -140,12 +145,12 @@ def batch_step(
                     u[d] += g * h[d]
         for i in range(n_vectors):
             first, end = input_offsets[group + i], input_offsets[group + i + 1]
-            scale = np.float32(1.0) / np.float32(end - first) if mean else np.float32(1.0)
+            share = shares[group + i]
             change = changes[i]
             for r in range(first, end):
                 row = W_in[inputs[r]]
                 for d in range(size):
-                    row[d] += scale * change[d]
+                    row[d] += share * change[d]
     return total
 
 
@@ -176,26 +181,26 @@ def combine_inputs(W_in: Any, inputs: Any, offsets: Any, mean: Any, vectors: Any
 
 
 @sum_jit
-def scatter_add(d_vectors: Any, indices: Any, offsets: Any, mean: Any, d_rows: Any) -> None:
-    """Add the gradient ``a d_vectors[i]`` to that of every row of input vector i.
+def scatter_add(d_vectors: Any, indices: Any, offsets: Any, shares: Any, d_rows: Any) -> None:
+    """Add ``shares[i] d_vectors[i]`` to every row of input vector i.
 
     Parameters
     ----------
     d_vectors : float32 (I, D)
-        Overwritten by ``a d_vectors``.
+        Overwritten by ``shares[i] d_vectors[i]``.
     indices : int64 (N,)
         Which row of ``d_rows`` each input row has.
-    offsets, mean
+    offsets : int64 (I + 1,)
         As in :func:`combine_inputs`.
+    shares : float32 (I,)
+        What the rows of an input vector get of its gradient: a, if it is to be theirs.
     d_rows : float32 (rows of the batch, D)
         Added to.
     """
     for i in range(len(offsets) - 1):
         vector = d_vectors[i]
-        if mean:
-            size = vector.dtype.type(offsets[i + 1] - offsets[i])
-            for d in range(len(vector)):
-                vector[d] /= size
+        for d in range(len(vector)):
+            vector[d] *= shares[i]
         for r in range(offsets[i], offsets[i + 1]):
             row = d_rows[indices[r]]
             for d in range(len(vector)):

@@ -434,7 +434,13 @@ def around(
 
 @cache
 def training_kernel(
-    n_floats: int, n_outputs: int, skipgram: bool, mean: bool, lanes: int, adding: Any
+    n_floats: int,
+    n_outputs: int,
+    skipgram: bool,
+    mean: bool,
+    share_of: tuple[float, float] | None,
+    lanes: int,
+    adding: Any,
 ) -> Any:
     """Return the kernel that trains on windows that are written down.
 
@@ -445,6 +451,9 @@ def training_kernel(
     n_outputs : int
         1 + K.
     skipgram, mean : bool
+    share_of : (float, float) or None
+        Factor f and power q: each of M context words gets f M^q of the step of CBOW's input vector.
+        None: what the gradient gives it.
     lanes : int
         Threads of a block, which work on one window together: see :func:`lanes_for`.
     adding : callable
@@ -458,6 +467,8 @@ def training_kernel(
     warp = warp_for(n_outputs)
     warps = lanes // warp
     numbers, most_warps = LANE_FLOATS * O, MOST_LANES // warp
+    given = share_of is not None
+    factor, power = (float32(number) for number in share_of or (1.0, 0.0))
 
     @cuda.jit
     def train(
@@ -520,6 +531,7 @@ def training_kernel(
             rounds = n
             count = 0
             scale = one
+            handed = one
             next_row = int64(contexts[w, 0]) * P + place
             if skipgram:
                 if has_floats:
@@ -540,6 +552,9 @@ def training_kernel(
                 nb *= scale
                 nc *= scale
                 nd *= scale
+                handed = scale
+                if given:
+                    handed = factor * float32(math.pow(float32(count), power))
                 rounds = 1
             for i in range(rounds):
                 xa, xb, xc, xd = na, nb, nc, nd
@@ -601,7 +616,7 @@ def training_kernel(
                         adding(W_in, row, xs, ys, zs, ws)
                     else:
                         for j in range(n):
-                            share = scale * float32(times[w, j])
+                            share = handed * float32(times[w, j])
                             row = int64(contexts[w, j]) * P + place
                             adding(W_in, row, share * xs, share * ys, share * zs, share * ws)
             if has_floats:

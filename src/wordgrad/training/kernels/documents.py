@@ -135,19 +135,19 @@ def draw_document_span(
 
 @inline_jit
 def _train(
-    rows: Any, n: Any, outputs: Any, n_floats: Any, kind: Any, skipgram: Any, mean: Any,
+    rows: Any, n: Any, outputs: Any, n_floats: Any, kind: Any, skipgram: Any,
     prefetch_rows: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Take a window's step; ``n_floats`` is the padded length of an input row."""
     if kind != CONCATENATED:
-        train_window(rows, n, outputs, n_floats, skipgram, mean, prefetch_rows, ws)
+        train_window(rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
         return
     long_row, before = load_int64(ws.cbow, 0), load_int64(ws.cbow, 2)
     part = FLOAT * n_floats
     for c in range(n):
         combine_rows(rows + ADDRESS * c, 1, long_row + c * part, n_floats, np.float32(1.0))
     combine_rows(ws.cbow, 1, before, n * n_floats, np.float32(1.0))
-    train_window(ws.cbow, 1, outputs, n * n_floats, True, mean, prefetch_rows, ws)
+    train_window(ws.cbow, 1, outputs, n * n_floats, True, prefetch_rows, ws)
     # What was learnt, and not the new values: a word that stands twice in a window learns twice.
     add_to_rows(ws.cbow, 1, before, n * n_floats, np.float32(-1.0))
     for c in range(n):
@@ -187,7 +187,7 @@ def _draw_window(
 def run_document_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
     n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, kind: Any, padding: Any,
-    tags: Any, tag_offsets: Any, skipgram: Any, mean: Any, ws: Any,
+    tags: Any, tag_offsets: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on every target in ``ids[start:stop]``; return the number of pairs.
 
@@ -218,7 +218,7 @@ def run_document_span(
         outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
         prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
         n = load_int64(ws.row_counts, i_ring)
-        _train(rows, n, outputs, n_floats, kind, skipgram, mean, prefetch_rows, ws)
+        _train(rows, n, outputs, n_floats, kind, skipgram, prefetch_rows, ws)
         pairs += n if skipgram else 1
         trained += 1
     take_logarithm(ws)
@@ -242,7 +242,7 @@ def run_concatenated_batch(
             store_int64(ws.rows, k, W_in + np.int64(inputs[offsets[b] + k]) * row_bytes)
         for k in range(ws.n_outputs):
             store_int64(ws.outputs, k, W_out + np.int64(targets[b, k]) * row_bytes * n)
-        _train(ws.rows, n, ws.outputs, n_floats, CONCATENATED, True, True, ws.outputs, ws)
+        _train(ws.rows, n, ws.outputs, n_floats, CONCATENATED, True, ws.outputs, ws)
     take_logarithm(ws)
 
 
@@ -298,8 +298,8 @@ def _infer_window(
 @jit
 def infer_documents(
     ids: Any, offsets: Any, keys: Any, rates: Any, keep: Any, noise: Any, W_in: Any, W_out: Any,
-    window: Any, kind: Any, padding: Any, mean: Any, whole: Any, part: Any, tokens: Any, bits: Any,
-    rows: Any, targets: Any, h: Any, change: Any, vectors: Any,
+    window: Any, kind: Any, padding: Any, scales: Any, shares: Any, part: Any, tokens: Any,
+    bits: Any, rows: Any, targets: Any, h: Any, change: Any, vectors: Any,
 ) -> Any:  # fmt: skip
     """Improve the vectors of new documents, one after another; return loss and targets.
 
@@ -314,8 +314,9 @@ def infer_documents(
         Read alone.
     kind, padding
         As in :func:`draw_document_span`; a document has one vector.
-    mean, whole : bool
-        Of dm: whether rows are combined by their mean, and whether their sum's step is undivided.
+    scales, shares : float32 (2 m + 2,)
+        Of dm, by how many rows are combined: what h is of their sum, and what each of them gets of
+        h's change.
     part : int
         0: all targets; 1: every other one; 2: the rest.
     tokens, bits, rows, targets, h, change : arrays
@@ -361,12 +362,9 @@ def infer_documents(
                         mix(drawn), centre, n_words, noise.ctypes.data, targets.size - 1, 0, 1,
                         targets.ctypes.data + ADDRESS,
                     )  # fmt: skip
-                    scale = np.float32(1.0)
-                    if mean and kind == WITH_WORDS:
-                        scale = np.float32(1.0) / np.float32(1 + n_rows)
                     value = _infer_window(
-                        rows, n_rows, targets, W_in, W_out, kind, scale,
-                        np.float32(1.0) if whole else scale, rates[epoch], vector, h, change,
+                        rows, n_rows, targets, W_in, W_out, kind, scales[1 + n_rows],
+                        shares[1 + n_rows], rates[epoch], vector, h, change,
                     )  # fmt: skip
                     if epoch == keys.size - 1:
                         loss += value

@@ -480,9 +480,7 @@ def merge_row(
 
 
 @inline_jit
-def _train_block(
-    r: Any, block: Any, n_floats: Any, skipgram: Any, mean: Any, memory: Any, ws: Any
-) -> None:
+def _train_block(r: Any, block: Any, n_floats: Any, skipgram: Any, memory: Any, ws: Any) -> None:
     """Take the steps of a block's windows; write its loss and pairs."""
     at = r * memory.blocks + block
     row_bytes = FLOAT * n_floats
@@ -513,7 +511,7 @@ def _train_block(
         for k in range(ws.n_outputs, ws.n_padded):
             store_int64(outputs, k, ws.spare)
         prefetch_rows = tables + ADDRESS * min(w + AHEAD, last) * memory.output_capacity
-        train_window(ws.rows, n, outputs, n_floats, skipgram, mean, prefetch_rows, ws)
+        train_window(ws.rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
         pairs += n if skipgram else 1
     take_logarithm(ws)
     store_float64(memory.losses, at, load_float64(ws.loss, 0))
@@ -557,8 +555,7 @@ def _merge(r: Any, item: Any, n_floats: Any, memory: Any, lists: Any) -> None:
 def run_rounds(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, first_serial: Any, key: Any,
     keep: Any, noise: Any, n_words: Any, window: Any, W_in: Any, W_out: Any, n_floats: Any,
-    skipgram: Any, mean: Any, n_rounds: Any, share: Any, memory: Any, usage: Any, lists: Any,
-    ws: Any,
+    skipgram: Any, n_rounds: Any, share: Any, memory: Any, usage: Any, lists: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Work on a step, with other threads: ``n_rounds`` rounds over tokens start to stop.
 
@@ -584,7 +581,7 @@ def run_rounds(
             claim = memory.claims + line * (r * memory.blocks + block)
             # Looked at before it is claimed: an atomic write takes the line from its owner.
             if load_shared(claim) == 0 and fetch_add(claim, 1) == 0:
-                _train_block(r, block, n_floats, skipgram, mean, memory, ws)
+                _train_block(r, block, n_floats, skipgram, memory, ws)
                 fetch_add(phase + line, 1)
         if not wait_for(phase + line, memory.blocks, memory.stop):
             return

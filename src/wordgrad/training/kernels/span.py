@@ -60,8 +60,7 @@ def _draw_window(
 @jit
 def run_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
-    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, skipgram: Any, mean: Any,
-    ws: Any,
+    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on every window whose centre lies in ``ids[start:stop]``; return the number of pairs.
 
@@ -90,7 +89,7 @@ def run_span(
         # The window before prefetched the rows of this one; this one, those of the last drawn.
         prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
         n = load_int64(ws.row_counts, i_ring)
-        train_window(rows, n, outputs, n_floats, skipgram, mean, prefetch_rows, ws)
+        train_window(rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
         pairs += n if skipgram else 1
         trained += 1
     take_logarithm(ws)
@@ -100,7 +99,7 @@ def run_span(
 @jit
 def run_batch(
     contexts: Any, offsets: Any, targets: Any, W_in: Any, W_out: Any, n_floats: Any,
-    skipgram: Any, mean: Any, ws: Any,
+    skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on given windows, one after another; return the number of pairs.
 
@@ -116,7 +115,7 @@ def run_batch(
             store_int64(ws.rows, k, W_in + np.int64(contexts[offsets[b] + k]) * row_bytes)
         for k in range(ws.n_outputs):
             store_int64(ws.outputs, k, W_out + np.int64(targets[b, k]) * row_bytes)
-        train_window(ws.rows, n, ws.outputs, n_floats, skipgram, mean, ws.outputs, ws)
+        train_window(ws.rows, n, ws.outputs, n_floats, skipgram, ws.outputs, ws)
         pairs += n if skipgram else 1
     take_logarithm(ws)
     return pairs

@@ -9,7 +9,9 @@ Design
 
 Skip-gram reads each context word's row of W_in against the target's and the negatives' rows of
 W_out, the centre being the target, as word2vec.c does: the same pairs (i, j) as centre predicts
-context, and a window shares one set of negatives.  CBOW reads the mean (or sum) of those rows.
+context, and a window shares one set of negatives.  CBOW reads the mean (or sum) of those rows,
+and hands each of them its share of the change: that of the gradient, or a larger one (see
+``input_share`` in maths/objectives.py).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.compiling import inline_jit, jit
+from wordgrad.maths import input_share
 from wordgrad.training.kernels.draw import repeats
 from wordgrad.training.kernels.intrinsics import (
     LANES,
@@ -90,6 +93,8 @@ class Addresses(NamedTuple):
     one: int  # int64 (1,): a table of one row
     found: int  # int64: indices in a table whose row occurs earlier in it
     saved: int  # int64: the rows that copies stand for
+    scales: int  # float32 (window_rows + 1,): what h is of the sum of n context rows
+    shares: int  # float32 (window_rows + 1,): what each of n context rows gets of h's change
     spare: int  # a row of zeros that padding outputs stand for
     copies: int  # rows, two for each repeated row: working copy and original
     steps: int  # float32: G of every tile, one after another
@@ -107,9 +112,19 @@ class Workspace:
     negative : K.
     n_floats : padded row length.
     span_tokens : most tokens of a span.
+    combine, cbow_step : how CBOW combines the rows of a context, and hands its change on to them.
     """
 
-    def __init__(self, *, window_rows: int, negative: int, n_floats: int, span_tokens: int) -> None:
+    def __init__(
+        self,
+        *,
+        window_rows: int,
+        negative: int,
+        n_floats: int,
+        span_tokens: int,
+        combine: str = "mean",
+        cbow_step: str = "exact",
+    ) -> None:
         n_outputs = 1 + negative
         sizes = tiles_of(n_outputs)
         padded = sum(sizes)
@@ -145,6 +160,8 @@ class Workspace:
             one=self._table(np.zeros(1, np.int64)),
             found=self._table(np.zeros(n_copies, np.int64)),
             saved=self._table(np.zeros(n_copies, np.int64)),
+            scales=self._table(_by_size(window_rows, combine, "exact")),
+            shares=self._table(_by_size(window_rows, combine, cbow_step)),
             spare=int(rows[SPARE]),
             copies=int(rows[FIRST_TOTAL] + 4 * n_floats * window_rows),
             # Space for the whole vectors that score_tile writes past a tile's last score.
@@ -170,6 +187,12 @@ class Workspace:
         self._spare[:] = 0.0
         rate = np.float32(-learning_rate)
         self._pattern[:, :, :, STEP] = rate * self._pattern[:, :, :, SIGN]
+
+
+def _by_size(window_rows: int, combine: str, step: str) -> NDArray[np.float32]:
+    """Return the share of each size of a context, float32 (window_rows + 1,); 0 is not used."""
+    sizes = np.maximum(np.arange(window_rows + 1), 1)
+    return input_share(sizes, combine=combine, step=step).astype(np.float32)
 
 
 def _fill_pattern(pattern: NDArray[np.float32], sizes: list[int], n_outputs: int) -> None:
@@ -278,13 +301,15 @@ def _skipgram_step(
 
 @inline_jit
 def _cbow_step(
-    rows: Any, n_rows: Any, scale: Any, outputs: Any, n_floats: Any, prefetch_rows: Any, ws: Any
+    rows: Any, n_rows: Any, outputs: Any, n_floats: Any, prefetch_rows: Any, ws: Any
 ) -> None:
     """Score and update h = scale * sum of context rows and output rows, from the old values.
 
-    The first tile makes h while it scores it; the last one hands the change of h, times ``scale``,
+    The first tile makes h while it scores it; the last one hands the change of h, times ``share``,
     to the context rows.  Tables are as in :func:`_skipgram_step`.
     """
+    scale = load_float32(ws.scales, n_rows)
+    share = load_float32(ws.shares, n_rows)
     hidden, zeros, change = ws.cbow, ws.cbow + ADDRESS, ws.cbow + 2 * ADDRESS
     h = load_int64(hidden, 0)
     size = load_int64(ws.tile_sizes, 0)
@@ -317,11 +342,11 @@ def _cbow_step(
     before = load_int64(source, 0)
     if size == 6:
         update_context(
-            6, rows, n_rows, scale, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
+            6, rows, n_rows, share, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
         )
     else:
         update_context(
-            4, rows, n_rows, scale, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
+            4, rows, n_rows, share, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
         )
 
 
@@ -361,7 +386,6 @@ def train_window(
     outputs: Any,
     n_floats: Any,
     skipgram: Any,
-    mean: Any,
     prefetch_rows: Any,
     ws: Any,
 ) -> None:
@@ -374,6 +398,5 @@ def train_window(
         n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
         _skipgram_step(rows, n_rows, outputs, n_floats, prefetch_rows, ws)
     else:
-        scale = np.float32(1.0) / np.float32(n_rows) if mean else np.float32(1.0)
-        _cbow_step(rows, n_rows, scale, outputs, n_floats, prefetch_rows, ws)
+        _cbow_step(rows, n_rows, outputs, n_floats, prefetch_rows, ws)
     _merge_copies(n_copies, n_floats, ws)
