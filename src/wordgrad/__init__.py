@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wordgrad import errors, maths
     from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
     from wordgrad.corpus.encode import ReadingProgress
+    from wordgrad.doc2vec import Doc2Vec
     from wordgrad.errors import WordgradError
     from wordgrad.evaluation import (
         AnalogyResult,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnalogyResult",
+    "Doc2Vec",
     "EncodedCorpus",
     "FastTextClassifier",
     "ReadingProgress",
@@ -58,6 +60,7 @@ __all__ = [
 
 _HOMES = {
     "AnalogyResult": "wordgrad.evaluation",
+    "Doc2Vec": "wordgrad.doc2vec",
     "EncodedCorpus": "wordgrad.corpus.corpus",
     "FastTextClassifier": "wordgrad.fasttext_classifier",
     "ReadingProgress": "wordgrad.corpus.encode",

@@ -150,6 +150,7 @@ class CorpusFolder:
 IDS = "ids.int32"
 OFFSETS = "offsets.int64"
 KEPT = "kept.int64"
+TAGS = "documents.safetensors"
 _MOST_WORKERS = 8  # beyond, the one thread that reads is the limit
 
 
@@ -368,6 +369,8 @@ def encode_corpus(
             if tags is not None and kept is not None:
                 documents = tags.read(first.sentences, np.fromfile(kept, np.int64))
                 kept.unlink()
+                if keep_as is not None:
+                    documents.write(store.path / TAGS)
             store.finish()
             corpus = EncodedCorpus(store, vocabulary, report)
             corpus.documents = documents
@@ -539,6 +542,10 @@ class Fingerprint:
                 text.update(piece.data)
             if isinstance(corpus, EncodedCorpus):
                 corpus.release_pages()
+        documents = getattr(corpus, "documents", None)
+        if documents is not None:
+            for array in (*documents.tags.packed(), documents.rows, documents.offsets):
+                text.update(np.ascontiguousarray(array).data)
         return cls(
             tokens=len(corpus.ids),
             sentences=len(corpus.offsets) - 1,
@@ -590,6 +597,13 @@ def open_kept(
                 f"The encoded text {path} should hold {size} bytes, got {found}; {_REMEDY}"
             )
     corpus = EncodedCorpus(CorpusFolder.existing(folder), vocabulary, report)
+    if (folder / TAGS).exists():
+        corpus.documents = Documents.read(folder / TAGS)
+        if len(corpus.documents) != expected.sentences:
+            raise FormatError(
+                f"{folder / TAGS} holds tags of {len(corpus.documents)} documents, and the text "
+                f"has {expected.sentences}; {_REMEDY}"
+            )
     difference = Fingerprint.of(corpus).difference(expected)
     if difference:
         raise FormatError(f"The encoded text in {folder} is damaged ({difference}); {_REMEDY}")

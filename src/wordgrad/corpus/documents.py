@@ -15,11 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.container import Arrays, Container
 from wordgrad.corpus.sources import is_table, texts_of
 from wordgrad.corpus.tokenizer import TokenBlock, Tokenizer
 from wordgrad.errors import InputError, ParameterError
@@ -29,6 +31,20 @@ if TYPE_CHECKING:
     import polars as pl
 
 _DOCUMENTS_AT_ONCE = 1 << 14
+
+TAGS = Container(
+    part="tags of documents",
+    layout="1",
+    remedy="give the text again, or begin a new training.",
+    origin="put back the one that training wrote, or begin a new training.",
+    schema={
+        "tags": ("uint8", 1),
+        "tag_offsets": ("int64", 1),
+        "counts": ("int64", 1),
+        "rows": ("int32", 1),
+        "offsets": ("int64", 1),
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,35 @@ class Documents:
             kept.astype(np.int32),
             np.arange(len(kept) + 1, dtype=np.int64),
         )
+
+    def write(self, path: Path) -> None:
+        """Keep the tags in a file, with checksums."""
+        tags, tag_offsets = self.tags.packed()
+        arrays: Arrays = {
+            "tags": tags,
+            "tag_offsets": tag_offsets,
+            "counts": self.tags.counts,
+            "rows": self.rows,
+            "offsets": self.offsets,
+        }
+        TAGS.write(path, {}, arrays)
+
+    @classmethod
+    def read(cls, path: Path) -> Documents:
+        """Read a file that :meth:`write` wrote.
+
+        Raises
+        ------
+        FormatError
+            If it is damaged.
+        """
+        _, arrays = TAGS.read(path)
+        try:
+            tags = Vocabulary.from_packed(arrays["tags"], arrays["tag_offsets"], str(path))
+            tags = tags.with_counts(arrays["counts"])
+            return cls(tags, arrays["rows"], arrays["offsets"])
+        except ValueError as error:
+            raise TAGS.damaged(path, str(error).rstrip(".")) from error
 
 
 def number_words(n: int) -> Vocabulary:
