@@ -106,7 +106,8 @@ def test_a_default_passes_its_own_check():
 
 def test_the_training_config_takes_its_fields_from_the_table():
     for field in dataclasses.fields(TrainingConfig):
-        assert field.default == SETTINGS[field.name].default
+        if field.name != "documents":  # which the estimator chooses
+            assert field.default == SETTINGS[field.name].default
 
 
 @pytest.mark.parametrize("name", ["min_count", "max_vocab", "errors"])

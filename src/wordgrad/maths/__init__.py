@@ -14,7 +14,14 @@ from wordgrad.maths.losses import (
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, input_share, skipgram
+from wordgrad.maths.objectives import (
+    WindowGradients,
+    cbow,
+    input_share,
+    pv_dbow,
+    pv_dm,
+    skipgram,
+)
 
 __all__ = [
     "Activations",
@@ -32,6 +39,8 @@ __all__ = [
     "log_softmax",
     "logistic_loss",
     "negative_sampling_loss",
+    "pv_dbow",
+    "pv_dm",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",
