@@ -3,11 +3,14 @@ import os
 import re
 import stat
 import sys
+import tempfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from wordgrad.errors import OutputError
-from wordgrad.files import atomic_write, check_output
+from wordgrad.files import GrowingArray, atomic_write, check_output
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
 
@@ -144,3 +147,35 @@ def test_a_name_as_long_as_names_may_be(tmp_path, name):
     with atomic_write(target, overwrite=False) as temporary:
         temporary.write_bytes(b"whole")
     assert os.listdir(tmp_path) == [name]
+
+
+# ---------------------------------------------------------------- arrays that grow
+
+
+@pytest.mark.parametrize("in_memory", [0, 100, 10**6])
+def test_a_growing_array_is_the_same_in_memory_and_on_disk(in_memory):
+    growing, whole = GrowingArray(np.int32, in_memory), []
+    for n in (3, 0, 40, 7):
+        part = np.arange(n, dtype=np.int64) * 7
+        growing.append(part)
+        whole += part.tolist()
+        part[:] = 0
+    assert len(growing) == 50
+    found = growing.array()
+    assert isinstance(found, np.memmap) == (in_memory < 200)
+    found[1] += 1
+    whole[1] += 1
+    assert found.tolist() == whole
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_growing_array_that_cannot_be_written(monkeypatch):
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full)
+        check_growing_fails()
+
+
+def check_growing_fails():
+    growing = GrowingArray(np.int32, 0)
+    with pytest.raises(OutputError, match=r"could not be written to .*; free some space, or name"):
+        growing.append(np.arange(100_000, dtype=np.int32))

@@ -6,7 +6,7 @@ A safetensors file is an 8-byte little-endian length N, N bytes of JSON (name, d
 range of each array; string metadata), then the arrays' bytes.  In these files the metadata hold
 
 ==================  ==============================================================================
-``wordgrad.part``   the kind of file: "checkpoint", "held-out text", "index" or "classifier"
+``wordgrad.part``   the kind of file: "checkpoint", "held-out text", "index", "classifier" ...
 ``layout``          the version of that kind's layout
 ``record``          JSON, an object
 ``crc32.record``    of the three above

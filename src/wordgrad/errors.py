@@ -28,6 +28,10 @@ class FormatError(InputError):
     """A file does not hold what its format promises."""
 
 
+class CutShortError(FormatError, EOFError):
+    """A file ends before all that it promises."""
+
+
 class OutputError(WordgradError, OSError):
     """A result cannot be written to its output."""
 

@@ -29,6 +29,7 @@ from wordgrad.io.fasttext_model import (
     Matrix,
     QuantisedMatrix,
     read_model,
+    write_model,
 )
 from wordgrad.training.config import usable_cores
 from wordgrad.training.kernels.intrinsics import LANES
@@ -73,11 +74,11 @@ class FastTextClassifier:
         settings = model.settings
         if settings.model != SUPERVISED:
             raise InputError(
-                f"{model.path} holds word vectors, not a classifier; open it with wordgrad.load."
+                f"{model.name} holds word vectors, not a classifier; open it with wordgrad.load."
             )
         if model.output is None or model.n_labels == 0:
             raise FormatError(
-                f"{model.path} holds no labels, or ends before their matrix; fetch a whole copy."
+                f"{model.name} holds no labels, or ends before their matrix; fetch a whole copy."
             )
         self.model = model
         self.labels: Labels = tuple(one.decode(errors="surrogateescape") for one in model.labels)
@@ -102,7 +103,52 @@ class FastTextClassifier:
         """
         return cls(read_model(path))
 
+    def quantize(
+        self,
+        *,
+        cutoff: int = 0,
+        width: int = 2,
+        norms: bool = False,
+        output: bool = False,
+        seed: int = 1,
+    ) -> FastTextClassifier:
+        """Return the classifier made small, by product quantisation and pruning.
+
+        Parameters
+        ----------
+        cutoff, width, norms, output, seed
+            See :func:`wordgrad.classification.quantisation.quantise_model`; fastText calls them
+            ``cutoff``, ``dsub``, ``qnorm`` and ``qout``.  It can train what pruning left anew
+            (``retrain``); this does not.
+
+        Raises
+        ------
+        InputError
+            It is quantised already, or holds values that are not finite.
+        ParameterError
+            A setting is out of range.
+        """
+        from wordgrad.classification.quantisation import quantise_model
+
+        return FastTextClassifier(
+            quantise_model(
+                self.model, cutoff=cutoff, width=width, norms=norms, output=output, seed=seed
+            )
+        )
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write a file that fastText opens: ``.ftz`` if the classifier is quantised, else ``.bin``.
+
+        Raises
+        ------
+        OutputError
+            See :func:`wordgrad.io.fasttext_model.write_model`.
+        """
+        write_model(self.model, path, overwrite=overwrite)
+
     def __reduce__(self) -> tuple[Any, ...]:
+        if self.model.path is None:
+            return FastTextClassifier, (self.model,)
         return FastTextClassifier.load, (self.model.path,)
 
     def __repr__(self) -> str:
@@ -306,7 +352,7 @@ class FastTextClassifier:
 
     def _not_finite(self) -> FormatError:
         return FormatError(
-            f"{self.model.path} holds values that are not finite; fetch a whole copy."
+            f"{self.model.name} holds values that are not finite; fetch a whole copy."
         )
 
     # ---------------------------------------------------------------- the kernels' record
@@ -355,9 +401,11 @@ class FastTextClassifier:
             # the last one into the output matrix, which has at least one row as long.
             if matrix.values.nbytes > COPIED_BYTES and columns >= LANES:
                 return matrix.values, 4 * columns
-        elif rows * stride > max(2**26, DECODED_RATIO * self.model.path.stat().st_size):
+        elif self.model.path is not None and rows * stride > max(
+            2**26, DECODED_RATIO * self.model.path.stat().st_size
+        ):
             raise FormatError(
-                f"{self.model.path} holds a matrix that takes {rows * stride} bytes when decoded, "
+                f"{self.model.name} holds a matrix that takes {rows * stride} bytes when decoded, "
                 "more than a model of its size can need; fetch a whole copy."
             )
         table = aligned_rows(rows, vectors * LANES)
@@ -380,7 +428,7 @@ class FastTextClassifier:
             counts = model.counts[model.n_words :]
             if counts.sum(dtype=np.float64) >= 1e15:
                 raise FormatError(
-                    f"{model.path} counts its labels {counts.sum(dtype=np.float64):g} times, more "
+                    f"{model.name} counts its labels {counts.sum(dtype=np.float64):g} times, more "
                     "than its tree can hold; fetch a whole copy."
                 )
             left, right = np.empty(2 * n - 1, np.int32), np.empty(2 * n - 1, np.int32)

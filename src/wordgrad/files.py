@@ -6,9 +6,15 @@ import errno
 import os
 import secrets
 import stat
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from wordgrad.errors import OutputError
 
@@ -89,6 +95,76 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+class GrowingArray:
+    """An array of one dimension that grows at its end, and goes to a temporary file when large.
+
+    The file has no name, or goes with the process, and its pages leave memory when that is needed
+    for something else.
+
+    Parameters
+    ----------
+    dtype : dtype
+    in_memory : int
+        Bytes that are kept in memory; what is larger lies in the file.
+
+    Examples
+    --------
+    >>> numbers = GrowingArray(np.int32, in_memory=8)
+    >>> for part in ([1, 2], [3], []):
+    ...     numbers.append(np.array(part, np.int32))
+    >>> len(numbers), numbers.array().tolist()
+    (3, [1, 2, 3])
+    """
+
+    def __init__(self, dtype: DTypeLike, in_memory: int = 1 << 26) -> None:
+        self._dtype = np.dtype(dtype)
+        self._in_memory = in_memory
+        self._parts: list[NDArray[Any]] = []
+        self._file: IO[bytes] | None = None
+        self._length = 0
+
+    def __len__(self) -> int:
+        """Return the number of elements."""
+        return self._length
+
+    def append(self, values: NDArray[Any]) -> None:
+        """Add some values; what was given may change afterwards.
+
+        Raises
+        ------
+        OutputError
+            If the temporary file cannot be written.
+        """
+        self._parts.append(np.array(values, self._dtype))
+        self._length += len(values)
+        if self._length * self._dtype.itemsize > self._in_memory:
+            self._write()
+
+    def array(self) -> NDArray[Any]:
+        """All values, which may be changed; nothing can be appended any more."""
+        if self._file is None:
+            return np.concatenate([np.zeros(0, self._dtype), *self._parts])
+        mapped: NDArray[Any] = np.memmap(self._file, self._dtype, "r+", shape=(self._length,))
+        self._file.close()  # the map has a handle of its own
+        return mapped
+
+    def _write(self) -> None:
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(prefix="wordgrad-")  # noqa: SIM115
+                weakref.finalize(self, self._file.close)
+            for part in self._parts:
+                self._file.write(part.data)
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(
+                f"The encoded texts could not be written to {tempfile.gettempdir()} "
+                f"({error.strerror or error}); {_remedy(error)}, or name another folder by the "
+                "environment variable TMPDIR."
+            ) from error
+        self._parts.clear()
 
 
 def sync(path: Path) -> None:

@@ -442,6 +442,9 @@ def sigmoid_checks() -> list[GradientCheck]:
     ]
 
 
+MANY_LABELS = np.array([[1.0, 0.0, 1.0], [0.0, 0.25, 0.0]])
+
+
 def softmax_checks() -> list[GradientCheck]:
     """Softmax's invariance and Jacobian, and the gradient of cross-entropy through it."""
 
@@ -454,6 +457,10 @@ def softmax_checks() -> list[GradientCheck]:
 
     def cross_entropy(x: Point) -> tuple[float, Point]:
         loss, d_logits = maths.cross_entropy(x["x"], LABELS, reduction="mean")
+        return loss, {"x": np.asarray(d_logits)}
+
+    def one_vs_all(x: Point) -> tuple[float, Point]:
+        loss, d_logits = maths.binary_cross_entropy(x["x"], MANY_LABELS, reduction="mean")
         return loss, {"x": np.asarray(d_logits)}
 
     return [
@@ -474,6 +481,12 @@ def softmax_checks() -> list[GradientCheck]:
             "cross-entropy.md#gradient",
             random_point(4, x=(3, 2)),
             cross_entropy,
+        ),
+        gradient_check(
+            "one against all: ∂J/∂x = (σ(x) - y) / B",
+            "cross-entropy.md#one-class-against-all-others",
+            random_point(7, x=(2, 3)),
+            one_vs_all,
         ),
     ]
 

@@ -31,6 +31,7 @@ from wordgrad.classification.trainer import (
 )
 from wordgrad.corpus.sources import texts_of
 from wordgrad.errors import ParameterError, check_bool, check_int
+from wordgrad.training.config import usable_cores
 from wordgrad.word_vectors import WordVectors
 
 
@@ -224,19 +225,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = [texts[i] for i in counted.tolist()]
         codes, weights = codes[counted], weights[counted]
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
+        workers = self.workers or usable_cores()
         features = Features.learn(
             tokens,
             min_count=self.min_count,
             prefix=self.prefix,
             ngrams=self.ngrams,
             buckets=self.buckets,
+            workers=workers,
         )
-        bags = features.bags(tokens)
+        bags = features.bags(tokens, workers)
         train, held = LabelledBags.of(bags, codes, weights), None
         if self.early_stopping:
             parts = held_out(train.labels, self.validation_fraction, self.seed)
             train, held = (train.take(part) for part in parts)
-        importance = divergences(train, len(features), len(classes))
+        importance = divergences(train, len(features), len(classes), workers)
         self.classes_ = classes
         members = [
             Member(network, settings, train, number)

@@ -47,6 +47,14 @@ def test_values_by_hand():
     assert found[0] > found[2] > found[1] > 0
 
 
+def test_rows_are_measured_some_at_a_time(monkeypatch):
+    rng = np.random.default_rng(3)
+    given = examples([rng.integers(0, 40, 6) for _ in range(60)], rng.integers(0, 4, 60))
+    whole = divergences(given, 41, 4)
+    monkeypatch.setattr("wordgrad.classification.examples._LISTED", 20)
+    assert divergences(given, 41, 4, workers=3).tolist() == whole.tolist()
+
+
 @given(
     st.lists(st.lists(st.integers(0, 4), max_size=5), min_size=2, max_size=12),
     st.lists(st.floats(1e-3, 1e3), min_size=3, max_size=3),

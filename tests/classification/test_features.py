@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.classification.features import UNKNOWN, Features, tokenise
+from wordgrad.classification.features import UNKNOWN, Features, TextEncoder, in_order, tokenise
 from wordgrad.errors import ParameterError
 
 WORDS = st.sampled_from(["a", "B", "b", "c", "é", "\u00a0", "\n", "d\u2003e", "", "  "])
@@ -19,6 +20,28 @@ def split(texts, lowercase=False):
     tokens = tokenise(texts, pattern=None, lowercase=lowercase)
     words = [tokens.types[i] for i in tokens.ids]
     return [words[i:j] for i, j in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
+
+
+def same(one, other):
+    assert one.types == other.types
+    assert one.ids.tolist() == other.ids.tolist()
+    assert one.offsets.tolist() == other.offsets.tolist()
+
+
+@given(TEXTS, st.booleans())
+def test_many_texts_are_split_as_few_are(texts, lowercase):
+    encoder = TextEncoder(None, lowercase=lowercase)
+    encoder.add(texts[:3])
+    encoder.add(texts[3:])
+    same(encoder.tokens(), tokenise(texts, pattern=None, lowercase=lowercase))
+
+
+def test_texts_are_encoded_part_by_part(monkeypatch):
+    texts = [f"W{i} w{i} É{i % 7}" for i in range(300)]
+    whole = tokenise(texts, pattern=None, lowercase=True)
+    monkeypatch.setattr("wordgrad.classification.features._CHARACTERS", 50)
+    same(tokenise(texts, pattern=None, lowercase=True), whole)
+    assert whole.types[:3] == ["w0", "é0", "w1"]
 
 
 @given(TEXTS, st.booleans())
@@ -157,3 +180,34 @@ def test_bags_can_be_taken_in_any_order(texts, data):
     chosen = data.draw(st.lists(st.integers(0, len(texts)), max_size=8))
     part = bags.take(np.array(chosen, np.int64))
     assert [rows_of(part, i) for i in range(len(part))] == [rows_of(bags, i) for i in chosen]
+
+
+def test_blocks_and_threads_change_nothing(monkeypatch):
+    rng = np.random.default_rng(1)
+    texts = [" ".join(rng.choice(list("abcdefgh"), rng.integers(0, 9))) for _ in range(300)]
+    features, tokens = learn(texts, ngrams=3)
+    bags = features.bags(tokens)
+    monkeypatch.setattr("wordgrad.classification.features._TOKENS", 50)
+    others = Features.learn(tokens, min_count=1, prefix=0, ngrams=3, buckets=2**22, workers=3)
+    assert others.hashes.tolist() == features.hashes.tolist()
+    again = others.bags(tokens, 3)
+    assert again.features.tolist() == bags.features.tolist()
+    assert again.offsets.tolist() == bags.offsets.tolist()
+    assert (again.tokens, again.unknown) == (bags.tokens, bags.unknown)
+
+
+@pytest.mark.parametrize("buckets", [2**22, 2**40])
+def test_hashes_are_found_by_table_and_by_bisection(buckets):
+    features, tokens = learn(["a b c d b"] * 3 + ["d e a"], buckets=buckets)
+    bags = features.bags(tokens)
+    assert len(bags.features) == 3 * (5 + 6) + 3 + 4
+    table = features._table(2**30)
+    assert len(table) == (buckets if buckets < 2**24 else 0)
+    again = replace(features, _tables={"buckets": np.zeros(0, np.int32)}).bags(tokens)
+    assert again.features.tolist() == bags.features.tolist()
+
+
+def test_results_come_in_order_and_errors_come_through():
+    assert list(in_order(lambda n: -n, range(50), 3)) == [-n for n in range(50)]
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(lambda n: 1 // n, range(-3, 3), 2))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from wordgrad.cli.classify import train
@@ -329,6 +330,36 @@ def test_objects_with_labels_and_probabilities(wordgrad, model, typed):
     typed(b"good film\n")
     outcome = wordgrad("classify", "predict", model, "--json", "--threshold", 0.99999)
     assert json.loads(outcome.out) == {"labels": [], "probabilities": []}
+
+
+def test_a_model_of_fasttext_answers_cells_of_a_parquet_column(wordgrad, tmp_path):
+    texts = ["bake zu ri", None, "té šo 東", "mo\nna"]
+    table = pl.DataFrame({"number": [1, 2, 3, 4], "body": texts, "title": ["a"] * 4})
+    table.write_parquet(tmp_path / "texts.parquet", row_group_size=3)
+    path, model = tmp_path / "texts.parquet", FASTTEXT / "softmax_all.bin"
+    refused(wordgrad("classify", "predict", model, path), 1, "has 2 columns of strings")
+    for option in ("--text-column", "--column"):
+        outcome = wordgrad("classify", "predict", model, path, option, "body", "-k", 2)
+        found = [line.split("\t") for line in outcome.out.splitlines()]
+        labels, shares = FastTextClassifier.load(model).predict([one or "" for one in texts], k=2)
+        assert [line[::2] for line in found] == [list(one) for one in labels]
+        for line, wanted in zip(found, shares, strict=True):
+            assert [float(one) for one in line[1::2]] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_model_of_fasttext_is_made_small(wordgrad, tmp_path):
+    small = tmp_path / "small.ftz"
+    outcome = wordgrad("classify", "quantize", FASTTEXT / "softmax_all.bin", "-o", small,
+                       "--cutoff", 50, "--norms", "--width", 1)  # fmt: skip
+    assert outcome.code == 0
+    assert f"Wrote {small}" in outcome.err
+    assert "with 50 of" in outcome.err
+    path = tmp_path / "text.txt"
+    path.write_text("bake zu\n")
+    assert wordgrad("classify", "predict", small, path).out.startswith("__label__")
+    refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.ftz"), 1, "already")
+    refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.bin"), 2, ".ftz")
+    refused(wordgrad("classify", "quantize", FASTTEXT / "hs.bin", "-o", small), 1, "exists already")
 
 
 def test_a_damaged_model_of_fasttext_is_told_in_one_sentence(wordgrad, tmp_path):

@@ -186,6 +186,13 @@ LOSSES = {
     "cross-entropy: ∂J/∂x = (ŷ - y) / B": lambda x: (
         cross_entropy(x["x"], points.LABELS) / len(points.LABELS)
     ),
+    "one against all: ∂J/∂x = (σ(x) - y) / B": lambda x: (
+        -sum(
+            y * log(sigmoid(entry)) + (1 - y) * log(1 - sigmoid(entry))
+            for entry, y in zip(np.ravel(x["x"]), np.ravel(points.MANY_LABELS), strict=True)
+        )
+        / len(points.MANY_LABELS)
+    ),
     "network: ∂J/∂W₂ = hᵀ δ₂, ∂J/∂b₂ = Σ δ₂": network,
     "network: ∂J/∂W₁ = Xᵀ δ₁, ∂J/∂b₁ = Σ δ₁": network,
     "network: ∂J/∂X = δ₁ W₁ᵀ": network,
@@ -218,7 +225,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 25
+    assert len(LOSSES) == 26
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

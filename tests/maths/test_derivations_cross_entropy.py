@@ -50,3 +50,27 @@ def test_mean_over_a_batch():
     for n in (0, 1):
         for i in (0, 1):
             assert same(sp.diff(mean, t[n, i]), (rows[n][i] - truth[n, i]) / 2)
+
+
+def test_one_class_against_all_others():
+    """cross-entropy.md, "One class against all others", for any labels."""
+    free = sp.symbols("y:3", positive=True)
+    shares = [1 / (1 + sp.exp(-t)) for t in theta]
+    terms = [-(y * sp.log(s) + (1 - y) * sp.log(1 - s)) for y, s in zip(free, shares, strict=True)]
+    for k in range(3):
+        plain = sp.log(1 + sp.exp(theta[k])) - free[k] * theta[k]
+        assert same(sp.diff(terms[k] - plain, theta[k]), 0)
+        assert same((terms[k] - plain).subs(theta[k], 0), 0)
+        assert same(sp.diff(sum(terms), theta[k]), shares[k] - free[k])
+        pair = [sp.exp(theta[k]) / (sp.exp(theta[k]) + 1), 1 / (sp.exp(theta[k]) + 1)]
+        two = -(free[k] * sp.log(pair[0]) + (1 - free[k]) * sp.log(pair[1]))
+        assert same(sp.diff(two, theta[k]), sp.diff(terms[k], theta[k]))
+
+
+def test_labels_that_share_a_target():
+    """cross-entropy.md, "Several labels through one softmax": classes 0 and 2 of three."""
+    shared = -sum(sp.log(y_hat[i]) for i in (0, 2)) / 2
+    for k in range(3):
+        assert same(sp.diff(shared, theta[k]), y_hat[k] - sp.Rational(int(k != 1), 2))
+        alone = [sp.diff(-sp.log(y_hat[i]), theta[k]) for i in (0, 2)]
+        assert same(sum(alone) / 2, sp.diff(shared, theta[k]))

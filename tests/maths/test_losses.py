@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wordgrad.errors import ParameterError
 from wordgrad.maths import (
     assert_gradients,
+    binary_cross_entropy,
     cross_entropy,
     logistic_loss,
     negative_sampling_loss,
@@ -79,6 +81,57 @@ def test_cross_entropy_by_differences(seed, reduction, scale):
     rng = np.random.default_rng(seed)
     logits, y = scale * rng.normal(size=(2, 3)), rng.dirichlet(np.ones(3), size=2)
     assert_gradients(lambda x: cross_entropy(x, y, reduction), logits)
+
+
+def test_one_class_against_all_others_by_hand():
+    loss, d_logits = binary_cross_entropy(np.log([[1.0, 3.0], [1.0, 1.0]]), [[1, 0], [0, 1]])
+    np.testing.assert_allclose(loss, (np.log(2) + np.log(4) + 2 * np.log(2)) / 2, rtol=1e-14)
+    np.testing.assert_allclose(d_logits, [[-0.25, 0.375], [0.25, -0.25]], rtol=1e-14)
+    total, d_total = binary_cross_entropy(np.log([[1.0, 3.0]]), [[1, 0]], "sum")
+    np.testing.assert_allclose(total, np.log(8), rtol=1e-14)
+    np.testing.assert_allclose(d_total, [[-0.5, 0.75]], rtol=1e-14)
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["mean", "sum"]), st.sampled_from([0.01, 1, 30]))
+@settings(max_examples=settings.default.max_examples // 4)
+def test_one_class_against_all_others_by_differences(seed, reduction, scale):
+    rng = np.random.default_rng(seed)
+    logits, y = scale * rng.normal(size=(2, 3)), rng.uniform(size=(2, 3))
+    assert_gradients(lambda x: binary_cross_entropy(x, y, reduction), logits)
+
+
+@given(st.integers(0, 10_000))
+def test_two_classes_are_one_question(seed):
+    rng = np.random.default_rng(seed)
+    z, y = rng.normal(size=4), rng.uniform(size=4)
+    loss, d_z = binary_cross_entropy(z[:, None], y[:, None])
+    pairs = np.stack([z, np.zeros(4)], axis=1)
+    other, d_pairs = cross_entropy(pairs, np.stack([y, 1 - y], axis=1))
+    np.testing.assert_allclose(loss, other, rtol=1e-12)
+    np.testing.assert_allclose(d_z[:, 0], d_pairs[:, 0], rtol=1e-10, atol=1e-15)
+
+
+def test_one_class_against_all_others_at_the_extremes():
+    with np.errstate(all="raise", under="ignore"):
+        loss, d_logits = binary_cross_entropy(np.array([[1e300, -1e300]]), [[1, 0]])
+    assert loss == 0
+    np.testing.assert_array_equal(d_logits, [[0, 0]])
+    loss, d_logits = binary_cross_entropy(np.zeros((1, 2), np.float32), [[1, 1]])
+    assert d_logits.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "match"),
+    [
+        ([], [], "not empty"),
+        ([[0.0]], [[1.5]], "numbers from 0 to 1"),
+        ([[0.0, 0.0]], [[1.0]], "labels must have shape"),
+        ([[np.inf]], [[1.0]], "logits"),
+    ],
+)
+def test_one_class_against_all_others_refuses(logits, labels, match):
+    with pytest.raises(ParameterError, match=match):
+        binary_cross_entropy(logits, labels)
 
 
 def test_a_masked_class_takes_no_part():

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.classification.features import Bags
+from wordgrad.classification.features import Bags, in_order
+from wordgrad.classification.kernels import count_texts, divergences_of_rows
 from wordgrad.corpus.sources import is_table, texts_of
 from wordgrad.errors import ParameterError, check_real
 
@@ -276,8 +277,12 @@ SMOOTHING = 1.0
 LEAST = 1e-3
 """No feature's weight is less, as a share of the mean: its vector would never be learned."""
 
+_LISTED = 1 << 23  # texts that are listed at a time, for the rows that are in them
 
-def divergences(examples: LabelledBags, n_features: int, n_classes: int) -> NDArray[np.float32]:
+
+def divergences(
+    examples: LabelledBags, n_features: int, n_classes: int, workers: int = 1
+) -> NDArray[np.float32]:
     r"""Weight of every feature, mean 1.
 
     A text counts as one observation, and as less if its weight is below the mean of its class:
@@ -292,8 +297,10 @@ def divergences(examples: LabelledBags, n_features: int, n_classes: int) -> NDAr
     Parameters
     ----------
     examples : LabelledBags
-        The training texts.
+        The training texts; those of weight 0 do not count.
     n_features, n_classes : int
+    workers : int
+        Threads; the result does not depend on them.
 
     Returns
     -------
@@ -301,22 +308,26 @@ def divergences(examples: LabelledBags, n_features: int, n_classes: int) -> NDAr
     """
     bags, labels = examples.bags, examples.labels
     weights = examples.weights.astype(np.float64)
-    sums, sizes = np.bincount(labels, weights), np.bincount(labels)
+    sums = np.bincount(labels, weights)
+    sizes = np.bincount(labels, weights > 0)
     observed = np.minimum(1.0, weights * sizes[labels] / np.maximum(sums[labels], 1e-300))
-    texts = np.repeat(np.arange(len(bags)), np.diff(bags.offsets))
-    # A text counts once for a feature, however often it holds it.
-    pairs = np.unique(texts * np.int64(n_features) + bags.features)
-    texts, features = np.divmod(pairs, n_features)
-    cells = features * n_classes + labels[texts]
-    counts = np.bincount(cells, observed[texts], minlength=n_features * n_classes)
-    counts = counts.reshape(n_features, n_classes)
     totals = np.bincount(labels, observed, minlength=n_classes)
-    # A class without a text, all of weight 0, has no share, and adds 0 log 0 = 0.
-    counts, totals = counts[:, totals > 0], totals[totals > 0]
-    prior = totals / totals.sum()
-    share = (counts + SMOOTHING * prior) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
-    divergence = (share * np.log(share / prior)).sum(axis=1)
-    found = np.sqrt(np.maximum(divergence, 0.0))
+    counts = np.zeros(n_features, np.int64)
+    count_texts(bags.features, bags.offsets, observed, counts)
+    # Rows whose lists of texts fit in memory together.
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, np.arange(_LISTED, ends[-1] + _LISTED, _LISTED), side="right")
+    cuts = np.unique([0, *cuts, n_features])
+    found = np.zeros(n_features)
+
+    def measure(rows: tuple[int, int]) -> None:
+        divergences_of_rows(
+            bags.features, bags.offsets, labels, observed, totals / totals.sum(), counts, *rows,
+            SMOOTHING, found,
+        )  # fmt: skip
+
+    for _ in in_order(measure, zip(cuts.tolist(), cuts[1:].tolist(), strict=False), workers):
+        pass
     mean = found.mean()
     if mean == 0:
         return np.ones(n_features, np.float32)

@@ -11,20 +11,31 @@ Three things let a text profit from others that share no word with it:
   ``disappointed`` share ``disa``, and a word that was never seen is not silent.
 - In n-grams, all words that occur once in training, or never, are one symbol: ``what is <rare>``.
 - The edges of a text are symbols of n-grams: ``^ what``.
+
+Texts are read once.  What is kept of them are the ids of their tokens and then their features, in
+arrays that go to disk when they are large (:class:`~wordgrad.files.GrowingArray`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, count
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.kernels import hash_ngrams
+from wordgrad.classification.kernels import (
+    count_hashes,
+    fill_bags,
+    hash_ngrams,
+    rows_of_hashes,
+)
+from wordgrad.corpus.tokenizer import TextLines, Tokenizer
 from wordgrad.errors import InputError, ParameterError
+from wordgrad.files import GrowingArray
 
 RANGES = {"prefix": (0, 1000), "ngrams": (1, 100), "buckets": (1, 1 << 62)}
 """Least and most of the settings, in Python and in a file: a text takes time that grows with the
@@ -35,6 +46,14 @@ UNKNOWN = -1
 
 COMMON = 2
 """In n-grams, words that occur less often are one symbol."""
+
+_FEW = 100  # texts that are tokenised in plain Python
+_CHARACTERS = 1 << 22  # of the texts that are tokenised at a time
+_TOKENS = 1 << 20  # of the texts whose features are found at a time
+_LARGEST_TABLE = 1 << 24  # buckets; of more, hashes are found by bisection
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -93,17 +112,104 @@ class Bags:
         return len(self.offsets) - 1
 
 
-def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> Tokens:
-    """Split texts into tokens as :class:`~wordgrad.corpus.tokenizer.Tokenizer` does.
+class TextEncoder:
+    """Turns texts into ids of tokens, some texts at a time; the texts are not kept.
 
-    A line feed inside a text counts as a space.  Without a pattern nothing here needs Polars, whose
-    threads a forked server has lost, and which takes longer to load than a text to be read.
+    Tokens are those of :class:`~wordgrad.corpus.tokenizer.Tokenizer`; a line feed inside a text
+    counts as a space.  Without a pattern nothing here needs Polars, whose threads a forked server
+    has lost, and which takes longer to load than a text to be read.
+
+    Parameters
+    ----------
+    pattern : str, optional
+        Regular expression in the syntax of Rust's ``regex``; by default white space separates.
+    lowercase : bool
+
+    Raises
+    ------
+    ParameterError
+        If the pattern is wrong.
+    InputError
+        If there is a pattern and this process was forked from one that had used Polars.
+    """
+
+    def __init__(self, pattern: str | None, *, lowercase: bool) -> None:
+        self._lowercase = lowercase
+        self._tokenizer = Tokenizer(pattern, lowercase=lowercase)
+        self._ids = GrowingArray(np.int32)
+        self._ends = GrowingArray(np.int64)
+        self._ends.append(np.zeros(1, np.int64))
+        self._texts = 0
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Encode some more texts.
+
+        Raises
+        ------
+        ParameterError
+            If one is not a string, or cannot be written as UTF-8.
+        """
+        for part in _parts(texts, self._texts):
+            ids = self._tokenizer.encode(TextLines(part))
+            ends = np.flatnonzero(ids == 0)
+            self._ends.append(len(self._ids) + ends - np.arange(len(ends)))
+            self._ids.append((ids[ids != 0] - np.uint32(1)).view(np.int32))
+            self._texts += len(part)
+
+    def tokens(self) -> Tokens:
+        """All texts so far; the encoder takes no more."""
+        types = self._tokenizer.types()
+        # One table gave the numbers 1, 2, ... as types were met.
+        order = types.groups[1 : len(types.words) + 1]
+        words = types.words.at(order)
+        ids = self._ids.array()
+        if self._lowercase:
+            lower = [word.lower() for word in words]
+            numbers: dict[str, int] = {}
+            number = [numbers.setdefault(word, len(numbers)) for word in lower]
+            if len(numbers) < len(words):
+                table = np.array(number, np.int32)
+                for start in range(0, len(ids), _TOKENS):  # in place: it may be on disk
+                    part = slice(start, start + _TOKENS)
+                    ids[part] = table[ids[part]]
+            words = list(numbers)
+        return Tokens(ids, self._ends.array(), words)
+
+
+def _parts(texts: Sequence[str], before: int) -> Iterator[list[str]]:
+    """Texts of some million characters at a time, each a string of Unicode."""
+    part: list[str] = []
+    size = 0
+    for position, text in enumerate(texts, start=before):
+        if not isinstance(text, str):
+            raise ParameterError(
+                f"texts must be strings, got {text!r} in position {position}; leave it out or "
+                "convert it."
+            )
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise ParameterError(
+                    f"texts must be valid Unicode, got {text[error.start]!r} in position "
+                    f"{position} ({error.reason}); remove or replace it."
+                ) from None
+        part.append(text)
+        size += len(text)
+        if size >= _CHARACTERS:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> Tokens:
+    """Split texts into tokens, as :class:`TextEncoder` does.
 
     Parameters
     ----------
     texts : sequence of str (N,)
     pattern : str, optional
-        Regular expression in the syntax of Rust's ``regex``; by default white space separates.
     lowercase : bool
 
     Raises
@@ -119,45 +225,24 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
     >>> tokens.types, tokens.ids.tolist(), tokens.offsets.tolist()
     (['to', 'be', 'not'], [0, 1, 2, 0, 1], [0, 2, 2, 5])
     """
-    for position, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ParameterError(
-                f"texts must be strings, got {text!r} in position {position}; leave it out or "
-                "convert it."
-            )
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ParameterError(
-                f"texts must be valid Unicode, got {text[error.start]!r} in position {position} "
-                f"({error.reason}); remove or replace it."
-            ) from None
-    if pattern is not None:
-        found = _matches(texts, pattern, lowercase=lowercase)
-    else:
-        found = [(text.lower() if lowercase else text).split() for text in texts]
-    numbers: defaultdict[str, int] = defaultdict(count().__next__)
-    offsets = np.zeros(len(found) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, found), np.int64, len(found)), out=offsets[1:])
-    tokens = chain.from_iterable(found)
-    ids = np.fromiter(map(numbers.__getitem__, tokens), np.int32, int(offsets[-1]))
-    return Tokens(ids, offsets, list(numbers))
+    if pattern is None and len(texts) <= _FEW:
+        return _split(texts, lowercase=lowercase)
+    encoder = TextEncoder(pattern, lowercase=lowercase)
+    encoder.add(texts)
+    return encoder.tokens()
 
 
-def _matches(texts: Sequence[str], pattern: str, *, lowercase: bool) -> list[list[str]]:
-    """Matches of a pattern in every text, by Polars."""
-    from wordgrad.forking import refuse_after_fork
-
-    refuse_after_fork("Splitting texts by a pattern")
-    import polars as pl
-
-    from wordgrad.corpus.tokenizer import Tokenizer
-
-    Tokenizer(pattern)  # refuses what is no pattern
-    lines = pl.Series([text.replace("\n", " ") for text in texts], dtype=pl.String)
-    if lowercase:
-        lines = lines.str.to_lowercase()
-    return [[word for word in words if word] for words in lines.str.extract_all(pattern).to_list()]
+def _split(texts: Sequence[str], *, lowercase: bool) -> Tokens:
+    """The same in plain Python: the encoder's code takes half a second to load."""
+    numbers: dict[str, int] = {}
+    ids: list[int] = []
+    ends = [0]
+    for part in _parts(texts, 0):
+        for text in part:
+            words = (text.lower() if lowercase else text).split()
+            ids.extend(numbers.setdefault(word, len(numbers)) for word in words)
+            ends.append(len(ids))
+    return Tokens(np.array(ids, np.int32), np.array(ends, np.int64), list(numbers))
 
 
 @dataclass(frozen=True)
@@ -188,6 +273,7 @@ class Features:
     hashes: NDArray[np.int64]
     ngrams: int
     buckets: int
+    _tables: dict[str, NDArray[np.int32]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self._first_ngram + len(self.hashes)
@@ -198,7 +284,14 @@ class Features:
 
     @classmethod
     def learn(
-        cls, tokens: Tokens, *, min_count: int, prefix: int, ngrams: int, buckets: int
+        cls,
+        tokens: Tokens,
+        *,
+        min_count: int,
+        prefix: int,
+        ngrams: int,
+        buckets: int,
+        workers: int = 1,
     ) -> Features:
         """Choose the words that occur at least ``min_count`` times, and what else has a row.
 
@@ -224,8 +317,32 @@ class Features:
         found = [word[:prefix] for word in tokens.types if len(word) > prefix > 0]
         beginnings = list(dict.fromkeys(found))
         features = cls(words, common, beginnings, prefix, np.zeros(0, np.int64), ngrams, buckets)
-        hashes, _ = features.ngram_hashes(features.word_ids(tokens), tokens.offsets)
-        return replace(features, hashes=np.unique(hashes))
+        return replace(features, hashes=features._seen(tokens, workers), _tables={})
+
+    def _seen(self, tokens: Tokens, workers: int) -> NDArray[np.int64]:
+        """Rising hashes of all n-grams of the texts."""
+        if self.ngrams == 1:
+            return np.zeros(0, np.int64)
+        symbols = self._symbols(tokens.types)
+        blocks = _blocks(tokens.offsets)
+        if self.buckets > _LARGEST_TABLE:
+            found = [
+                np.unique(self.ngram_hashes(symbols[ids], offsets)[0])
+                for ids, offsets in (_texts(tokens, block) for block in blocks)
+            ]
+            return np.unique(np.concatenate(found))
+
+        def count(blocks: Sequence[slice]) -> NDArray[np.uint8]:
+            counts = np.zeros(self.buckets, np.uint8)
+            for ids, offsets in (_texts(tokens, block) for block in blocks):
+                count_hashes(ids, offsets, symbols, self.ngrams, self.buckets, counts)
+            return counts
+
+        shares = [blocks[first::workers] for first in range(min(workers, len(blocks)))]
+        seen = np.zeros(self.buckets, bool)
+        for counts in in_order(count, shares, workers):
+            seen |= counts > 0
+        return np.flatnonzero(seen).astype(np.int64)
 
     def word_ids(self, tokens: Tokens) -> NDArray[np.int32]:
         """Ids of all tokens, :data:`UNKNOWN` for those outside the vocabulary."""
@@ -233,12 +350,19 @@ class Features:
 
     def beginning_rows(self, tokens: Tokens) -> NDArray[np.int32]:
         """Row of every token's beginning, :data:`UNKNOWN` for those without one."""
-        types = [word[: self.prefix] if len(word) > self.prefix else "" for word in tokens.types]
-        rows = _rows(self.beginnings, types, len(self.words))
-        return rows[tokens.ids]
+        return self._beginnings_of(tokens.types)[tokens.ids]
+
+    def _beginnings_of(self, types: Sequence[str]) -> NDArray[np.int32]:
+        shortened = [word[: self.prefix] if len(word) > self.prefix else "" for word in types]
+        return _rows(self.beginnings, shortened, len(self.words))
+
+    def _symbols(self, types: Sequence[str]) -> NDArray[np.int32]:
+        """What each type is in n-grams."""
+        rows = _rows(self.words, types)
+        return np.where(rows < self.common, rows, UNKNOWN).astype(np.int32)
 
     def ngram_hashes(
-        self, ids: NDArray[np.int32], offsets: NDArray[np.int64]
+        self, symbols: NDArray[np.int32], offsets: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Hashes of every text's n-grams, and the offsets that cut them into texts."""
         lengths = np.diff(offsets)
@@ -247,48 +371,95 @@ class Features:
             sizes += np.where(lengths > 0, np.maximum(lengths + 2 - n + 1, 0), 0)
         cuts = np.concatenate([[0], np.cumsum(sizes)])
         hashes = np.zeros(int(cuts[-1]), np.int64)
-        symbols = np.where(ids < self.common, ids, UNKNOWN).astype(np.int32)
         hash_ngrams(symbols, offsets, self.ngrams, self.buckets, cuts, hashes)
         return hashes, cuts
 
-    def ngram_rows(self, hashes: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Row of every hash, :data:`UNKNOWN` for those not seen in training."""
-        if len(self.hashes) == 0:
-            return np.full(len(hashes), UNKNOWN, np.int32)
-        place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-        found = self.hashes[place] == hashes
-        return np.where(found, place + self._first_ngram, UNKNOWN).astype(np.int32)
-
     def ngrams_of(self, ids: NDArray[np.int32]) -> Iterator[tuple[int, int, int]]:
         """Known n-grams of one text: where it begins (-1: before its first word), n, its row."""
-        hashes, _ = self.ngram_hashes(ids, np.array([0, len(ids)], np.int64))
+        symbols = np.where(ids < self.common, ids, UNKNOWN).astype(np.int32)
+        hashes, _ = self.ngram_hashes(symbols, np.array([0, len(ids)], np.int64))
         places = [
             (first, n)
             for n in range(2, self.ngrams + 1)
             for first in range(-1, len(ids) + 2 - n)
             if len(ids)
         ]
-        for (first, n), row in zip(places, self.ngram_rows(hashes).tolist(), strict=True):
+        rows = np.empty(len(hashes), np.int32)
+        rows_of_hashes(hashes, self.hashes, self._table(0), rows)
+        for (first, n), row in zip(places, rows.tolist(), strict=True):
             if row != UNKNOWN:
-                yield first, n, row
+                yield first, n, row + self._first_ngram
 
-    def bags(self, tokens: Tokens) -> Bags:
+    def _table(self, lookups: int) -> NDArray[np.int32]:
+        """Place in ``hashes`` of every bucket, for many look-ups; else an empty one."""
+        if "buckets" not in self._tables:
+            if self.buckets > min(_LARGEST_TABLE, 64 * lookups):
+                return np.zeros(0, np.int32)
+            table = np.full(self.buckets, UNKNOWN, np.int32)
+            table[self.hashes] = np.arange(len(self.hashes), dtype=np.int32)
+            self._tables["buckets"] = table
+        return self._tables["buckets"]
+
+    def bags(self, tokens: Tokens, workers: int = 1) -> Bags:
         """Features of every text: words, then beginnings, then n-grams by length and place."""
-        ids = self.word_ids(tokens)
-        n_texts = len(tokens.offsets) - 1
-        of_token = np.repeat(np.arange(n_texts), np.diff(tokens.offsets))
-        hashes, cuts = self.ngram_hashes(ids, tokens.offsets)
-        of_ngram = np.repeat(np.arange(n_texts), np.diff(cuts))
-        features = np.concatenate([ids, self.beginning_rows(tokens), self.ngram_rows(hashes)])
-        texts = np.concatenate([of_token, of_token, of_ngram])
-        known = features != UNKNOWN
-        features, texts = features[known], texts[known]
-        order = np.argsort(texts, kind="stable")
-        offsets = np.searchsorted(texts[order], np.arange(n_texts + 1)).astype(np.int64)
-        return Bags(features[order], offsets, len(ids), int((ids == UNKNOWN).sum()))
+        words, symbols = _rows(self.words, tokens.types), self._symbols(tokens.types)
+        beginnings = self._beginnings_of(tokens.types)
+        table = self._table(len(tokens.ids))
+
+        def fill(block: slice) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
+            ids, offsets = _texts(tokens, block)
+            ends = np.empty(len(offsets) - 1, np.int64)
+            most = 2 * len(ids) + (self.ngrams - 1) * (len(ids) + len(ends))
+            features = np.empty(most, np.int32)
+            unknown = fill_bags(
+                ids, offsets, words, beginnings, symbols, self.ngrams, self.buckets, self.hashes,
+                table, self._first_ngram, features, ends,
+            )  # fmt: skip
+            return features[: ends[-1]], ends, int(unknown)
+
+        features, ends = GrowingArray(np.int32), GrowingArray(np.int64)
+        ends.append(np.zeros(1, np.int64))
+        unknown = 0
+        for found, edges, more in in_order(fill, _blocks(tokens.offsets), workers):
+            ends.append(edges + len(features))
+            features.append(found)
+            unknown += more
+        return Bags(features.array(), ends.array(), len(tokens.ids), unknown)
 
 
-def _rows(known: list[str], wanted: list[str], first: int = 0) -> NDArray[np.int32]:
+def _rows(known: list[str], wanted: Sequence[str], first: int = 0) -> NDArray[np.int32]:
     """Place of every wanted string among the known ones, counted from ``first``, or UNKNOWN."""
     index = {word: row for row, word in enumerate(known, start=first)}
     return np.array([index.get(word, UNKNOWN) for word in wanted], np.int32)
+
+
+def _blocks(offsets: NDArray[np.int64]) -> list[slice]:
+    """Cut texts into runs of about :data:`_TOKENS` tokens, of one text at least."""
+    edges = np.arange(_TOKENS, offsets[-1], _TOKENS)
+    cuts = np.unique([0, *np.searchsorted(offsets, edges), len(offsets) - 1])
+    return [slice(a, b) for a, b in zip(cuts.tolist(), cuts[1:].tolist(), strict=False)]
+
+
+def _texts(tokens: Tokens, block: slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Ids of a run of texts, and their offsets, from 0 on."""
+    offsets = tokens.offsets[block.start : block.stop + 1]
+    return tokens.ids[offsets[0] : offsets[-1]], offsets - offsets[0]
+
+
+def in_order(function: Callable[[T], U], items: Iterable[T], workers: int) -> Iterator[U]:
+    """Results for all items, in their order, computed by some threads a little ahead.
+
+    >>> list(in_order(lambda n: n * n, range(4), workers=2))
+    [0, 1, 4, 9]
+    """
+    if workers == 1:
+        yield from map(function, items)
+        return
+    waiting: deque[Future[U]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="wordgrad-features") as pool:
+        for item in items:
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(function, item))
+        while waiting:
+            yield waiting.popleft().result()

@@ -93,32 +93,188 @@ class Rates(NamedTuple):
 
 
 @jit
-def hash_ngrams(ids: Any, offsets: Any, longest: Any, buckets: Any, cuts: Any, out: Any) -> None:
+def _ngram_hash(symbols: Any, start: Any, length: Any, first: Any, n: Any, buckets: Any) -> Any:
+    """Hash of the n-gram that begins at place ``first`` (-1: the edge) of a text of ``length``.
+
+    A hash mixes in one symbol after another; these are the ids + 2, and GOLDEN and GOLDEN + 1 for
+    the edges.
+    """
+    z = np.uint64(n)
+    for j in range(first, first + n):
+        if 0 <= j < length:
+            symbol = np.uint64(np.int64(symbols[start + j]) + np.int64(2))
+        else:
+            symbol = GOLDEN + np.uint64(j >= length)
+        z = mix(z * GOLDEN + symbol)
+    return np.int64(z % np.uint64(buckets))
+
+
+@jit
+def hash_ngrams(
+    symbols: Any, offsets: Any, longest: Any, buckets: Any, cuts: Any, out: Any
+) -> None:
     """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``.
 
-    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``.  A hash
-    mixes in one symbol after another; these are the ids + 2, and GOLDEN and GOLDEN + 1 for the
-    edges.
+    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``.
 
-    ids : int32 (T,); offsets : int64 (N + 1,); cuts : int64 (N + 1,); out : int64 (cuts[N],)
+    symbols : int32 (T,); offsets : int64 (N + 1,); cuts : int64 (N + 1,); out : int64 (cuts[N],)
     """
     for i in range(offsets.size - 1):
-        start = offsets[i]
-        length = offsets[i + 1] - start
+        length = offsets[i + 1] - offsets[i]
         k = cuts[i]
-        if length == 0:
-            continue
-        for n in range(2, longest + 1):
+        for n in range(2, longest + 1 if length > 0 else 2):
             for first in range(-1, length + 2 - n):
-                z = np.uint64(n)
-                for j in range(first, first + n):
-                    if 0 <= j < length:
-                        symbol = np.uint64(np.int64(ids[start + j]) + np.int64(2))
-                    else:
-                        symbol = GOLDEN + np.uint64(j >= length)
-                    z = mix(z * GOLDEN + symbol)
-                out[k] = np.int64(z % np.uint64(buckets))
+                out[k] = _ngram_hash(symbols, offsets[i], length, first, n, buckets)
                 k += 1
+
+
+@jit
+def count_hashes(
+    ids: Any, offsets: Any, symbols: Any, longest: Any, buckets: Any, counts: Any
+) -> None:
+    """Count the n-grams of texts in ``counts``, uint8 (buckets,), which stop at 255.
+
+    symbols : int32, what each type of the ids is in n-grams.
+    """
+    text = np.empty(0, np.int32)
+    for i in range(offsets.size - 1):
+        length = offsets[i + 1] - offsets[i]
+        text = _symbols_of(ids, offsets[i], length, symbols, text)
+        for n in range(2, longest + 1 if length > 0 else 2):
+            for first in range(-1, length + 2 - n):
+                place = _ngram_hash(text, 0, length, first, n, buckets)
+                if counts[place] < 255:
+                    counts[place] += np.uint8(1)
+
+
+@jit
+def _symbols_of(ids: Any, start: Any, length: Any, symbols: Any, text: Any) -> Any:
+    if text.size < length:
+        text = np.empty(2 * length, np.int32)
+    for j in range(length):
+        text[j] = symbols[ids[start + j]]
+    return text
+
+
+@jit
+def _row_of(hash_: Any, hashes: Any, table: Any) -> Any:
+    """Place of a hash among the rising ``hashes``, or -1; by ``table`` if there is one."""
+    if table.size > 0:
+        return table[hash_]
+    place = np.searchsorted(hashes, hash_)
+    found = place < hashes.size and hashes[place] == hash_
+    return np.int32(place) if found else np.int32(-1)
+
+
+@jit
+def rows_of_hashes(wanted: Any, hashes: Any, table: Any, out: Any) -> None:
+    """Set ``out``, int32, to the place of each wanted hash, or -1."""
+    for k in range(wanted.size):
+        out[k] = _row_of(wanted[k], hashes, table)
+
+
+@jit
+def fill_bags(
+    ids: Any, offsets: Any, words: Any, beginnings: Any, symbols: Any, longest: Any, buckets: Any,
+    hashes: Any, table: Any, first_ngram: Any, features: Any, ends: Any,
+) -> Any:  # fmt: skip
+    """Write the features of text i up to ``features[ends[i]]``; return how many words have none.
+
+    words, beginnings, symbols : int32, of each type of the ids; -1 for none.
+    """
+    text = np.empty(0, np.int32)
+    k = 0
+    unknown = 0
+    for i in range(offsets.size - 1):
+        start, stop = offsets[i], offsets[i + 1]
+        for t in range(start, stop):
+            row = words[ids[t]]
+            if row >= 0:
+                features[k] = row
+                k += 1
+            else:
+                unknown += 1
+        for t in range(start, stop):
+            row = beginnings[ids[t]]
+            if row >= 0:
+                features[k] = row
+                k += 1
+        length = stop - start
+        text = _symbols_of(ids, start, length, symbols, text)
+        for n in range(2, longest + 1 if length > 0 else 2):
+            for first in range(-1, length + 2 - n):
+                row = _row_of(_ngram_hash(text, 0, length, first, n, buckets), hashes, table)
+                if row >= 0:
+                    features[k] = row + first_ngram
+                    k += 1
+        ends[i] = k
+    return unknown
+
+
+@jit
+def count_texts(features: Any, offsets: Any, weights: Any, counts: Any) -> None:
+    """Add to ``counts``, int64 (R,), the texts of a weight above 0 that hold each feature."""
+    last = np.full(counts.size, -1, np.int32)
+    for i in range(offsets.size - 1):
+        if weights[i] > 0:
+            for f in range(offsets[i], offsets[i + 1]):
+                row = features[f]
+                if last[row] != i:
+                    last[row] = i
+                    counts[row] += 1
+
+
+@jit
+def divergences_of_rows(
+    features: Any, offsets: Any, labels: Any, weights: Any, prior: Any, counts: Any, start: Any,
+    stop: Any, smoothing: Any, out: Any,
+) -> None:  # fmt: skip
+    """Set ``out[start:stop]`` to the roots of the divergences of some rows; see ``divergences``.
+
+    The texts of each row are listed first, so that only the classes that a row meets are visited:
+    a table of rows and classes would have billions of cells, nearly all of them empty.
+
+    counts : int64 (R,), from :func:`count_texts`; prior : float64 (C,).
+    """
+    n = stop - start
+    places = np.zeros(n + 1, np.int64)
+    for r in range(n):
+        places[r + 1] = places[r] + counts[start + r]
+    texts = np.empty(places[n], np.int32)
+    free = places[:-1].copy()
+    for i in range(offsets.size - 1):
+        if weights[i] > 0:
+            for f in range(offsets[i], offsets[i + 1]):
+                r = features[f] - start
+                if 0 <= r < n and (free[r] == places[r] or texts[free[r] - 1] != i):
+                    texts[free[r]] = i
+                    free[r] += 1
+    sums = np.zeros(prior.size)
+    met = np.empty(prior.size, np.int64)
+    for r in range(n):
+        n_met = 0
+        total = 0.0
+        for k in range(places[r], places[r + 1]):
+            c = labels[texts[k]]
+            weight = weights[texts[k]]
+            if sums[c] == 0:
+                met[n_met] = c
+                n_met += 1
+            sums[c] += weight
+            total += weight
+        # Of a class without the feature q / p is the same, smoothing / (total + smoothing).
+        share = smoothing / (total + smoothing)
+        divergence = 0.0
+        mass = 0.0
+        for k in range(n_met):
+            c = met[k]
+            q = (sums[c] + smoothing * prior[c]) / (total + smoothing)
+            divergence += q * np.log(q / prior[c])
+            mass += prior[c]
+            sums[c] = 0.0
+        if mass < 1:
+            divergence += (1 - mass) * share * np.log(share)
+        out[start + r] = np.sqrt(max(divergence, 0.0))
 
 
 @jit

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from wordgrad.cli.check_gradients import check_gradients
-from wordgrad.cli.classify import explain, predict
+from wordgrad.cli.classify import explain, predict, quantize
 from wordgrad.cli.classify import measure as classify_test
 from wordgrad.cli.classify import train as classify_train
 from wordgrad.cli.convert import convert
@@ -85,6 +85,7 @@ COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
     (classify, "test", classify_test),
     (classify, "predict", predict),
     (classify, "explain", explain),
+    (classify, "quantize", quantize),
 ]
 
 for group, name, command in COMMANDS:

@@ -1,4 +1,4 @@
-"""``wordgrad classify train``, ``test``, ``predict`` and ``explain``."""
+"""``wordgrad classify train``, ``test``, ``predict``, ``explain`` and ``quantize``."""
 
 from __future__ import annotations
 
@@ -376,6 +376,54 @@ def _fasttext_answers(model: Path) -> Answers:
             yield list(labels), shares.tolist()
 
     return answers
+
+
+def quantize(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A classifier that fastText wrote (.bin).")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write, ending in .ftz.")
+    ],
+    overwrite: Annotated[bool, OVERWRITE] = False,
+    cutoff: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Keep so many rows of words and n-grams, the longest. Default: all.",
+            show_default=False,
+        ),
+    ] = 0,
+    width: Annotated[
+        int, typer.Option(min=1, help="Numbers of a row that become one byte together.")
+    ] = 2,
+    norms: Annotated[
+        bool, typer.Option("--norms", help="Keep the lengths of rows apart: one byte more a row.")
+    ] = False,
+    quantize_output: Annotated[
+        bool, typer.Option("--output-rows", help="Quantise the rows of the labels, too.")
+    ] = False,
+) -> None:
+    """Make a classifier small: a byte for every two of its numbers, and rare rows left out.
+
+    The file is one that fastText opens, and predict and test take it like the model it was made
+    from.
+    """
+    make_reads_interruptible()
+    from wordgrad.fasttext_classifier import FastTextClassifier
+    from wordgrad.files import check_output
+
+    if output.suffix.lower() != ".ftz":  # what saving would refuse at the end
+        raise typer.BadParameter(f"The output {output} must end in .ftz; rename it.")
+    check_output(output, overwrite=overwrite)
+    whole = FastTextClassifier.load(model)
+    small = whole.quantize(cutoff=cutoff, width=width, norms=norms, output=quantize_output)
+    small.save(output, overwrite=overwrite)
+    before, after = model.stat().st_size, output.stat().st_size
+    say(
+        f"Wrote {output}: {format_size(after)}, {after / before:.1%} of {model}, with "
+        f"{small.model.input.shape[0]:,} of {whole.model.input.shape[0]:,} rows."
+    )
 
 
 def explain(

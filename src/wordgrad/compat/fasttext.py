@@ -11,19 +11,32 @@ here.  A model's matrices stay mapped in its file.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from wordgrad.classification.quantisation import quantise_model
 from wordgrad.errors import ParameterError
 from wordgrad.fasttext_classifier import FastTextClassifier, as_bytes
-from wordgrad.io.fasttext_model import SUPERVISED, DenseMatrix, Matrix, read_model
+from wordgrad.io.fasttext_model import (
+    SUPERVISED,
+    DenseMatrix,
+    FastTextModel,
+    Matrix,
+    read_model,
+    write_model,
+)
 from wordgrad.subwords import Subwords
 from wordgrad.word_vectors import WordVectors
 
 EOS, BOW, EOW = "</s>", "<", ">"
+PREFIX = "__label__"
+LINES_AT_ONCE = 1 << 12
+MISSED = np.float32(-1)
 
 
 def load_model(path: str | os.PathLike[str]) -> FastText:
@@ -34,7 +47,7 @@ def load_model(path: str | os.PathLike[str]) -> FastText:
     InputError, FormatError
         See :func:`wordgrad.io.fasttext_model.read_model`.
     """
-    return FastText(path)
+    return FastText(read_model(path))
 
 
 def tokenize(text: str) -> list[str]:
@@ -47,8 +60,13 @@ def tokenize(text: str) -> list[str]:
 class FastText:
     """A model that fastText wrote; get one from :func:`load_model`."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._model = model = read_model(path)
+    def __init__(self, model: FastTextModel) -> None:
+        self._set(model)
+
+    def _set(self, model: FastTextModel) -> None:
+        """Take a model, and forget what was made from the one before."""
+        vars(self).clear()
+        self._model = model
         settings = model.settings
         self._subwords = Subwords(
             model.input, model.n_words, settings.minn, settings.maxn, settings.bucket, model.pruned
@@ -65,6 +83,10 @@ class FastText:
         if self._model.settings.model != SUPERVISED:
             return self.words
         return [label.decode(errors="surrogateescape") for label in self._model.labels]
+
+    @cached_property
+    def _known_labels(self) -> dict[str, int]:
+        return {label: number for number, label in enumerate(self.labels)}
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -108,27 +130,109 @@ class FastText:
         names, values = self._classifier.predict(text, k, threshold)
         return names, values.astype(np.float64)
 
+    def get_line(self, text: str | list[str], on_unicode_error: str = "strict") -> tuple[Any, Any]:
+        """Words and known labels of a line, or of each of a list; unknown labels are left out.
+
+        Raises
+        ------
+        ParameterError
+            A text has a new line in it.
+        """
+        if isinstance(text, list):
+            found = [self.get_line(one) for one in text]
+            return [words for words, _ in found], [labels for _, labels in found]
+        if "\n" in text:
+            raise ParameterError("get_line processes one line at a time (remove '\\n')")
+        words = [*_words(text), EOS]
+        words = words[: 1 + words.index(EOS)]
+        known = self._known_labels
+        return (
+            [one for one in words if one in self._ids or not one.startswith(PREFIX)],
+            [one for one in words if one in known and one not in self._ids],
+        )
+
     def test(
         self, path: str | os.PathLike[str], k: int = 1, threshold: float = 0.0
     ) -> tuple[int, float, float]:
         """Lines with a known label, precision and recall of the k best labels of each."""
-        known = set(self.labels)
-        texts, golden = [], []
-        with open(path, "rb") as file:
-            for line in file:
-                words = _words(line.decode(errors="surrogateescape"))
-                labels = [word for word in words if word in known]
-                if labels:
-                    texts.append(line.rstrip(b"\n"))
-                    golden.append(labels)
-        found = self._classifier.predict(texts, k, threshold)[0]
-        right = sum(label in set(labels) for one, labels in zip(found, golden, strict=True)
-                    for label in one)  # fmt: skip
-        given, wanted = sum(map(len, found)), sum(map(len, golden))
-        return (
-            len(texts), right / given if given else float("nan"),
-            right / wanted if wanted else float("nan"),
-        )  # fmt: skip
+        counts = Meter(self, path, k, threshold)
+        right, given, wanted = counts.right.sum(), counts.given.sum(), counts.wanted.sum()
+        return counts.lines, _share(right, given), _share(right, wanted)
+
+    def test_label(
+        self, path: str | os.PathLike[str], k: int = 1, threshold: float = 0.0
+    ) -> dict[str, dict[str, float]]:
+        """Precision, recall and F1 of each label among the k best of each line; NaN for 0 / 0."""
+        found = Meter(self, path, k, threshold)
+        return {
+            label: {
+                "precision": _share(right, given),
+                "recall": _share(right, wanted),
+                "f1score": _share(2 * right, given + wanted),
+            }
+            for label, right, given, wanted in zip(
+                self.labels, found.right, found.given, found.wanted, strict=True
+            )
+        }
+
+    def get_meter(self, path: str | os.PathLike[str], k: int = -1) -> Meter:
+        """Scores of the k best labels of each line of a file, beside the true labels."""
+        return Meter(self, path, k)
+
+    # ---------------------------------------------------------------- change, save
+
+    def quantize(
+        self, input: str | None = None, qout: bool = False, cutoff: int = 0, retrain: bool = False,
+        epoch: int | None = None, lr: float | None = None, thread: int | None = None,
+        verbose: int | None = None, dsub: int = 2, qnorm: bool = False,
+    ) -> None:  # fmt: skip
+        """Make the model small in place; see :meth:`wordgrad.FastTextClassifier.quantize`.
+
+        What is not needed here, ``input`` and the settings of a second training, is taken and has
+        no effect: ``retrain`` is refused.
+
+        Raises
+        ------
+        ParameterError
+            ``retrain`` is true, or a setting is out of range.
+        InputError
+            It is quantised already, or no classifier.
+        """
+        if retrain:
+            raise ParameterError(
+                "retrain must be False, got True: pruned models are not trained again here; train "
+                "with fewer buckets instead."
+            )
+        self._set(quantise_model(self._model, cutoff=cutoff, width=dsub, norms=qnorm, output=qout))
+
+    def set_matrices(self, input_matrix: ArrayLike, output_matrix: ArrayLike) -> None:
+        """Replace both matrices by others of the same shape.
+
+        Raises
+        ------
+        ParameterError
+            A shape differs.
+        """
+        before = (self._model.input, self._model.output)
+        matrices = [np.array(one, dtype=np.float32) for one in (input_matrix, output_matrix)]
+        for name, one, old in zip(("input", "output"), matrices, before, strict=True):
+            if old is not None and one.shape != old.shape:
+                raise ParameterError(
+                    f"{name}_matrix must have the shape {old.shape} of the one it replaces, got "
+                    f"{one.shape}."
+                )
+        first, last = (DenseMatrix(one) for one in matrices)
+        self._set(replace(self._model, path=None, input=first, output=last))
+
+    def save_model(self, path: str | os.PathLike[str]) -> None:
+        """Write ``.bin``, or of a quantised model ``.ftz``; a file that is there is replaced.
+
+        Raises
+        ------
+        OutputError
+            See :func:`wordgrad.io.fasttext_model.write_model`.
+        """
+        write_model(self._model, path, overwrite=True)
 
     # ---------------------------------------------------------------- look up
 
@@ -189,7 +293,7 @@ class FastText:
     def get_output_matrix(self) -> NDArray[np.float32]:
         """Return the whole output matrix, which must not be quantised."""
         if self._model.output is None:
-            raise ParameterError(f"{self._model.path} holds no output matrix; use a whole copy.")
+            raise ParameterError(f"{self._model.name} holds no output matrix; use a whole copy.")
         return _dense(self._model.output)
 
     # ---------------------------------------------------------------- vectors
@@ -236,6 +340,123 @@ class FastText:
         a, b, c = (self._asked(word) for word in (wordA, wordB, wordC))
         found = self._vectors.most_similar([a, c], topn=k, negative=[b])
         return [(cosine, name) for name, cosine in found]
+
+
+class Meter:
+    """The k best labels of every line of a file beside its true ones.
+
+    Lines without a known label, or without a known word, do not count.
+
+    Parameters
+    ----------
+    model : FastText
+    path : path
+        Labels and text on each line.
+    k, threshold
+        As in :meth:`FastText.predict`.
+
+    Attributes
+    ----------
+    lines : int
+    right, given, wanted : int64 (C,)
+        Of each label how often it was predicted rightly, predicted, and true.
+    """
+
+    def __init__(
+        self, model: FastText, path: str | os.PathLike[str], k: int, threshold: float = 0.0
+    ) -> None:
+        self._model = model
+        n = len(model.labels)
+        self.lines = 0
+        self.right, self.given, self.wanted = (np.zeros(n, np.int64) for _ in range(3))
+        scores: list[NDArray[np.float32]] = []
+        labels: list[NDArray[np.int64]] = []
+        truths: list[NDArray[np.bool_]] = []
+        with open(path, "rb") as file:
+            while batch := list(islice(file, LINES_AT_ONCE)):
+                for number, text in enumerate(batch):
+                    batch[number] = text.rstrip(b"\n")
+                golden = [self._labels_of(line) for line in batch]
+                lines = [line for line, gold in zip(batch, golden, strict=True) if gold]
+                golden = [gold for gold in golden if gold]
+                known = model._classifier.predict(lines)[0]
+                found = model._classifier.predict(lines, k, threshold)
+                for gold, any_word, names, values in zip(golden, known, *found, strict=True):
+                    if any_word:
+                        ids = np.array([model._known_labels[one] for one in names], np.int64)
+                        missed = np.array([one for one in gold if one not in ids], np.int64)
+                        labels += [ids, missed]
+                        scores.append(np.minimum(values, np.float32(1)))
+                        scores.append(np.full(len(missed), MISSED, np.float32))
+                        truths += [np.isin(ids, gold), np.ones(len(missed), np.bool_)]
+                        np.add.at(self.wanted, gold, 1)
+                        self.lines += 1
+        self._labels = np.concatenate([np.zeros(0, np.int64), *labels])
+        self._scores = np.concatenate([np.zeros(0, np.float32), *scores])
+        self._truths = np.concatenate([np.zeros(0, np.bool_), *truths])
+        given = self._scores != MISSED
+        self.given += np.bincount(self._labels[given], minlength=n)
+        self.right += np.bincount(self._labels[given & self._truths], minlength=n)
+
+    def _labels_of(self, line: bytes) -> list[int]:
+        words = _words(line.decode(errors="surrogateescape"))
+        known = self._model._known_labels
+        return [known[word] for word in words if word in known]
+
+    def score_vs_true(self, label: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Scores of a label by rising score, and whether it was true (1) or not (0).
+
+        A line whose true label is not among its k best has the score -1.
+        """
+        return self._rising(label)
+
+    def _rising(self, label: str | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        chosen: Any = slice(None)
+        if label is not None:
+            chosen = self._labels == self._number(label)
+        scores, truths = self._scores[chosen], self._truths[chosen].astype(np.float32)
+        order = np.lexsort((truths, scores))
+        return scores[order], truths[order]
+
+    def _number(self, label: str) -> int:
+        number = self._model.get_label_id(label)
+        if number < 0:
+            raise ParameterError(f"label must be one of the model's, got {label!r}.")
+        return number
+
+    def precision_recall_curve(
+        self, label: str | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Precision and recall of one label, or of all, for every score as the threshold.
+
+        From the highest score down to the one from which every true label is found, and (1, 0).
+        """
+        scores, truths = (one[::-1] for one in self._rising(label))
+        scores, truths = scores[scores != MISSED], truths[scores != MISSED]
+        if len(scores) == 0:
+            return np.zeros(0), np.zeros(0)
+        wanted = self.wanted.sum() if label is None else self.wanted[self._number(label)]
+        last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # of equal scores
+        right = np.cumsum(truths, dtype=np.float64)[last]
+        stop = 1 + int(np.searchsorted(right, wanted))
+        precision = (right / (last + 1))[:stop]
+        with np.errstate(invalid="ignore"):
+            recall = (right / wanted if wanted else np.full(len(right), np.nan))[:stop]
+        return np.append(precision, 1.0), np.append(recall, 0.0)
+
+    def precision_at_recall(self, recall: float, label: str | None = None) -> float:
+        """Best precision of a threshold that reaches a recall; 0 if none does."""
+        curve = self.precision_recall_curve(label)
+        return float(curve[0][curve[1] >= recall].max(initial=0.0))
+
+    def recall_at_precision(self, precision: float, label: str | None = None) -> float:
+        """Best recall of a threshold that reaches a precision; 0 if none does."""
+        curve = self.precision_recall_curve(label)
+        return float(curve[1][curve[0] >= precision].max(initial=0.0))
+
+
+def _share(part: Any, whole: Any) -> float:
+    return float(part / whole) if whole else float("nan")
 
 
 def _dense(matrix: Matrix) -> NDArray[np.float32]:

@@ -60,6 +60,13 @@ class TokenBlock:
 
 
 @dataclass(frozen=True)
+class TextLines:
+    """Some sentences as strings; a line feed inside one counts as a space."""
+
+    texts: list[str]
+
+
+@dataclass(frozen=True)
 class Types:
     """The distinct tokens of a text.
 
@@ -119,7 +126,7 @@ class Tokenizer:
         self._free: list[WordTable] = []  # those that no thread is using
         self._ids = 0
 
-    def encode(self, block: TextBlock | TokenBlock) -> NDArray[np.uint32]:
+    def encode(self, block: TextBlock | TokenBlock | TextLines) -> NDArray[np.uint32]:
         """Provisional ids of a block's tokens, with :data:`END` after each sentence.
 
         Raises
@@ -140,6 +147,8 @@ class Tokenizer:
             strings = block.tokens if len(data) == len(text) else map(str.encode, block.tokens)
             sizes = np.fromiter(map(len, strings), dtype=np.int64, count=len(block.tokens))
             return self._with_ends(data, sizes, np.cumsum(block.lengths, dtype=np.int64))
+        if isinstance(block, TextLines):
+            return self._encode_lines(block.texts)
         if not block.data.isascii():
             block.data.decode()  # refuses what is not UTF-8, and says where
         if self._pattern is not None:
@@ -220,22 +229,39 @@ class Tokenizer:
         import polars as pl
 
         text = pl.Series([data.replace(b"\r\n", b"\n")], dtype=pl.Binary).cast(pl.String)
-        lines = text.str.split("\n").explode()
+        return self._matches_of(text.str.split("\n").explode())
+
+    def _matches_of(self, lines: pl.Series) -> pl.Series:
         if self._lowercase:
             lines = lines.str.to_lowercase()
         return lines.str.extract_all(self._pattern or "")
 
-    def _encode_matches(self, data: bytes) -> NDArray[np.uint32]:
+    def _encode_lines(self, texts: list[str]) -> NDArray[np.uint32]:
+        joined = "\n".join(texts)
+        if joined.count("\n") >= len(texts):
+            texts = [text.replace("\n", " ") for text in texts]
+            joined = "\n".join(texts)
+        if self._pattern is None:
+            with self._table() as table:
+                return table.number_text(f"{joined}\n".encode())
         import polars as pl
 
-        matches = self._matches_of_lines(data)
+        return self._encode_tokens(self._matches_of(pl.Series(texts, dtype=pl.String)))
+
+    def _encode_matches(self, data: bytes) -> NDArray[np.uint32]:
+        # What follows the last line feed goes on in the next block, or is nothing.
+        return self._encode_tokens(self._matches_of_lines(data))[:-1]
+
+    def _encode_tokens(self, matches: pl.Series) -> NDArray[np.uint32]:
+        """Number the matches of some lines, and end each line."""
+        import polars as pl
+
         tokens = matches.explode(empty_as_null=False)
         sizes = tokens.str.len_bytes().to_numpy().astype(np.int64)
         before = np.concatenate(([0], np.cumsum(sizes > 0)))  # an empty match is no token
         ends = before[np.cumsum(matches.list.len().to_numpy(), dtype=np.int64)]
         text = tokens.str.join("").cast(pl.Binary).item()
-        # What follows the last line feed goes on in the next block, or is nothing.
-        return self._with_ends(text, sizes[sizes > 0], ends)[:-1]
+        return self._with_ends(text, sizes[sizes > 0], ends)
 
     def _with_ends(
         self, text: bytes, sizes: NDArray[np.int64], ends: NDArray[np.int64]

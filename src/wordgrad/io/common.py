@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.errors import FormatError, OutputError
+from wordgrad.errors import CutShortError, FormatError, OutputError
 from wordgrad.subwords import Subwords
 from wordgrad.vocabulary import Vocabulary
 
@@ -45,12 +45,15 @@ class LoadOptions:
         What becomes of bytes in words that are not UTF-8.
     limit : int or None
         Most rows to read: the first ones of the file.
+    encoding : str
+        Of the words in text and word2vec binary; one that contains ASCII.
     """
 
     check: bool | None = None
     allow_nonfinite: bool = False
     errors: str = "strict"
     limit: int | None = None
+    encoding: str = "utf-8"
 
     def rows(self, promised: int) -> int:
         """How many of ``promised`` rows to read."""
@@ -95,6 +98,11 @@ class VectorParts:
         return int(self.matrix.shape[1])
 
 
+def is_utf8(encoding: str) -> bool:
+    """Whether an encoding is UTF-8, by whatever name."""
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+
+
 class WordDecoder:
     r"""From the bytes of words to strings, with what is to become of bytes that are not UTF-8.
 
@@ -109,6 +117,9 @@ class WordDecoder:
     place : callable
         From a row to where it is in the file, for messages.
 
+    encoding : str
+        One that contains ASCII.
+
     >>> decoder = WordDecoder(Path("v.bin"), "replace")
     >>> decoder.decode([b"the", b"caf\xc3"], 0) == ["the", "caf\ufffd"]
     True
@@ -117,9 +128,15 @@ class WordDecoder:
     """
 
     def __init__(
-        self, path: Path, errors: str, place: Callable[[int], str] = "row {}".format
+        self,
+        path: Path,
+        errors: str,
+        place: Callable[[int], str] = "row {}".format,
+        encoding: str = "utf-8",
     ) -> None:
         self._path, self._errors, self._place = path, errors, place
+        self._encoding = encoding
+        self._called = "UTF-8" if is_utf8(encoding) else encoding
         self._broken = 0
         self._first = ""
 
@@ -132,23 +149,23 @@ class WordDecoder:
             If one is not UTF-8, and that is an error.
         """
         try:
-            return [name.decode() for name in names]
+            return [name.decode(self._encoding) for name in names]
         except UnicodeDecodeError:
             return [self._decode_one(name, row) for row, name in enumerate(names, first)]
 
     def _decode_one(self, name: bytes, row: int) -> str:
         try:
-            return name.decode()
+            return name.decode(self._encoding)
         except UnicodeDecodeError as error:
             if self._errors == "strict":
                 raise FormatError(
-                    f"{self._path} has a word that is not UTF-8 in {self._place(row)} "
+                    f"{self._path} has a word that is not {self._called} in {self._place(row)} "
                     f"({name[:40]!r}); if its program cut the word inside a character, go on with "
                     'errors="replace" (--errors replace), which puts U+FFFD there, else convert '
                     "the file to UTF-8 or fetch an undamaged copy."
                 ) from error
         self._broken += 1
-        word = name.decode(errors=self._errors)
+        word = name.decode(self._encoding, self._errors)
         self._first = self._first or f"the first, {word[:40]!r}, in {self._place(row)}"
         return word
 
@@ -159,7 +176,9 @@ class WordDecoder:
             return ()
         noun = "1 word that is" if self._broken == 1 else f"{self._broken:,} words that are"
         done = "replaced by U+FFFD" if self._errors == "replace" else "left out"
-        return (f"{self._path} has {noun} not UTF-8 ({self._first}); such bytes are {done}.",)
+        return (
+            f"{self._path} has {noun} not {self._called} ({self._first}); such bytes are {done}.",
+        )
 
 
 class MatrixBuilder:
@@ -316,7 +335,8 @@ def check_room(
     Raises
     ------
     FormatError
-        If there are no rows, or ``rows`` of at least ``bytes_a_row`` bytes exceed ``available``.
+        If there are no rows, or ``rows`` of at least ``bytes_a_row`` bytes exceed ``available``
+        (then it is a CutShortError).
     """
     if rows == 0 or size == 0:
         raise FormatError(
@@ -324,7 +344,7 @@ def check_room(
             "1: write the file again."
         )
     if available is not None and rows * bytes_a_row - 1 > available:  # a last line end apart
-        raise FormatError(
+        raise CutShortError(
             f"{path} promises {rows} words with {size} values in {place}, which take at least "
             f"{rows * bytes_a_row} bytes, but it holds {available}; fetch a whole copy, or "
             "correct the header."

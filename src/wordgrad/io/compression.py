@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from wordgrad.corpus.blocks import decompressed
-from wordgrad.errors import FormatError, InputError
+from wordgrad.errors import CutShortError, FormatError, InputError
 
 ENDINGS = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}
 PEEKED = 1 << 20  # bytes that ``peek`` of an opened file shows at its beginning
@@ -117,7 +117,7 @@ class _Stream(RawIOBase):
         try:
             return self._read(PEEKED)
         except EOFError:
-            raise FormatError(
+            raise CutShortError(
                 f"{self._path} is cut short: its data, compressed with {self._compression}, end "
                 "too early; copy or download it again."
             ) from None

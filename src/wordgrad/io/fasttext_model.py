@@ -1,4 +1,4 @@
-"""A model file of fastText, ``.bin`` or ``.ftz``: settings, dictionary, both matrices; read only.
+"""A model file of fastText, ``.bin`` or ``.ftz``: settings, dictionary, both matrices.
 
 Layout
 ------
@@ -34,7 +34,8 @@ Design
 ------
 Nothing is read but the dictionary: matrices are mapped, and cost memory by the rows that are used.
 Every length and index is compared with the file before memory is asked for, so that a damaged file
-is an error in one sentence.
+is an error in one sentence.  What is written is read again by fastText itself: version 12, the
+centroids of norms that are fewer than 256 followed by zeros.
 """
 
 from __future__ import annotations
@@ -46,12 +47,13 @@ import struct
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.errors import FormatError, InputError
+from wordgrad.errors import FormatError, InputError, OutputError
+from wordgrad.files import atomic_write, check_output
 
 MAGIC = struct.pack("<i", 793712314)
 VERSIONS = (11, 12)
@@ -111,6 +113,10 @@ class DenseMatrix:
         """Return rows ``ids`` as float32 (n, D)."""
         return np.asarray(self.values[np.asarray(ids, dtype=np.int64)], dtype=np.float32)
 
+    def columns(self, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return some columns of some rows, as they lie in the file."""
+        return self.values[rows, columns]
+
 
 @dataclass(frozen=True)
 class QuantisedMatrix:
@@ -169,7 +175,8 @@ class FastTextModel:
 
     Attributes
     ----------
-    path : Path
+    path : Path or None
+        The file, whose bytes the matrices may be; None for a model that was made here.
     version : int
     settings : Settings
         ``maxn`` is 0 for a supervised model of version 11, whatever the file says: such models
@@ -188,7 +195,7 @@ class FastTextModel:
         None if the file ends before it.
     """
 
-    path: Path
+    path: Path | None
     version: int
     settings: Settings
     n_words: int
@@ -200,6 +207,11 @@ class FastTextModel:
     pruned: NDArray[np.int32] | None
     input: Matrix
     output: Matrix | None
+
+    @property
+    def name(self) -> str:
+        """The file's name, for messages."""
+        return "The model" if self.path is None else str(self.path)
 
     def entry(self, number: int) -> bytes:
         """Return the bytes of a word, or from ``n_words`` on of a label."""
@@ -248,6 +260,75 @@ def read_model(path: str | os.PathLike[str]) -> FastTextModel:
             raise
         raise InputError(f"{path} cannot be read ({error}); name a file that can.") from error
     return _Reading(path, mapped).model()
+
+
+def write_model(
+    model: FastTextModel, path: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Write a model as fastText writes it: ``.ftz`` where its input is quantised, else ``.bin``.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        The name ends in the other one's suffix, the file exists and ``overwrite`` is false, or it
+        cannot be written.
+    InputError
+        The model has no output matrix.
+    """
+    suffix = ".bin" if isinstance(model.input, DenseMatrix) else ".ftz"
+    if Path(path).suffix.lower() == {".bin": ".ftz", ".ftz": ".bin"}[suffix]:
+        raise OutputError(
+            f"The output {path} must end in {suffix}, as a model of fastText does that is "
+            f"{'not ' if suffix == '.bin' else ''}quantised; rename it."
+        )
+    if model.output is None:
+        raise InputError(f"{model.name} holds no output matrix, and cannot be written without.")
+    target = check_output(path, overwrite=overwrite)
+    given = model.settings
+    head = (
+        given.dim, given.ws, given.epoch, given.min_count, given.neg, given.word_ngrams, given.loss,
+        given.model, given.bucket, given.minn, given.maxn, given.lr_update_rate,
+    )  # fmt: skip
+    pruned = -1 if model.pruned is None else len(model.pruned)
+    entries = len(model.offsets) - 1
+    with atomic_write(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        file.write(_HEAD.pack(MAGIC, VERSIONS[-1], *head, given.t, entries, model.n_words,
+                              model.n_labels, model.n_tokens, pruned))  # fmt: skip
+        for number, count in enumerate(model.counts.tolist()):
+            kind = number >= model.n_words
+            file.write(model.entry(number) + b"\0" + struct.pack("<qb", count, kind))
+        if model.pruned is not None:
+            file.write(model.pruned.astype("<i4").tobytes())
+        for matrix in (model.input, model.output):
+            file.write(struct.pack("<B", isinstance(matrix, QuantisedMatrix)))
+            _write_matrix(file, matrix)
+    return target
+
+
+def _write_matrix(file: BinaryIO, matrix: Matrix) -> None:
+    rows, columns = matrix.shape
+    if isinstance(matrix, DenseMatrix):
+        file.write(_SHAPE.pack(rows, columns))
+        for first in range(0, rows, 1 << 16):
+            file.write(matrix.values[first : first + (1 << 16)].astype("<f4").tobytes())
+        return
+    parts = matrix.codes.shape[1]
+    last = columns - matrix.width * (parts - 1)
+    file.write(_QUANTISED.pack(matrix.norms is not None, rows, columns, matrix.codes.size))
+    file.write(np.ascontiguousarray(matrix.codes).tobytes())
+    file.write(_QUANTISER.pack(columns, parts, matrix.width, last))
+    file.write(matrix.centroids.astype("<f4").tobytes())
+    if matrix.norms is not None:
+        # Of the bits, so that a zero keeps its sign: at most 256 of them are different.
+        bits, codes = np.unique(matrix.norms.astype("<f4").view("<u4"), return_inverse=True)
+        file.write(codes.astype(np.uint8).tobytes())
+        file.write(_QUANTISER.pack(1, 1, 1, 1))
+        file.write(np.concatenate([bits, np.zeros(CENTROIDS - len(bits), "<u4")]).tobytes())
 
 
 class _Reading:

@@ -17,7 +17,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from wordgrad.errors import FormatError, InputError, OutputError, check_choice, check_int
+from wordgrad.errors import (
+    FormatError,
+    InputError,
+    OutputError,
+    ParameterError,
+    check_choice,
+    check_int,
+)
 from wordgrad.files import atomic_write, check_output
 from wordgrad.io import compression
 from wordgrad.io.common import ERRORS, LoadOptions, VectorParts
@@ -226,7 +233,7 @@ def format_of_file(path: Path) -> Format:
     if packed is not None and (twice := compression.compression_of(start)) is not None:
         raise FormatError(f"{path} is {inside}compressed with {twice} again; decompress it first.")
     found = _by_magic(start)
-    if found is None and _is_pickle(start):
+    if found is None and is_pickle(start):
         raise FormatError(f"{path} is {inside}{_PICKLE}.")
     for magic, what in _FOREIGN:
         if found is None and re.match(magic, start, re.DOTALL):
@@ -252,13 +259,13 @@ def format_of_file(path: Path) -> Format:
 _PICKLE_STEPS = 8  # more than any text happens to spell
 
 
-def _is_pickle(start: bytes) -> bool:
+def is_pickle(start: bytes) -> bool:
     r"""Whether a file that begins with ``start`` is a pickle of any protocol; nothing is run.
 
     Protocols 0 and 1 have no beginning of their own, so the steps they consist of are taken apart:
     no line of vectors is a sequence of them, for a space is none.
 
-    >>> _is_pickle(b"(lp0\nF0.5\na."), _is_pickle(b"(lp0 0.5 1\n"), _is_pickle(b"\x80\x04.")
+    >>> is_pickle(b"(lp0\nF0.5\na."), is_pickle(b"(lp0 0.5 1\n"), is_pickle(b"\x80\x04.")
     (True, False, True)
     """
     if start[:1] == b"\x80":  # which begins no character of UTF-8
@@ -363,6 +370,14 @@ def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None)
         If it is cut short, damaged, or of another format.
     """
     check_choice("errors", options.errors, ERRORS)
+    try:
+        contains_ascii = "0 a\n".encode(options.encoding) == b"0 a\n"
+    except LookupError:
+        contains_ascii = False
+    if not contains_ascii:
+        raise ParameterError(
+            f"encoding must be one that contains ASCII, got {options.encoding!r}; convert the file."
+        )
     if options.limit is not None:
         check_int("limit", options.limit, minimum=1)
     file = Path(path)

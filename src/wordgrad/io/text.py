@@ -32,9 +32,9 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.errors import FormatError
+from wordgrad.errors import CutShortError, FormatError
 from wordgrad.forking import forked_after_polars
-from wordgrad.io.common import LONGEST_ROW, LoadOptions, MatrixBuilder, WordDecoder
+from wordgrad.io.common import LONGEST_ROW, LoadOptions, MatrixBuilder, WordDecoder, is_utf8
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,7 +84,10 @@ class RowReader:
         self._path, self._size, self._line = path, size, first_line
         self._separator, self._worded, self._promise = separator, worded, promise
         self._limit = options.limit
-        self._decoder = WordDecoder(path, options.errors, lambda row: f"line {row + first_line}")
+        self._decoder = WordDecoder(
+            path, options.errors, lambda row: f"line {row + first_line}", options.encoding
+        )
+        self._utf8 = is_utf8(options.encoding)
         self._first_line = first_line
         self._unended = False
 
@@ -141,7 +144,7 @@ class RowReader:
             if builder.rows == wanted == self._limit:
                 break
         if rows is not None and builder.rows < (wanted or 0):
-            raise FormatError(
+            raise CutShortError(
                 f"{self._path} ends after {builder.rows} of the {rows} rows that {self._promise} "
                 "promises; fetch a whole copy, or correct the number of rows."
             )
@@ -190,7 +193,7 @@ class RowReader:
             block = block.replace(self._separator + b"\n", b"\n")
         # A header may promise any number of values: a row that has them must be there first.
         filled = first.count(self._separator) >= self._size - (not self._worded)
-        if filled and b"\r" not in block and not block.startswith(MARK):
+        if filled and self._utf8 and b"\r" not in block and not block.startswith(MARK):
             found = self._fields(block, lines, worded=self._worded)
             if found is not None:
                 return found

@@ -22,12 +22,14 @@ are cut out as bytes, and blocks of rows become an array at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wordgrad.errors import FormatError
+from wordgrad.errors import CutShortError, FormatError
 from wordgrad.io import compression
 from wordgrad.io.common import (
     LONGEST_ROW,
@@ -49,18 +51,23 @@ BLOCK = 8 << 20  # bytes held at a time
 def write(parts: VectorParts, path: Path) -> None:
     """Write ``parts`` to a new file at ``path``."""
     words = check_words(parts, "word2vec binary", FORBIDDEN, holders=HOLDERS)
-    width = 4 * parts.vector_size
     with path.open("wb") as file:
         file.write(f"{len(parts)} {parts.vector_size}\n".encode())
-        for start in range(0, len(words), ROWS_AT_ONCE):
-            rows = parts.matrix[start : start + ROWS_AT_ONCE].astype("<f4").tobytes()
-            names = words[start : start + ROWS_AT_ONCE]
-            file.write(
-                b"".join(
-                    b"%b %b\n" % (word.encode(), rows[width * row : width * (row + 1)])
-                    for row, word in enumerate(names)
-                )
+        write_rows(file, words, parts.matrix)
+
+
+def write_rows(file: IO[bytes], words: Sequence[str], matrix: NDArray[np.float32]) -> None:
+    """Write rows, each a word and its values; what a header says is the caller's business."""
+    width = 4 * matrix.shape[1]
+    for start in range(0, len(words), ROWS_AT_ONCE):
+        rows = matrix[start : start + ROWS_AT_ONCE].astype("<f4").tobytes()
+        names = words[start : start + ROWS_AT_ONCE]
+        file.write(
+            b"".join(
+                b"%b %b\n" % (word.encode(), rows[width * row : width * (row + 1)])
+                for row, word in enumerate(names)
             )
+        )
 
 
 def read(path: Path, options: LoadOptions) -> VectorParts:
@@ -75,7 +82,7 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         )
         wanted = options.rows(rows)
         source = _Rows(path, file, size, len(header))
-        decoder = WordDecoder(path, options.errors)
+        decoder = WordDecoder(path, options.errors, encoding=options.encoding)
         builder = MatrixBuilder(path, size, None if compressed else wanted)
         words: list[str] = []
         while builder.rows < wanted:
@@ -131,7 +138,7 @@ class _Rows:
         rest = self._held[self._place :]
         more = self._file.read(max(BLOCK, self._width))
         if not more:
-            raise FormatError(
+            raise CutShortError(
                 f"{self._path} is cut short in row {row} (from byte {self._begin + self._place} "
                 "on), or its header promises too many words or values; fetch a whole copy."
             )

@@ -8,6 +8,7 @@ from wordgrad.maths.gradient_check import (
     check_gradients,
 )
 from wordgrad.maths.losses import (
+    binary_cross_entropy,
     cross_entropy,
     logistic_loss,
     negative_sampling_loss,
@@ -31,6 +32,7 @@ __all__ = [
     "OneHiddenLayer",
     "WindowGradients",
     "assert_gradients",
+    "binary_cross_entropy",
     "cbow",
     "check_gradients",
     "cross_entropy",

@@ -82,6 +82,59 @@ def cross_entropy(
     return -float(terms.sum()), (softmax(scores) - y) / scale
 
 
+def binary_cross_entropy(
+    logits: npt.ArrayLike, labels: npt.ArrayLike, reduction: str = "mean"
+) -> tuple[float, FloatArray]:
+    r"""Cross-entropy of each class against all others, summed over the classes, and its gradient.
+
+    .. math:: J = -\sum_i \big(y_i \log \sigma(z_i) + (1 - y_i) \log \sigma(-z_i)\big), \qquad
+              \frac{\partial J}{\partial z} = \sigma(z) - y
+
+    Each class is a question of its own, so that a row may have several labels, or none.
+
+    Parameters
+    ----------
+    logits : array (..., C) of finite numbers
+    labels : array (..., C) of numbers from 0 to 1
+        1 for the classes that a row has.
+    reduction : {"mean", "sum"}
+        Over the rows. The gradient is scaled alike.
+
+    Returns
+    -------
+    loss : float
+    d_logits : array, shape of ``logits``
+
+    Raises
+    ------
+    ParameterError
+        If a logit is not finite, there is none, or ``labels`` have another shape or lie outside
+        0 to 1.
+
+    Notes
+    -----
+    One against all others: Bishop, *Pattern Recognition and Machine Learning*, 2006, sections
+    4.1.2 and 4.3.2.
+
+    Examples
+    --------
+    >>> loss, d_logits = binary_cross_entropy([[0.0, 0.0, 0.0]], [[1, 0, 1]])
+    >>> round(loss / np.log(2), 8)
+    3.0
+    >>> d_logits
+    array([[-0.5,  0.5, -0.5]])
+    """
+    check_choice("reduction", reduction, ("mean", "sum"))
+    z = as_finite("logits", logits)
+    if z.ndim == 0 or z.size == 0:
+        raise ParameterError(f"logits must have shape (..., C), not empty, got {z.shape}.")
+    y = as_finite("labels", labels, shape=z.shape).astype(z.dtype)
+    refuse_where((y < 0) | (y > 1), y, "labels must be numbers from 0 to 1")
+    scale = z[..., 0].size if reduction == "mean" else 1
+    terms = y * log_sigmoid(z) + (1 - y) * log_sigmoid(-z)
+    return -float((terms / scale).sum()), (sigmoid(z) - y) / scale
+
+
 def softmax_loss(
     v_c: npt.ArrayLike, o: npt.ArrayLike, W_out: npt.ArrayLike
 ) -> tuple[float, FloatArray, FloatArray]:

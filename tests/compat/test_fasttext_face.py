@@ -12,7 +12,7 @@ import pytest
 from wordgrad.compat import fasttext as ours
 from wordgrad.errors import ParameterError
 
-MODELS = Path(__file__).parent / "fasttext_models"
+MODELS = Path(__file__).parents[1] / "fasttext_models"
 ANSWERS = json.loads((MODELS / "answers.json").read_text())
 WORDS = ["ba", "bake", "unknown", "é", "東🙂", "</s>", "<", "a", ""]
 
@@ -43,6 +43,38 @@ def test_one_line_at_a_time_and_no_quantised_matrix():
         model.get_sentence_vector("a\nb")
     with pytest.raises(ParameterError, match="quantized Matrix"):
         model.get_input_matrix()
+
+
+def test_a_model_is_made_small_and_saved(tmp_path):
+    model = ours.load_model(MODELS / "softmax_all.bin")
+    labels = model.predict(["ba ke", "zu ri"])[0]
+    model.quantize(input="not read", qnorm=True, dsub=1, thread=2)
+    assert model.is_quantized()
+    assert model.predict(["ba ke", "zu ri"])[0] == labels
+    for _ in range(2):  # fastText replaces a file, too
+        model.save_model(tmp_path / "small.ftz")
+    assert ours.load_model(tmp_path / "small.ftz").predict(["ba ke", "zu ri"])[0] == labels
+    with pytest.raises(ParameterError, match="retrain must be False"):
+        ours.load_model(MODELS / "softmax_all.bin").quantize(retrain=True, input="a")
+
+
+def test_matrices_are_replaced():
+    model = ours.load_model(MODELS / "softmax_all.bin")
+    first, last = model.get_input_matrix(), model.get_output_matrix()
+    before = model.predict("ba ke", k=2)[0]
+    model.set_matrices(first, last[::-1])
+    assert model.predict("ba ke", k=-1)[0][0] != before[0]
+    model.set_matrices(first, last)
+    assert model.predict("ba ke", k=2)[0] == before
+    with pytest.raises(ParameterError, match="output_matrix must have the shape"):
+        model.set_matrices(first, last[1:])
+
+
+def test_a_label_that_the_model_lacks_has_no_meter(tmp_path):
+    (tmp_path / "a.txt").write_text("__label__l0 ba\n")
+    meter = ours.load_model(MODELS / "softmax_all.bin").get_meter(tmp_path / "a.txt")
+    with pytest.raises(ParameterError, match="one of the model's"):
+        meter.precision_recall_curve("__label__odd")
 
 
 def test_tokens_are_fasttexts():
@@ -102,6 +134,26 @@ def test_every_call_beside_fasttext(pair, tmp_path):
         found, wanted = (one.test(str(file), *arguments) for one in pair)
         for a, b in zip(found, wanted, strict=True):
             assert a == pytest.approx(b) or (math.isnan(a) and math.isnan(b))
+    for arguments in ((1, 0.0), (2, 0.1)):
+        found, wanted = (one.test_label(str(file), *arguments) for one in pair)
+        assert list(found) == list(wanted) or set(found) == set(wanted)
+        for label, scores in wanted.items():
+            for name, value in scores.items():
+                assert found[label][name] == pytest.approx(value, nan_ok=True), (label, name)
+    for text in ("ba ke unknown __label__x", f"{mine.labels[0]} zu </s> ri", "", ["ba", ""]):
+        assert mine.get_line(text) == theirs.get_line(text)
+    for k in (-1, 2):
+        found, wanted = (one.get_meter(str(file), k) for one in pair)
+        for label in mine.labels[:3]:
+            close(found.score_vs_true(label), wanted.score_vs_true(label))
+            close(found.precision_recall_curve(label), wanted.precision_recall_curve(label))
+            for share in (0.0, 0.3, 1.0):
+                close(found.precision_at_recall(share, label),
+                      wanted.precision_at_recall(share, label))  # fmt: skip
+        close(found.precision_recall_curve(), wanted.precision_recall_curve())
+        for share in (0.0, 0.3, 1.0):
+            close(found.precision_at_recall(share), wanted.precision_at_recall(share))
+            close(found.recall_at_precision(share), wanted.recall_at_precision(share))
     for text in ("ba ke", ["ba ke", "zu"], [], ""):
         found, wanted = (one.predict(text, k=2) for one in pair)
         assert type(found[0]) is type(wanted[0])
