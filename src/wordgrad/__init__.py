@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wordgrad import errors, maths
     from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
     from wordgrad.corpus.encode import ReadingProgress
+    from wordgrad.corpus.phrase_table import PhraseTable
+    from wordgrad.corpus.phrases import join_phrases, learn_phrases
     from wordgrad.doc2vec import Doc2Vec
     from wordgrad.errors import WordgradError
     from wordgrad.evaluation import (
@@ -42,6 +44,7 @@ __all__ = [
     "Doc2Vec",
     "EncodedCorpus",
     "FastTextClassifier",
+    "PhraseTable",
     "ReadingProgress",
     "SimilarityResult",
     "TextClassifier",
@@ -54,6 +57,8 @@ __all__ = [
     "errors",
     "evaluate_analogies",
     "evaluate_similarity",
+    "join_phrases",
+    "learn_phrases",
     "load",
     "maths",
 ]
@@ -63,6 +68,7 @@ _HOMES = {
     "Doc2Vec": "wordgrad.doc2vec",
     "EncodedCorpus": "wordgrad.corpus.corpus",
     "FastTextClassifier": "wordgrad.fasttext_classifier",
+    "PhraseTable": "wordgrad.corpus.phrase_table",
     "ReadingProgress": "wordgrad.corpus.encode",
     "SimilarityResult": "wordgrad.evaluation",
     "TextClassifier": "wordgrad.text_classifier",
@@ -74,6 +80,8 @@ _HOMES = {
     "encode_corpus": "wordgrad.corpus.corpus",
     "evaluate_analogies": "wordgrad.evaluation",
     "evaluate_similarity": "wordgrad.evaluation",
+    "join_phrases": "wordgrad.corpus.phrases",
+    "learn_phrases": "wordgrad.corpus.phrases",
     "load": "wordgrad.word_vectors",
 }
 _MODULES = ("errors", "maths")

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from wordgrad.corpus.corpus import (
     EncodedCorpus,
     ValidationCorpus,
-    encode_corpus,
     encode_validation,
 )
 from wordgrad.corpus.documents import TagReader
@@ -29,7 +28,6 @@ from wordgrad.errors import (
     check_int,
 )
 from wordgrad.io.document_model import DocumentModel
-from wordgrad.training.checkpoint import TEXT, CheckpointFolder
 from wordgrad.training.config import DOCUMENT_SETTINGS, SETTINGS, Setting, TrainingConfig
 from wordgrad.training.inference import Inference, inference_rates
 from wordgrad.training.sampling import Probabilities
@@ -117,7 +115,7 @@ class Doc2Vec(Word2Vec):
 
     _settings: ClassVar[Mapping[str, Setting]] = DOCUMENT_SETTINGS
     loss = SETTINGS["loss"].default
-    vectors = None
+    vectors = phrases = phrases_ = None
     vectors_: Any  # WordVectors or None
 
     def __init__(
@@ -523,26 +521,14 @@ class Doc2Vec(Word2Vec):
         settings = {name: value for name, value in settings.items() if name in DOCUMENT_SETTINGS}
         return settings | {"architecture": self.architecture}
 
-    def _encode(
-        self, X: Any, config: TrainingConfig, folder: CheckpointFolder | None = None
-    ) -> EncodedCorpus:
-        return encode_corpus(
-            X,
-            min_count=self.min_count,
-            max_vocab=self.max_vocab,
-            **self._reading(config),
-            progress=self.progress,
-            folder=None if folder is None else folder.path,
-            keep_as=None if folder is None else TEXT,
-            tags=TagReader(self.tag_column),
-        )
+    def _reading(self, config: TrainingConfig) -> dict[str, Any]:
+        return super()._reading(config) | {"tags": TagReader(self.tag_column)}
 
     def _encode_validation(
         self, vocabulary: Vocabulary, config: TrainingConfig
     ) -> ValidationCorpus:
-        return encode_validation(
-            self.validation, vocabulary, **self._reading(config), tags=TagReader()
-        )
+        reading = self._reading(config) | {"tags": TagReader()}  # their tags are of no use
+        return encode_validation(self.validation, vocabulary, **reading)
 
     def _set_vectors(self, trainer: Trainer, corpus: EncodedCorpus) -> None:
         if corpus.documents is None:

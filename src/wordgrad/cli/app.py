@@ -18,6 +18,7 @@ from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.exit import guarded, start_debugging
 from wordgrad.cli.options import ListOptions
+from wordgrad.cli.phrases import phrases
 from wordgrad.cli.plot import map_, plot_loss
 from wordgrad.cli.query import analogy, doesnt_match, similar
 from wordgrad.cli.train import train
@@ -72,6 +73,7 @@ def options(
 
 COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
     (app, "train", train),
+    (app, "phrases", phrases),
     (app, "similar", similar),
     (app, "analogy", analogy),
     (app, "doesnt-match", doesnt_match),

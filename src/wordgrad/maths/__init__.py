@@ -18,11 +18,14 @@ from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
 from wordgrad.maths.objectives import (
     WindowGradients,
     cbow,
+    compose,
+    compose_gradient,
     input_share,
     pv_dbow,
     pv_dm,
     skipgram,
 )
+from wordgrad.maths.phrases import npmi, phrase_score
 
 __all__ = [
     "Activations",
@@ -35,12 +38,16 @@ __all__ = [
     "binary_cross_entropy",
     "cbow",
     "check_gradients",
+    "compose",
+    "compose_gradient",
     "cross_entropy",
     "input_share",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",
     "negative_sampling_loss",
+    "npmi",
+    "phrase_score",
     "pv_dbow",
     "pv_dm",
     "sigmoid",
