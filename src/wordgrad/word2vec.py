@@ -598,7 +598,8 @@ class Word2Vec(
                 f"know ({', '.join(unknown)}); resume it with the version that began it."
             )
         phrases = Path(folder, PHRASES_FILE)
-        settings["phrases"] = os.fspath(phrases) if phrases.exists() else None
+        if phrases.exists():
+            settings["phrases"] = os.fspath(phrases)
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
