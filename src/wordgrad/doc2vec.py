@@ -20,8 +20,10 @@ from wordgrad.corpus.corpus import (
     encode_validation,
 )
 from wordgrad.corpus.documents import TagReader
+from wordgrad.corpus.reader import Reading
 from wordgrad.errors import (
     FormatError,
+    InputError,
     ParameterError,
     UnknownTextsWarning,
     check_choice,
@@ -259,6 +261,19 @@ class Doc2Vec(Word2Vec):
         >>> bool((one == again).all())
         True
         """
+        given = listed_texts(texts, self.column)
+        vectors = self._infer(given, epochs, learning_rate, seed, workers)
+        _warn_of_empty(int((~vectors.any(axis=1)).sum()), len(given), "texts")
+        return vectors
+
+    def _infer(
+        self,
+        texts: Sequence[Any],
+        epochs: int | None,
+        learning_rate: float | None,
+        seed: int | None,
+        workers: int | None,
+    ) -> NDArray[np.float32]:
         check_is_fitted(self, "documents_")
         model = self._inference
         config = model.config
@@ -266,16 +281,76 @@ class Doc2Vec(Word2Vec):
         rate = SETTINGS["learning_rate"].check(learning_rate) or config.initial_rate
         seed = SETTINGS["seed"].check(self.seed if seed is None else seed)
         threads = SETTINGS["workers"].check(self.workers if workers is None else workers)
-        given = listed_texts(texts, self.column)
-        ids, offsets = self._ids_of(given)
-        vectors = model.start(len(given), seed)
-        rates = inference_rates(config, epochs, rate)
         threads = threads or TrainingConfig().threads
+        ids, offsets = self._ids_of(texts)
+        vectors = model.start(len(texts), seed)
+        rates = inference_rates(config, epochs, rate)
         model.improve(vectors, ids, offsets, rates, seed=seed, workers=threads)
-        empty = np.diff(offsets) == 0
-        vectors[empty] = 0.0
-        _warn_of_empty(int(empty.sum()), len(given), "texts")
+        vectors[np.diff(offsets) == 0] = 0.0
         return vectors
+
+    def infer_file(
+        self,
+        source: Any,
+        *,
+        column: str | None = None,
+        tag_column: str | None = None,
+        errors: str = "strict",
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        seed: int | None = None,
+        workers: int | None = None,
+    ) -> WordVectors:
+        """Vectors of the documents in files, some thousands in memory at a time.
+
+        Parameters
+        ----------
+        source : path, glob, directory, "-", or several of them
+            A line, or a cell of a table, is a document.
+        column, tag_column : str, optional
+            Columns of a table that hold the text and the tag, or a list of tags, of each document.
+        errors : {"strict", "replace"}
+            What to do with bytes that are not UTF-8.
+        epochs, learning_rate, seed, workers
+            As in :meth:`infer`.
+
+        Returns
+        -------
+        WordVectors
+            Of the tags, by default the documents' numbers from 0.  A tag that several documents
+            have gets the mean of their vectors.
+
+        Raises
+        ------
+        InputError
+            If a file cannot be read, or holds no document.
+        ParameterError
+            A column is named, and nothing has columns.
+
+        Warns
+        -----
+        UnknownTextsWarning
+            As :meth:`infer`.
+        """
+        tags = TagReader(tag_column)
+        reading = Reading.of(source, column=column, errors=errors, tags=tags)
+        if reading.sentences is not None:
+            raise InputError("infer_file reads files; give texts in memory to infer.")
+        parts = [
+            self._infer(lines.texts, epochs, learning_rate, seed, workers)
+            for lines in reading.lines()
+        ]
+        vectors = np.concatenate(parts) if parts else np.zeros((0, self.vector_size), np.float32)
+        if not len(vectors):
+            raise InputError(f"{reading.name} holds no document; give one line at least.")
+        _warn_of_empty(int((~vectors.any(axis=1)).sum()), len(vectors), "documents")
+        documents = tags.read(len(vectors), np.arange(len(vectors)))
+        sums = np.zeros((len(documents.tags), vectors.shape[1]))
+        np.add.at(sums, documents.rows, np.repeat(vectors, np.diff(documents.offsets), axis=0))
+        counts = documents.tags.counts
+        return WordVectors(
+            documents.tags.words, sums / counts[:, np.newaxis], counts, self.documents_.metadata
+        )
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Vectors of documents, (n, D): what :meth:`infer` gives."""

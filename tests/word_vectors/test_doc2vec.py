@@ -234,3 +234,12 @@ def test_what_does_not_go_together_is_refused():
         model_of(epochs=4).fit(TEXTS).save("model.bin")
     with pytest.raises(InputError, match="one place for a document"):
         model_of(architecture="dm", combine="concat").fit([(text, ["a", "b"]) for text in TEXTS])
+
+
+@kinds
+def test_reproducible_is_the_same_for_any_number_of_workers(kind):
+    models = [model_of(**kind, reproducible=True, workers=w, epochs=3).fit(TEXTS) for w in (1, 3)]
+    for name in ("matrix", "metadata"):
+        one, other = (getattr(model.documents_, name) for model in models)
+        np.testing.assert_equal(one, other)
+    np.testing.assert_array_equal(models[0]._inference.W_out, models[1]._inference.W_out)

@@ -190,7 +190,8 @@ class Reading:
         for file in self.files:
             with opened(file) as handle:
                 if file.format != "text":
-                    for data, _, replaced in table_lines(file, handle, self.column, self.errors):
+                    rows = table_lines(file, handle, self.column, self.errors, self.tags)
+                    for data, _, replaced in rows:
                         yield Lines(_split(data), replaced)
                     continue
                 if isinstance(file, StandardInput):

@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.errors import ParameterError
 from wordgrad.maths import input_share
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Step
@@ -91,11 +90,6 @@ class DeterministicEngine(NegativeSamplingEngine):
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Return an engine that trains on a corpus; nothing comes before its first epoch."""
-        if config.documents != "no":
-            raise ParameterError(
-                "reproducible=True is not offered for documents yet; use workers=1, whose bytes "
-                "are the same each time."
-            )
         layout = layout_for(corpus.vocabulary.counts, config)
         return cls(config, SamplingTables(corpus, config), layout)
 

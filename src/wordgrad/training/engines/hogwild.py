@@ -26,8 +26,8 @@ class HogwildEngine(NegativeSamplingEngine):
 
     @property
     def n_threads(self) -> int:
-        """Threads that train."""
-        return self.config.threads
+        """Threads that train; one where the bytes are to be the same for any number."""
+        return 1 if self.config.reproducible else self.config.threads
 
     def prepare(self, parameters: Parameters) -> None:
         """Compile the kernels (or load them from the cache) on throw-away parameters."""
