@@ -33,7 +33,7 @@ from wordgrad.io.document_model import DocumentModel
 from wordgrad.training.config import DOCUMENT_SETTINGS, SETTINGS, Setting, TrainingConfig
 from wordgrad.training.inference import Inference, inference_rates
 from wordgrad.training.sampling import Probabilities
-from wordgrad.training.trainer import Trainer
+from wordgrad.training.trainer import EpochHook, Trainer
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word2vec import Word2Vec, listed_texts
 from wordgrad.word_vectors import WordVectors
@@ -118,6 +118,7 @@ class Doc2Vec(Word2Vec):
     _settings: ClassVar[Mapping[str, Setting]] = DOCUMENT_SETTINGS
     loss = SETTINGS["loss"].default
     vectors = phrases = phrases_ = None
+    keep_output = True  # inference needs them
     vectors_: Any  # WordVectors or None
 
     def __init__(
@@ -135,6 +136,8 @@ class Doc2Vec(Word2Vec):
         workers: int | None = None,
         seed: int = 1,
         *,
+        shrink_windows: bool = True,
+        final_learning_rate: float | None = None,
         reproducible: bool = False,
         combine: str = "mean",
         train_words: bool = False,
@@ -148,6 +151,8 @@ class Doc2Vec(Word2Vec):
         checkpoint_every: float = 60.0,
         validation: Any = None,
         early_stopping: int | None = None,
+        vocabulary: Mapping[str, int] | Vocabulary | str | os.PathLike[str] | None = None,
+        on_epoch: EpochHook | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> None:
         self.vector_size = vector_size
@@ -162,6 +167,8 @@ class Doc2Vec(Word2Vec):
         self.max_vocab = max_vocab
         self.workers = workers
         self.seed = seed
+        self.shrink_windows = shrink_windows
+        self.final_learning_rate = final_learning_rate
         self.reproducible = reproducible
         self.combine = combine
         self.train_words = train_words
@@ -175,6 +182,8 @@ class Doc2Vec(Word2Vec):
         self.checkpoint_every = checkpoint_every
         self.validation = validation
         self.early_stopping = early_stopping
+        self.vocabulary = vocabulary
+        self.on_epoch = on_epoch
         self.progress = progress
 
     def fit(self, X: Any, y: Any = None) -> Doc2Vec:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.kernels.documents import ALONE, WITH_WORDS, infer_documents
+from wordgrad.training.kernels.draw import Reach
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
     Probabilities,
@@ -124,18 +125,23 @@ class Inference:
         kind = document_kind(config)
         if config.architecture == "skipgram":
             kind = ALONE  # word vectors beside a document's change nothing of it
-        sizes = np.maximum(np.arange(2 * config.window + 2), 1)
+        longest = int(np.diff(offsets).max(initial=1))
+        reach = Reach.of(config.window, shrink=config.shrink_windows, most=longest - 1)
+        width = 1
+        if config.combine == "concat":
+            reach = Reach.of(config.window, shrink=False)
+            width = 1 + 2 * config.window
+        sizes = np.maximum(np.arange(2 * reach.most + 2), 1)
         scales = shares = np.ones(len(sizes), np.float32)
         if kind == WITH_WORDS:
             scales = input_shares(replace(config, cbow_step="exact"), sizes)
             shares = input_shares(config, sizes)
-        width = 1 + 2 * config.window if config.combine == "concat" else 1
-        tokens = np.zeros(2 * SPAN_TOKENS + 2 * config.window + 4, np.int32)
+        tokens = np.zeros(2 * SPAN_TOKENS + 2 * reach.most + 4, np.int32)
         loss, n = infer_documents(
             np.ascontiguousarray(ids, np.int32), np.ascontiguousarray(offsets, np.int64), keys,
             rates, self.probabilities.keep, self.probabilities.noise, self.W_in, self.W_out,
-            config.window, kind, self.padding, scales, shares, part, tokens,
-            np.zeros(len(tokens), np.uint64), np.zeros(2 * config.window, np.int64),
+            reach, kind, self.padding, scales, shares, part, tokens,
+            np.zeros(len(tokens), np.uint64), np.zeros(2 * reach.most, np.int64),
             np.zeros(1 + config.negative, np.int64),
             np.zeros(width * config.vector_size, np.float32),
             np.zeros(config.vector_size, np.float32), vectors,

@@ -26,9 +26,7 @@ from wordgrad.training.kernels.documents import (
     WITH_WORDS,
     draw_document_span,
 )
-from wordgrad.training.kernels.draw import (
-    draw_span,
-)
+from wordgrad.training.kernels.draw import Reach, draw_span
 
 _FULL = 1 << 32  # a bucket of the alias table holds 2^32 equal parts
 
@@ -530,6 +528,31 @@ class Span:
     learning_rate: float
 
 
+MOST_REACH = 10_000
+"""Words on either side of a centre that a window may hold."""
+
+
+def reach_of(config: TrainingConfig, corpus: EncodedCorpus | ValidationCorpus) -> Reach:
+    """Return how far the windows of a corpus reach: no further than its longest sentence.
+
+    Raises
+    ------
+    ParameterError
+        If windows would hold more than 10,000 words on either side.
+    """
+    if config.combine == "concat":  # where places beyond the text's ends are padding
+        return Reach.of(config.window, shrink=False)
+    longest = int(np.diff(corpus.offsets).max(initial=1))
+    reach = Reach.of(config.window, shrink=config.shrink_windows, most=longest - 1)
+    if reach.most > MOST_REACH:
+        raise ParameterError(
+            f"window={config.window:,} takes in {reach.most:,} words on either side in a sentence "
+            f"of {longest:,} words, and at most {MOST_REACH:,} are looked at; lower window, or cut "
+            "the text into shorter sentences."
+        )
+    return reach
+
+
 def input_shares(config: TrainingConfig, sizes: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return what each row of an input vector gets of the vector's step, float32 (I,).
 
@@ -586,6 +609,8 @@ class SamplingTables:
     ----------
     ids, offsets : the corpus
     keep, noise : as in :class:`Probabilities`
+    reach : Reach
+        Of a window, on either side.
     documents : DocumentTables or None
         Where sentences are documents.
     """
@@ -595,6 +620,7 @@ class SamplingTables:
         self.keep, self.noise = probabilities.keep, probabilities.noise
         self.ids = np.ascontiguousarray(np.asarray(corpus.ids), np.int32)
         self.offsets = np.ascontiguousarray(np.asarray(corpus.offsets), np.int64)
+        self.reach = reach_of(config, corpus)
         self.seed = config.seed
         self._keys: dict[int, int] = {}
         self.documents = DocumentTables.of(corpus, config)
@@ -740,7 +766,7 @@ def _shortened(numbers: NDArray[np.int64]) -> str:
 def draw_batch(
     tables: SamplingTables,
     span: Span,
-    window: int,
+    window: int | Reach,
     negative: int,
     *,
     architecture: str = "skipgram",
@@ -756,14 +782,17 @@ def draw_batch(
     ----------
     tables : SamplingTables
     span : Span
-    window, negative : int
-        m and K.
+    window : int or Reach
+        m, or how far windows reach.
+    negative : int
+        K.
     architecture, rows
         As in :meth:`Batch.from_windows`.
     """
+    reach = Reach.of(window) if isinstance(window, int) else window
     n_tokens, documents = span.stop - span.start, tables.documents
-    most_rows = 2 * window + (0 if documents is None else documents.most_tags)
-    tokens = np.zeros(2 * n_tokens + 2 * window + 4, np.int32)
+    most_rows = 2 * reach.most + (0 if documents is None else documents.most_tags)
+    tokens = np.zeros(2 * n_tokens + 2 * reach.most + 4, np.int32)
     bits = np.zeros(len(tokens), np.uint64)
     context_rows = np.zeros((n_tokens, most_rows), np.int64)
     sizes = np.zeros(n_tokens, np.int64)
@@ -771,7 +800,7 @@ def draw_batch(
     corpus = (
         tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
         span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
-        tables.noise.ctypes.data, len(tables.keep), window,
+        tables.noise.ctypes.data, len(tables.keep), reach,
     )  # fmt: skip
     drawn = tokens, bits, context_rows, sizes, targets
     if documents is None:

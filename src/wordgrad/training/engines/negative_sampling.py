@@ -131,6 +131,8 @@ class NegativeSamplingEngine:
     ----------
     span_tokens : int
         An epoch is cut into spans of this many tokens, each with its own learning rate.
+    most_reach : int
+        Words on either side that a window of the corpus may hold.
     """
 
     gradient_norm: float | None = None
@@ -153,6 +155,7 @@ class NegativeSamplingEngine:
         self.span_tokens = min(
             MOST_SPAN_TOKENS, max(LEAST_SPAN_TOKENS, self.length // SPANS_AN_EPOCH)
         )
+        self.most_reach = 0 if tables is None else tables.reach.most
         self._tables = tables
         self._n_floats = row_floats(config.vector_size)
         self._width = 1 + 2 * config.window if config.combine == "concat" else 1
@@ -237,7 +240,7 @@ class NegativeSamplingEngine:
         """Return this thread's workspace, made at its first call or when a call outgrows it."""
         workspace: Workspace | None = getattr(self._local, "workspace", None)
         most_tags = 1 if self.documents is None else self.documents.most_tags
-        window_rows = max(window_rows, 2 * self.config.window + most_tags)
+        window_rows = max(window_rows, 2 * self.most_reach + most_tags)
         if (
             workspace is None
             or workspace.addresses.window_rows < window_rows

@@ -36,7 +36,13 @@ from typing import Any
 import numpy as np
 
 from wordgrad.compiling import compiled, inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives
+from wordgrad.training.kernels.draw import (
+    NO_TOKEN,
+    collect,
+    context_of,
+    draw_negatives,
+    draw_reach,
+)
 from wordgrad.training.kernels.intrinsics import (
     load_int32,
     load_int64,
@@ -44,7 +50,7 @@ from wordgrad.training.kernels.intrinsics import (
     store_float64,
     store_int64,
 )
-from wordgrad.training.kernels.random import below, mix
+from wordgrad.training.kernels.random import mix
 from wordgrad.training.kernels.tiles import add_to_rows, combine_rows
 from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
 
@@ -80,18 +86,18 @@ def _places(
 
 @inline_jit
 def _input_rows(
-    tokens: Any, i: Any, begin: Any, end: Any, bits: Any, window: Any, kind: Any, padding: Any,
+    tokens: Any, i: Any, begin: Any, end: Any, bits: Any, reach: Any, kind: Any, padding: Any,
     tags: Any, first_tag: Any, last_tag: Any, base: Any, row_bytes: Any, rows: Any,
 ) -> Any:  # fmt: skip
     """Write the row addresses of the window around token ``i``; return how many there are."""
     if kind == CONCATENATED:
         store_int64(rows, 0, base + row_bytes * load_int32(tags, first_tag))
-        _places(tokens, i, begin, end, window, padding, base, row_bytes, rows + ADDRESS)
-        return 1 + 2 * window
+        _places(tokens, i, begin, end, reach.most, padding, base, row_bytes, rows + ADDRESS)
+        return 1 + 2 * reach.most
     n = 0
     if kind == WITH_WORDS:
-        reach = 1 + below(bits, window)
-        n = context_of(tokens, i, begin, end, reach, base, row_bytes, rows)
+        n_words = draw_reach(bits, reach)
+        n = context_of(tokens, i, begin, end, n_words, base, row_bytes, rows)
     for k in range(first_tag, last_tag):
         store_int64(rows, n, base + row_bytes * load_int32(tags, k))
         n += 1
@@ -101,7 +107,7 @@ def _input_rows(
 @jit
 def draw_document_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
-    n_words: Any, window: Any, kind: Any, padding: Any, tags: Any, tag_offsets: Any, tokens: Any,
+    n_words: Any, reach: Any, kind: Any, padding: Any, tags: Any, tag_offsets: Any, tokens: Any,
     bits: Any, rows: Any, sizes: Any, targets: Any,
 ) -> Any:  # fmt: skip
     """Fill rows, sizes and targets as :func:`draw.draw_span` does; return the number of windows.
@@ -110,7 +116,7 @@ def draw_document_span(
     """
     token_table, bit_table = tokens.ctypes.data, bits.ctypes.data
     begin, first, last, end = collect(
-        ids, offsets, sentence, start, stop, window, key, keep, token_table, bit_table
+        ids, offsets, sentence, start, stop, reach.most, key, keep, token_table, bit_table
     )
     n = 0
     for i in range(first, last):
@@ -120,7 +126,7 @@ def draw_document_span(
             continue
         drawn = load_uint64(bit_table, i)
         sizes[n] = _input_rows(
-            token_table, i, begin, end, drawn, window, kind, padding, tags,
+            token_table, i, begin, end, drawn, reach, kind, padding, tags,
             load_int64(tag_offsets, sentence), load_int64(tag_offsets, sentence + 1), 0, 1,
             rows[n].ctypes.data,
         )  # fmt: skip
@@ -156,7 +162,7 @@ def _train(
 
 @inline_jit
 def _draw_window(
-    i: Any, begin: Any, end: Any, sentence: Any, i_ring: Any, window: Any, kind: Any, padding: Any,
+    i: Any, begin: Any, end: Any, sentence: Any, i_ring: Any, reach: Any, kind: Any, padding: Any,
     tags: Any, tag_offsets: Any, W_in: Any, W_out: Any, n_floats: Any, n_words: Any, noise: Any,
     ws: Any,
 ) -> None:  # fmt: skip
@@ -166,7 +172,7 @@ def _draw_window(
     bits = load_uint64(ws.bits, i)
     rows = ws.rows + ADDRESS * i_ring * ws.window_rows
     n = _input_rows(
-        ws.tokens, i, begin, end, bits, window, kind, padding, tags,
+        ws.tokens, i, begin, end, bits, reach, kind, padding, tags,
         load_int64(tag_offsets, sentence), load_int64(tag_offsets, sentence + 1), W_in, row_bytes,
         rows,
     )  # fmt: skip
@@ -178,7 +184,7 @@ def _draw_window(
         mix(bits), centre, n_words, noise, ws.n_outputs - 1, W_out, output_bytes, outputs + ADDRESS
     )
     # The row that ends the table is prefetched with it: the newest of the context, as in span.py.
-    newest = load_int32(ws.tokens, min(i + window, end - 1))
+    newest = load_int32(ws.tokens, min(i + reach.most, end - 1))
     row = load_int64(rows, 0) if newest == NO_TOKEN else W_in + newest * row_bytes
     store_int64(outputs, ws.n_padded, row if kind == WITH_WORDS else load_int64(rows, 0))
 
@@ -186,7 +192,7 @@ def _draw_window(
 @jit
 def run_document_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
-    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, kind: Any, padding: Any,
+    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, reach: Any, kind: Any, padding: Any,
     tags: Any, tag_offsets: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on every target in ``ids[start:stop]``; return the number of pairs.
@@ -194,7 +200,7 @@ def run_document_span(
     As :func:`span.run_span`; ``kind``, ``padding`` and tags as in :func:`draw_document_span`.
     """
     begin, i, last, end = collect(
-        ids, offsets, sentence, start, stop, window, key, keep, ws.tokens, ws.bits
+        ids, offsets, sentence, start, stop, reach.most, key, keep, ws.tokens, ws.bits
     )
     store_float64(ws.loss, 0, 0.0)
     pairs = 0
@@ -206,7 +212,7 @@ def run_document_span(
                 sentence += 1
             else:
                 _draw_window(
-                    i, begin, end, sentence, drawn % DEPTH, window, kind, padding, tags,
+                    i, begin, end, sentence, drawn % DEPTH, reach, kind, padding, tags,
                     tag_offsets, W_in, W_out, n_floats, n_words, noise, ws,
                 )  # fmt: skip
                 drawn += 1
@@ -298,7 +304,7 @@ def _infer_window(
 @jit
 def infer_documents(
     ids: Any, offsets: Any, keys: Any, rates: Any, keep: Any, noise: Any, W_in: Any, W_out: Any,
-    window: Any, kind: Any, padding: Any, scales: Any, shares: Any, part: Any, tokens: Any,
+    reach: Any, kind: Any, padding: Any, scales: Any, shares: Any, part: Any, tokens: Any,
     bits: Any, rows: Any, targets: Any, h: Any, change: Any, vectors: Any,
 ) -> Any:  # fmt: skip
     """Improve the vectors of new documents, one after another; return loss and targets.
@@ -330,7 +336,7 @@ def infer_documents(
     """
     n_words = keep.size
     token_table, bit_table = tokens.ctypes.data, bits.ctypes.data
-    span = (tokens.size - 2 * window - 4) // 2
+    span = (tokens.size - 2 * reach.most - 4) // 2
     bounds = np.zeros(2, np.int64)
     loss, n_targets = 0.0, 0
     row_table = rows.ctypes.data
@@ -342,21 +348,22 @@ def infer_documents(
             for start in range(0, bounds[1], span):
                 stop = min(start + span, bounds[1])
                 begin, first, last, end = collect(
-                    place, bounds.ctypes.data, 0, start, stop, window, keys[epoch],
+                    place, bounds.ctypes.data, 0, start, stop, reach.most, keys[epoch],
                     keep.ctypes.data, token_table, bit_table,
                 )  # fmt: skip
                 for i in range(first, last):
-                    if part and (i & 1) != part - 1:
+                    if part and ((i - first) & 1) != part - 1:
                         continue
                     centre = load_int32(token_table, i)
                     drawn = load_uint64(bit_table, i)
                     n_rows = 0
                     if kind == CONCATENATED:
-                        _places(token_table, i, begin, end, window, padding, 0, 1, row_table)
-                        n_rows = 2 * window
+                        _places(token_table, i, begin, end, reach.most, padding, 0, 1, row_table)
+                        n_rows = 2 * reach.most
                     elif kind == WITH_WORDS:
-                        reach = 1 + below(drawn, window)
-                        n_rows = context_of(token_table, i, begin, end, reach, 0, 1, row_table)
+                        n_rows = context_of(
+                            token_table, i, begin, end, draw_reach(drawn, reach), 0, 1, row_table
+                        )
                     targets[0] = centre
                     draw_negatives(
                         mix(drawn), centre, n_words, noise.ctypes.data, targets.size - 1, 0, 1,
