@@ -211,3 +211,28 @@ def test_results_come_in_order_and_errors_come_through():
     assert list(in_order(lambda n: -n, range(50), 3)) == [-n for n in range(50)]
     with pytest.raises(ZeroDivisionError):
         list(in_order(lambda n: 1 // n, range(-3, 3), 2))
+
+
+def test_ngrams_of_letters_are_rows_of_their_own():
+    features, tokens = learn(["ab abc", "b ab"], ngrams=1, subwords=(1, 3))
+    bags = features.bags(tokens)
+    first = len(features.words)
+    letters = {"a", "b", "c", "^a", "ab", "b$", "bc", "c$", "^b", "^ab", "ab$", "abc", "bc$", "^b$"}
+    assert len(features) == first + len(letters)
+    of_ab = [row for row in rows_of(bags, 1) if row >= first]
+    # b has b, ^b, b$, ^b$; ab has a, b, ^a, ab, b$, ^ab, ab$.
+    assert (len(of_ab), len(set(of_ab))) == (11, 9)
+    assert [row for row in rows_of(bags, 1) if row < first] == features.word_ids(tokens)[
+        2:
+    ].tolist()
+    new = features.bags(tokenise(["xabx"], pattern=None, lowercase=False))
+    assert len(rows_of(new, 0)) == 3  # a, b, ab
+    assert set(rows_of(new, 0)) <= set(of_ab)
+
+
+def test_words_that_do_not_occur_give_no_rows():
+    tokens = tokenise(["ab", "hopeful cd"], pattern=None, lowercase=False)
+    part = replace(tokens, ids=tokens.ids[:1], offsets=tokens.offsets[:2])
+    features = Features.learn(part, min_count=1, prefix=3, ngrams=2, buckets=2**22, subwords=(2, 2))
+    assert (features.words, features.beginnings) == (["ab"], [])
+    assert len(features) == 1 + 2 + 3
