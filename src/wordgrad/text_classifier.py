@@ -289,6 +289,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             counts = tuple(np.bincount(codes, minlength=len(classes)).tolist())
             tree = class_tree(np.array(counts))
         networks = self._first_networks(settings, features, importance, tree)
+        if self.loss == "one-vs-all":
+            shares = (np.bincount(codes, minlength=len(classes)) + 0.5) / (len(weights) + 1)
+            for network in networks:  # nearly all answers are no, and the biases know it
+                network.parts(network.layers)[3][:] = np.log(shares / (1 - shares))
         members = [
             Member(network, settings, train, number) for number, network in enumerate(networks)
         ]
