@@ -53,6 +53,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.kernels,
         tables.machine,
         tables.checkpoint,
+        tables.phrases,
         tables.queries,
         tables.fuzz,
         tables.guided,

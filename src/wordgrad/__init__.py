@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from wordgrad import errors, maths
     from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
     from wordgrad.corpus.encode import ReadingProgress
+    from wordgrad.corpus.phrase_table import PhraseTable
+    from wordgrad.corpus.phrases import join_phrases, learn_phrases
     from wordgrad.errors import WordgradError
     from wordgrad.evaluation import (
         AnalogyResult,
@@ -40,6 +42,7 @@ __all__ = [
     "AnalogyResult",
     "EncodedCorpus",
     "FastTextClassifier",
+    "PhraseTable",
     "ReadingProgress",
     "SimilarityResult",
     "TextClassifier",
@@ -52,6 +55,8 @@ __all__ = [
     "errors",
     "evaluate_analogies",
     "evaluate_similarity",
+    "join_phrases",
+    "learn_phrases",
     "load",
     "maths",
 ]
@@ -60,6 +65,7 @@ _HOMES = {
     "AnalogyResult": "wordgrad.evaluation",
     "EncodedCorpus": "wordgrad.corpus.corpus",
     "FastTextClassifier": "wordgrad.fasttext_classifier",
+    "PhraseTable": "wordgrad.corpus.phrase_table",
     "ReadingProgress": "wordgrad.corpus.encode",
     "SimilarityResult": "wordgrad.evaluation",
     "TextClassifier": "wordgrad.text_classifier",
@@ -71,6 +77,8 @@ _HOMES = {
     "encode_corpus": "wordgrad.corpus.corpus",
     "evaluate_analogies": "wordgrad.evaluation",
     "evaluate_similarity": "wordgrad.evaluation",
+    "join_phrases": "wordgrad.corpus.phrases",
+    "learn_phrases": "wordgrad.corpus.phrases",
     "load": "wordgrad.word_vectors",
 }
 _MODULES = ("errors", "maths")

@@ -29,7 +29,13 @@ from numba.core.caching import FunctionCache
 from platformdirs import user_cache_path
 
 PACKAGE = Path(__file__).parent
-SOURCES = ("compiling.py", "corpus/word_table.py", "training/kernels/*.py", "classification/*.py")
+SOURCES = (
+    "compiling.py",
+    "corpus/word_table.py",
+    "corpus/phrase_counts.py",
+    "training/kernels/*.py",
+    "classification/*.py",
+)
 """Where kernels are, as patterns of files."""
 
 DAYS_KEPT = 90

@@ -61,6 +61,11 @@ class Subwords:
     pruned: NDArray[np.int32] | None = field(default=None)
 
     @property
+    def kind(self) -> tuple[int, int, int]:
+        """``minn``, ``maxn`` and ``bucket``: n-grams of the same kind have the same rows."""
+        return self.minn, self.maxn, self.bucket
+
+    @property
     def vector_size(self) -> int:
         """D, the length of a vector."""
         return self.table.shape[1]
@@ -146,6 +151,60 @@ class Subwords:
         return np.asarray(sums * scale[:, None], dtype=np.float32)
 
 
+@dataclass(frozen=True)
+class SharedRows:
+    """The rows of words and buckets, where several of them share a row that is their sum.
+
+    Attributes
+    ----------
+    values : float32 (n_rows, D)
+    n_words : int
+        V; the first V rows are the words'.
+    bucket : int
+    buckets : int32 (B,), rising
+        Those that have a row; the others are zero.
+    bucket_rows : int32 (B,)
+    multiplicity : float32 (n_rows,)
+        How many words and buckets share each row.
+
+    Examples
+    --------
+    >>> shared = SharedRows(
+    ...     np.array([[4.0], [6.0]], np.float32), 1, 10, np.array([2, 7, 9], np.int32),
+    ...     np.array([0, 1, 1], np.int32), np.array([2, 2], np.float32))
+    >>> shared.shape, shared.rows([0, 1 + 2, 1 + 7, 1 + 8]).ravel().tolist()
+    ((11, 1), [2.0, 2.0, 3.0, 0.0])
+    """
+
+    values: NDArray[np.float32]
+    n_words: int
+    bucket: int
+    buckets: NDArray[np.int32]
+    bucket_rows: NDArray[np.int32]
+    multiplicity: NDArray[np.float32]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.n_words + self.bucket, self.values.shape[1]
+
+    def rows(self, ids: ArrayLike) -> NDArray[np.float32]:
+        """Return rows ``ids`` as float32 (n, D)."""
+        numbers = np.array(ids, dtype=np.int64)
+        of_bucket = np.flatnonzero(numbers >= self.n_words)
+        wanted = numbers[of_bucket] - self.n_words
+        places = np.searchsorted(self.buckets, wanted).clip(max=max(len(self.buckets) - 1, 0))
+        there = (
+            self.buckets[places] == wanted if len(self.buckets) else np.zeros(len(wanted), np.bool_)
+        )
+        numbers[of_bucket] = 0
+        numbers[of_bucket[there]] = self.bucket_rows[places[there]]
+        found = np.asarray(self.values[numbers], dtype=np.float32)
+        found /= self.multiplicity[numbers, None]
+        found[of_bucket[~there]] = 0.0
+        return found
+
+
 def ngram_hashes(
     words: Sequence[str | bytes], minn: int, maxn: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -187,3 +246,163 @@ def ngram_hashes(
     where = np.concatenate([*starts, np.empty(0, np.int64)])
     order = np.argsort(where, kind="stable")
     return owner[where[order]], np.concatenate([*hashes, np.empty(0, np.int64)])[order]
+
+
+@dataclass(frozen=True)
+class NgramRows:
+    """Rows of ``W_in`` for the words of a vocabulary: each word's own, and those of its n-grams.
+
+    The vector of word w is the mean of its ``sizes[w]`` parts: itself, and each of its n-grams, as
+    often as it occurs.  N-grams of one bucket are one part.  Parts that occur in exactly the same
+    words, equally often in each, always receive the same change, so that they need not be told
+    apart while training: they share one row, which is their *sum*.  That is exact, and a word has
+    half as many rows to read.
+
+    Attributes
+    ----------
+    rows : int32 (R,)
+    offsets : int64 (V + 1,)
+        Word w is the sum of ``rows[offsets[w]:offsets[w + 1]]``, the first its own, over
+        ``sizes[w]``.
+    sizes : int64 (V,)
+        Parts of each word.
+    multiplicity : float32 (n_inputs,)
+        Parts that a row is the sum of.  If each of them changes by d, the row changes by so many d.
+    buckets : int32 (B,)
+        Buckets that the vocabulary's n-grams are in, rising.
+    bucket_rows : int32 (B,)
+        The row of each.
+    minn, maxn, bucket : int
+        As in :class:`Subwords`.
+
+    Examples
+    --------
+    >>> rows = NgramRows.of_vocabulary([b"see", b"sea"], minn=2, maxn=3, bucket=1 << 20)
+    >>> rows.sizes.tolist()  # see, <s, se, ee, e>, <se, see, ee>
+    [8, 8]
+    >>> rows.n_inputs  # see with its own n-grams, sea with its own, and those of both: <s, se, <se
+    3
+    >>> rows.rows.tolist(), rows.multiplicity.tolist()
+    ([0, 2, 1, 2], [5.0, 5.0, 3.0])
+    """
+
+    rows: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    multiplicity: NDArray[np.float32]
+    buckets: NDArray[np.int32]
+    bucket_rows: NDArray[np.int32]
+    minn: int
+    maxn: int
+    bucket: int
+
+    @classmethod
+    def of_vocabulary(
+        cls,
+        words: Sequence[str | bytes],
+        *,
+        minn: int,
+        maxn: int,
+        bucket: int,
+        uses: ArrayLike | None = None,
+    ) -> NgramRows:
+        """Find the n-grams of words, and the rows that they share.
+
+        Parameters
+        ----------
+        words : sequence of str or bytes
+        minn, maxn, bucket : int
+        uses : array_like of float (V,), optional
+            How often each word is read: rows that are read often lie side by side.
+        """
+        n_words = len(words)
+        owners, hashes = ngram_hashes(words, minn, maxn)
+        buckets, ids = np.unique(hashes % bucket, return_inverse=True)
+        row, multiplicity = _shared_rows(owners, ids, len(buckets), n_words)
+        n_rows = len(multiplicity)
+        every = np.arange(n_words)
+        pairs = np.concatenate([every * (n_rows + 1), owners * n_rows + row[ids]])
+        pairs, counts = np.unique(pairs, return_counts=True)
+        readers, columns = np.divmod(pairs, n_rows)
+        if uses is not None:
+            heat = np.bincount(columns, np.asarray(uses, np.float64)[readers], minlength=n_rows)
+            order = np.concatenate([every, n_words + np.argsort(-heat[n_words:], kind="stable")])
+            place = np.empty(n_rows, np.int64)
+            place[order] = np.arange(n_rows)
+            columns, row, multiplicity = place[columns], place[row], multiplicity[order]
+        # A part that occurs twice in a word is read twice, and so are those that share its row.
+        times = counts // multiplicity[columns]
+        order = np.lexsort((columns, readers))
+        times = times[order]
+        readers, columns = np.repeat(readers[order], times), np.repeat(columns[order], times)
+        return cls(
+            rows=columns.astype(np.int32),
+            offsets=np.concatenate([[0], np.cumsum(np.bincount(readers, minlength=n_words))]),
+            sizes=1 + np.bincount(owners, minlength=n_words),
+            multiplicity=multiplicity.astype(np.float32),
+            buckets=buckets.astype(np.int32),
+            bucket_rows=row.astype(np.int32),
+            minn=minn,
+            maxn=maxn,
+            bucket=bucket,
+        )
+
+    @property
+    def n_inputs(self) -> int:
+        """Rows of ``W_in``."""
+        return len(self.multiplicity)
+
+    @property
+    def kind(self) -> tuple[int, int, int]:
+        """As :attr:`Subwords.kind`."""
+        return self.minn, self.maxn, self.bucket
+
+    def subwords(self, W_in: NDArray[np.float32]) -> Subwords:
+        """Return what composes the vector of any word from rows ``W_in`` (n_inputs, D).
+
+        N-grams that no word of the vocabulary has are zero.
+        """
+        table = SharedRows(
+            W_in, len(self.sizes), self.bucket, self.buckets, self.bucket_rows, self.multiplicity
+        )
+        return Subwords(table, len(self.sizes), self.minn, self.maxn, self.bucket)
+
+
+def _shared_rows(
+    owners: NDArray[np.int64], ids: NDArray[np.int64], n_buckets: int, n_words: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row of every bucket, and of how many parts each row is the sum.
+
+    Parameters
+    ----------
+    owners, ids : int64 (n,)
+        Word and bucket of each occurrence of an n-gram.
+    """
+    # Buckets are in the same words if the sums of the words' random numbers, 128 bits, are equal.
+    first, second = _mixed(np.arange(1, 2 * n_words + 1, dtype=np.uint64)).reshape(2, n_words)
+    sums = np.zeros((2, n_buckets), np.uint64)
+    np.add.at(sums[0], ids, first[owners])
+    np.add.at(sums[1], ids, second[owners])
+    order = np.lexsort(sums)
+    begins = np.ones(n_buckets, np.bool_)
+    begins[1:] = (sums[:, order[1:]] != sums[:, order[:-1]]).any(axis=0)
+    shared = np.empty(n_buckets, np.int64)
+    shared[order] = np.cumsum(begins) - 1
+    # What occurs once, in one word, joins the word's own row.
+    once = np.bincount(ids, minlength=n_buckets) == 1
+    owner = np.empty(n_buckets, np.int64)
+    owner[ids] = owners
+    kept, number = np.unique(shared[~once], return_inverse=True)
+    row = owner
+    row[~once] = n_words + number
+    multiplicity = np.bincount(row, minlength=n_words + len(kept))
+    multiplicity[:n_words] += 1
+    return row, multiplicity
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return well-mixed 64-bit numbers (the finalizer of SplitMix64)."""
+    x = numbers * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -23,9 +23,11 @@ from wordgrad.corpus.corpus import (
     encode_corpus,
     encode_validation,
 )
+from wordgrad.corpus.phrase_table import PhraseTable, table_of
 from wordgrad.corpus.sources import texts_of
 from wordgrad.errors import FormatError, InputError, ParameterError, UnknownTextsWarning
 from wordgrad.training.checkpoint import (
+    PHRASES_FILE,
     TEXT,
     CheckpointFolder,
     Identity,
@@ -34,15 +36,16 @@ from wordgrad.training.checkpoint import (
 )
 from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engines import check_device
+from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.sampling import AUTO, with_threshold
 from wordgrad.training.trainer import Trainer
 from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
-_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation", "vectors"})
-"""Settings that a checkpoint holds: the folder is where it is, the text is beside it, and vectors
-to start from are of no use once training has begun."""
+_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation", "vectors", "phrases"})
+"""Settings that a checkpoint holds: the folder is where it is, text and phrases are beside it, and
+vectors to start from are of no use once training has begun."""
 
 EARLIER_SAMPLE = 1e-4
 """Default of ``sample`` in version 0.1, whose checkpoints hold it."""
@@ -107,6 +110,10 @@ class Word2Vec(
         (a DataFrame, say), that holds the text.
     lowercase : bool, default False
         Convert the text to lower case.
+    phrases : PhraseTable, path of one, or int (1 to 16), optional
+        Phrases to join into one word, in the training text and in any other, before words are
+        counted; or in how many passes to learn them from the training text, with the defaults of
+        :func:`~wordgrad.corpus.phrases.learn_phrases`.
     pattern : str, optional
         A regular expression whose matches are the tokens; by default white space separates them.
     errors : {"strict", "replace"}, default "strict"
@@ -131,6 +138,16 @@ class Word2Vec(
         Receives :class:`~wordgrad.corpus.corpus.ReadingProgress`,
         :class:`~wordgrad.training.engine.CountingProgress` (skip-gram with the softmax only) and
         :class:`~wordgrad.training.engine.TrainingProgress` records.
+    subwords : (int, int) (1 to 1,000), optional
+        The vector of a word is the mean of its own row and of those of its character n-grams, of
+        the first to the second number of characters, so that unseen words have vectors, too
+        (Bojanowski et al. 2017).  (3, 6) suits most European languages.
+    buckets : int (1 to 2,147,483,647), default 2000000
+        N-grams are told apart by their hash modulo this number.
+    subword_step : {"whole", "exact"}, default "whole"
+        Whether each row of a word receives the whole step of the word's vector, as in fastText, or
+        its share of it, which is the exact gradient and wants a learning rate some 20 times as
+        large.
     softmax_offset : {"unigram", "none"}, default "unigram"
         What is added to the softmax's logits: log p(w), so that vectors need not spend themselves
         on how frequent words are, or nothing.
@@ -157,6 +174,8 @@ class Word2Vec(
         passed; ``words_trained`` is the expected number of those that subsampling left.
     report_ : CorpusReport
         What was read, and what of it was kept; ``tokens_trained`` as ``words_trained`` above.
+    phrases_ : PhraseTable or None
+        The phrases that were joined.
     words_with_vectors_ : int
         Words that started from ``vectors``.
     validation_ : dict
@@ -208,6 +227,7 @@ class Word2Vec(
         cbow_step: str = "exact",
         column: str | None = None,
         lowercase: bool = False,
+        phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
         pattern: str | None = None,
         errors: str = "strict",
         checkpoint: str | os.PathLike[str] | None = None,
@@ -216,6 +236,9 @@ class Word2Vec(
         early_stopping: int | None = None,
         vectors: WordVectors | str | os.PathLike[str] | None = None,
         progress: Callable[[Any], None] | None = None,
+        subwords: tuple[int, int] | None = None,
+        buckets: int = 2_000_000,
+        subword_step: str = "whole",
         softmax_offset: str = "unigram",
         tolerance: float = 1e-4,
         max_hours: float = 24.0,
@@ -239,6 +262,7 @@ class Word2Vec(
         self.cbow_step = cbow_step
         self.column = column
         self.lowercase = lowercase
+        self.phrases = phrases
         self.pattern = pattern
         self.errors = errors
         self.checkpoint = checkpoint
@@ -247,6 +271,9 @@ class Word2Vec(
         self.early_stopping = early_stopping
         self.vectors = vectors
         self.progress = progress
+        self.subwords = subwords
+        self.buckets = buckets
+        self.subword_step = subword_step
         self.softmax_offset = softmax_offset
         self.tolerance = tolerance
         self.max_hours = max_hours
@@ -301,7 +328,8 @@ class Word2Vec(
             folder = saving = None
             if self.checkpoint is not None:
                 folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
-            corpus = stack.enter_context(self._encode(X, config, folder))
+            corpus = stack.enter_context(self._encode(X, config, self.phrases, folder))
+            self.phrases_ = corpus.phrases
             config = with_threshold(config, corpus.vocabulary.counts)
             validation = None
             if self.validation is not None:
@@ -309,6 +337,8 @@ class Word2Vec(
             if folder is not None:
                 if validation is not None:
                     folder.write_held_out(validation)
+                if self.phrases_ is not None:
+                    folder.write_phrases(self.phrases_)
                 identity = Identity(
                     settings=self._recorded(config),
                     vocabulary=corpus.vocabulary,
@@ -393,12 +423,20 @@ class Word2Vec(
                 f"partial_fit goes on with vectors of {known.vector_size} numbers, got "
                 f"vector_size={config.vector_size}; leave it as it was, or call fit."
             )
+        before = None if known.subwords is None else known.subwords.kind
+        now = None if config.subwords is None else (*config.subwords, config.buckets)
+        if now != before:
+            raise ParameterError(
+                "partial_fit goes on with the n-grams that it has (minn, maxn, buckets: "
+                f"{before}), got {now}; leave subwords and buckets as they were, or call fit."
+            )
         corpus = encode_added(
             X,
             known.vocabulary,
             min_count=self.min_count,
             max_vocab=self.max_vocab,
             **self._reading(config),
+            phrases=self.phrases_,
             progress=self.progress,
         )
         vocabulary = corpus.vocabulary
@@ -412,7 +450,12 @@ class Word2Vec(
             held_out=HeldOut(validation, self.early_stopping) if validation else None,
         )
         rows = [vocabulary.index(word) for word in known.words]
-        trainer.parameters.W_in[rows] = known.matrix
+        if isinstance(trainer.engine, SubwordEngine) and known.subwords is not None:
+            trainer.engine.take_over(
+                trainer.parameters, np.array(rows), known.subwords, np.arange(len(rows))
+            )
+        else:
+            trainer.parameters.W_in[rows] = known.matrix
         trainer.parameters.W_out[rows] = self._output_vectors
         self.words_with_vectors_ = 0
         if start is not None:
@@ -496,7 +539,11 @@ class Word2Vec(
         return self.vectors_.vector_size
 
     def _words_of(self, texts: Sequence[Any]) -> Iterable[list[str]]:
-        """The words of each text, cut as the training text was."""
+        """The words of each text, cut and joined as those of the training text were."""
+        words = self._cut(texts)
+        return words if self.phrases_ is None else self.phrases_.join_all(words)
+
+    def _cut(self, texts: Sequence[Any]) -> Iterable[list[str]]:
         from wordgrad.classification.features import tokenise
 
         strings = tokenise(
@@ -548,6 +595,8 @@ class Word2Vec(
                 f"The training in {folder} has settings that this version of wordgrad does not "
                 f"know ({', '.join(unknown)}); resume it with the version that began it."
             )
+        phrases = Path(folder, PHRASES_FILE)
+        settings["phrases"] = os.fspath(phrases) if phrases.exists() else None
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
@@ -611,10 +660,12 @@ class Word2Vec(
                     f"epochs must be at least {reached}, which this training has reached, got "
                     f"{config.epochs}."
                 )
+            self.phrases_ = folder.read_phrases()
+            _check_same_phrases(table_of(self.phrases), self.phrases_)
             if X is None:
                 corpus = stack.enter_context(folder.open_text(began))
             else:
-                corpus = stack.enter_context(self._encode(X, config))
+                corpus = stack.enter_context(self._encode(X, config, self.phrases_))
                 _check_same("text", corpus, began.fingerprint, folder.path)
             if self.validation is None:
                 validation = folder.read_held_out(began)
@@ -683,13 +734,18 @@ class Word2Vec(
         }
 
     def _encode(
-        self, X: Any, config: TrainingConfig, folder: CheckpointFolder | None = None
+        self,
+        X: Any,
+        config: TrainingConfig,
+        phrases: Any,
+        folder: CheckpointFolder | None = None,
     ) -> EncodedCorpus:
         """Encode the training text, in a checkpoint's folder if there is one."""
         return encode_corpus(
             X,
             min_count=self.min_count,
             max_vocab=self.max_vocab,
+            phrases=phrases,
             **self._reading(config),
             progress=self.progress,
             folder=None if folder is None else folder.path,
@@ -700,7 +756,9 @@ class Word2Vec(
         self, vocabulary: Vocabulary, config: TrainingConfig
     ) -> ValidationCorpus:
         """Encode the validation text in the words of the training text."""
-        return encode_validation(self.validation, vocabulary, **self._reading(config))
+        return encode_validation(
+            self.validation, vocabulary, phrases=self.phrases_, **self._reading(config)
+        )
 
     def _train(
         self, trainer: Trainer, corpus: EncodedCorpus, validation: ValidationCorpus | None
@@ -734,16 +792,22 @@ class Word2Vec(
             "pattern": self.pattern,
             "tokens": corpus.vocabulary.total,
         }
+        if self.phrases_ is not None:
+            settings["phrases"] = len(self.phrases_)
         history = [dict(record) for record in self.history_]
         if trainer.config.reproducible:  # what differs between runs must not be in the file
             del settings["workers"]
             for record in history:
                 del record["seconds"]
+        engine = trainer.engine
         self.vectors_ = WordVectors(
             corpus.vocabulary.words,
             trainer.vectors,
             counts=corpus.vocabulary.counts,
             metadata={"settings": settings, "history": history},
+            subwords=engine.subwords(trainer.learned)
+            if isinstance(engine, SubwordEngine)
+            else None,
         )
         if trainer.config.loss == "negative-sampling":
             self._output_vectors = trainer.learned.W_out
@@ -757,12 +821,19 @@ def _copy_vectors(
     """Start words, whose rows of ``W_in`` are given, from vectors; return how many have one."""
     ids = vectors.vocabulary.ids
     found = [(row, ids[word]) for row, word in zip(rows, words, strict=True) if word in ids]
-    if found:
-        ours, theirs = map(list, zip(*found, strict=True))
-        values = vectors.matrix[theirs]
-        if not np.isfinite(values).all():
-            raise InputError("vectors hold a value that is not finite; give an undamaged file.")
-        trainer.parameters.W_in[ours] = values
+    if not found:
+        return 0
+    ours, theirs = map(np.array, zip(*found, strict=True))
+    values = vectors.matrix[theirs]
+    if not np.isfinite(values).all():
+        raise InputError("vectors hold a value that is not finite; give an undamaged file.")
+    engine, parameters, subwords = trainer.engine, trainer.parameters, vectors.subwords
+    if not isinstance(engine, SubwordEngine):
+        parameters.W_in[ours] = values
+    elif subwords is not None and subwords.kind == engine.ngrams.kind:
+        engine.take_over(parameters, ours, subwords, theirs)
+    else:
+        engine.start_from(parameters, ours, values)
     return len(found)
 
 
@@ -801,6 +872,17 @@ def _check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
         raise ParameterError(
             "A training is resumed with the settings that it began with, but "
             f"{'; '.join(changes)}: leave that out, or begin a new training in another folder."
+        )
+
+
+def _check_same_phrases(now: PhraseTable | int | None, before: PhraseTable | None) -> None:
+    """Refuse to resume a training with other phrases; a number of passes has made a table."""
+    same = before is not None if isinstance(now, int) else now == before
+    if not same:
+        raise ParameterError(
+            "A training is resumed with the phrases that it began with, but phrases are "
+            f"{now!r} and were {before!r}; give the same, or begin a new training in another "
+            "folder."
         )
 
 

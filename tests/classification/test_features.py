@@ -201,9 +201,9 @@ def test_hashes_are_found_by_table_and_by_bisection(buckets):
     features, tokens = learn(["a b c d b"] * 3 + ["d e a"], buckets=buckets)
     bags = features.bags(tokens)
     assert len(bags.features) == 3 * (5 + 6) + 3 + 4
-    table = features._table(2**30)
+    table = features._table("ngrams", features.hashes, 2**30)
     assert len(table) == (buckets if buckets < 2**24 else 0)
-    again = replace(features, _tables={"buckets": np.zeros(0, np.int32)}).bags(tokens)
+    again = replace(features, _tables={"ngrams": np.zeros(0, np.int32)}).bags(tokens)
     assert again.features.tolist() == bags.features.tolist()
 
 

@@ -90,6 +90,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "combine": "sum",
         "cbow_step": "whole",
         "column": "body",
+        "phrases": "2",
         "pattern": r"\w+",
         "errors": "replace",
         "vectors": tmp_path / "start.safetensors",
@@ -97,12 +98,19 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "early_stopping": 3,
         "checkpoint": tmp_path / "run",
         "checkpoint_every": 90.0,
+        "subwords": (3, 6),
+        "buckets": 77,
+        "subword_step": "exact",
         "softmax_offset": "none",
         "tolerance": 0.5,
         "max_hours": 2.5,
         "device": "cuda",
     }
-    options = [part for name, v in settings.items() for part in (f"--{name.replace('_', '-')}", v)]
+    options = [
+        part
+        for name, v in settings.items()
+        for part in (f"--{name.replace('_', '-')}", *(v if isinstance(v, tuple) else [v]))
+    ]
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, *FLAGS)
     assert seen.pop("source") == str(text)
     assert callable(seen.pop("progress"))

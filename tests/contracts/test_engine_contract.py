@@ -37,6 +37,7 @@ from wordgrad.training.engines.softmax import (
     CbowSoftmaxEngine,
     SkipGramSoftmaxEngine,
 )
+from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.kernels.rounds import Layout
 from wordgrad.training.parameters import Parameters
@@ -54,8 +55,15 @@ if SIMULATED:
     SHARE = 10
 else:
     MOST_NEGATIVE, SHARE = 23, 1
-    ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine]
-    COMPILED = [HogwildEngine, DeterministicEngine]
+
+    class ComposingEngine(SubwordEngine):
+        """Of input vectors that are composed, with exact steps."""
+
+        def __init__(self, config, tables=None):
+            super().__init__(replace(config, subword_step="exact"), tables)
+
+    ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine, ComposingEngine]
+    COMPILED = [HogwildEngine, DeterministicEngine, ComposingEngine]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 SHARES = {"exact": None, "balanced": (2.4, -0.5), "whole": (1.0, 0.0)}
 """Of CBOW's step: what each of n rows gets, f n^q, and None for the gradient's share."""

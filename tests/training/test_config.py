@@ -127,13 +127,19 @@ def test_choices(name, choices, value):
 
 def test_numbers_of_numpy_become_plain_ones():
     config = TrainingConfig(
-        vector_size=np.int64(8), seed=np.uint8(3), sample=np.float32(0.5), learning_rate=1
+        vector_size=np.int64(8),
+        seed=np.uint8(3),
+        sample=np.float32(0.5),
+        learning_rate=1,
+        subwords=(np.int64(3), np.int16(6)),
     )
-    assert {type(value) for value in config.as_dict().values()} == {int, float, str, bool}
+    values = config.as_dict()
+    assert [type(value) for value in values.pop("subwords")] == [int, int]
+    assert {type(value) for value in values.values()} == {int, float, str, bool}
 
 
 def test_as_dict_makes_the_same_config_again():
-    config = TrainingConfig(architecture="cbow", window=3, learning_rate=0.2, workers=2)
+    config = TrainingConfig(architecture="cbow", window=3, learning_rate=0.2, subwords=(3, 6))
     assert TrainingConfig(**config.as_dict()) == config
     assert set(config.as_dict()) == {field.name for field in dataclasses.fields(config)}
 

@@ -4,9 +4,10 @@ A text with the features f_1 .. f_n is seen as the weighted sum of their vectors
 
     x = (a_1 v_1 + ... + a_n v_n) / sqrt(a_1 + ... + a_n)
 
-and x goes through the network of :mod:`wordgrad.maths.network`, with a hidden layer or without.  ``a`` is fixed before training
-(see :mod:`wordgrad.classification.examples`), the vectors are learned with the network: by the
-chain rule ``dJ/dv_i = a_i / sqrt(a_1 + ... + a_n) dJ/dx``.  A text without features has x = 0.
+and x goes through the network of :mod:`wordgrad.maths.network`, with a hidden layer or without.
+``a`` is fixed before training (see :mod:`wordgrad.classification.examples`), the vectors are
+learned with the network: by the chain rule ``dJ/dv_i = a_i / sqrt(a_1 + ... + a_n) dJ/dx``.  A text
+without features has x = 0.
 Between a sum and a mean lies the root: a long text says more than a short one, but not in
 proportion.
 

@@ -13,11 +13,13 @@ from wordgrad.cli.check_gradients import check_gradients
 from wordgrad.cli.classify import explain, predict, quantize
 from wordgrad.cli.classify import measure as classify_test
 from wordgrad.cli.classify import train as classify_train
+from wordgrad.cli.cluster import cluster
 from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.exit import guarded, start_debugging
 from wordgrad.cli.options import ListOptions
+from wordgrad.cli.phrases import phrases
 from wordgrad.cli.plot import map_, plot_loss
 from wordgrad.cli.query import analogy, doesnt_match, similar
 from wordgrad.cli.train import train
@@ -72,11 +74,13 @@ def options(
 
 COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
     (app, "train", train),
+    (app, "phrases", phrases),
     (app, "similar", similar),
     (app, "analogy", analogy),
     (app, "doesnt-match", doesnt_match),
     (app, "evaluate", evaluate),
     (app, "convert", convert),
+    (app, "cluster", cluster),
     (app, "map", map_),
     (app, "plot-loss", plot_loss),
     (app, "demo", demo),

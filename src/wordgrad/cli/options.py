@@ -59,6 +59,8 @@ def takes(settings: Iterable[Setting]) -> Callable[[Command], Command]:
 
 def _option(setting: Setting) -> inspect.Parameter:
     kind: Any = getitem(Literal, setting.choices) if setting.choices else setting.kind
+    if kind is tuple:
+        kind = tuple[int, int]
     help_ = setting.help
     if setting.range:
         help_ += f" Range: {setting.range}."

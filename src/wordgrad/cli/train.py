@@ -81,6 +81,11 @@ def keep_partial(vectors: WordVectors, output: Path) -> Path:
         return partial
 
 
+def _phrases_beside(output: Path) -> Path:
+    """Where the phrases of vectors are written: whoever uses the vectors needs them, too."""
+    return output.with_name(f"{output.name}.phrases")
+
+
 def train_to_file(
     source: Any,
     settings: Mapping[str, Any],
@@ -116,6 +121,8 @@ def train_to_file(
 
     format_of_name(output, complete=True)  # the end of a training is no time to refuse a word
     check_output(output, overwrite=overwrite)
+    if settings.get("phrases") is not None:
+        check_output(_phrases_beside(output), overwrite=overwrite)
     display = ProgressDisplay(errors_console())
     model = None
     folder = resume or settings.get("checkpoint")
@@ -135,9 +142,13 @@ def train_to_file(
         if note:
             vectors = vectors.with_metadata(note)
         save_or_keep(vectors, output, overwrite=overwrite)
+        if model.phrases_ is not None:
+            model.phrases_.save(_phrases_beside(output), overwrite=overwrite)
     except KeyboardInterrupt as interrupt:
         learnt = hasattr(model, "vectors_") and display.training_began
         kept = keep_partial(model.vectors_, output) if model and learnt else None
+        if kept and model and model.phrases_ is not None:
+            model.phrases_.save(_phrases_beside(kept))
         said = f"the vectors as trained so far are in {kept}" if kept else ""
         if folder and _holds_checkpoint(folder):
             command = ["wordgrad", "train", "--resume", str(folder), "-o", str(output)]
@@ -193,13 +204,18 @@ def _summarise(model: Word2Vec, output: Path) -> None:
     )
     seconds = sum(epoch["seconds"] for epoch in history)
     speed = sum(epoch["words"] for epoch in history) / max(seconds, 1e-9)
-    dropped = report.tokens_read - report.tokens_kept
+    dropped = report.tokens_read - report.tokens_joined - report.tokens_kept
     say(
         f"Read in {format_duration(report.seconds)}, trained in {format_duration(seconds)} at "
         f"{format_count(speed)} words/s, to a loss of {history[-1]['loss']:.4f} per pair. "
         f"{format_count(dropped)} of {format_count(report.tokens_read)} words were too rare to "
         "be kept."
     )
+    if model.phrases_ is not None:
+        say(
+            f"{format_count(report.tokens_joined)} words were joined to phrases, of which there "
+            f"are {len(model.phrases_):,}: {_phrases_beside(output)} holds them."
+        )
     if model.vectors is not None:
         say(
             f"{model.words_with_vectors_:,} of the {len(vectors):,} words started from "

@@ -62,8 +62,8 @@ def encode_added(
     max_vocab : int, optional
         New words join, the most frequent first, while the vocabulary has fewer words.
     **options
-        ``column``, ``lowercase``, ``pattern``, ``errors``, ``workers`` and ``progress`` of
-        :func:`~wordgrad.corpus.corpus.encode_corpus`.
+        ``phrases``, ``column``, ``lowercase``, ``pattern``, ``errors``, ``workers`` and
+        ``progress`` of :func:`~wordgrad.corpus.corpus.encode_corpus`.
 
     Raises
     ------

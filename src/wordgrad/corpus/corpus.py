@@ -33,6 +33,7 @@ from wordgrad.corpus.encode import (
     lowercased,
     second_pass,
 )
+from wordgrad.corpus.phrase_table import PhraseTable, table_of
 from wordgrad.corpus.reader import Reading
 from wordgrad.corpus.sources import TextSource
 from wordgrad.corpus.tokenizer import Tokenizer, Types
@@ -174,6 +175,8 @@ class CorpusReport:
     tokens_trained : float, optional
         Of the tokens kept, those that subsampling leaves of an epoch: the expected number, which
         training adds.
+    tokens_joined : int
+        By how many tokens phrases have made the text shorter.
     """
 
     files: int
@@ -186,6 +189,7 @@ class CorpusReport:
     bytes_replaced: int
     seconds: float
     tokens_trained: float | None = None
+    tokens_joined: int = 0
 
 
 class EncodedCorpus:
@@ -202,11 +206,20 @@ class EncodedCorpus:
         From 0 to T, rising: no sentence is empty.
     vocabulary : Vocabulary
     report : CorpusReport
+    phrases : PhraseTable or None
+        The phrases that were joined.
     """
 
-    def __init__(self, folder: CorpusFolder, vocabulary: Vocabulary, report: CorpusReport) -> None:
+    def __init__(
+        self,
+        folder: CorpusFolder,
+        vocabulary: Vocabulary,
+        report: CorpusReport,
+        phrases: PhraseTable | None = None,
+    ) -> None:
         self.vocabulary = vocabulary
         self.report = report
+        self.phrases = phrases
         self._folder = folder
         self.ids: NDArray[np.int32] = np.memmap(folder.path / IDS, np.int32, "r")
         self.offsets: NDArray[np.int64] = np.memmap(folder.path / OFFSETS, np.int64, "r")
@@ -245,11 +258,75 @@ class EncodedCorpus:
         )
 
 
+@dataclass(frozen=True)
+class ProvisionalText:
+    """A text between its two passes: provisional ids in a folder, and what they stand for.
+
+    Attributes
+    ----------
+    folder : CorpusFolder
+        Its file :data:`IDS` holds uint32, with :data:`~wordgrad.corpus.tokenizer.END` after each
+        sentence.
+    types : Types
+    first : FirstPass
+    reading : Reading
+    """
+
+    folder: CorpusFolder
+    types: Types
+    first: FirstPass
+    reading: Reading
+
+    @property
+    def ids_path(self) -> Path:
+        """The file of ids."""
+        return self.folder.path / IDS
+
+
+@contextmanager
+def provisional_text(
+    source: TextSource,
+    *,
+    column: str | None = None,
+    lowercase: bool = False,
+    pattern: str | None = None,
+    errors: str = "strict",
+    workers: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    keep_as: str | None = None,
+    progress: ProgressCallback | None = None,
+) -> Iterator[ProvisionalText]:
+    """Read a text once into a folder, which is removed if the block fails.
+
+    Parameters and errors are those of :func:`encode_corpus`.
+    """
+    check_choice("errors", errors, ("strict", "replace"))
+    if not isinstance(lowercase, bool):
+        raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
+    if workers is None:
+        workers = min(_processors(), _MOST_WORKERS)
+    check_int("workers", workers, minimum=1)
+    tokenizer = Tokenizer(pattern, lowercase=lowercase)
+    longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
+    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
+    store = CorpusFolder(folder, keep_as)
+    try:
+        first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
+        with store.new_file(IDS) as write:
+            first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
+        types = tokenizer.types()
+        yield ProvisionalText(store, lowercased(types) if lowercase else types, first, reading)
+    except BaseException:
+        store.remove()
+        raise
+
+
 def encode_corpus(
     source: TextSource,
     *,
     min_count: int = 5,
     max_vocab: int | None = None,
+    phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
     column: str | None = None,
     lowercase: bool = False,
     pattern: str | None = None,
@@ -272,6 +349,9 @@ def encode_corpus(
         Words that occur less often are dropped, as if they were not in the text.
     max_vocab : int, optional
         Keep at most this many words, the most frequent ones.
+    phrases : PhraseTable, path of one, or int, optional
+        Phrases to join before words are counted; or in how many passes to learn them from this text
+        (:func:`~wordgrad.corpus.phrases.learn_phrases`, with its defaults).
     column : str, optional
         Which column of .jsonl, .csv, .tsv and .parquet files, or of a table in memory, to read; by
         default "text", or the only column of strings.
@@ -318,42 +398,43 @@ def encode_corpus(
     check_int("min_count", min_count, minimum=1)
     if max_vocab is not None:
         check_int("max_vocab", max_vocab, minimum=2)
-    check_choice("errors", errors, ("strict", "replace"))
-    if not isinstance(lowercase, bool):
-        raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
-    if workers is None:
-        workers = min(_processors(), _MOST_WORKERS)
-    check_int("workers", workers, minimum=1)
-    tokenizer = Tokenizer(pattern, lowercase=lowercase)
-    longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
-    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
-    store = CorpusFolder(folder, keep_as)
-    try:
-        first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
-        with store.new_file(IDS) as write:
-            first.run(reading.pieces(), tokenizer, write, workers=workers, progress=progress)
-        types = tokenizer.types()
-        types = lowercased(types) if lowercase else types
-        vocabulary, table = choose_words(types, min_count=min_count, max_vocab=max_vocab)
-        _check_words(vocabulary, types, min_count, reading.name)
+    table = table_of(phrases)
+    with provisional_text(
+        source,
+        column=column,
+        lowercase=lowercase,
+        pattern=pattern,
+        errors=errors,
+        workers=workers,
+        folder=folder,
+        keep_as=keep_as,
+        progress=progress,
+    ) as text:
+        store, types = text.folder, text.types
+        read, types_read = int(types.counts.sum()), len(types.words)
+        if table is not None:
+            from wordgrad.corpus.phrase_counts import join_phrases
+
+            with store.writing():
+                table, types = join_phrases(text.ids_path, types, table)
+        vocabulary, final_ids = choose_words(types, min_count=min_count, max_vocab=max_vocab)
+        _check_words(vocabulary, types, min_count, text.reading.name)
         with store.writing():
-            sentences = second_pass(store.path / IDS, store.path / OFFSETS, table)
+            sentences = second_pass(text.ids_path, store.path / OFFSETS, final_ids)
             report = CorpusReport(
-                files=len(reading.files),
-                bytes_read=first.bytes_done,
-                sentences_read=first.sentences,
+                files=len(text.reading.files),
+                bytes_read=text.first.bytes_done,
+                sentences_read=text.first.sentences,
                 sentences_kept=sentences,
-                tokens_read=int(types.counts.sum()),
+                tokens_read=read,
                 tokens_kept=vocabulary.total,
-                types_read=len(types.words),
-                bytes_replaced=first.replaced,
+                types_read=types_read,
+                bytes_replaced=text.first.replaced,
                 seconds=time.perf_counter() - begin,
+                tokens_joined=read - int(types.counts.sum()),
             )
             store.finish()
-            return EncodedCorpus(store, vocabulary, report)
-    except BaseException:
-        store.remove()
-        raise
+            return EncodedCorpus(store, vocabulary, report, table)
 
 
 def _processors() -> int:
@@ -366,17 +447,18 @@ def _processors() -> int:
 def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str) -> None:
     if len(vocabulary) >= 2:
         return
-    tokens, kinds = int(types.counts.sum()), len(types.words)
+    there = np.flatnonzero(types.counts)  # a word may have gone into phrases, all of it
+    tokens, kinds = int(types.counts.sum()), len(there)
     if tokens == 0:
         raise InputError(f"There are no tokens in {name}; check that it is not empty.")
     found = f"{tokens} tokens of {kinds} types were read"
     if kinds == 1:
-        (word,) = types.words.at(np.zeros(1, dtype=np.intp))
+        (word,) = types.words.at(there)
         raise InputError(
             f"The vocabulary of {name} is one word, {_shown(word)} ({found}); training needs at "
             "least two words."
         )
-    works = int(np.partition(types.counts, kinds - 2)[kinds - 2])
+    works = int(np.sort(types.counts)[-2])
     what = "no word reaches" if len(vocabulary) == 0 else "only one word reaches"
     raise InputError(
         f"In {name} {what} min_count={min_count} ({found}); a vocabulary needs at least two "
@@ -401,7 +483,7 @@ class ValidationCorpus:
     vocabulary : Vocabulary
         Of the training text, with its counts.
     tokens_read : int
-        Words of the text.
+        Words of the text; a phrase that was joined is one.
     """
 
     ids: NDArray[np.int32]
@@ -427,8 +509,8 @@ def encode_validation(
     source : path, glob, directory, "-", several of them, or iterable of sentences
     vocabulary : Vocabulary
     **options
-        ``column``, ``lowercase``, ``pattern``, ``errors``, ``workers`` and ``progress`` of
-        :func:`~wordgrad.corpus.corpus.encode_corpus`.
+        ``phrases``, ``column``, ``lowercase``, ``pattern``, ``errors``, ``workers`` and
+        ``progress`` of :func:`~wordgrad.corpus.corpus.encode_corpus`.
 
     Raises
     ------
@@ -445,7 +527,7 @@ def encode_validation(
     try:
         with encode_corpus(source, min_count=1, **options) as corpus:
             ids, offsets = mapped(corpus, vocabulary)
-            read = corpus.report.tokens_read
+            read = corpus.report.tokens_read - corpus.report.tokens_joined
     except InputError as error:
         raise InputError(f"The validation text cannot be used: {error}") from error
     if len(ids) < 2:

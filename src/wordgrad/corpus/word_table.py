@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ IDS_AT_ONCE = 1 << 16
 
 _FIRST_SLOTS = 1 << 10
 _LONGEST = (1 << 31) - 1  # bytes of a token
+_CHUNK = 1 << 24  # bytes of an arena that are searched at a time
 _MULTIPLIER = np.uint64(secrets.randbits(64) | 1)
 _SPARE = b" " * 8  # eight bytes are read at a time, and white space ends the last token
 
@@ -310,6 +311,11 @@ def _list_words(slots: Any, ids: Any, starts: Any, sizes: Any, prefixes: Any, co
             n += 1
 
 
+def _prefix(word: bytes) -> int:
+    """First eight bytes of a word, filled up with zeros, as :func:`_load8` has them."""
+    return int.from_bytes(word[:8].ljust(8, b"\0"), "little", signed=True)
+
+
 class Words:
     """Distinct words in no particular order, as bytes: a million strings would take much room.
 
@@ -344,6 +350,44 @@ class Words:
         return [
             str(arena[a:b], "utf-8") for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
         ]
+
+    def find(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Places of some words, -1 for those that are not here."""
+        strings = [word.encode(errors="surrogatepass") for word in words]
+        # Only words that begin like one of these become strings.
+        alike = np.flatnonzero(np.isin(self._prefixes, [_prefix(one) for one in strings]))
+        found = dict(zip(self.at(alike), alike.tolist(), strict=True))
+        return np.array([found.get(word, -1) for word in words], dtype=np.int64)
+
+    def holding(self, part: str) -> NDArray[np.int64]:
+        """Places of the words that hold ``part``, rising."""
+        data = part.encode()
+        arena = np.asarray(self._arena)
+        order = np.argsort(self._starts, kind="stable")
+        starts = self._starts[order]
+        found = set()
+        for first in range(0, len(arena), _CHUNK):
+            begins = np.flatnonzero(arena[first : first + _CHUNK] == data[0]) + first
+            found.update(order[np.searchsorted(starts, begins, side="right") - 1].tolist())
+        places = np.array(sorted(found), dtype=np.int64)
+        holds = [part in word for word in self.at(places)]
+        return places[holds]
+
+    def extended(self, words: Sequence[str]) -> Words:
+        """These words, and after them some that are not among them."""
+        strings = [word.encode() for word in words]
+        used = int((self._starts + self._sizes).max(initial=0))
+        sizes = np.array([len(one) for one in strings], dtype=np.int32)
+        ends = used + np.cumsum(sizes, dtype=np.int64)
+        arena = np.concatenate(
+            (np.asarray(self._arena)[:used], np.frombuffer(b"".join(strings), dtype=np.uint8))
+        )
+        return Words(
+            arena,
+            np.concatenate((self._starts, ends - sizes)),
+            np.concatenate((self._sizes, sizes)),
+            np.concatenate((self._prefixes, np.array([_prefix(one) for one in strings], np.int64))),
+        )
 
     def ranked(self, places: NDArray[np.integer], counts: NDArray[np.int64]) -> NDArray[np.integer]:
         """Places by falling ``counts``; words of one count in the order of their code points.

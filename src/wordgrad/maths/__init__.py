@@ -15,7 +15,15 @@ from wordgrad.maths.losses import (
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer, SoftmaxLayer
-from wordgrad.maths.objectives import WindowGradients, cbow, input_share, skipgram
+from wordgrad.maths.objectives import (
+    WindowGradients,
+    cbow,
+    compose,
+    compose_gradient,
+    input_share,
+    skipgram,
+)
+from wordgrad.maths.phrases import npmi, phrase_score
 
 __all__ = [
     "Activations",
@@ -29,12 +37,16 @@ __all__ = [
     "binary_cross_entropy",
     "cbow",
     "check_gradients",
+    "compose",
+    "compose_gradient",
     "cross_entropy",
     "input_share",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",
     "negative_sampling_loss",
+    "npmi",
+    "phrase_score",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",

@@ -303,9 +303,10 @@ class SoftmaxLayer:
         >>> SoftmaxLayer(2, 2).unpack(np.arange(6)).b2
         array([4., 5.])
         """
-        values = as_finite("flat", flat, shape=(self.n_parameters,)).copy()
+        values = np.array(as_finite("flat", flat, shape=(self.n_parameters,)), dtype=np.float64)
         other = object.__new__(SoftmaxLayer)
-        other.W2, other.b2 = values[: self.W2.size].reshape(self.W2.shape), values[self.W2.size :]
+        other.W2 = values[: self.W2.size].reshape(self.W2.shape)
+        other.b2 = values[self.W2.size :]
         return other
 
     def forward(self, X: npt.ArrayLike) -> Activations:

@@ -1,12 +1,14 @@
 """Skip-gram and CBOW: the loss of one window, and its gradient for both parameter matrices.
 
-Derived in ``docs/derivations/skip-gram.md`` and ``docs/derivations/cbow.md``.  ``W_in`` ``(V, D)``
+Derived in ``docs/derivations/skip-gram.md`` and ``docs/derivations/cbow.md``; vectors that are
+composed of several rows in ``docs/derivations/subwords.md``.  ``W_in`` ``(V, D)``
 has rows ``v_w`` (input vectors), ``W_out`` ``(V, D)`` rows ``u_w`` (output vectors).  The gradients
 are dense, so that they can be compared entry by entry; nothing larger than ``(V, D)`` is allocated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -233,6 +235,93 @@ def input_share(M: npt.ArrayLike, *, combine: str = "mean", step: str = "exact")
     factor, power = CBOW_SHARES[step] or (1.0, -1.0 if combine == "mean" else 0.0)
     shares: FloatArray = factor * np.asarray(M, dtype=np.float64) ** power
     return shares
+
+
+def compose(W_in: npt.ArrayLike, parts: Sequence[npt.ArrayLike]) -> FloatArray:
+    r"""Word vectors that are means of rows: of the word's own, and of its character n-grams.
+
+    .. math:: v_w = \frac{1}{R_w} \sum_{r \in parts_w} W_{in,r}
+
+    Parameters
+    ----------
+    W_in : array (R, D)
+        Rows of words and of n-grams.
+    parts : V sequences of integers
+        The R_w >= 1 rows of each word; one that is named twice counts twice.
+
+    Returns
+    -------
+    array (V, D)
+
+    Raises
+    ------
+    ParameterError
+        For a wrong shape, a number that is not finite, a row outside 0 .. R-1, or no row.
+
+    Notes
+    -----
+    Bojanowski, Grave, Joulin and Mikolov, *Enriching word vectors with subword information*, 2017,
+    equation 2, with the mean of fastText's code in place of the paper's sum.
+
+    Examples
+    --------
+    >>> compose([[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]], [[0, 2], [1]])
+    array([[1.5, 1. ],
+           [0. , 1. ]])
+    """
+    rows = as_finite("W_in", W_in, shape=("R", "D"))
+    return np.stack([rows[one].mean(axis=0) for one in _parts(parts, len(rows))])
+
+
+def compose_gradient(
+    d_vectors: npt.ArrayLike, parts: Sequence[npt.ArrayLike], n_rows: int
+) -> FloatArray:
+    r"""Gradient of the rows that word vectors are composed of; see :func:`compose`.
+
+    .. math:: \frac{\partial J}{\partial W_{in,r}}
+              = \sum_w \frac{n_{wr}}{R_w} \frac{\partial J}{\partial v_w}
+
+    with n_wr how often r is among the parts of w.
+
+    Parameters
+    ----------
+    d_vectors : array (V, D)
+        The gradient of a loss with respect to the v_w.
+    parts : V sequences of integers
+    n_rows : integer
+        R.
+
+    Returns
+    -------
+    array (R, D)
+
+    Raises
+    ------
+    ParameterError
+        As :func:`compose`, or if there are not as many parts as vectors.
+
+    Notes
+    -----
+    fastText hands every part all of dJ/dv_w, R_w times its share (docs/derivations/subwords.md).
+
+    Examples
+    --------
+    >>> compose_gradient([[2.0], [1.0]], [[0, 2], [1]], n_rows=3)
+    array([[1.],
+           [1.],
+           [1.]])
+    """
+    gradients = as_finite("d_vectors", d_vectors, shape=("V", "D"))
+    if len(gradients) != len(parts):
+        raise ParameterError(f"parts must be {len(gradients)}, one a word, got {len(parts)}.")
+    d_W_in = np.zeros((n_rows, gradients.shape[1]))
+    for gradient, one in zip(gradients, _parts(parts, n_rows), strict=True):
+        np.add.at(d_W_in, one, gradient / len(one))
+    return d_W_in
+
+
+def _parts(parts: Sequence[npt.ArrayLike], n_rows: int) -> list[IdArray]:
+    return [as_ids(f"parts[{word}]", one, n_rows) for word, one in enumerate(parts)]
 
 
 def _window(

@@ -10,6 +10,7 @@ Layout
 ``checkpoint-N.safetensors``   the last two, N rising
 ``text/``                      the encoded text: ids and sentence offsets
 ``held-out.safetensors``       the encoded held-out text, if there is one
+``phrases.safetensors``        the phrases that were joined in the text, if there are any
 ``lock``                       held by the process that trains
 =============================  =====================================================================
 
@@ -27,7 +28,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,6 +44,7 @@ from wordgrad.corpus.corpus import (
     ValidationCorpus,
     open_kept,
 )
+from wordgrad.corpus.phrase_table import PhraseTable
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     FormatError,
@@ -318,6 +320,8 @@ def _filled(kind: type[T], record: Any) -> T:
     checks = {"int": _number, "float": _real, "str": _text}
     values = {}
     for field in fields(kind):  # type: ignore[arg-type]  # a dataclass
+        if field.name not in record and field.default is not MISSING:
+            continue  # an earlier version did not write it
         optional = str(field.type).endswith(" | None")
         value = record.get(field.name) if optional else record[field.name]
         check = checks[str(field.type).removesuffix(" | None")]
@@ -344,16 +348,22 @@ def _text(value: Any) -> str:
     return value
 
 
-EARLIER_SETTINGS: dict[str, object] = {"cbow_step": "exact"}
+EARLIER_SETTINGS: dict[str, object] = {
+    "cbow_step": "exact",
+    "subwords": None,
+    "buckets": 2_000_000,
+    "subword_step": "whole",
+}
 """What a training did whose checkpoint is older than the setting."""
 
 KEPT = 2
 TEXT = "text"
+PHRASES_FILE = "phrases.safetensors"
 _HELD_OUT = "held-out.safetensors"
 _NAME = re.compile(r"checkpoint-([1-9]\d{0,17})\.safetensors")
 # Of our own writes, and of those that the safetensors library does aside for itself.
 _LEFT_OVER = re.compile(
-    r"\.(checkpoint-\d+|held-out)\.safetensors\.[0-9a-f]+\.part|\.tmp[A-Za-z0-9]{6}"
+    r"\.(checkpoint-\d+|held-out|phrases)\.safetensors\.[0-9a-f]+\.part|\.tmp[A-Za-z0-9]{6}"
 )
 
 
@@ -399,6 +409,7 @@ class CheckpointFolder:
         if (path / TEXT).exists():
             shutil.rmtree(path / TEXT)
         (path / _HELD_OUT).unlink(missing_ok=True)
+        (path / PHRASES_FILE).unlink(missing_ok=True)
         return folder
 
     @classmethod
@@ -485,6 +496,15 @@ class CheckpointFolder:
                 "put that file back, or begin a new training."
             )
         return text
+
+    def write_phrases(self, phrases: PhraseTable) -> None:
+        """Keep the phrases that are joined in the texts of a training."""
+        phrases.save(self.path / PHRASES_FILE)
+
+    def read_phrases(self) -> PhraseTable | None:
+        """Read them, if there are any."""
+        path = self.path / PHRASES_FILE
+        return PhraseTable.load(path) if path.exists() else None
 
     def open_text(self, identity: Identity) -> EncodedCorpus:
         """Open the encoded text of a training, and check all of it."""

@@ -13,7 +13,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from wordgrad.errors import check_bool, check_choice, check_int, check_real, check_share
+from wordgrad.errors import (
+    ParameterError,
+    check_bool,
+    check_choice,
+    check_int,
+    check_real,
+    check_share,
+)
 
 ARCHITECTURES = ("skipgram", "cbow")
 DEVICES = ("cpu", "cuda")
@@ -21,6 +28,7 @@ LOSSES = ("negative-sampling", "softmax")
 COMBINATIONS = ("mean", "sum")
 CBOW_STEPS = ("exact", "balanced", "whole")
 SOFTMAX_OFFSETS = ("unigram", "none")
+SUBWORD_STEPS = ("whole", "exact")
 
 DEFAULT_LEARNING_RATES = {
     ("skipgram", "mean"): 0.04,
@@ -29,6 +37,14 @@ DEFAULT_LEARNING_RATES = {
     ("cbow", "sum"): 0.02,
 }
 """Chosen by measurement: see docs/performance.md.  Skip-gram combines nothing."""
+
+SUBWORD_LEARNING_RATES = {
+    ("skipgram", "mean"): 0.05,
+    ("skipgram", "sum"): 0.05,
+    ("cbow", "mean"): 0.2,
+    ("cbow", "sum"): 0.02,
+}
+"""The same with ``subwords``, for ``subword_step="whole"``."""
 
 SOFTMAX_LEARNING_RATES = {
     ("skipgram", "mean"): 0.1,
@@ -121,6 +137,8 @@ class Setting:
         """
         if type(value) is type(self.default) and value == self.default:  # None among them
             return value
+        if self.kind is tuple:
+            return self._check_pair(value)
         if self.word and isinstance(value, str) and value == self.word:
             return value
         if self.choices:
@@ -144,6 +162,21 @@ class Setting:
                 word=self.word,
             )
         return value
+
+    def _check_pair(self, value: Any) -> tuple[int, int]:
+        """Return two integers, the first no larger than the second."""
+        minimum, maximum = int(self.minimum or 0), int(self.maximum or 0)
+        pair = value if isinstance(value, (tuple, list)) else ()
+        try:
+            low, high = (check_int(self.name, n, minimum=minimum, maximum=maximum) for n in pair)
+        except (ValueError, ParameterError):
+            low, high = 1, 0
+        if low > high:
+            raise ParameterError(
+                f"{self.name} must be two integers in [{minimum}, {maximum}], the first no larger "
+                f"than the second, got {value!r}."
+            )
+        return low, high
 
     @property
     def range(self) -> str:
@@ -170,7 +203,8 @@ class Setting:
         ['int (1 to 10,000), default 5',
          '{"negative-sampling", "softmax"}, default "negative-sampling"']
         """
-        kind = "path" if self.kind is Path else self.kind.__name__
+        names: dict[type, str] = {Path: "path", tuple: "(int, int)"}
+        kind = names.get(self.kind, self.kind.__name__)
         if self.choices:
             kind = "{" + ", ".join(f'"{choice}"' for choice in self.choices) + "}"
         elif self.range:
@@ -240,6 +274,35 @@ SETTINGS: Final[dict[str, Setting]] = {
             MODEL,
             "How CBOW combines the vectors of a context.",
             choices=COMBINATIONS,
+        ),
+        Setting(
+            "subwords",
+            None,
+            tuple,
+            MODEL,
+            "Compose vectors of character n-grams of MIN to MAX characters, so that unseen words "
+            "have vectors too.",
+            minimum=1,
+            maximum=1000,
+            default_text="words alone",
+            metavar="MIN MAX",
+        ),
+        Setting(
+            "buckets",
+            2_000_000,
+            int,
+            MODEL,
+            "N-grams are told apart by their hash modulo this number.",
+            minimum=1,
+            maximum=2**31 - 1,
+        ),
+        Setting(
+            "subword_step",
+            "whole",
+            str,
+            MODEL,
+            "What each n-gram receives of a word's step: all of it, or its exact share.",
+            choices=SUBWORD_STEPS,
         ),
         Setting(
             "softmax_offset",
@@ -404,6 +467,15 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
         Setting("lowercase", False, bool, TEXT, "Convert the text to lower case."),
         Setting(
+            "phrases",
+            None,
+            str,
+            TEXT,
+            "Join phrases such as new_york: those of a table of 'wordgrad phrases', or those found "
+            "in N passes over this text; they are written beside the output.",
+            metavar="TABLE|N",
+        ),
+        Setting(
             "pattern",
             None,
             str,
@@ -474,6 +546,9 @@ class TrainingConfig:
     seed: int = _DEFAULTS["seed"]
     reproducible: bool = _DEFAULTS["reproducible"]
     device: str = _DEFAULTS["device"]
+    subwords: tuple[int, int] | None = _DEFAULTS["subwords"]
+    buckets: int = _DEFAULTS["buckets"]
+    subword_step: str = _DEFAULTS["subword_step"]
     softmax_offset: str = _DEFAULTS["softmax_offset"]
     tolerance: float = _DEFAULTS["tolerance"]
     max_hours: float = _DEFAULTS["max_hours"]
@@ -486,6 +561,8 @@ class TrainingConfig:
         }
         if checked["learning_rate"] is None:
             rates = SOFTMAX_LEARNING_RATES if self.loss == "softmax" else DEFAULT_LEARNING_RATES
+            if self.subwords is not None:
+                rates = SUBWORD_LEARNING_RATES
             checked["learning_rate"] = rates[self.architecture, self.combine]
         if checked["epochs"] is None:
             checked["epochs"] = DEFAULT_EPOCHS[self.architecture, self.loss]
@@ -513,7 +590,8 @@ class TrainingConfig:
 
     def as_dict(self) -> dict[str, object]:
         """Return the settings as plain values, for a file's metadata."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def usable_cores() -> int:

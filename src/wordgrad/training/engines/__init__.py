@@ -13,6 +13,7 @@ from wordgrad.training.engine import Engine, ProgressCallback
 from wordgrad.training.engines.deterministic import DeterministicEngine
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.softmax import CbowSoftmaxEngine, SkipGramSoftmaxEngine
+from wordgrad.training.engines.subwords import SubwordEngine
 
 __all__ = ["check_device", "make_engine"]
 
@@ -61,9 +62,9 @@ def check_device(config: TrainingConfig) -> None:
 
     To be called before a text is read.
     """
+    engine_class(config)
     if config.device == "cpu":
         return
-    engine_class(config)
     import_module(CUDA.module).check_settings(config)
     if config.loss == "softmax":
         import_module(CUDA_SOFTMAX.module).array_module()
@@ -75,8 +76,16 @@ def engine_class(config: TrainingConfig) -> EngineClass:
     Raises
     ------
     ParameterError
-        If a card does not train with these settings.
+        If nothing trains with these settings, or a card does not.
     """
+    if config.subwords is not None:
+        for name, needed in (("loss", "negative-sampling"), ("device", "cpu")):
+            if getattr(config, name) != needed:
+                raise ParameterError(
+                    f"subwords are trained with {name}={needed!r}, got "
+                    f"{name}={getattr(config, name)!r}; change it, or leave subwords out."
+                )
+        return SubwordEngine
     settings = config.device, config.loss, config.architecture, config.reproducible
     for *wanted, engine in ENGINES:
         if all(want in (None, got) for want, got in zip(wanted, settings, strict=True)):

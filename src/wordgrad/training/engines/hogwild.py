@@ -23,6 +23,11 @@ class HogwildEngine(NegativeSamplingEngine):
     Niu, Recht, Re and Wright, *Hogwild!*, 2011: steps touch few rows, so they seldom collide.
     """
 
+    @property
+    def n_threads(self) -> int:
+        """Threads that train."""
+        return self.config.threads
+
     def prepare(self, parameters: Parameters) -> None:
         """Compile the kernels (or load them from the cache) on throw-away parameters."""
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
@@ -45,7 +50,7 @@ class HogwildEngine(NegativeSamplingEngine):
                 loss = self.run_span(parameters, span)
                 pool.put(Step(span.start, span.stop, loss, span.learning_rate))
 
-        pool = WorkerPool(self.config.threads, work)
+        pool = WorkerPool(self.n_threads, work)
         with pool as steps:
             yield from steps
 

@@ -228,15 +228,15 @@ class Emitter:
         mask = ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
         return self.b.shuffle_vector(a, b, mask)
 
-    def prefetch(self, address: Any) -> None:
-        """Prefetch the cache line at ``address`` for writing; a hint that never faults."""
+    def prefetch(self, address: Any, *, write: bool = True) -> None:
+        """Prefetch the cache line at ``address``; a hint that never faults."""
         byte = ir.PointerType(ir.IntType(8))
         hint = self.module.globals.get("llvm.prefetch.p0")
         if hint is None:
             kind = ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32])
             hint = ir.Function(self.module, kind, "llvm.prefetch.p0")
-        write, near, data = (ir.Constant(I32, k) for k in (1, 3, 1))
-        self.b.call(hint, [self.b.inttoptr(address, byte), write, near, data])
+        access, near, data = (ir.Constant(I32, k) for k in (int(write), 3, 1))
+        self.b.call(hint, [self.b.inttoptr(address, byte), access, near, data])
 
     def loop(
         self, name: str, start: Any, stop: Any, step: int, carried: list[Any], body: Any

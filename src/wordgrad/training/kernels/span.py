@@ -29,10 +29,12 @@ from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarit
 
 @inline_jit
 def _draw_window(
-    i: Any, begin: Any, end: Any, i_ring: Any, window: Any, W_in: Any, W_out: Any, n_floats: Any,
-    n_words: Any, noise: Any, ws: Any,
+    inputs: Any, i: Any, begin: Any, end: Any, i_ring: Any, window: Any, W_in: Any, W_out: Any,
+    n_floats: Any, n_words: Any, noise: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Draw the window around token ``i`` into a i_ring of the ring; return its context's size.
+
+    inputs : address of int32, the row of ``W_in`` of each token: its word, for word2vec.
 
     Of the context only the newest word's row needs prefetching (it ends the table of outputs):
     the others were, by the windows before.
@@ -44,17 +46,51 @@ def _draw_window(
     bits = load_uint64(ws.bits, i)
     reach = 1 + below(bits, window)
     rows = ws.rows + ADDRESS * i_ring * ws.window_rows
-    n = context_of(ws.tokens, i, begin, end, reach, W_in, row_bytes, rows)
+    n = context_of(inputs, i, begin, end, reach, W_in, row_bytes, rows)
     store_int64(ws.row_counts, i_ring, n)
     outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
     store_int64(outputs, 0, W_out + centre * row_bytes)
     draw_negatives(
         mix(bits), centre, n_words, noise, ws.n_outputs - 1, W_out, row_bytes, outputs + ADDRESS
     )
-    newest = load_int32(ws.tokens, min(i + window, end - 1))
-    newest = centre if newest == NO_TOKEN else newest
+    newest = load_int32(inputs, min(i + window, end - 1))
+    newest = load_int32(inputs, i) if newest == NO_TOKEN else newest
     store_int64(outputs, ws.n_padded, W_in + newest * row_bytes)
     return n
+
+
+@jit
+def train_windows(
+    inputs: Any, begin: Any, i: Any, last: Any, end: Any, W_in: Any, W_out: Any, n_floats: Any,
+    n_words: Any, noise: Any, window: Any, skipgram: Any, ws: Any,
+) -> Any:  # fmt: skip
+    """Train on the windows around tokens i to last of ``ws.tokens``; return the number of pairs.
+
+    inputs : see :func:`_draw_window`.  begin, i, last, end : as :func:`draw.collect` gives them.
+    """
+    pairs = 0
+    drawn = 0
+    trained = 0
+    while True:
+        while drawn - trained < DEPTH and i < last:
+            n = _draw_window(
+                inputs, i, begin, end, drawn % DEPTH, window, W_in, W_out, n_floats, n_words,
+                noise, ws,
+            )  # fmt: skip
+            drawn += n > 0
+            i += 1
+        if drawn == trained:
+            break
+        i_ring = trained % DEPTH
+        rows = ws.rows + ADDRESS * i_ring * ws.window_rows
+        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+        # The window before prefetched the rows of this one; this one, those of the last drawn.
+        prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
+        n = load_int64(ws.row_counts, i_ring)
+        train_window(rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
+        pairs += n if skipgram else 1
+        trained += 1
+    return pairs
 
 
 @jit
@@ -71,27 +107,10 @@ def run_span(
         ids, offsets, sentence, start, stop, window, key, keep, ws.tokens, ws.bits
     )
     store_float64(ws.loss, 0, 0.0)
-    pairs = 0
-    drawn = 0
-    trained = 0
-    while True:
-        while drawn - trained < DEPTH and i < last:
-            n = _draw_window(
-                i, begin, end, drawn % DEPTH, window, W_in, W_out, n_floats, n_words, noise, ws
-            )
-            drawn += n > 0
-            i += 1
-        if drawn == trained:
-            break
-        i_ring = trained % DEPTH
-        rows = ws.rows + ADDRESS * i_ring * ws.window_rows
-        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
-        # The window before prefetched the rows of this one; this one, those of the last drawn.
-        prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
-        n = load_int64(ws.row_counts, i_ring)
-        train_window(rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
-        pairs += n if skipgram else 1
-        trained += 1
+    pairs = train_windows(
+        ws.tokens, begin, i, last, end, W_in, W_out, n_floats, n_words, noise, window, skipgram,
+        ws,
+    )  # fmt: skip
     take_logarithm(ws)
     return pairs
 
