@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,17 +13,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
 from wordgrad.classification.examples import (
+    EncodedTexts,
     LabelledBags,
     check_two_classes,
     class_codes,
     divergences,
+    encode_files,
     example_weights,
     held_out,
     label_lists,
     several_codes,
     take_labels,
 )
-from wordgrad.classification.features import RANGES, Features, Tokens, tokenise
+from wordgrad.classification.features import RANGES, Features, tokenise
 from wordgrad.classification.losses import NO_TREE, Tree, class_tree
 from wordgrad.classification.model import TextModel, TextNetwork
 from wordgrad.classification.trainer import (
@@ -37,6 +39,9 @@ from wordgrad.corpus.sources import texts_of
 from wordgrad.errors import ParameterError, check_bool, check_int, check_real
 from wordgrad.training.config import usable_cores
 from wordgrad.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from wordgrad.corpus.labelled import LabelledSource
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -246,21 +251,84 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             codes, ends = take_labels(codes, ends, counted)
             weights = weights[counted]
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
-        self._fit(settings, tokens, classes, codes, weights, ends, several=lists is not None)
+        self._fit(settings, EncodedTexts(tokens, classes, codes, ends, lists is not None), weights)
+        return self
+
+    def fit_files(
+        self,
+        source: LabelledSource,
+        *,
+        form: str | None = None,
+        label_column: str | None = None,
+        text_column: str | None = None,
+        label_prefix: str = "__label__",
+        separator: str | None = None,
+        errors: str = "strict",
+    ) -> TextClassifier:
+        r"""Learn from labelled files that need not fit in memory.
+
+        Texts are read once and kept as numbers, in temporary files when they are many
+        (environment variable ``TMPDIR``); memory is what the vectors of the features need.  A line
+        may have several labels.
+
+        Parameters
+        ----------
+        source : path, glob, directory, "-", or several of them
+        form, label_column, text_column, label_prefix, separator, errors
+            See :func:`wordgrad.corpus.labelled.read_labelled`.
+
+        Raises
+        ------
+        InputError, FormatError, ParameterError, TrainingError
+            As :func:`~wordgrad.corpus.labelled.read_labelled` and :meth:`fit`.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "texts.txt"
+        >>> _ = path.write_text("__label__hot __label__red fire\n__label__cold ice\n" * 20)
+        >>> model = TextClassifier(loss="one-vs-all", vector_size=16, hidden_size=16)
+        >>> model.fit_files(path).predict(["fire", "ice"])
+        [('hot', 'red'), ('cold',)]
+        """
+        encoded = encode_files(
+            source,
+            pattern=self.pattern,
+            lowercase=self.lowercase,
+            form=form,
+            label_column=label_column,
+            text_column=text_column,
+            label_prefix=label_prefix,
+            separator=separator,
+            errors=errors,
+        )
+        return self.fit_encoded(encoded)
+
+    def fit_encoded(self, texts: EncodedTexts) -> TextClassifier:
+        """Learn from texts that :func:`~wordgrad.classification.examples.encode_files` read.
+
+        They may be learned from several times.
+
+        Raises
+        ------
+        ParameterError, InputError, TrainingError
+            As :meth:`fit`; or ``class_weight`` gives all classes of a text the weight 0.
+        """
+        settings = self._training(len(texts))
+        weights = example_weights(None, self.class_weight, texts.classes, texts.codes, texts.ends)
+        if not weights.all():
+            raise ParameterError(
+                "class_weight must be above 0 where texts are read from files, got 0; leave such "
+                "texts out of the files."
+            )
+        self._fit(settings, texts, weights)
         return self
 
     def _fit(
-        self,
-        settings: TextTraining,
-        tokens: Tokens,
-        classes: NDArray[Any],
-        codes: NDArray[np.int64],
-        weights: NDArray[np.float64],
-        ends: NDArray[np.int64],
-        *,
-        several: bool,
+        self, settings: TextTraining, texts: EncodedTexts, weights: NDArray[np.float64]
     ) -> None:
         """Learn from encoded texts and their classes."""
+        tokens, classes, codes, ends = texts.tokens, texts.classes, texts.codes, texts.ends
         if self.loss != "one-vs-all" and (np.diff(ends) == 0).any():
             raise ParameterError(
                 f"labels must name a class for every text with loss={self.loss!r}, got none in "
@@ -299,7 +367,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         trainer = TextTrainer(members, self.progress, self.workers or self.members)
         network = trainer.run(held)
         self.vocabulary_ = tuple(features.words)
-        self.several_ = several
+        self.several_ = texts.several
         self.texts_empty_, self.tokens_, self.tokens_unknown_ = (
             bags.empty,
             bags.tokens,
@@ -307,7 +375,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         self.history_ = [asdict(record) for record in trainer.history]
         self.n_iter_ = len(self.history_)
-        self._model = TextModel(features, network, self.pattern, self.lowercase, several, counts)
+        self._model = TextModel(
+            features, network, self.pattern, self.lowercase, texts.several, counts
+        )
 
     def _training(self, n_texts: int) -> TextTraining:
         for name, (least, most) in RANGES.items():

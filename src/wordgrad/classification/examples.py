@@ -21,15 +21,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.classification.features import Bags, in_order
+from wordgrad.classification.features import Bags, TextEncoder, Tokens, in_order
 from wordgrad.classification.kernels import count_texts, divergences_of_rows
 from wordgrad.corpus.sources import is_table, texts_of
 from wordgrad.errors import ParameterError, check_real
+from wordgrad.files import GrowingArray
+
+if TYPE_CHECKING:
+    from wordgrad.corpus.labelled import LabelledSource
 
 Codes = NDArray[np.int64]
 
@@ -82,6 +86,12 @@ def class_codes(labels: Any, n_texts: int) -> tuple[NDArray[Any], Codes]:
             raise ParameterError(
                 f"labels must be valid Unicode, got {label!r} ({error.reason}); repair it."
             ) from None
+    check_classes(classes, n_texts)
+    return classes, codes.astype(np.int64)
+
+
+def check_classes(classes: NDArray[Any], n_texts: int) -> None:
+    """Raise :class:`ParameterError` if there is one class, or one for each of several texts."""
     if len(classes) < 2:
         raise ParameterError(
             f"labels must hold at least two classes, got one class, {classes.tolist()[0]!r}; "
@@ -92,7 +102,6 @@ def class_codes(labels: Any, n_texts: int) -> tuple[NDArray[Any], Codes]:
             f"labels must repeat, got {n_texts} classes for {n_texts} texts; is it the right "
             "column?"
         )
-    return classes, codes.astype(np.int64)
 
 
 def label_lists(labels: Any) -> list[list[Any]] | None:
@@ -310,6 +319,89 @@ def held_out(codes: Codes, ends: Codes, fraction: float, seed: int) -> tuple[Cod
             f"validation_fraction={fraction:g}; give more, or early_stopping=False."
         )
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Texts as ids of tokens, with their classes: what a classifier learns from.
+
+    Attributes
+    ----------
+    tokens : Tokens
+    classes : ndarray (C,)
+        Each label once, in rising order.
+    codes : int64 (L,); ends : int64 (N + 1,)
+        Text i has the classes ``codes[ends[i]:ends[i + 1]]``.
+    several : bool
+        Whether texts have lists of labels.
+    empty_texts, blank_lines, bytes_replaced : int
+        What was odd in the files; see :class:`~wordgrad.corpus.labelled.LabelledText`.
+    """
+
+    tokens: Tokens
+    classes: NDArray[Any]
+    codes: Codes
+    ends: Codes
+    several: bool
+    empty_texts: int = 0
+    blank_lines: int = 0
+    bytes_replaced: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    @property
+    def counts(self) -> dict[Any, int]:
+        """How many texts have each label, the most frequent first."""
+        found = np.bincount(self.codes, minlength=len(self.classes))
+        order = np.argsort(-found, kind="stable")
+        return dict(zip(self.classes[order].tolist(), found[order].tolist(), strict=True))
+
+
+def encode_files(
+    source: LabelledSource, *, pattern: str | None, lowercase: bool, **reading: Any
+) -> EncodedTexts:
+    """Read labelled files once, some thousand texts at a time, which are not kept.
+
+    What is kept are ids of tokens, in a temporary file when there are many, and the labels.  If
+    every text has one label, that is what the classifier learns, else texts have several.
+
+    Parameters
+    ----------
+    source, reading
+        See :func:`~wordgrad.corpus.labelled.read_labelled_blocks`; ``several`` is true.
+    pattern, lowercase
+        See :class:`~wordgrad.classification.features.TextEncoder`.
+
+    Raises
+    ------
+    InputError, FormatError, ParameterError
+        As :func:`~wordgrad.corpus.labelled.read_labelled`; or there is one class, or one for each
+        text.
+    """
+    from wordgrad.corpus.labelled import read_labelled_blocks
+
+    encoder = TextEncoder(pattern, lowercase=lowercase)
+    numbers: dict[str, int] = {}
+    codes, ends = GrowingArray(np.int64), GrowingArray(np.int64)
+    ends.append(np.zeros(1, np.int64))
+    empty = blank = replaced = 0
+    for part in read_labelled_blocks(source, several=True, **reading):
+        encoder.add(part.texts)
+        sizes = np.array([len(labels) for labels in part.labels], np.int64)
+        ends.append(len(codes) + np.cumsum(sizes))
+        flat = [numbers.setdefault(one, len(numbers)) for labels in part.labels for one in labels]
+        codes.append(np.array(flat, np.int64))
+        empty += part.empty_texts
+        blank += part.blank_lines
+        replaced += part.bytes_replaced
+    classes, places = np.unique(np.array(list(numbers)), return_inverse=True)
+    cuts = ends.array()
+    several = not np.array_equal(cuts, np.arange(len(cuts)))
+    check_classes(classes, 0 if several else len(cuts) - 1)
+    return EncodedTexts(
+        encoder.tokens(), classes, places[codes.array()], cuts, several, empty, blank, replaced
+    )
 
 
 @dataclass(frozen=True)
