@@ -19,6 +19,7 @@ arrays that go to disk when they are large (:class:`~wordgrad.files.GrowingArray
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,7 +35,7 @@ from wordgrad.classification.kernels import (
     hash_ngrams,
     rows_of_hashes,
 )
-from wordgrad.corpus.tokenizer import TextLines, Tokenizer
+from wordgrad.corpus.tokenizer import WORDS_AND_SIGNS, TextLines, Tokenizer
 from wordgrad.errors import InputError, ParameterError
 from wordgrad.files import GrowingArray
 
@@ -59,6 +60,9 @@ def are_lengths(found: Any) -> bool:
         and 1 <= found[0] <= found[1] <= LONGEST
     )
 
+
+SPACES = r"\S+"
+"""The pattern of tokens that white space separates; it needs no regular expression."""
 
 UNKNOWN = -1
 """The id of a word outside the vocabulary, and of all rare words in n-grams."""
@@ -140,14 +144,16 @@ class Bags:
 class TextEncoder:
     """Turns texts into ids of tokens, some texts at a time; the texts are not kept.
 
-    Tokens are those of :class:`~wordgrad.corpus.tokenizer.Tokenizer`; a line feed inside a text
-    counts as a space.  Without a pattern nothing here needs Polars, whose threads a forked server
-    has lost, and which takes longer to load than a text to be read.
+    A line feed inside a text counts as a space.  Without a regular expression nothing here needs
+    Polars, whose threads a forked server has lost, and which takes longer to load than a text to be
+    read.
 
     Parameters
     ----------
     pattern : str, optional
-        Regular expression in the syntax of Rust's ``regex``; by default white space separates.
+        By default tokens are words and signs
+        (:data:`~wordgrad.corpus.tokenizer.WORDS_AND_SIGNS`); with :data:`SPACES` what white space
+        separates; else the matches of a regular expression in the syntax of Rust's ``regex``.
     lowercase : bool
 
     Raises
@@ -160,7 +166,9 @@ class TextEncoder:
 
     def __init__(self, pattern: str | None, *, lowercase: bool) -> None:
         self._lowercase = lowercase
-        self._tokenizer = Tokenizer(pattern, lowercase=lowercase)
+        self._tokenizer = Tokenizer(
+            None if pattern == SPACES else pattern, lowercase=lowercase, signs=pattern is None
+        )
         self._ids = GrowingArray(np.int32)
         self._ends = GrowingArray(np.int64)
         self._ends.append(np.zeros(1, np.int64))
@@ -235,6 +243,7 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
     ----------
     texts : sequence of str (N,)
     pattern : str, optional
+        By default words and signs; :data:`SPACES`; or a regular expression.
     lowercase : bool
 
     Raises
@@ -246,25 +255,28 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
 
     Examples
     --------
-    >>> tokens = tokenise(["To be", "", "not to be"], pattern=None, lowercase=True)
+    >>> tokens = tokenise(["To be", "", "(not) to be"], pattern=None, lowercase=True)
     >>> tokens.types, tokens.ids.tolist(), tokens.offsets.tolist()
-    (['to', 'be', 'not'], [0, 1, 2, 0, 1], [0, 2, 2, 5])
+    (['to', 'be', '(', 'not', ')'], [0, 1, 2, 3, 4, 0, 1], [0, 2, 2, 7])
     """
-    if pattern is None and len(texts) <= _FEW:
-        return _split(texts, lowercase=lowercase)
+    if pattern in (None, SPACES) and len(texts) <= _FEW:
+        split = str.split if pattern == SPACES else re.compile(WORDS_AND_SIGNS).findall
+        return _split(texts, split, lowercase=lowercase)
     encoder = TextEncoder(pattern, lowercase=lowercase)
     encoder.add(texts)
     return encoder.tokens()
 
 
-def _split(texts: Sequence[str], *, lowercase: bool) -> Tokens:
+def _split(texts: Sequence[str], split: Callable[[str], list[str]], *, lowercase: bool) -> Tokens:
     """The same in plain Python: the encoder's code takes half a second to load."""
     numbers: dict[str, int] = {}
     ids: list[int] = []
     ends = [0]
     for part in _parts(texts, 0):
         for text in part:
-            words = (text.lower() if lowercase else text).split()
+            words = split(text)
+            if lowercase:  # each by itself, as the encoder does
+                words = [word.lower() for word in words]
             ids.extend(numbers.setdefault(word, len(numbers)) for word in words)
             ends.append(len(ids))
     return Tokens(np.array(ids, np.int32), np.array(ends, np.int64), list(numbers))

@@ -35,6 +35,8 @@ C - 1 columns, and ``settings["label_counts"]`` makes its tree; files without th
 those of "softmax".  ``settings["several"]`` tells whether texts have several labels.
 ``settings["label_type"]`` is "str", "int" or "bool", what the
 labels were in Python; files written before it was kept have none, and their labels are strings.
+``settings["signs"]`` is true where tokens are words and signs; files of before have none, and if
+they have no pattern either, white space separates their tokens.
 Sizes in the file are compared with each other before anything is used.
 """
 
@@ -53,6 +55,7 @@ from numpy.typing import NDArray
 
 from wordgrad.classification.features import (
     RANGES,
+    SPACES,
     UNKNOWN,
     Bags,
     Features,
@@ -472,6 +475,7 @@ class TextModel:
             "several": self.several,
             "label_counts": list(self.label_counts),
             "pattern": self.pattern,
+            "signs": self.pattern is None,
             "lowercase": self.lowercase,
             "common": features.common,
             "prefix": features.prefix,
@@ -521,10 +525,13 @@ class TextModel:
             )
         tree = class_tree(np.array(counts)) if loss == "hierarchical-softmax" else NO_TREE
         network = TextNetwork.of(arrays, loss, tree)
+        pattern = settings["pattern"]
+        if pattern is None and not settings.get("signs", False):
+            pattern = SPACES
         model = cls(
             features,
             network,
-            settings["pattern"],
+            pattern,
             settings["lowercase"],
             settings.get("several", False),
             counts,
