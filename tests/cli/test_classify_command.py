@@ -94,6 +94,7 @@ def test_options_have_the_estimators_names_and_defaults():
     }
     assert options.pop("label_prefix") == LABEL_PREFIX
     reading = ("form", "label_column", "text_column", "separator", "errors")
+    reading += ("autotune", "duration")
     for name in ("data", "output", "overwrite", *reading):
         del options[name]
     parameters = {
@@ -470,7 +471,7 @@ def test_words_that_pushed(wordgrad, model):
     outcome = wordgrad("classify", "explain", model, "A good film, xyzzy")
     assert outcome.code == 0
     pushed = dict(line.split("\t") for line in outcome.out.splitlines())
-    assert list(pushed) == ["a", "good", "film,", "xyzzy"]
+    assert list(pushed) == ["a", "good", "film", ",", "xyzzy"]
     assert float(pushed["good"]) > abs(float(pushed["a"]))
     assert float(pushed["xyzzy"]) == 0
     assert re.match(r"praise: probability [01]\.\d{3}\.", outcome.err)
@@ -587,3 +588,21 @@ def test_a_model_of_fasttext_is_measured_as_fasttext_does(wordgrad, tmp_path):
     texts, precision, recall = fasttext.load_model(model).test(path, k=2)
     assert [float(fields[1]), float(fields[2])] == pytest.approx([precision, recall])
     assert int(fields[4]) == texts
+
+
+def test_settings_are_tried_for_some_time(wordgrad, data, tmp_path):
+    held = tmp_path / "held.tsv"
+    held.write_text(tab(examples(30, seed=2)))
+    model = tmp_path / "m.safetensors"
+    outcome = wordgrad("classify", "train", data, "-o", model, "--autotune", held, "--duration",
+                       "2s", "--workers", 1, "--epochs", 3)  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "Trying settings for 2" in outcome.err
+    assert "Trial 1: " in outcome.err
+    assert "the settings given" in outcome.err
+    assert "The best of " in outcome.err
+    assert TextClassifier.load(model).n_iter_ == 3
+    refused(wordgrad("classify", "train", data, "-o", tmp_path / "n.safetensors", "--autotune",
+                     tmp_path / "none.tsv"), 1, "none.tsv")  # fmt: skip
+    refused(wordgrad("classify", "train", data, "-o", tmp_path / "n.safetensors", "--autotune",
+                     held, "--duration", "soon"), 2, "is not a span of time")  # fmt: skip

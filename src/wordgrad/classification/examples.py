@@ -19,14 +19,14 @@ See :func:`divergences` for what weights do to them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.classification.features import Bags, TextEncoder, Tokens, in_order
+from wordgrad.classification.features import Bags, TextEncoder, Tokens, in_order, tokenise
 from wordgrad.classification.kernels import count_texts, divergences_of_rows
 from wordgrad.corpus.sources import is_table, texts_of
 from wordgrad.errors import ParameterError, check_real
@@ -356,6 +356,39 @@ class EncodedTexts:
         found = np.bincount(self.codes, minlength=len(self.classes))
         order = np.argsort(-found, kind="stable")
         return dict(zip(self.classes[order].tolist(), found[order].tolist(), strict=True))
+
+
+def encode_texts(
+    texts: Sequence[str], labels: Any, *, pattern: str | None = None, lowercase: bool = True
+) -> EncodedTexts:
+    """Texts in memory, ready to be learned from several times.
+
+    Parameters
+    ----------
+    texts, labels
+        See :meth:`wordgrad.TextClassifier.fit`.
+    pattern, lowercase
+        See :class:`~wordgrad.classification.features.TextEncoder`.
+
+    Raises
+    ------
+    ParameterError, InputError
+        As :meth:`wordgrad.TextClassifier.fit`.
+
+    Examples
+    --------
+    >>> found = encode_texts(["a b", "b", "c"], [("x", "y"), ("y",), ("x",)])
+    >>> found.counts, found.several
+    ({'x': 2, 'y': 2}, True)
+    """
+    lists = label_lists(labels)
+    if lists is None:
+        classes, codes = class_codes(labels, len(texts))
+        ends = np.arange(len(texts) + 1)
+    else:
+        classes, codes, ends = several_codes(lists, len(texts))
+    tokens = tokenise(texts, pattern=pattern, lowercase=lowercase)
+    return EncodedTexts(tokens, classes, codes, ends, lists is not None)
 
 
 def encode_files(

@@ -24,7 +24,7 @@ from wordgrad.cli.console import (
     write_lines,
 )
 from wordgrad.cli.exit import Interrupted, make_reads_interruptible
-from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE, source_of, takes
+from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE, seconds, source_of, takes
 from wordgrad.training.config import SETTINGS, TEXT
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wordgrad.classification.examples import EncodedTexts
     from wordgrad.classification.report import ClassificationReport, ClassScores, LabelReport
     from wordgrad.corpus.labelled import LabelledText
+    from wordgrad.text_classifier import TextClassifier
 
 
 MODEL = typer.Argument(metavar="MODEL", help="A classifier that 'wordgrad classify train' wrote.")
@@ -602,6 +603,43 @@ def _show_explanation(found: list[tuple[str, float]], label: str) -> None:
 
 
 SHOWN_CLASSES = 8
+AUTOTUNE = "Autotune"
+
+
+def _autotuned(
+    read: EncodedTexts, held: LabelledText, duration: float, settings: dict[str, Any]
+) -> TextClassifier:
+    """Search for settings, say each trial, and return the best classifier."""
+    from wordgrad.autotune import Trial, autotune
+
+    usual = {name: one.default for name, one in classifier.SETTINGS.items()}
+    fixed = {name: value for name, value in settings.items() if value != usual[name]}
+
+    def tell(trial: Trial) -> None:
+        tried = {name: value for name, value in trial.settings.items() if name not in fixed}
+        words = [
+            f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in tried.items()
+        ]
+        found = "out of time" if trial.score is None else f"{trial.score:.1%} right"
+        say(
+            f"Trial {trial.number}: {found}{', the best so far' if trial.best else ''}, "
+            f"{format_duration(trial.seconds)}: {', '.join(words) or 'the settings given'}."
+        )
+
+    say(f"Trying settings for {format_duration(duration)} on {len(held.texts):,} texts.")
+    model, trials = autotune(
+        read,
+        held.texts,
+        held.labels,
+        duration=duration,
+        settings=fixed,
+        seed=settings["seed"],
+        progress=tell,
+    )
+    best = max(trial.score for trial in trials if trial.score is not None)
+    say(f"The best of {len(trials):,} trials: {best:.1%} right.")
+    return model
 
 
 @takes(classifier.SETTINGS.values())
@@ -618,6 +656,25 @@ def train(
     label_prefix: Annotated[str, LABEL_PREFIX] = PREFIX,
     separator: Annotated[str | None, SEPARATOR] = None,
     errors: Annotated[Errors, ERRORS] = "strict",
+    autotune: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Try many settings, and keep the classifier that labels this file best.",
+            rich_help_panel=AUTOTUNE,
+            show_default=False,
+        ),
+    ] = None,
+    duration: Annotated[
+        float,
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="How long to try, as in 90s, 5m or 1h.",
+            rich_help_panel=AUTOTUNE,
+            show_default="5m",
+        ),
+    ] = 300.0,
     **settings: Any,
 ) -> None:
     """Train a classifier on labelled text, and write it to a file.
@@ -626,6 +683,8 @@ def train(
     through a network with one hidden layer. The text may be larger than the memory. A text has one
     label, or several: all '__label__' words of a line, or what --label-separator separates; use
     --loss one-vs-all where their number differs from text to text.
+
+    With --autotune, settings that are given stay as they are, and others are tried.
     """
     from wordgrad.cli.progress import PREPARING, ProgressDisplay
     from wordgrad.files import check_output
@@ -654,11 +713,17 @@ def train(
     rest = f", and {more:,} more" if more > 0 else ""
     say(f"Read {len(read):,} texts with {len(counts):,} labels: {shown}{rest}.")
     try:
-        with ProgressDisplay(errors_console(), waiting=PREPARING) as display:
-            from wordgrad.text_classifier import TextClassifier
+        if autotune is not None:
+            held = read_data(
+                [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+            )
+            model = _autotuned(read, held, duration, settings)
+        else:
+            with ProgressDisplay(errors_console(), waiting=PREPARING) as display:
+                from wordgrad.text_classifier import TextClassifier
 
-            model = TextClassifier(**settings, progress=display.end_epoch)
-            model.fit_encoded(read)
+                model = TextClassifier(**settings, progress=display.end_epoch)
+                model.fit_encoded(read)
     except KeyboardInterrupt as interrupt:
         raise Interrupted("Interrupted; no classifier was written.") from interrupt
     model.save(output, overwrite=overwrite)
