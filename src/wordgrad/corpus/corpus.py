@@ -221,9 +221,26 @@ class EncodedCorpus:
         self.vocabulary = vocabulary
         self.report = report
         self.phrases = phrases
-        self._folder = folder
+        self._folder: CorpusFolder | None = folder
         self.ids: NDArray[np.int32] = np.memmap(folder.path / IDS, np.int32, "r")
         self.offsets: NDArray[np.int64] = np.memmap(folder.path / OFFSETS, np.int64, "r")
+
+    @classmethod
+    def in_memory(
+        cls, ids: NDArray[np.int32], offsets: NDArray[np.int64], vocabulary: Vocabulary
+    ) -> EncodedCorpus:
+        """Return a corpus of arrays that are there, and whose ids are words of the vocabulary.
+
+        Its report tells of these alone.
+        """
+        corpus = cls.__new__(cls)
+        corpus.ids, corpus.offsets, corpus.vocabulary = ids, offsets, vocabulary
+        tokens, sentences = len(ids), len(offsets) - 1
+        corpus.report = CorpusReport(
+            0, 0, sentences, sentences, tokens, tokens, len(vocabulary), 0, 0.0
+        )
+        corpus._folder = corpus.phrases = None
+        return corpus
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -244,7 +261,8 @@ class EncodedCorpus:
         """Remove the files; the arrays are empty afterwards."""
         self.ids = np.empty(0, dtype=np.int32)
         self.offsets = np.zeros(1, dtype=np.int64)
-        self._folder.remove()
+        if self._folder is not None:
+            self._folder.remove()
 
     def __enter__(self) -> EncodedCorpus:
         return self
