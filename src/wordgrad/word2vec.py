@@ -919,9 +919,14 @@ def _copy_vectors(
     engine, parameters, subwords = trainer.engine, trainer.parameters, vectors.subwords
     if not isinstance(engine, SubwordEngine):
         parameters.W_in[ours] = values
-    elif subwords is not None and subwords.kind == engine.ngrams.kind:
-        engine.take_over(parameters, ours, subwords, theirs)
     else:
+        if subwords is not None and subwords.kind == engine.ngrams.kind:
+            # The rows of a selection of words are numbered as those of all of them were.
+            whole = subwords.n_words == len(vectors)
+            none = np.empty(0, np.int64)
+            engine.take_over(
+                parameters, ours if whole else none, subwords, theirs if whole else none
+            )
         engine.start_from(parameters, ours, values)
     if vectors.outputs is not None and len(vectors.outputs) == len(vectors):
         if not np.isfinite(vectors.outputs).all():
