@@ -257,8 +257,8 @@ class FastTextClassifier:
             _start_from(model, vectors)
         reader = cls(model)  # holds what the addresses in its record belong to
         train_model(
-            model, reader._record, lines, learning_rate=learning_rate, epochs=epochs, workers=workers,
-            seed=seed, progress=progress,
+            model, reader._record, lines, learning_rate=learning_rate, epochs=epochs,
+            workers=workers, seed=seed, progress=progress,
         )  # fmt: skip
         return cls(model)
 

@@ -19,10 +19,9 @@ Design
 ------
 The file is mapped.  Its lines are found and its words counted once, by blocks; then every epoch
 reads the bytes again, with the loop that answers texts, whose list of row addresses is long enough
-here to hold all of a line.  So memory holds the dictionary, the matrices, and for each line where it
-ends and its labels.  Threads take consecutive parts of the lines and share the matrices without
-locks (Recht, Re, Wright and Niu, *Hogwild!*, 2011): with one thread the same seed gives the same
-bytes.
+here to hold all of a line.  So memory holds the dictionary, the matrices, and where each line ends
+and its labels.  Threads take consecutive parts of the lines and share the matrices without locks
+(Recht, Re, Wright and Niu, *Hogwild!*, 2011): with one thread the same seed gives the same bytes.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ from wordgrad.io.fasttext_model import (
     NEGATIVE_SAMPLING,
     ONE_VS_ALL,
     SUPERVISED,
+    VERSIONS,
     DenseMatrix,
+    Dictionary,
     FastTextModel,
     Settings,
 )
@@ -80,7 +82,7 @@ class LabelledLines:
     ends : int64 (N,)
         Where each line ends.
     labels : int32 (L,); label_ends : int64 (N + 1,)
-        Line i has the labels ``labels[label_ends[i]:label_ends[i + 1]]``, each a label of ``names``.
+        Line i has the labels ``labels[label_ends[i]:label_ends[i + 1]]``: places in ``names``.
     words, names : list of (bytes, int)
         Words and labels with their counts, most frequent first.
     tokens : int
@@ -283,20 +285,23 @@ def new_model(lines: LabelledLines, settings: Settings, seed: int) -> FastTextMo
         part = memory[start : start + _BLOCK]
         part[:] = (2 * random.random(len(part), np.float32) - 1) / np.float32(size)
     entries = [*lines.words, *lines.names]
-    lengths = [len(entry) for entry, _ in entries]
-    return FastTextModel(
-        None,
-        12,
-        settings,
-        len(lines.words),
-        len(lines.names),
-        lines.tokens,
+    dictionary = partial(
+        Dictionary,
         b"".join(entry for entry, _ in entries),
-        np.cumsum([0, *lengths]).astype(np.int64),
+        np.cumsum([0, *(len(entry) for entry, _ in entries)]).astype(np.int64),
         np.array([count for _, count in entries], np.int64),
-        None,
-        DenseMatrix(memory[: rows * size].reshape(rows, size)),
-        DenseMatrix(np.zeros((len(lines.names), size), np.float32)),
+    )
+    return FastTextModel(
+        path=None,
+        version=VERSIONS[-1],
+        settings=settings,
+        n_words=len(lines.words),
+        n_labels=len(lines.names),
+        n_tokens=lines.tokens,
+        pruned=None,
+        input=DenseMatrix(memory[: rows * size].reshape(rows, size)),
+        output=DenseMatrix(np.zeros((len(lines.names), size), np.float32)),
+        read_dictionary=dictionary,
     )
 
 
