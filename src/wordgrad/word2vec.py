@@ -101,10 +101,15 @@ class Word2Vec(
         so that the files they are saved to are the same.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
-    cbow_step : {"exact", "balanced", "whole"}, default "exact"
+    cbow_step : {"exact", "balanced", "whole"}, optional
         How far CBOW moves the words of a context: by the gradient; by the mean's gradient handed
-        undivided to each word, as word2vec.c, gensim and fastText do; or in between, by 2.4 over
-        the root of their number (:func:`wordgrad.maths.input_share`).
+        undivided to each word, as word2vec.c, gensim and fastText do; or in between, by a multiple
+        of the root of their number (:func:`wordgrad.maths.input_share`), which is the default but
+        for the softmax and subwords, where the step is exact.
+    output_weight : float (0 to 1), optional
+        How much of its output vector is added to a word's input vector once training ends:
+        ``vectors_`` are v_w + output_weight u_w.  By default 0.5 for CBOW, and 0 for skip-gram,
+        the softmax and subwords.
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
         (a DataFrame, say), that holds the text.
@@ -164,7 +169,8 @@ class Word2Vec(
     Attributes
     ----------
     vectors_ : WordVectors
-        The input vectors v_w, most frequent word first; with the softmax, whose loss leaves them
+        The input vectors v_w, plus a share of the output vectors u_w with ``output_weight``, most
+        frequent word first; with the softmax, whose loss leaves them
         free up to an invertible matrix, what its scores determine
         (:mod:`wordgrad.training.engines.block_softmax`).
     history_ : list of dict
@@ -224,7 +230,8 @@ class Word2Vec(
         *,
         reproducible: bool = False,
         combine: str = "mean",
-        cbow_step: str = "exact",
+        cbow_step: str | None = None,
+        output_weight: float | None = None,
         column: str | None = None,
         lowercase: bool = False,
         phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
@@ -260,6 +267,7 @@ class Word2Vec(
         self.reproducible = reproducible
         self.combine = combine
         self.cbow_step = cbow_step
+        self.output_weight = output_weight
         self.column = column
         self.lowercase = lowercase
         self.phrases = phrases
@@ -455,7 +463,9 @@ class Word2Vec(
                 trainer.parameters, np.array(rows), known.subwords, np.arange(len(rows))
             )
         else:
-            trainer.parameters.W_in[rows] = known.matrix
+            # vectors_ are the input vectors plus a share of the outputs.
+            weight = known.metadata["settings"].get("output_weight", 0.0)
+            trainer.parameters.W_in[rows] = known.matrix - np.float32(weight) * self._output_vectors
         trainer.parameters.W_out[rows] = self._output_vectors
         self.words_with_vectors_ = 0
         if start is not None:
@@ -570,7 +580,8 @@ class Word2Vec(
             The ``checkpoint`` of that training.
         **changes
             Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``device``,
-            ``checkpoint_every``, ``early_stopping``, ``tolerance``, ``max_hours``, ``progress``.
+            ``output_weight``, ``checkpoint_every``, ``early_stopping``, ``tolerance``,
+            ``max_hours``, ``progress``.
             :meth:`resume` refuses any other.
 
         Raises

@@ -89,6 +89,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "seed": 5,
         "combine": "sum",
         "cbow_step": "whole",
+        "output_weight": 0.25,
         "column": "body",
         "phrases": "2",
         "pattern": r"\w+",

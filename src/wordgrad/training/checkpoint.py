@@ -350,6 +350,7 @@ def _text(value: Any) -> str:
 
 EARLIER_SETTINGS: dict[str, object] = {
     "cbow_step": "exact",
+    "output_weight": 0.0,
     "subwords": None,
     "buckets": 2_000_000,
     "subword_step": "whole",
