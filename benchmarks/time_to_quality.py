@@ -127,7 +127,12 @@ Sets = Annotated[Path, typer.Option(exists=True, file_okay=False)]
 
 
 @app.command()
-def learn(text: Text, sets: Sets, names: list[str] | None = None, seed: int = 1) -> None:
+def learn(
+    text: Text,
+    sets: Sets,
+    names: Annotated[list[str] | None, typer.Argument()] = None,
+    seed: int = 1,
+) -> None:
     """Train and score the variants that are not on record for this text and seed."""
     described = describe_text(text)
     for name in names or VARIANTS:
