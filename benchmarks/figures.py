@@ -56,6 +56,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.time_to_quality,
         tables.machine,
         tables.checkpoint,
+        tables.phrases,
         tables.queries,
         tables.fuzz,
         tables.guided,

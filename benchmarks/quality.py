@@ -41,7 +41,7 @@ JUDGED = ("WordSim-353", "MEN", "SimLex-999", "Rare Words", "Google analogies")
 TOLERANCE = 0.01  # how far below gensim a set may be: correlation, or share of analogies
 SWEEP: dict[tuple[Program, Architecture], tuple[float, ...]] = {
     (Program.wordgrad, Architecture.skipgram): (0.025, 0.04, 0.05, 0.06),
-    (Program.wordgrad, Architecture.cbow): (0.05, 0.075, 0.1),
+    (Program.wordgrad, Architecture.cbow): (0.05, 0.075, 0.1, 0.125),
     (Program.gensim, Architecture.skipgram): (0.025, 0.035, 0.05, 0.075),
     (Program.gensim, Architecture.cbow): (0.025, 0.05, 0.075, 0.1),
     (Program.fasttext, Architecture.skipgram): (0.05,),  # its default: a run takes five minutes

@@ -306,6 +306,28 @@ def checkpoint() -> str:
     return table([size, "median", "least", "most"], rows)
 
 
+def phrases() -> str:
+    """Phrases learned and joined, beside gensim's."""
+    found = load("phrases.json")
+    programs = found["programs"]
+    rows = []
+    for key, title in (
+        ("learn_seconds", "learn"),
+        ("learn_processor_seconds", "learn, seconds of the processor"),
+        ("join_seconds", "join, and write the text"),
+        ("join_processor_seconds", "join, seconds of the processor"),
+    ):
+        cells = [
+            f"{found['programs'][name][key]['median']:.1f} s" for name in ("wordgrad", "gensim")
+        ]
+        rows.append([title, *cells, f"{found['gensim_over_wordgrad'][key]['median']:.1f}"])
+    key = "memory_over_interpreter_bytes"
+    cells = [f"{programs[name][key]['median'] / 1e6:,.0f} MB" for name in ("wordgrad", "gensim")]
+    rows.append(["memory", *cells, f"{found['gensim_over_wordgrad'][key]['median']:.1f}"])
+    head = f"`{Path(found['text']['name']).stem}`, {found['phrases']:,} phrases"
+    return table([head, "wordgrad", "gensim", "gensim / wordgrad"], rows)
+
+
 # ------------------------------------------------------------------ opening and querying
 
 READ = {"word2vec-binary": "word2vec binary", "word2vec-text": "word2vec text"}

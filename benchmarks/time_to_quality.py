@@ -46,6 +46,7 @@ VARIANTS: dict[str, Record] = {
     "exact": EXACT,
     "whole": WHOLE,
     "balanced": BALANCED,
+    "balanced, rate .1": BALANCED | {"learning_rate": 0.1},
     "1.5 / M^1/4": BALANCED | {"share": [1.5, -0.25]},
     "2 / M^1/2": BALANCED | {"share": [2.0, -0.5]},
     "2.4 / M^1/2": BALANCED | {"share": [2.4, -0.5]},
@@ -114,7 +115,7 @@ def learn_one(name: str, text: Path, sets: Path, seed: int) -> Record:
         "loss": model.history_[-1]["loss"],
         "scores": {
             str(weight): evaluate_model(
-                WordVectors(words, W_in + weight * model._output_vectors), sets
+                WordVectors(words, W_in + weight * model.output_vectors_), sets
             )
             for weight in map(np.float32, WEIGHTS)
         },

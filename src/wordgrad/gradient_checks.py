@@ -232,6 +232,7 @@ def text_kernel_error() -> float:
 
 def _text_error(rng: np.random.Generator) -> float:
     size, hidden, classes, n_rows = (int(n) for n in rng.integers(2, 12, 4))
+    hidden *= int(rng.integers(2))  # half of them have no hidden layer
     lengths = rng.integers(0, 9, 6)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     features = rng.integers(0, n_rows, offsets[-1]).astype(np.int32)
@@ -444,13 +445,18 @@ NETWORK_POINT = random_point(5, X=(3, 2), W1=(2, 3), b1=(3,), W2=(3, 2), b2=(2,)
 
 def network_checks() -> list[GradientCheck]:
     """Every gradient of the network, and the number of its parameters."""
-    network = maths.OneHiddenLayer(2, 3, 2)
+    network, layer = maths.OneHiddenLayer(2, 3, 2), maths.SoftmaxLayer(2, 2)
 
     def oracle(names: tuple[str, ...], x: Point) -> tuple[float, Point]:
         full = {**NETWORK_POINT, **x}
         flat = np.concatenate([full[name].ravel() for name in ("W1", "b1", "W2", "b2")])
         gradients = network.unpack(flat).loss_and_gradients(full["X"], LABELS, "sum")
         return gradients.loss, {name: getattr(gradients, f"d_{name}") for name in names}
+
+    def linear(x: Point) -> tuple[float, Point]:
+        flat = np.concatenate([x[name].ravel() for name in ("W2", "b2")])
+        gradients = layer.unpack(flat).loss_and_gradients(x["X"], LABELS, "sum")
+        return gradients.loss, {name: getattr(gradients, f"d_{name}") for name in x}
 
     checks = [
         gradient_check(
@@ -470,7 +476,13 @@ def network_checks() -> list[GradientCheck]:
         "derivations/one-hidden-layer.md#how-many-parameters",
         differences=_count_error,
     )
-    return [*checks, count]
+    without = gradient_check(
+        "softmax layer: ∂J/∂W₂ = Xᵀ δ₂, ∂J/∂b₂ = Σ δ₂, ∂J/∂X = δ₂ W₂ᵀ",
+        "one-hidden-layer.md#without-a-hidden-layer",
+        random_point(9, X=(3, 2), W2=(2, 2), b2=(2,)),
+        linear,
+    )
+    return [*checks, without, count]
 
 
 def _count_error() -> float:

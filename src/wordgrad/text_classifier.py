@@ -43,7 +43,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     vector_size : int, default 64
         D; the size of ``vectors`` if they are given.
     hidden_size : int, default 32
-        H.
+        H; with 0 there is no hidden layer.
     epochs : int, default 5
     learning_rate : float, default 0.025
         Of the vectors, by Adagrad; the layers learn at a fifth of it by Adam.  Both fall linearly

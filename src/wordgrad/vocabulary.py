@@ -7,16 +7,24 @@ them when the first word is looked up.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.errors import FormatError, OutputError, ParameterError, UnknownWordError
+from wordgrad.errors import (
+    FormatError,
+    InputError,
+    OutputError,
+    ParameterError,
+    UnknownWordError,
+)
 
 WORDS_SCANNED = 200_000
 LIKENESS = 0.7
@@ -107,6 +115,47 @@ class Vocabulary:
         vocabulary = cls.__new__(cls)
         vocabulary._set(words, counts, falling=False)
         return vocabulary
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Vocabulary:
+        """Words and counts of a text file, in any order; sorted as by :meth:`from_counts`.
+
+        A line is a word, a space or tab, and its count, as word2vec.c (``-save-vocab``) and gensim
+        (``fvocab``) write them.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read.
+        FormatError
+            If a line is no word and count, a count is less than 1, a word comes twice, or the text
+            is not UTF-8; it names the line.
+        """
+        try:
+            text = Path(path).read_bytes().decode("utf-8")
+        except OSError as error:
+            raise InputError(
+                f"The vocabulary {path} cannot be read ({error.strerror or error}); name a file "
+                "with a word and its count on each line."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                f"The vocabulary {path} is not UTF-8 at byte {error.start}; convert it."
+            ) from error
+        counts: dict[str, int] = {}
+        for number, line in enumerate(text.split("\n"), start=1):
+            if not line.strip():
+                continue
+            word, count = [*line.rstrip().rsplit(None, 1), ""][:2]
+            good = count.isascii() and count.isdigit() and len(count) < 19 and int(count) > 0
+            if not good or word in counts:
+                what = "a word that an earlier line has" if good else "not a word and its count"
+                raise FormatError(
+                    f"Line {number} of the vocabulary {path} is {what} ({line[:40]!r}); write each "
+                    "word once, a space, and how often it occurs."
+                )
+            counts[word] = int(count)
+        return cls.from_counts(counts, list(counts.values()))
 
     @classmethod
     def from_packed(

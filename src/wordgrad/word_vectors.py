@@ -38,6 +38,9 @@ Query: TypeAlias = "Member | Sequence[Member | tuple[Member, float]]"
 ON_UNKNOWN = ("error", "skip")
 METHODS = ("3cosadd", "3cosmul")
 
+_MOST_IN_A_ROUND = 10**10  # multiplications of a round of k-means over all words
+_WORDS_A_ROUND = 4096  # that are drawn, where all would take too long
+
 
 class Ranking(list[tuple[str, float]]):
     """Words with their scores, best first: a list of pairs that also tells what was left out.
@@ -170,6 +173,10 @@ class WordVectors:
     subwords : Subwords, optional
         Rows of character n-grams, from which vectors of unseen words are composed, as those of a
         model of fastText; not saved.
+    outputs : array_like of float, shape (n, D), optional
+        Output vectors (``Word2Vec(keep_output=True)``): one for each word, or for each inner node
+        of the tree of the hierarchical softmax, from which training goes on.  Saved in safetensors
+        files.
 
     Raises
     ------
@@ -187,6 +194,7 @@ class WordVectors:
 
     _approximate: ApproximateIndex | None = None
     _subwords: Subwords | None = None
+    _outputs: NDArray[np.float32] | None = None
 
     def __init__(
         self,
@@ -195,30 +203,19 @@ class WordVectors:
         counts: ArrayLike | None = None,
         metadata: Mapping[str, Any] | None = None,
         subwords: Subwords | None = None,
+        outputs: ArrayLike | None = None,
     ) -> None:
         if subwords is not None and not isinstance(subwords, Subwords):
             raise ParameterError(f"subwords must be a Subwords or None, got {subwords!r}.")
         if isinstance(words, str):
             raise ParameterError("words must be a sequence of strings, got one string.")
         self._vocabulary = Vocabulary.from_words(words, counts)
-        given = np.asarray(matrix)
-        if given.dtype.kind not in "fiu":
-            raise ParameterError(f"matrix must hold real numbers, got dtype {given.dtype}.")
-        if given.ndim != 2 or given.shape[1] == 0 or given.shape[0] == 0:
-            raise ParameterError(
-                f"matrix must have shape (words, dimensions), both at least 1, got {given.shape}."
-            )
+        given = _as_rows("matrix", matrix)
         if len(given) != len(self._vocabulary):
             raise ParameterError(
                 f"matrix must have one row a word, got {len(given)} rows for "
                 f"{len(self._vocabulary)} words."
             )
-        shared = given.dtype == np.float32 and given.flags.c_contiguous
-        if not shared or given.flags.writeable:
-            # Too large for float32 becomes infinite, a signalling NaN a quiet one: refused later.
-            with np.errstate(over="ignore", invalid="ignore"):
-                given = np.array(given, dtype=np.float32, order="C")
-            given.flags.writeable = False
         if subwords is not None and subwords.vector_size != given.shape[1]:
             raise ParameterError(
                 f"subwords must have {given.shape[1]} dimensions, as the matrix, got "
@@ -226,6 +223,13 @@ class WordVectors:
             )
         self._matrix: NDArray[np.float32] = given
         self._subwords = subwords
+        if outputs is not None:
+            self._outputs = _as_rows("outputs", outputs)
+            if self._outputs.shape[1] != given.shape[1]:
+                raise ParameterError(
+                    f"outputs must have {given.shape[1]} dimensions, as the matrix, got "
+                    f"{self._outputs.shape[1]}."
+                )
         self._metadata = _plain_metadata(metadata)
         self._origin: str | None = None
         _ = self._norms  # a value that is not finite is an error now, not at the first query
@@ -239,6 +243,7 @@ class WordVectors:
         metadata: dict[str, Any],
         origin: str,
         subwords: Subwords | None = None,
+        outputs: NDArray[np.float32] | None = None,
     ) -> WordVectors:
         """Vectors read from the file ``origin``, whose reader has checked all shapes.
 
@@ -254,12 +259,16 @@ class WordVectors:
         vectors._matrix = matrix
         vectors._metadata, vectors._origin = metadata, origin
         vectors._subwords = subwords
+        if outputs is not None:
+            outputs.flags.writeable = False
+            vectors._outputs = outputs
         return vectors
 
     def __reduce__(self) -> tuple[Any, ...]:
         counts = None if self.counts is None else np.array(self.counts)
         matrix = np.array(self._matrix)
-        return WordVectors, (self.words, matrix, counts, self._metadata, self._subwords)
+        outputs = None if self._outputs is None else np.array(self._outputs)
+        return WordVectors, (self.words, matrix, counts, self._metadata, self._subwords, outputs)
 
     def with_metadata(self, entries: Mapping[str, Any]) -> WordVectors:
         """Return the same vectors, their memory shared, with more metadata."""
@@ -271,7 +280,8 @@ class WordVectors:
     def select(self, words: Iterable[str]) -> WordVectors:
         """Vectors of ``words`` alone, in the order of the whole: most frequent first.
 
-        ``vectors.select(vectors.words[:100_000])`` keeps the most frequent 100,000.
+        ``vectors.select(vectors.words[:100_000])`` keeps the most frequent 100,000.  Output vectors
+        are left out: training goes on with all words.
 
         Parameters
         ----------
@@ -318,6 +328,11 @@ class WordVectors:
     def matrix(self) -> NDArray[np.float32]:
         """All vectors, float32 of shape (V, D), read-only."""
         return self._matrix
+
+    @property
+    def outputs(self) -> NDArray[np.float32] | None:
+        """Output vectors, float32 of shape (n, D), read-only; ``None`` if they were not kept."""
+        return self._outputs
 
     @property
     def counts(self) -> NDArray[np.int64] | None:
@@ -1032,6 +1047,64 @@ class WordVectors:
             expansion_search=check_int("expansion_search", expansion_search, minimum=1),
         )
 
+    def clusters(self, k: int, seed: int = 1) -> NDArray[np.int32]:
+        """Classes of words: k-means on the vectors, scaled to length 1.
+
+        Up to ten thousand million multiplications a round (70,000 words, 500 classes, 100 numbers:
+        half a minute) Lloyd's rounds over all words, which end at better classes; beyond, rounds
+        over 4,096 words drawn at random, which need a few passes instead of a hundred.  Both by
+        scikit-learn on one thread, so that the result is the same on any number of cores.
+
+        Parameters
+        ----------
+        k : int (1 to V)
+            Number of classes.
+        seed : int (0 to 2**32 - 1)
+            Of the first centres, and of the words drawn.
+
+        Returns
+        -------
+        int32 (V,)
+            The class of each word, from 0; the class of the most frequent word is 0, that of the
+            next word that is in another class is 1, and so on.
+
+        Raises
+        ------
+        ParameterError
+            If there are fewer words than classes.
+
+        Examples
+        --------
+        >>> matrix = np.array([[1, 0.1], [0, 1], [2, 0], [0.1, 3]], dtype=np.float32)
+        >>> WordVectors(["tea", "north", "coffee", "south"], matrix).clusters(2)
+        array([0, 1, 0, 1], dtype=int32)
+        """
+        k = check_int("k", k, minimum=1)
+        seed = check_int("seed", seed, minimum=0, maximum=2**32 - 1)
+        if k > len(self):
+            raise ParameterError(f"k must be at most {len(self)}, the number of words, got {k}.")
+        from sklearn.cluster import KMeans, MiniBatchKMeans
+        from sklearn.exceptions import ConvergenceWarning
+        from threadpoolctl import threadpool_limits
+
+        units = np.empty(self.matrix.shape, dtype=np.float32)
+        for start in range(0, len(self), _WORDS_A_ROUND):
+            rows = slice(start, start + _WORDS_A_ROUND)
+            units[rows] = self._index.unit_rows(rows)
+        few = units.size * k <= _MOST_IN_A_ROUND
+        model = (
+            KMeans(k, n_init=1, random_state=seed)
+            if few
+            else MiniBatchKMeans(k, n_init=1, random_state=seed, batch_size=_WORDS_A_ROUND)
+        )
+        with threadpool_limits(limits=1), warnings.catch_warnings():
+            # Words with the same vector: some classes stay empty, which is as it must be.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found = model.fit(units).labels_
+        _, first, labels = np.unique(found, return_index=True, return_inverse=True)
+        number: NDArray[np.int32] = np.argsort(np.argsort(first)).astype(np.int32)
+        return number[labels]
+
     def save_index(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the index that :meth:`build_index` made to a file of its own.
 
@@ -1097,12 +1170,12 @@ class WordVectors:
         ending                  format                not kept
         ======================= ===================== =============================================
         ``.safetensors``        ``safetensors``
-        ``.parquet``            ``parquet``
-        ``.npz``                ``npz``
-        ``.tsv``                ``tsv``               metadata; a second file holds the words
-        ``.txt``, ``.vec``      ``word2vec-text``     counts, metadata
-        ``.bin``                ``word2vec-binary``   counts, metadata
-        ``.glove``,             ``glove``             counts, metadata
+        ``.parquet``            ``parquet``           output vectors
+        ``.npz``                ``npz``               output vectors
+        ``.tsv``                ``tsv``               those, metadata; a second file holds the words
+        ``.txt``, ``.vec``      ``word2vec-text``     those, counts, metadata
+        ``.bin``                ``word2vec-binary``   those, counts, metadata
+        ``.glove``,             ``glove``             those, counts, metadata
         ``.glove.txt``
         ======================= ===================== =============================================
 
@@ -1115,7 +1188,9 @@ class WordVectors:
             If the ending is not known, the file exists and ``overwrite`` is false, the format
             cannot hold one of the words, or the file cannot be written.
         """
-        parts = VectorParts(self._vocabulary, self._matrix, self.counts, self._metadata)
+        parts = VectorParts(
+            self._vocabulary, self._matrix, self.counts, self._metadata, outputs=self._outputs
+        )
         formats.save(parts, path, overwrite=overwrite, format=format)
 
 
@@ -1192,6 +1267,7 @@ def load(
         dict(parts.metadata),
         os.fspath(path),
         parts.subwords,
+        parts.outputs,
     )
 
 
@@ -1224,3 +1300,20 @@ def _plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
             f"metadata must map strings to JSON values, got one that does not: {error}."
         ) from error
     return copied
+
+
+def _as_rows(name: str, value: ArrayLike) -> NDArray[np.float32]:
+    """A matrix as read-only float32 rows: itself if it is that already, else a copy."""
+    given = np.asarray(value)
+    if given.dtype.kind not in "fiu":
+        raise ParameterError(f"{name} must hold real numbers, got dtype {given.dtype}.")
+    if given.ndim != 2 or given.shape[1] == 0 or given.shape[0] == 0:
+        raise ParameterError(
+            f"{name} must have shape (words, dimensions), both at least 1, got {given.shape}."
+        )
+    if given.dtype != np.float32 or not given.flags.c_contiguous or given.flags.writeable:
+        # Too large for float32 becomes infinite, a signalling NaN a quiet one: refused later.
+        with np.errstate(over="ignore", invalid="ignore"):
+            given = np.array(given, dtype=np.float32, order="C")
+        given.flags.writeable = False
+    return given

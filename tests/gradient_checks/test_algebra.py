@@ -117,6 +117,10 @@ def network(x):
     return network_loss(whole | dict(x), points.LABELS)
 
 
+def layer(x):
+    return cross_entropy(x["X"] @ x["W2"] + x["b2"], points.LABELS)
+
+
 def text(x):
     layers = {name: exact(getattr(points.TEXT_NETWORK, name)) for name in ("W1", "b1", "W2", "b2")}
     mixing = exact(mixing_matrix(points.COUNTS, points.TEXT_WEIGHTS))
@@ -179,6 +183,7 @@ LOSSES = {
     "network: ∂J/∂W₂ = hᵀ δ₂, ∂J/∂b₂ = Σ δ₂": network,
     "network: ∂J/∂W₁ = Xᵀ δ₁, ∂J/∂b₁ = Σ δ₁": network,
     "network: ∂J/∂X = δ₁ W₁ᵀ": network,
+    "softmax layer: ∂J/∂W₂ = Xᵀ δ₂, ∂J/∂b₂ = Σ δ₂, ∂J/∂X = δ₂ W₂ᵀ": layer,
     "text: ∂J/∂V = Aᵀ ∂J/∂X": text,
     "softmax loss: v_c, u_o, u_w": lambda x: softmax_pair(x["v_c"], CENTER, x["W_out"]),
     "negative sampling: v_c, u_o, u_k": lambda x: sampled_pair(
@@ -205,7 +210,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 22
+    assert len(LOSSES) == 23
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

@@ -16,7 +16,7 @@ SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
     for setting in (
         Setting("vector_size", 64, int, MODEL, "Length of a word vector.", minimum=1),
-        Setting("hidden_size", 32, int, MODEL, "Units of the hidden layer.", minimum=1),
+        Setting("hidden_size", 32, int, MODEL, "Units of the hidden layer; 0 for none.", minimum=0),
         Setting(
             "members",
             2,

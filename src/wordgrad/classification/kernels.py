@@ -39,6 +39,7 @@ class NetworkArrays(NamedTuple):
     """Parameters of the network; ``W1`` to ``b2`` are views of ``layers``, in this order.
 
     vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
+    Without hidden units W1 has no columns, and W2 is (D, C).
     """
 
     vectors: Array32
@@ -111,19 +112,20 @@ def _ngram_hash(symbols: Any, start: Any, length: Any, first: Any, n: Any, bucke
 
 @jit
 def hash_ngrams(
-    symbols: Any, offsets: Any, longest: Any, buckets: Any, cuts: Any, out: Any
+    symbols: Any, offsets: Any, shortest: Any, longest: Any, buckets: Any, cuts: Any, out: Any
 ) -> None:
     """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``.
 
-    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``.
+    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``; an edge
+    alone is no 1-gram.
 
     symbols : int32 (T,); offsets : int64 (N + 1,); cuts : int64 (N + 1,); out : int64 (cuts[N],)
     """
     for i in range(offsets.size - 1):
         length = offsets[i + 1] - offsets[i]
         k = cuts[i]
-        for n in range(2, longest + 1 if length > 0 else 2):
-            for first in range(-1, length + 2 - n):
+        for n in range(shortest, longest + 1 if length > 0 else shortest):
+            for first in range(0 if n == 1 else -1, length if n == 1 else length + 2 - n):
                 out[k] = _ngram_hash(symbols, offsets[i], length, first, n, buckets)
                 k += 1
 
@@ -175,12 +177,14 @@ def rows_of_hashes(wanted: Any, hashes: Any, table: Any, out: Any) -> None:
 
 @jit
 def fill_bags(
-    ids: Any, offsets: Any, words: Any, beginnings: Any, symbols: Any, longest: Any, buckets: Any,
-    hashes: Any, table: Any, first_ngram: Any, features: Any, ends: Any,
+    ids: Any, offsets: Any, words: Any, parts: Any, part_ends: Any, symbols: Any, longest: Any,
+    buckets: Any, hashes: Any, table: Any, first_ngram: Any, features: Any, ends: Any,
 ) -> Any:  # fmt: skip
     """Write the features of text i up to ``features[ends[i]]``; return how many words have none.
 
-    words, beginnings, symbols : int32, of each type of the ids; -1 for none.
+    words, symbols : int32, of each type of the ids; -1 for none.
+    parts, part_ends : int32, int64
+        Rows of the parts of type t: ``parts[part_ends[t]:part_ends[t + 1]]``.
     """
     text = np.empty(0, np.int32)
     k = 0
@@ -195,9 +199,8 @@ def fill_bags(
             else:
                 unknown += 1
         for t in range(start, stop):
-            row = beginnings[ids[t]]
-            if row >= 0:
-                features[k] = row
+            for p in range(part_ends[ids[t]], part_ends[ids[t] + 1]):
+                features[k] = parts[p]
                 k += 1
         length = stop - start
         text = _symbols_of(ids, start, length, symbols, text)
@@ -310,7 +313,10 @@ def read_text(
 
 @jit
 def hidden_layer(x: Any, W1: Any, b1: Any, h: Any) -> None:
-    """Set h = sigmoid(x W1 + b1)."""
+    """Set h = sigmoid(x W1 + b1), or h = x where there are no hidden units."""
+    if b1.size == 0:
+        h[:] = x
+        return
     h[:] = b1
     for d in range(x.size):
         for j in range(h.size):
@@ -331,7 +337,7 @@ def output_layer(h: Any, W2: Any, b2: Any, logits: Any) -> None:
 @jit
 def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> None:
     """Fill x ``(N, D)`` and logits ``(N, C)`` for every text."""
-    h = np.zeros(network.b1.size, np.float32)
+    h = np.zeros(network.W2.shape[0], np.float32)
     for i in range(offsets.size - 1):
         read_text(
             features, offsets[i], offsets[i + 1], network.vectors, network.importance, _ZERO,
@@ -372,6 +378,14 @@ def backward_layers(
     """Add one text's gradients of the layers, and set d_x = delta_1 W1^T."""
     for c in range(delta_2.size):
         d_b2[c] += delta_2[c]
+    if d_b1.size == 0:  # h is x
+        for j in range(h.size):
+            back = _ZERO
+            for c in range(delta_2.size):
+                d_W2[j, c] += h[j] * delta_2[c]
+                back += W2[j, c] * delta_2[c]
+            d_x[j] = back
+        return
     for j in range(h.size):
         back = _ZERO
         for c in range(delta_2.size):
@@ -401,7 +415,7 @@ def add_gradients(
         ``slot`` is -1 everywhere; afterwards it is each row's place among the rows met.
     """
     x = np.empty(network.W1.shape[0], np.float32)
-    h = np.empty(network.b1.size, np.float32)
+    h = np.empty(network.W2.shape[0], np.float32)
     delta_1 = np.empty_like(h)
     logits = np.empty(network.b2.size, np.float32)
     met = 0

@@ -4,9 +4,10 @@ A text with the features f_1 .. f_n is seen as the weighted sum of their vectors
 
     x = (a_1 v_1 + ... + a_n v_n) / sqrt(a_1 + ... + a_n)
 
-and x goes through the network of :mod:`wordgrad.maths.network`.  ``a`` is fixed before training
-(see :mod:`wordgrad.classification.examples`), the vectors are learned with the network: by the
-chain rule ``dJ/dv_i = a_i / sqrt(a_1 + ... + a_n) dJ/dx``.  A text without features has x = 0.
+and x goes through the network of :mod:`wordgrad.maths.network`, with a hidden layer or without.
+``a`` is fixed before training (see :mod:`wordgrad.classification.examples`), the vectors are
+learned with the network: by the chain rule ``dJ/dv_i = a_i / sqrt(a_1 + ... + a_n) dJ/dx``.  A text
+without features has x = 0.
 Between a sum and a mean lies the root: a long text says more than a short one, but not in
 proportion.
 
@@ -14,21 +15,25 @@ Layout of a file
 ----------------
 A :class:`~wordgrad.container.Container` of the part "classifier", with the arrays
 
-================= ============ ==================================================================
-``vectors``       F32 (R, D)   one row a feature: words, beginnings of words, n-grams
+================== =========== ==================================================================
+``vectors``       F32 (R, D)   one row a feature: words, beginnings of words, n-grams of words and
+                               of letters
 ``importance``    F32 (R)      what each feature counts
-``W1``, ``b1``    F32          (D, H), (H)
-``W2``, ``b2``    F32          (H, C), (C)
-``hashes``        I64 (G)      rising hashes of the n-grams
+``W1``, ``b1``    F32          (D, H), (H); H is 0 without a hidden layer
+``W2``, ``b2``    F32          (H or D, C), (C)
+``hashes``        I64 (G)      rising hashes of the n-grams of words
+``subword_hashes`` I64 (S)     those of the n-grams of letters; files without any may lack it
 ``words``         U8           the vocabulary in UTF-8, one word after another
 ``word_offsets``  I64 (V + 1)  word ``i`` is ``words[word_offsets[i]:word_offsets[i + 1]]``
 ``beginnings``    U8           beginnings of words, likewise, with ``beginning_offsets``
 ``labels``        U8           the classes in UTF-8, one after another
 ``label_offsets`` I64 (C + 1)
-================= ============ ==================================================================
+================== =========== ==================================================================
 
 and the settings as its record.  ``settings["label_type"]`` is "str", "int" or "bool", what the
 labels were in Python; files written before it was kept have none, and their labels are strings.
+``settings["signs"]`` is true where tokens are words and signs; files of before have none, and if
+they have no pattern either, white space separates their tokens.
 Sizes in the file are compared with each other before anything is used.
 """
 
@@ -46,12 +51,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from wordgrad.classification.features import RANGES, UNKNOWN, Bags, Features, Tokens, tokenise
+from wordgrad.classification.features import (
+    RANGES,
+    SPACES,
+    UNKNOWN,
+    Bags,
+    Features,
+    Tokens,
+    are_lengths,
+    tokenise,
+)
 from wordgrad.classification.kernels import Array32, NetworkArrays, forward
 from wordgrad.container import Arrays, Container, checksum
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.files import check_output
-from wordgrad.maths import OneHiddenLayer
+from wordgrad.maths import OneHiddenLayer, SoftmaxLayer
 from wordgrad.vocabulary import Vocabulary
 
 START = np.float32(0.1)
@@ -89,14 +103,14 @@ class TextNetwork:
         vectors = rng.random((len(importance), vector_size), np.float32)
         vectors -= np.float32(0.5)
         vectors *= 2 * START
-        layers = OneHiddenLayer(vector_size, hidden_size, n_classes, seed=seed).pack()
+        layers = _layers(vector_size, hidden_size, n_classes, seed).pack()
         return cls(vectors, importance, layers.astype(np.float32), hidden_size, n_classes)
 
     @classmethod
     def of(cls, tensors: Mapping[str, NDArray[Any]]) -> TextNetwork:
         """Network with the arrays that :meth:`tensors` names; their shapes fit each other."""
         layers = np.concatenate([tensors[name].ravel() for name in ("W1", "b1", "W2", "b2")])
-        hidden_size, n_classes = tensors["W2"].shape
+        hidden_size, n_classes = tensors["W1"].shape[1], tensors["W2"].shape[1]
         return cls(tensors["vectors"], tensors["importance"], layers, hidden_size, n_classes)
 
     @classmethod
@@ -140,7 +154,7 @@ class TextNetwork:
     def parts(self, flat: Array32) -> list[Array32]:
         """Views of W1, b1, W2, b2 in an array that is laid out as ``layers``."""
         size, hidden, classes = self.vectors.shape[1], self.hidden_size, self.n_classes
-        shapes = [(size, hidden), (hidden,), (hidden, classes), (classes,)]
+        shapes = [(size, hidden), (hidden,), (hidden or size, classes), (classes,)]
         cuts = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
         return [
             part.reshape(shape) for part, shape in zip(np.split(flat, cuts), shapes, strict=True)
@@ -157,10 +171,18 @@ class TextNetwork:
         forward(bags.features, bags.offsets, self.arrays(), x, logits)
         return x, logits
 
-    def exact_layers(self) -> OneHiddenLayer:
+    def exact_layers(self) -> OneHiddenLayer | SoftmaxLayer:
         """Return the layers as the float64 network of the mathematics."""
-        hidden = OneHiddenLayer(self.vectors.shape[1], self.hidden_size, self.n_classes)
-        return hidden.unpack(self.layers)
+        layers = _layers(self.vectors.shape[1], self.hidden_size, self.n_classes, 0)
+        return layers.unpack(self.layers)
+
+
+def _layers(
+    vector_size: int, hidden_size: int, n_classes: int, seed: int
+) -> OneHiddenLayer | SoftmaxLayer:
+    if hidden_size == 0:
+        return SoftmaxLayer(vector_size, n_classes, seed=seed)
+    return OneHiddenLayer(vector_size, hidden_size, n_classes, seed=seed)
 
 
 def contributions(
@@ -190,8 +212,10 @@ def contributions(
         return values
     pushes = network.importance * (network.vectors.astype(np.float64) @ d_x) / np.sqrt(total)
     ids = features.word_ids(tokens)
-    for rows in (ids, features.beginning_rows(tokens)):
-        values[rows != UNKNOWN] += pushes[rows[rows != UNKNOWN]]
+    values[ids != UNKNOWN] += pushes[ids[ids != UNKNOWN]]
+    parts, ends = features.parts_of(tokens.types)
+    sums = np.concatenate([[0], np.cumsum(pushes[parts])])[ends]
+    values += np.diff(sums)[tokens.ids]
     for first, n, row in features.ngrams_of(ids):
         inside = slice(max(first, 0), min(first + n, len(ids)))
         values[inside] += pushes[row] / (inside.stop - inside.start)
@@ -199,7 +223,7 @@ def contributions(
 
 
 def _log_odds_gradient(
-    layers: OneHiddenLayer, x: NDArray[np.float64], label: int
+    layers: OneHiddenLayer | SoftmaxLayer, x: NDArray[np.float64], label: int
 ) -> NDArray[np.float64]:
     """Gradient of ``log(y_hat / (1 - y_hat))`` for one row x ``(1, D)``: float64 (D,)."""
     logits = layers.forward(x).logits
@@ -224,6 +248,7 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
     "W2": ("float32", 2),
     "b2": ("float32", 1),
     "hashes": ("int64", 1),
+    "subword_hashes": ("int64", 1),
     "words": ("uint8", 1),
     "word_offsets": ("int64", 1),
     "beginnings": ("uint8", 1),
@@ -263,6 +288,7 @@ CLASSIFIER = Container(
     remedy=REMEDY,
     origin="name one that `wordgrad classify train` or TextClassifier.save wrote.",
     schema=_TENSORS,
+    optional=frozenset({"subword_hashes"}),
     earlier={ENTRY: _read_layout_1},
 )
 
@@ -318,6 +344,7 @@ def read_model(
     """
     file = Path(path)
     settings, arrays = CLASSIFIER.read(file)
+    arrays.setdefault("subword_hashes", np.zeros(0, np.int64))
     _check_shapes(file, arrays)
     strings = {
         name: Vocabulary.from_packed(arrays.pop(name), arrays.pop(offsets), str(file)).words
@@ -328,17 +355,20 @@ def read_model(
 
 def _check_shapes(file: Path, tensors: Arrays) -> None:
     rows, size = tensors["vectors"].shape
-    hidden, classes = tensors["W2"].shape
+    hidden, classes = tensors["W1"].shape[1], tensors["W2"].shape[1]
+    n_others = len(tensors["beginning_offsets"]) - 1
+    n_others += len(tensors["hashes"]) + len(tensors["subword_hashes"])
     expected = {
         "importance": (rows,),
         "W1": (size, hidden),
+        "W2": (hidden or size, classes),
         "b1": (hidden,),
         "b2": (classes,),
         "label_offsets": (classes + 1,),
-        "word_offsets": (rows - len(tensors["hashes"]) - len(tensors["beginning_offsets"]) + 2,),
+        "word_offsets": (rows - n_others + 1,),
     }
     for name, shape in expected.items():
-        if tensors[name].shape != shape or min(size, hidden) < 1 or classes < 2:
+        if tensors[name].shape != shape or size < 1 or classes < 2:
             raise FormatError(
                 f"{file} is damaged: {name} has the shape {tensors[name].shape}, where the other "
                 f"sizes ask for {shape}; {REMEDY}"
@@ -348,7 +378,7 @@ def _check_shapes(file: Path, tensors: Arrays) -> None:
         raise FormatError(f"{file} is damaged: it holds numbers that are not finite; {REMEDY}")
     if (tensors["importance"] <= 0).any():
         raise FormatError(f"{file} is damaged: importance must be positive; {REMEDY}")
-    if (np.diff(tensors["hashes"]) <= 0).any():
+    if any((np.diff(tensors[name]) <= 0).any() for name in ("hashes", "subword_hashes")):
         raise FormatError(f"{file} is damaged: its hashes do not rise; {REMEDY}")
 
 
@@ -407,15 +437,20 @@ class TextModel:
         settings = {
             "label_type": type(labels[0]).__name__,
             "pattern": self.pattern,
+            "signs": self.pattern is None,
             "lowercase": self.lowercase,
             "common": features.common,
             "prefix": features.prefix,
             "ngrams": features.ngrams,
             "buckets": features.buckets,
+            "subwords": list(features.subwords) if features.subwords else None,
             # Without seconds: the same training gives the same file.
             "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
         }
-        arrays = self.network.tensors() | {"hashes": features.hashes}
+        arrays = self.network.tensors() | {
+            "hashes": features.hashes,
+            "subword_hashes": features.subword_hashes,
+        }
         strings = {
             "words": features.words,
             "beginnings": features.beginnings,
@@ -441,9 +476,14 @@ class TextModel:
             arrays["hashes"],
             settings["ngrams"],
             settings["buckets"],
+            tuple(settings["subwords"]) if settings.get("subwords") else None,
+            arrays["subword_hashes"],
         )
         network = TextNetwork.of(arrays)
-        model = cls(features, network, settings["pattern"], settings["lowercase"])
+        pattern = settings["pattern"]
+        if pattern is None and not settings.get("signs", False):
+            pattern = SPACES
+        model = cls(features, network, pattern, settings["lowercase"])
         labels = _typed(strings["labels"], settings.get("label_type", "str"))
         if labels is None:
             raise FormatError(
@@ -475,8 +515,10 @@ def _are_settings(found: dict[str, Any]) -> bool:
         for name, (least, most) in ranges.items()
     )
     pattern = found.get("pattern", 0)
+    lengths = found.get("subwords")
     return (
         numbers
+        and (lengths is None or are_lengths(lengths))
         and isinstance(found.get("lowercase"), bool)
         and (pattern is None or isinstance(pattern, str))
         and isinstance(found.get("history"), list)

@@ -86,8 +86,9 @@ class TextTraining:
     def __post_init__(self) -> None:
         for name in ("members", "epochs", "batch_size", "patience"):
             check_int(name, getattr(self, name), minimum=1)
-        for name in ("vector_size", "hidden_size"):
-            check_int(name, getattr(self, name), minimum=1)
+        for name, least in (("vector_size", 1), ("hidden_size", 0)):
+            if check_int(name, getattr(self, name), minimum=least) == 0:
+                continue
             if getattr(self, name) < self.members:
                 raise ParameterError(
                     f"{name} must be at least members={self.members}, which divide it among them, "

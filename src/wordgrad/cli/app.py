@@ -13,6 +13,7 @@ from wordgrad.cli.check_gradients import check_gradients
 from wordgrad.cli.classify import explain, predict, quantize
 from wordgrad.cli.classify import measure as classify_test
 from wordgrad.cli.classify import train as classify_train
+from wordgrad.cli.cluster import cluster
 from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
 from wordgrad.cli.evaluate import evaluate
@@ -79,6 +80,7 @@ COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
     (app, "doesnt-match", doesnt_match),
     (app, "evaluate", evaluate),
     (app, "convert", convert),
+    (app, "cluster", cluster),
     (app, "map", map_),
     (app, "plot-loss", plot_loss),
     (app, "demo", demo),

@@ -75,6 +75,8 @@ class VectorParts:
         Sentences on what was odd in a file and read all the same.
     subwords : Subwords or None
         From which vectors of unseen words are composed.  No writer keeps them.
+    outputs : ndarray of float32, shape (n, D), or None
+        Output vectors, which training goes on from.  Only safetensors keeps them.
     """
 
     table: Vocabulary
@@ -83,6 +85,7 @@ class VectorParts:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     subwords: Subwords | None = None
+    outputs: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.table)

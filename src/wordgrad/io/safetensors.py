@@ -3,23 +3,25 @@
 Layout
 ------
 A safetensors file is an 8-byte little-endian length N, N bytes of JSON (name, dtype, shape and byte
-range of each tensor; string metadata), then the tensors' bytes.  wordgrad writes four tensors:
+range of each tensor; string metadata), then the tensors' bytes.  wordgrad writes these tensors:
 
 =========== ========== ===========================================================
 ``matrix``  F32 (V, D) row ``i`` is the vector of word ``i``
 ``words``   U8 (bytes) all words in UTF-8, one after another
 ``offsets`` I64 (V+1)  word ``i`` is ``words[offsets[i]:offsets[i + 1]]``
 ``counts``  I64 (V)    how often each word was seen; left out if not known
+``outputs`` F32 (n, D) output vectors, from which training goes on; left out if not kept
 =========== ========== ===========================================================
 
 and this metadata, all strings: ``wordgrad`` (the version of this layout, "1"), one entry for each
-entry of :attr:`WordVectors.metadata` under the name ``"meta." + name``, as JSON, and two checksums
-(CRC-32, eight hexadecimal digits): ``crc32.matrix`` of the matrix' bytes, ``crc32.rest`` of all
-other metadata and tensors.  Thus a single flipped bit anywhere in the file is found.  The names in
-the header are sorted: equal vectors make equal files.
+entry of :attr:`WordVectors.metadata` under the name ``"meta." + name``, as JSON, and checksums
+(CRC-32, eight hexadecimal digits): ``crc32.matrix`` of the matrix' bytes, ``crc32.outputs`` of the
+output vectors' if there are any, ``crc32.rest`` of all other metadata and tensors.  Thus a single
+flipped bit anywhere in the file is found.  The names in the header are sorted: equal vectors make
+equal files.
 
-The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so the
-matrix is not read through it but mapped from the byte range it has approved.  Nothing in such a
+The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so
+matrices are not read through it but mapped from the byte ranges it has approved.  Nothing in such a
 file can be executed.
 """
 
@@ -49,7 +51,9 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
     "words": ("uint8", 1),
     "offsets": ("int64", 1),
     "counts": ("int64", 1),
+    "outputs": ("float32", 2),
 }
+_MATRICES = ("matrix", "outputs")
 
 
 def write(parts: VectorParts, path: Path) -> None:
@@ -60,10 +64,12 @@ def write(parts: VectorParts, path: Path) -> None:
         rest["counts"] = parts.counts
     metadata = {"wordgrad": LAYOUT}
     metadata |= {f"meta.{name}": json.dumps(value) for name, value in parts.metadata.items()}
-    matrix = np.ascontiguousarray(parts.matrix)
-    metadata["crc32.matrix"] = f"{checksum(matrix):08x}"
+    matrices = {"matrix": np.ascontiguousarray(parts.matrix)}
+    if parts.outputs is not None:
+        matrices["outputs"] = np.ascontiguousarray(parts.outputs)
+    metadata |= {f"crc32.{name}": f"{checksum(one):08x}" for name, one in matrices.items()}
     metadata["crc32.rest"] = _checksum(metadata, rest)
-    write_tensors(path, {"matrix": matrix, **rest}, metadata)
+    write_tensors(path, {**matrices, **rest}, metadata)
 
 
 def read(path: Path, options: LoadOptions) -> VectorParts:
@@ -72,9 +78,9 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         metadata = file.metadata() or {}
         names = set(file.keys())
         _check_layout(path, metadata, names)
-        check_arrays(path, file, _TENSORS, REMEDY, optional=frozenset({"counts"}))
+        check_arrays(path, file, _TENSORS, REMEDY, optional=frozenset({"counts", "outputs"}))
         header = _header(path)
-        rest = {name: file.get_tensor(name) for name in sorted(names - {"matrix"})}
+        rest = {name: file.get_tensor(name) for name in sorted(names - {*_MATRICES})}
     _check_shapes(path, header)
     if _checksum(metadata, rest) != metadata["crc32.rest"]:
         raise FormatError(f"{path} is damaged: its words fail their checksum; {REMEDY}")
@@ -83,15 +89,17 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         raise FormatError(
             f"{path} is damaged: counts must not be negative, got {int(counts.min())}; {REMEDY}"
         )
-    matrix = _map_matrix(path, header)
+    matrix = _map_matrix(path, header, "matrix")
+    outputs = _map_matrix(path, header, "outputs") if "outputs" in header else None
     table = Vocabulary.from_packed(rest["words"], rest["offsets"], str(path))
     rows = options.rows(len(matrix))
     if rows < len(matrix):
         end = int(rest["offsets"][rows])
         table = Vocabulary.from_packed(rest["words"][:end], rest["offsets"][: rows + 1], str(path))
     if options.check or (options.check is None and matrix.nbytes <= CHECKED_AT_ONCE):
-        if f"{checksum(matrix):08x}" != metadata["crc32.matrix"]:
-            raise FormatError(f"{path} is damaged: its matrix fails its checksum; {REMEDY}")
+        for name, array in (("matrix", matrix), ("outputs", outputs)):
+            if array is not None and f"{checksum(array):08x}" != metadata[f"crc32.{name}"]:
+                raise FormatError(f"{path} is damaged: its {name} fails its checksum; {REMEDY}")
         if not options.allow_nonfinite:
             row_norms(matrix[:rows], str(path))  # refuses values that are not finite
     return VectorParts(
@@ -99,6 +107,7 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         matrix[:rows],
         None if counts is None else counts[:rows],
         _metadata(path, metadata),
+        outputs=outputs if len(table) == header["matrix"]["shape"][0] else None,
     )
 
 
@@ -114,7 +123,8 @@ def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> N
             f"{path} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
             "install a newer version."
         )
-    missing = sorted({"crc32.matrix", "crc32.rest"} - set(metadata))
+    wanted = {"crc32.matrix", "crc32.rest"} | ({"crc32.outputs"} if "outputs" in names else set())
+    missing = sorted(wanted - set(metadata))
     if missing:
         raise FormatError(f"{path} is damaged: {', '.join(missing)} is missing; {REMEDY}")
 
@@ -136,14 +146,19 @@ def _check_shapes(path: Path, header: Mapping[str, Any]) -> None:
             f"{path} is damaged: its matrix of {rows} x {columns} does not fit its "
             f"{header['offsets']['shape'][0] - 1} words and {counts} counts; {REMEDY}"
         )
+    if "outputs" in header and (0 in (shape := header["outputs"]["shape"]) or shape[1] != columns):
+        raise FormatError(
+            f"{path} is damaged: its outputs of {shape[0]} x {shape[1]} do not fit vectors of "
+            f"{columns} numbers; {REMEDY}"
+        )
 
 
-def _map_matrix(path: Path, header: Mapping[str, Any]) -> NDArray[np.float32]:
-    start, stop = header["matrix"]["data_offsets"]
-    shape = tuple(header["matrix"]["shape"])
+def _map_matrix(path: Path, header: Mapping[str, Any], name: str) -> NDArray[np.float32]:
+    start, stop = header[name]["data_offsets"]
+    shape = tuple(header[name]["shape"])
     offset = header[""] + start
     if stop - start != 4 * shape[0] * shape[1]:
-        raise FormatError(f"{path} is damaged: its matrix has {stop - start} bytes; {REMEDY}")
+        raise FormatError(f"{path} is damaged: its {name} has {stop - start} bytes; {REMEDY}")
     mapped = np.memmap(path, dtype="<f4", mode="r", offset=offset, shape=shape)
     # A plain view: every slice of np.memmap itself pays for a Python call.  Writers may leave the
     # data unaligned, which BLAS would copy at every query; then copy once.

@@ -14,7 +14,7 @@ from wordgrad.maths.losses import (
     negative_sampling_loss,
     softmax_loss,
 )
-from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
+from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer, SoftmaxLayer
 from wordgrad.maths.objectives import (
     WindowGradients,
     cbow,
@@ -31,6 +31,7 @@ __all__ = [
     "GradientReport",
     "NetworkGradients",
     "OneHiddenLayer",
+    "SoftmaxLayer",
     "WindowGradients",
     "assert_gradients",
     "binary_cross_entropy",
