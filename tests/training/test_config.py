@@ -52,7 +52,10 @@ def test_steps_and_outputs_of_cbow_have_defaults_where_they_have_a_use():
     ]:
         config = TrainingConfig(**settings)
         assert (config.cbow_step, config.output_weight) == expected
-    for settings, name in [({"loss": "softmax"}, 'loss="softmax"'), ({"subwords": (3, 6)}, "subw")]:
+    for settings, name in [
+        ({"loss": "softmax"}, 'loss="softmax"'),
+        ({"subwords": (3, 6)}, "subwords and"),
+    ]:
         with pytest.raises(
             ParameterError, match=rf"^output_weight must be 0 with {name}.*got 0\.5"
         ):
@@ -164,7 +167,11 @@ def test_numbers_of_numpy_become_plain_ones():
 def test_as_dict_makes_the_same_config_again():
     config = TrainingConfig(architecture="cbow", window=3, learning_rate=0.2, subwords=(3, 6))
     assert TrainingConfig(**config.as_dict()) == config
-    assert set(config.as_dict()) == {field.name for field in dataclasses.fields(config)}
+    fields = {field.name for field in dataclasses.fields(config)}
+    assert set(config.as_dict()) == fields - {"documents"}
+    config = TrainingConfig(documents="alone", combine="concat", architecture="cbow")
+    assert set(config.as_dict()) == fields
+    assert TrainingConfig(**config.as_dict()) == config
 
 
 def test_a_config_cannot_be_changed():
