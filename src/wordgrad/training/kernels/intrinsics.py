@@ -424,3 +424,21 @@ def may_repeat(typingctx: Any, table: Any, n: Any) -> Any:
         return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(lanes), 0))
 
     return types.boolean(types.int64, types.int64), codegen
+
+
+@intrinsic
+def prefetch_row(typingctx: Any, address: Any, n_bytes: Any) -> Any:
+    """Prefetch the cache lines of ``n_bytes`` at ``address``, a multiple of 64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = Emitter(builder, LANES)
+        row, n = arguments
+
+        def line(i: Any, _: list[Any]) -> list[Any]:
+            e.prefetch(builder.add(row, i))
+            return []
+
+        e.loop("prefetch", ir.Constant(I64, 0), n, 64, [], line)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen

@@ -356,7 +356,7 @@ def _cbow_step(
 @inline_jit
 def _copy_repeats(table: Any, n: Any, n_copies: Any, n_floats: Any, ws: Any) -> Any:
     """Let every row that occurs earlier in the table be a copy; return the number of copies."""
-    if n <= MOST_COMPARED and not may_repeat(table, n):
+    if n == 1 or (n <= MOST_COMPARED and not may_repeat(table, n)):
         return n_copies
     row_bytes = FLOAT * n_floats
     for k in range(repeats(table, n, ws.found)):
