@@ -115,6 +115,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, *FLAGS)
     assert seen.pop("source") == str(text)
     assert callable(seen.pop("progress"))
+    assert seen.pop("on_epoch") is None
     assert seen == {**settings, "lowercase": True, "reproducible": True}
 
 
@@ -127,7 +128,7 @@ def test_options_have_the_estimators_names_and_defaults():
     parameters = {
         name: parameter.default
         for name, parameter in inspect.signature(Word2Vec).parameters.items()
-        if name != "progress"
+        if name not in ("progress", "on_epoch")
     }
     assert options == parameters
 
@@ -177,7 +178,7 @@ def test_the_output_is_checked_before_the_text_is_read(wordgrad, tmp_path, text)
         (["--vector-size", 0], "vector_size must be an integer"),
         (["--learning-rate", "nan"], "learning_rate must be a finite number"),
         (["--sample", "-1"], "sample must be"),
-        (["--min-count", 0], "min_count must be"),
+        (["--min-count", -1], "min_count must be"),
         (["--architecture", "glove"], "'glove' is not one of"),
         (["--no-such-option"], "No such option"),
         (["--epochs", "many"], "Invalid value for '--epochs'"),
