@@ -17,7 +17,7 @@ from wordgrad.cli.train import train
 SMALL = ["--vector-size", 16, "--min-count", 1, "--workers", 1, "--sample", 0, "--epochs", 2]
 
 
-FLAGS = ["--lowercase", "--reproducible"]
+FLAGS = ["--lowercase", "--reproducible", "--fixed-windows", "--keep-output"]
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "sample": 0.25,
         "epochs": 9,
         "learning_rate": 0.125,
+        "final_learning_rate": 0.0625,
         "max_vocab": 99,
         "workers": 1,
         "seed": 5,
@@ -96,6 +97,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "pattern": r"\w+",
         "errors": "replace",
         "vectors": tmp_path / "start.safetensors",
+        "vocabulary": tmp_path / "words.tsv",
         "validation": "held-out.txt",
         "early_stopping": 3,
         "checkpoint": tmp_path / "run",
@@ -117,7 +119,8 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
     assert seen.pop("source") == str(text)
     assert callable(seen.pop("progress"))
     assert seen.pop("on_epoch") is None
-    assert seen == {**settings, "lowercase": True, "reproducible": True}
+    flags = {"lowercase": True, "reproducible": True, "shrink_windows": False, "keep_output": True}
+    assert seen == settings | flags
 
 
 def test_options_have_the_estimators_names_and_defaults():
