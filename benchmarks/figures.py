@@ -57,9 +57,14 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.machine,
         tables.checkpoint,
         tables.phrases,
+<<<<<<< HEAD
         tables.subwords_speed,
         tables.subwords_quality,
         tables.subwords_opening,
+=======
+        tables.blocks,
+        tables.blocks_quality,
+>>>>>>> main
         tables.queries,
         tables.fuzz,
         tables.guided,
