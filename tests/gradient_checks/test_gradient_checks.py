@@ -25,7 +25,7 @@ def test_every_check_passes(check):
 
 
 def test_the_checks_cover_every_loss_and_architecture_by_every_checker_they_have():
-    assert len({check.formula for check in CHECKS}) == len(CHECKS) == 23
+    assert len({check.formula for check in CHECKS}) == len(CHECKS) == 24
     assert sum(check.oracle is not None for check in CHECKS) == 21  # test_algebra.py takes these
     assert sum(check.kernels is not None for check in CHECKS) == 11
 
