@@ -74,8 +74,10 @@ class Container:
     origin : str
         End of the message about a file of another kind: which one to name.
     schema : mapping of str to (str, int), optional
-        Dtype and number of dimensions of every array, all of which must be there; any arrays of
-        :data:`DTYPES` may be there if it is not given.
+        Dtype and number of dimensions of every array, all of which must be there but the
+        ``optional`` ones; any arrays of :data:`DTYPES` may be there if it is not given.
+    optional : frozenset of str
+        Arrays of the schema that may be missing.
     earlier : mapping of str to callable
         Readers of earlier layouts, by the metadata entry that such a file has: given path, metadata
         and arrays, each compares the checksums and returns the record.
@@ -95,6 +97,7 @@ class Container:
     remedy: str
     origin: str
     schema: Schema | None = None
+    optional: frozenset[str] = frozenset()
     earlier: Mapping[str, Callable[[Path, Mapping[str, str], Arrays], dict[str, Any]]] = field(
         default_factory=dict
     )
@@ -151,7 +154,7 @@ class Container:
             metadata = file.metadata() or {}
             earlier = next((read for name, read in self.earlier.items() if name in metadata), None)
             record = {} if earlier else self._record(path, metadata)
-            check_arrays(path, file, self.schema, self.remedy)
+            check_arrays(path, file, self.schema, self.remedy, optional=self.optional)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if earlier:
             return earlier(path, metadata, arrays), arrays

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ from wordgrad.training.checkpoint import (
     Saving,
     recorded_settings,
 )
-from wordgrad.training.config import HIERARCHICAL, SETTINGS, TrainingConfig
+from wordgrad.training.config import HIERARCHICAL, SETTINGS, Setting, TrainingConfig
 from wordgrad.training.engines import check_device
 from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.kernels.huffman import HuffmanTree
@@ -51,11 +51,9 @@ from wordgrad.training.validation import HeldOut, batch_loss
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
-_RECORDED = sorted(
-    SETTINGS.keys() - {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
-)
-"""Settings that a checkpoint holds: the folder is where it is, text and phrases are beside it, and
-vectors to start from are of no use once training has begun."""
+_NOT_RECORDED = {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
+"""Settings that a checkpoint does not hold: the folder is where it is, text and phrases are beside
+it, and vectors to start from are of no use once training has begun."""
 
 EARLIER_SAMPLE = 1e-4
 """Default of ``sample`` in version 0.1, whose checkpoints hold it."""
@@ -111,6 +109,10 @@ class Word2Vec(
         Give the same bytes for any number of workers, too, at some cost in speed
         (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
         so that the files they are saved to are the same.
+    blocks : int (1 to 1,024), optional
+        Deal the words to so many buckets, and train skip-gram with negative sampling in blocks, no
+        two of which share a row while they are trained (:mod:`wordgrad.training.engines.blocks`):
+        the same vectors for any number of workers, and as good.  8 to 32 are good numbers.
     shrink_windows : bool, default True
         Whether the reach of each window is drawn uniformly from 1..m, as in word2vec; else it is m.
     final_learning_rate : float (0 to 1e+30), optional
@@ -237,6 +239,8 @@ class Word2Vec(
     ((16,), 5)
     """
 
+    _settings: ClassVar[Mapping[str, Setting]] = SETTINGS
+
     def __init__(
         self,
         vector_size: int = 100,
@@ -256,6 +260,7 @@ class Word2Vec(
         shrink_windows: bool = True,
         final_learning_rate: float | None = None,
         reproducible: bool = False,
+        blocks: int | None = None,
         combine: str = "mean",
         cbow_step: str = "exact",
         column: str | None = None,
@@ -296,6 +301,7 @@ class Word2Vec(
         self.shrink_windows = shrink_windows
         self.final_learning_rate = final_learning_rate
         self.reproducible = reproducible
+        self.blocks = blocks
         self.combine = combine
         self.cbow_step = cbow_step
         self.column = column
@@ -517,7 +523,7 @@ class Word2Vec(
         >>> model.fit_transform(f"a b c{number % 3}" for number in range(150)).shape
         (150, 8)
         """
-        texts = _texts(X, self.column)
+        texts = listed_texts(X, self.column)
         means: NDArray[np.float32] = self.fit(iter(texts), y).transform(texts)
         return means
 
@@ -557,7 +563,7 @@ class Word2Vec(
         """
         check_is_fitted(self, "vectors_")
         vectors = self.vectors_
-        texts = _texts(X, self.column)
+        texts = listed_texts(X, self.column)
         ids, table = vectors.vocabulary.ids, vectors.matrix
         means = np.zeros((len(texts), vectors.vector_size), np.float32)
         unknown = 0
@@ -654,7 +660,7 @@ class Word2Vec(
         """
         config, _ = self._trained_tree("score_samples")
         vectors = self.vectors_
-        ids, texts = vectors.vocabulary.ids, _texts(X, self.column)
+        ids, texts = vectors.vocabulary.ids, listed_texts(X, self.column)
         rows = [[ids[word] for word in words if word in ids] for words in self._words_of(texts)]
         scores = np.zeros(len(texts))
         told = [k for k, row in enumerate(rows) if len(row) > 1]
@@ -698,11 +704,11 @@ class Word2Vec(
         return words if self.phrases_ is None else self.phrases_.join_all(words)
 
     def _cut(self, texts: Sequence[Any]) -> Iterable[list[str]]:
-        from wordgrad.classification.features import tokenise
+        from wordgrad.classification.features import SPACES, tokenise
 
         strings = tokenise(
             [text for text in texts if isinstance(text, str)],
-            pattern=self.pattern,
+            pattern=SPACES if self.pattern is None else self.pattern,
             lowercase=self.lowercase,
         )
         place = 0
@@ -744,14 +750,15 @@ class Word2Vec(
         [1, 2, 3]
         """
         settings: dict[str, Any] = dict(recorded_settings(Path(folder)))
-        unknown = sorted(settings.keys() - set(_RECORDED))
+        unknown = sorted(settings.keys() - (cls._settings.keys() - _NOT_RECORDED))
         if unknown:
             raise FormatError(
                 f"The training in {folder} has settings that this version of wordgrad does not "
                 f"know ({', '.join(unknown)}); resume it with the version that began it."
             )
         phrases = Path(folder, PHRASES_FILE)
-        settings["phrases"] = os.fspath(phrases) if phrases.exists() else None
+        if phrases.exists():
+            settings["phrases"] = os.fspath(phrases)
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
@@ -803,7 +810,7 @@ class Word2Vec(
             if config.architecture == "skipgram":  # which has no use for it
                 config = replace(config, cbow_step=str(began.settings["cbow_step"]))
             settings = self._recorded(config)
-            _check_changes(settings, began.settings)
+            check_changes(settings, began.settings)
             size = checkpoint.parameters.vector_size
             if size != config.vector_size:
                 raise FormatError(
@@ -861,16 +868,22 @@ class Word2Vec(
         if not isinstance(self.vectors, WordVectors | str | os.PathLike | None):
             raise ParameterError(f"vectors must be WordVectors or a path, got {self.vectors!r}.")
         names = [field.name for field in fields(TrainingConfig)]  # which it checks itself
-        for name, setting in SETTINGS.items():
+        for name, setting in self._settings.items():
             if name not in names:
                 setting.check(getattr(self, name))
-        config = TrainingConfig(**{name: getattr(self, name) for name in names})
+        config = self._training_config()
         check_device(config)
         return config
 
+    def _training_config(self) -> TrainingConfig:
+        """The settings of the training, checked."""
+        names = [field.name for field in fields(TrainingConfig) if field.name in self._settings]
+        return TrainingConfig(**{name: getattr(self, name) for name in names})
+
     def _recorded(self, config: TrainingConfig) -> dict[str, Any]:
         """Settings as plain values for a checkpoint, with no default left open."""
-        plain = {name: SETTINGS[name].check(getattr(self, name)) for name in _RECORDED}
+        names = self._settings.keys() - _NOT_RECORDED
+        plain = {name: self._settings[name].check(getattr(self, name)) for name in sorted(names)}
         return plain | config.as_dict()
 
     def _given_vectors(self, config: TrainingConfig) -> WordVectors | None:
@@ -1053,7 +1066,7 @@ def _start_outputs(
         W_out[len(W_out) - V + ours] = outputs[n_nodes:][theirs]
 
 
-def _texts(X: Any, column: str | None) -> list[Any]:
+def listed_texts(X: Any, column: str | None) -> list[Any]:
     """Texts, each a string or tokens, as a list."""
     texts = X if isinstance(X, bytes) else texts_of(X, column)
     if isinstance(texts, str | bytes | os.PathLike) or not isinstance(texts, Iterable):
@@ -1075,7 +1088,7 @@ def _tokens(text: Any, position: int) -> list[str]:
     return tokens
 
 
-def _check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+def check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Refuse to resume a training with another value of what rules its result."""
     changes = [
         f"{name} is {now.get(name)!r} and was {before.get(name)!r}"

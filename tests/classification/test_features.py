@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.classification.features import UNKNOWN, Features, TextEncoder, in_order, tokenise
+from wordgrad.classification.features import (
+    SPACES,
+    UNKNOWN,
+    Features,
+    TextEncoder,
+    in_order,
+    tokenise,
+)
 from wordgrad.errors import ParameterError
 
 WORDS = st.sampled_from(["a", "B", "b", "c", "é", "\u00a0", "\n", "d\u2003e", "", "  "])
@@ -17,7 +24,7 @@ TEXTS = st.lists(st.lists(WORDS, max_size=8).map(" ".join), max_size=8)
 
 
 def split(texts, lowercase=False):
-    tokens = tokenise(texts, pattern=None, lowercase=lowercase)
+    tokens = tokenise(texts, pattern=SPACES, lowercase=lowercase)
     words = [tokens.types[i] for i in tokens.ids]
     return [words[i:j] for i, j in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
 
@@ -30,17 +37,17 @@ def same(one, other):
 
 @given(TEXTS, st.booleans())
 def test_many_texts_are_split_as_few_are(texts, lowercase):
-    encoder = TextEncoder(None, lowercase=lowercase)
+    encoder = TextEncoder(SPACES, lowercase=lowercase)
     encoder.add(texts[:3])
     encoder.add(texts[3:])
-    same(encoder.tokens(), tokenise(texts, pattern=None, lowercase=lowercase))
+    same(encoder.tokens(), tokenise(texts, pattern=SPACES, lowercase=lowercase))
 
 
 def test_texts_are_encoded_part_by_part(monkeypatch):
     texts = [f"W{i} w{i} É{i % 7}" for i in range(300)]
-    whole = tokenise(texts, pattern=None, lowercase=True)
+    whole = tokenise(texts, pattern=SPACES, lowercase=True)
     monkeypatch.setattr("wordgrad.classification.features._CHARACTERS", 50)
-    same(tokenise(texts, pattern=None, lowercase=True), whole)
+    same(tokenise(texts, pattern=SPACES, lowercase=True), whole)
     assert whole.types[:3] == ["w0", "é0", "w1"]
 
 
@@ -67,8 +74,8 @@ def test_a_pattern_finds_its_matches_and_empty_ones_are_no_tokens(texts, lowerca
 
 
 def test_types_are_numbered_by_first_occurrence_whatever_was_tokenised_before():
-    tokenise(["z y x"], pattern=None, lowercase=False)
-    assert tokenise(["x Y y"], pattern=None, lowercase=True).types == ["x", "y"]
+    tokenise(["z y x"], pattern=SPACES, lowercase=False)
+    assert tokenise(["x Y y"], pattern=SPACES, lowercase=True).types == ["x", "y"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,7 @@ def test_types_are_numbered_by_first_occurrence_whatever_was_tokenised_before():
 )
 def test_what_is_no_text_is_refused(texts, message):
     with pytest.raises(ParameterError, match=message):
-        tokenise(texts, pattern=None, lowercase=False)
+        tokenise(texts, pattern=SPACES, lowercase=False)
 
 
 # ---------------------------------------------------------------- features
@@ -88,7 +95,7 @@ def test_what_is_no_text_is_refused(texts, message):
 
 def learn(texts, **settings):
     settings = {"min_count": 1, "prefix": 0, "ngrams": 2, "buckets": 2**22} | settings
-    tokens = tokenise(texts, pattern=None, lowercase=False)
+    tokens = tokenise(texts, pattern=SPACES, lowercase=False)
     return Features.learn(tokens, **settings), tokens
 
 
@@ -130,7 +137,7 @@ def test_words_are_numbered_by_frequency_and_rare_ones_are_unknown():
 
 def test_what_was_not_seen_in_training_adds_nothing():
     features, _ = learn(["a b", "c", "a b"])
-    bags = features.bags(tokenise(["a b", "z z", "", "b a"], pattern=None, lowercase=False))
+    bags = features.bags(tokenise(["a b", "z z", "", "b a"], pattern=SPACES, lowercase=False))
     assert len(rows_of(bags, 0)) == 5  # a, b, ^a, ab, b$
     # Like the only rare word of training, z begins a text and ends one: ^z, z$.
     assert len(rows_of(bags, 1)) == 2
@@ -143,7 +150,7 @@ def test_long_words_share_their_beginnings_even_if_unknown():
     features, _ = learn(["hopeful hope", "hopeless hoping"], ngrams=1, prefix=4)
     assert features.beginnings == ["hope", "hopi"]
     texts = ["hopeful", "hope", "hoped", "hop", "hopping"]
-    bags = features.bags(tokenise(texts, pattern=None, lowercase=False))
+    bags = features.bags(tokenise(texts, pattern=SPACES, lowercase=False))
     hope = len(features.words)
     assert rows_of(bags, 0) == [features.words.index("hopeful"), hope]
     assert rows_of(bags, 1) == [features.words.index("hope")]
@@ -169,7 +176,7 @@ def test_ngrams_of_a_text_tell_their_places():
     ids = np.array([0, 1, 2], np.int32)
     places = [(first, n) for first, n, _ in features.ngrams_of(ids)]
     assert places == [(-1, 2), (0, 2), (1, 2), (2, 2), (-1, 3), (0, 3), (1, 3)]
-    bags = features.bags(tokenise(["a b c"], pattern=None, lowercase=False))
+    bags = features.bags(tokenise(["a b c"], pattern=SPACES, lowercase=False))
     assert [row for _, _, row in features.ngrams_of(ids)] == rows_of(bags, 0)[3:]
 
 
@@ -201,9 +208,9 @@ def test_hashes_are_found_by_table_and_by_bisection(buckets):
     features, tokens = learn(["a b c d b"] * 3 + ["d e a"], buckets=buckets)
     bags = features.bags(tokens)
     assert len(bags.features) == 3 * (5 + 6) + 3 + 4
-    table = features._table(2**30)
+    table = features._table("ngrams", features.hashes, 2**30)
     assert len(table) == (buckets if buckets < 2**24 else 0)
-    again = replace(features, _tables={"buckets": np.zeros(0, np.int32)}).bags(tokens)
+    again = replace(features, _tables={"ngrams": np.zeros(0, np.int32)}).bags(tokens)
     assert again.features.tolist() == bags.features.tolist()
 
 
@@ -211,3 +218,53 @@ def test_results_come_in_order_and_errors_come_through():
     assert list(in_order(lambda n: -n, range(50), 3)) == [-n for n in range(50)]
     with pytest.raises(ZeroDivisionError):
         list(in_order(lambda n: 1 // n, range(-3, 3), 2))
+
+
+def test_ngrams_of_letters_are_rows_of_their_own():
+    features, tokens = learn(["ab abc", "b ab"], ngrams=1, subwords=(1, 3))
+    bags = features.bags(tokens)
+    first = len(features.words)
+    letters = {"a", "b", "c", "^a", "ab", "b$", "bc", "c$", "^b", "^ab", "ab$", "abc", "bc$", "^b$"}
+    assert len(features) == first + len(letters)
+    of_ab = [row for row in rows_of(bags, 1) if row >= first]
+    # b has b, ^b, b$, ^b$; ab has a, b, ^a, ab, b$, ^ab, ab$.
+    assert (len(of_ab), len(set(of_ab))) == (11, 9)
+    assert [row for row in rows_of(bags, 1) if row < first] == features.word_ids(tokens)[
+        2:
+    ].tolist()
+    new = features.bags(tokenise(["xabx"], pattern=SPACES, lowercase=False))
+    assert len(rows_of(new, 0)) == 3  # a, b, ab
+    assert set(rows_of(new, 0)) <= set(of_ab)
+
+
+def test_words_that_do_not_occur_give_no_rows():
+    tokens = tokenise(["ab", "hopeful cd"], pattern=SPACES, lowercase=False)
+    part = replace(tokens, ids=tokens.ids[:1], offsets=tokens.offsets[:2])
+    features = Features.learn(part, min_count=1, prefix=3, ngrams=2, buckets=2**22, subwords=(2, 2))
+    assert (features.words, features.beginnings) == (["ab"], [])
+    assert len(features) == 1 + 2 + 3
+
+
+RAW = st.text(
+    alphabet=st.sampled_from(
+        "ab'\u2019_!?, \n\t\u00a0\u3000é\u0939\u093f\u4e2d\uff0c\U0001f600\U00020000"
+    ),
+    max_size=12,
+)
+
+
+@given(st.lists(RAW, min_size=1, max_size=6), st.booleans())
+def test_words_and_signs_of_raw_text(texts, lowercase):
+    encoder = TextEncoder(None, lowercase=lowercase)
+    encoder.add(texts)
+    same(encoder.tokens(), tokenise(texts, pattern=None, lowercase=lowercase))
+
+
+def test_apostrophes_and_signs():
+    text = "Don't 'quote' it's...rock'n'roll, a_b: "
+    text += "\u0939\u093f\u0928\u094d\u0926\u0940\u0964 x' \U0001f600\U0001f600"
+    tokens = tokenise([text], pattern=None, lowercase=True)
+    assert [tokens.types[i] for i in tokens.ids] == [
+        *("don't", "'", "quote", "'", "it's", ".", ".", ".", "rock'n'roll", ",", "a_b", ":"),
+        *("\u0939\u093f\u0928\u094d\u0926\u0940", "\u0964", "x", "'", "\U0001f600", "\U0001f600"),
+    ]

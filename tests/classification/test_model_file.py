@@ -80,6 +80,23 @@ def test_the_settings_that_cut_texts_travel_with_the_file(tmp_path):
     assert (loaded.predict_proba(["GOOD,film!"]) == model.predict_proba(["good film"])).all()
 
 
+def test_a_file_without_a_hidden_layer(tmp_path):
+    model = TextClassifier(vector_size=5, hidden_size=0, epochs=2).fit(TEXTS, LABELS)
+    model.save(tmp_path / "m.safetensors")
+    loaded = TextClassifier.load(tmp_path / "m.safetensors")
+    assert (loaded.hidden_size, loaded.vector_size) == (0, 5)
+    assert (loaded.predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
+    assert loaded.explain("good film") == model.explain("good film")
+
+
+def test_files_from_before_ngrams_of_letters_open(model, path):
+    def change(tensors, about):
+        del tensors["subword_hashes"], about["settings"]["subwords"]
+
+    rewrite(path, change)
+    assert (TextClassifier.load(path).predict_proba(TEXTS) == model.predict_proba(TEXTS)).all()
+
+
 @pytest.mark.parametrize(
     "labels",
     [
@@ -187,6 +204,8 @@ def say(name, value):
         (put("word_offsets", lambda old: old + 1), "word offsets do not rise"),
         (put("words", lambda old: old | np.uint8(0x80)), "is not valid UTF-8"),
         (say("settings", 1), "its record is not a JSON object|its metadata are not what wordgrad"),
+        (put("subword_hashes", lambda old: np.array([1, 1])), "hashes do not rise|has the shape"),
+        (lambda tensors, about: about["settings"].update(subwords=[3, 1]), "are not those of a"),
         (say("settings", {"common": True}), "settings are not those of a classifier"),
     ],
 )

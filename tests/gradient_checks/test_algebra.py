@@ -117,6 +117,10 @@ def network(x):
     return network_loss(whole | dict(x), points.LABELS)
 
 
+def layer(x):
+    return cross_entropy(x["X"] @ x["W2"] + x["b2"], points.LABELS)
+
+
 def text(x):
     layers = {name: exact(getattr(points.TEXT_NETWORK, name)) for name in ("W1", "b1", "W2", "b2")}
     mixing = exact(mixing_matrix(points.COUNTS, points.TEXT_WEIGHTS))
@@ -161,6 +165,23 @@ def cbow(combine, loss):
     return on_paper
 
 
+def bag_of_words(x):
+    tags = (points.V, points.V + 1)
+    return sum(sampled_pair(x["W_in"][i], CENTER, NEGATIVES, x["W_out"]) for i in tags)
+
+
+def memory(combine):
+    def on_paper(x):
+        rows = [x["W_in"][i] for i in (points.V, *OUTSIDE)]
+        if combine == "concat":
+            h = np.concatenate(rows)
+        else:
+            h = sum(rows) / (len(rows) if combine == "mean" else 1)
+        return sampled_pair(h, CENTER, NEGATIVES, x["W_out"])
+
+    return on_paper
+
+
 LOSSES = {
     "σ'(x) = s (1 - s)": lambda x: sum(map(sigmoid, x["x"])),
     "(log σ)'(x) = σ(-x)": lambda x: sum(log(sigmoid(entry)) for entry in x["x"]),
@@ -179,6 +200,7 @@ LOSSES = {
     "network: ∂J/∂W₂ = hᵀ δ₂, ∂J/∂b₂ = Σ δ₂": network,
     "network: ∂J/∂W₁ = Xᵀ δ₁, ∂J/∂b₁ = Σ δ₁": network,
     "network: ∂J/∂X = δ₁ W₁ᵀ": network,
+    "softmax layer: ∂J/∂W₂ = Xᵀ δ₂, ∂J/∂b₂ = Σ δ₂, ∂J/∂X = δ₂ W₂ᵀ": layer,
     "text: ∂J/∂V = Aᵀ ∂J/∂X": text,
     "softmax loss: v_c, u_o, u_w": lambda x: softmax_pair(x["v_c"], CENTER, x["W_out"]),
     "negative sampling: v_c, u_o, u_k": lambda x: sampled_pair(
@@ -201,6 +223,9 @@ LOSSES = {
     for combine in ("mean", "sum")
     for loss in ("softmax", "softmax with log p(w) added", "negative sampling")
 }
+LOSSES["PV-DBOW, negative sampling"] = bag_of_words
+for one in ("mean", "sum", "concat"):
+    LOSSES[f"PV-DM ({one}), negative sampling"] = memory(one)
 CHECKS = {check.formula: check for check in all_checks() if check.oracle is not None}
 
 
@@ -211,7 +236,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 23
+    assert len(LOSSES) == 28
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

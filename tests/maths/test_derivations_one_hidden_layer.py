@@ -35,9 +35,9 @@ POINT = {
 } | {Y[0, 0]: sp.Rational(1, 4), Y[0, 1]: sp.Rational(3, 4), Y[1, 0]: 1, Y[1, 1]: 0}
 
 
-def distance(parameters, formula):
-    """Largest difference between dJ/dparameters and a formula for it."""
-    derivative = [sp.diff(J, symbol) for symbol in parameters]
+def distance(parameters, formula, loss=J):
+    """Largest difference between the derivative of the loss and a formula for it."""
+    derivative = [sp.diff(loss, symbol) for symbol in parameters]
     evaluate = sp.lambdify(list(POINT), [derivative, list(formula)], "mpmath", cse=True)
     with mpmath.workdps(40):
         values = [mpmath.mpf(value.p) / value.q for value in map(sp.Rational, POINT.values())]
@@ -59,6 +59,19 @@ def test_hidden_layer():
 def test_inputs():
     """one-hidden-layer.md, "Inputs"."""
     assert distance(X, delta_1 * W1.T) < 1e-35
+
+
+def test_without_a_hidden_layer():
+    """one-hidden-layer.md, "Without a hidden layer": X takes the place of h."""
+    logits = X * W2 + ones * b2
+    shares = sp.Matrix(
+        B, DY, lambda n, i: sp.exp(logits[n, i]) / sum(sp.exp(logits[n, j]) for j in range(DY))
+    )
+    loss = -sum(Y[n, i] * sp.log(shares[n, i]) for n in range(B) for i in range(DY))
+    delta = shares - Y
+    assert distance(W2, X.T * delta, loss) < 1e-35
+    assert distance(b2, ones.T * delta, loss) < 1e-35
+    assert distance(X, delta * W2.T, loss) < 1e-35
 
 
 def test_vectors_of_the_words():

@@ -16,7 +16,7 @@ SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
     for setting in (
         Setting("vector_size", 64, int, MODEL, "Length of a word vector.", minimum=1),
-        Setting("hidden_size", 32, int, MODEL, "Units of the hidden layer.", minimum=1),
+        Setting("hidden_size", 32, int, MODEL, "Units of the hidden layer; 0 for none.", minimum=0),
         Setting(
             "members",
             2,
@@ -61,6 +61,16 @@ SETTINGS: Final[dict[str, Setting]] = {
             MODEL,
             "Train the word vectors with the network, or keep them fixed.",
             option="--train-vectors/--fixed-vectors",
+        ),
+        Setting(
+            "loss",
+            "softmax",
+            str,
+            MODEL,
+            "softmax, one label of all; one-vs-all, several labels or none; hierarchical-softmax, "
+            "for thousands of labels.",
+            choices=("softmax", "one-vs-all", "hierarchical-softmax"),
+            metavar="NAME",
         ),
         Setting("epochs", 5, int, TRAINING, "Passes over the texts.", minimum=1),
         Setting(

@@ -1,7 +1,8 @@
-"""Texts as tokens, and texts as bags of features: words, beginnings of long words, n-grams.
+"""Texts as tokens, and texts as bags of features: words, parts of words, n-grams of words.
 
 A feature is a row of the table of vectors.  The V words of the vocabulary come first, then the
-beginnings, then the n-grams, by hashing.  Only what was seen in training has a row, so an n-gram
+beginnings of long words, then the n-grams, by hashing: those of words, and those of the letters of
+a word if they are wanted.  Only what was seen in training has a row, so an n-gram
 that is new at prediction adds nothing, where a plain table of buckets would add the vector of an
 untrained bucket.
 
@@ -18,11 +19,12 @@ arrays that go to disk when they are large (:class:`~wordgrad.files.GrowingArray
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +35,34 @@ from wordgrad.classification.kernels import (
     hash_ngrams,
     rows_of_hashes,
 )
-from wordgrad.corpus.tokenizer import TextLines, Tokenizer
+from wordgrad.corpus.tokenizer import WORDS_AND_SIGNS, TextLines, Tokenizer
 from wordgrad.errors import InputError, ParameterError
 from wordgrad.files import GrowingArray
 
 RANGES = {"prefix": (0, 1000), "ngrams": (1, 100), "buckets": (1, 1 << 62)}
 """Least and most of the settings, in Python and in a file: a text takes time that grows with the
 square of ``ngrams``."""
+
+LONGEST = 100
+"""Letters of the longest n-grams of letters."""
+
+
+def are_lengths(found: Any) -> bool:
+    """Whether something is the shortest and the longest length of n-grams of letters.
+
+    >>> are_lengths((1, 4)), are_lengths([3, 2]), are_lengths("13")
+    (True, False, False)
+    """
+    return (
+        isinstance(found, (tuple, list))
+        and len(found) == 2
+        and all(type(n) is int for n in found)
+        and 1 <= found[0] <= found[1] <= LONGEST
+    )
+
+
+SPACES = r"\S+"
+"""The pattern of tokens that white space separates; it needs no regular expression."""
 
 UNKNOWN = -1
 """The id of a word outside the vocabulary, and of all rare words in n-grams."""
@@ -49,6 +72,7 @@ COMMON = 2
 
 _FEW = 100  # texts that are tokenised in plain Python
 _CHARACTERS = 1 << 22  # of the texts that are tokenised at a time
+_TEXTS = 1 << 16  # whose features are taken at a time
 _TOKENS = 1 << 20  # of the texts whose features are found at a time
 _LARGEST_TABLE = 1 << 24  # buckets; of more, hashes are found by bisection
 
@@ -105,8 +129,13 @@ class Bags:
         """Bags of some of the texts, in the order given; ``tokens`` and ``unknown`` stay."""
         sizes = np.diff(self.offsets)[texts]
         offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        indices = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], sizes)
-        return Bags(self.features[indices], offsets, self.tokens, self.unknown)
+        features = GrowingArray(np.int32)
+        for start in range(0, len(texts), _TEXTS):
+            part = slice(start, start + _TEXTS)
+            shifts = np.repeat(self.offsets[texts[part]] - offsets[:-1][part], sizes[part])
+            first, last = offsets[start], offsets[min(start + _TEXTS, len(texts))]
+            features.append(self.features[np.arange(first, last) + shifts])
+        return Bags(features.array(), offsets, self.tokens, self.unknown)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -115,14 +144,16 @@ class Bags:
 class TextEncoder:
     """Turns texts into ids of tokens, some texts at a time; the texts are not kept.
 
-    Tokens are those of :class:`~wordgrad.corpus.tokenizer.Tokenizer`; a line feed inside a text
-    counts as a space.  Without a pattern nothing here needs Polars, whose threads a forked server
-    has lost, and which takes longer to load than a text to be read.
+    A line feed inside a text counts as a space.  Without a regular expression nothing here needs
+    Polars, whose threads a forked server has lost, and which takes longer to load than a text to be
+    read.
 
     Parameters
     ----------
     pattern : str, optional
-        Regular expression in the syntax of Rust's ``regex``; by default white space separates.
+        By default tokens are words and signs
+        (:data:`~wordgrad.corpus.tokenizer.WORDS_AND_SIGNS`); with :data:`SPACES` what white space
+        separates; else the matches of a regular expression in the syntax of Rust's ``regex``.
     lowercase : bool
 
     Raises
@@ -135,7 +166,9 @@ class TextEncoder:
 
     def __init__(self, pattern: str | None, *, lowercase: bool) -> None:
         self._lowercase = lowercase
-        self._tokenizer = Tokenizer(pattern, lowercase=lowercase)
+        self._tokenizer = Tokenizer(
+            None if pattern == SPACES else pattern, lowercase=lowercase, signs=pattern is None
+        )
         self._ids = GrowingArray(np.int32)
         self._ends = GrowingArray(np.int64)
         self._ends.append(np.zeros(1, np.int64))
@@ -210,6 +243,7 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
     ----------
     texts : sequence of str (N,)
     pattern : str, optional
+        By default words and signs; :data:`SPACES`; or a regular expression.
     lowercase : bool
 
     Raises
@@ -221,25 +255,28 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
 
     Examples
     --------
-    >>> tokens = tokenise(["To be", "", "not to be"], pattern=None, lowercase=True)
+    >>> tokens = tokenise(["To be", "", "(not) to be"], pattern=None, lowercase=True)
     >>> tokens.types, tokens.ids.tolist(), tokens.offsets.tolist()
-    (['to', 'be', 'not'], [0, 1, 2, 0, 1], [0, 2, 2, 5])
+    (['to', 'be', '(', 'not', ')'], [0, 1, 2, 3, 4, 0, 1], [0, 2, 2, 7])
     """
-    if pattern is None and len(texts) <= _FEW:
-        return _split(texts, lowercase=lowercase)
+    if pattern in (None, SPACES) and len(texts) <= _FEW:
+        split = str.split if pattern == SPACES else re.compile(WORDS_AND_SIGNS).findall
+        return _split(texts, split, lowercase=lowercase)
     encoder = TextEncoder(pattern, lowercase=lowercase)
     encoder.add(texts)
     return encoder.tokens()
 
 
-def _split(texts: Sequence[str], *, lowercase: bool) -> Tokens:
+def _split(texts: Sequence[str], split: Callable[[str], list[str]], *, lowercase: bool) -> Tokens:
     """The same in plain Python: the encoder's code takes half a second to load."""
     numbers: dict[str, int] = {}
     ids: list[int] = []
     ends = [0]
     for part in _parts(texts, 0):
         for text in part:
-            words = (text.lower() if lowercase else text).split()
+            words = split(text)
+            if lowercase:  # each by itself, as the encoder does
+                words = [word.lower() for word in words]
             ids.extend(numbers.setdefault(word, len(numbers)) for word in words)
             ends.append(len(ids))
     return Tokens(np.array(ids, np.int32), np.array(ends, np.int64), list(numbers))
@@ -247,7 +284,9 @@ def _split(texts: Sequence[str], *, lowercase: bool) -> Tokens:
 
 @dataclass(frozen=True)
 class Features:
-    """Which words, beginnings and n-grams have a row.
+    """Which words, parts of words and n-grams of words have a row.
+
+    Rows are numbered in this order: words, beginnings, n-grams of words, n-grams of letters.
 
     Attributes
     ----------
@@ -259,11 +298,15 @@ class Features:
     prefix : int
         Their length; 0 if there are none.
     hashes : int64 (G,)
-        Rising hashes of the known n-grams.
+        Rising hashes of the known n-grams of words.
     ngrams : int
-        The longest n-gram.
+        The longest of them.
     buckets : int
         Hashes lie in ``[0, buckets)``.
+    subwords : (int, int), optional
+        Lengths of the shortest and longest n-grams of a word's letters, its edges among them.
+    subword_hashes : int64 (S,)
+        Rising hashes of those known.
     """
 
     words: list[str]
@@ -273,10 +316,12 @@ class Features:
     hashes: NDArray[np.int64]
     ngrams: int
     buckets: int
+    subwords: tuple[int, int] | None = None
+    subword_hashes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _tables: dict[str, NDArray[np.int32]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
-        return self._first_ngram + len(self.hashes)
+        return self._first_ngram + len(self.hashes) + len(self.subword_hashes)
 
     @property
     def _first_ngram(self) -> int:
@@ -291,6 +336,7 @@ class Features:
         prefix: int,
         ngrams: int,
         buckets: int,
+        subwords: tuple[int, int] | None = None,
         workers: int = 1,
     ) -> Features:
         """Choose the words that occur at least ``min_count`` times, and what else has a row.
@@ -313,11 +359,19 @@ class Features:
                 f"No word reaches min_count={min_count} in {len(tokens.ids)} tokens; use "
                 f"min_count={int(counts.max())} or less."
             )
+        used = [tokens.types[i] for i in np.flatnonzero(counts).tolist()]
         common = int((counts >= max(min_count, COMMON)).sum())
-        found = [word[:prefix] for word in tokens.types if len(word) > prefix > 0]
+        found = [word[:prefix] for word in used if len(word) > prefix > 0]
         beginnings = list(dict.fromkeys(found))
-        features = cls(words, common, beginnings, prefix, np.zeros(0, np.int64), ngrams, buckets)
-        return replace(features, hashes=features._seen(tokens, workers), _tables={})
+        none = np.zeros(0, np.int64)
+        features = cls(words, common, beginnings, prefix, none, ngrams, buckets, subwords)
+        letters = features._subword_hashes(used)[0]
+        return replace(
+            features,
+            hashes=features._seen(tokens, workers),
+            subword_hashes=np.unique(letters),
+            _tables={},
+        )
 
     def _seen(self, tokens: Tokens, workers: int) -> NDArray[np.int64]:
         """Rising hashes of all n-grams of the texts."""
@@ -348,13 +402,24 @@ class Features:
         """Ids of all tokens, :data:`UNKNOWN` for those outside the vocabulary."""
         return _rows(self.words, tokens.types)[tokens.ids]
 
-    def beginning_rows(self, tokens: Tokens) -> NDArray[np.int32]:
-        """Row of every token's beginning, :data:`UNKNOWN` for those without one."""
-        return self._beginnings_of(tokens.types)[tokens.ids]
-
-    def _beginnings_of(self, types: Sequence[str]) -> NDArray[np.int32]:
+    def parts_of(self, types: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Rows of each type's beginning and n-grams of letters, and the offsets that cut them."""
         shortened = [word[: self.prefix] if len(word) > self.prefix else "" for word in types]
-        return _rows(self.beginnings, shortened, len(self.words))
+        beginnings = _rows(self.beginnings, shortened, len(self.words))
+        hashes, cuts = self._subword_hashes(types)
+        rows = self._places("subwords", self.subword_hashes, hashes, len(hashes))
+        rows = np.where(rows == UNKNOWN, UNKNOWN, rows + self._first_ngram + len(self.hashes))
+        whole = np.insert(rows, cuts[:-1], beginnings).astype(np.int32)
+        kept = np.concatenate([[0], np.cumsum(whole != UNKNOWN)])
+        return whole[whole != UNKNOWN], kept[cuts + np.arange(len(cuts))]
+
+    def _subword_hashes(self, types: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        lengths = np.fromiter(map(len, types), np.int64, len(types))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        if self.subwords is None:
+            return np.zeros(0, np.int64), np.zeros_like(offsets)
+        letters = np.frombuffer("".join(types).encode("utf-32-le"), np.int32)
+        return self._hashes(letters, offsets, *self.subwords)
 
     def _symbols(self, types: Sequence[str]) -> NDArray[np.int32]:
         """What each type is in n-grams."""
@@ -365,13 +430,19 @@ class Features:
         self, symbols: NDArray[np.int32], offsets: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Hashes of every text's n-grams, and the offsets that cut them into texts."""
+        return self._hashes(symbols, offsets, 2, self.ngrams)
+
+    def _hashes(
+        self, symbols: NDArray[np.int32], offsets: NDArray[np.int64], shortest: int, longest: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         lengths = np.diff(offsets)
         sizes = np.zeros(len(lengths), np.int64)
-        for n in range(2, self.ngrams + 1):  # the edges of a text are two symbols more
-            sizes += np.where(lengths > 0, np.maximum(lengths + 2 - n + 1, 0), 0)
+        for n in range(shortest, longest + 1):  # the edges of a text are two symbols more
+            room = lengths if n == 1 else np.maximum(lengths + 2 - n + 1, 0)
+            sizes += np.where(lengths > 0, room, 0)
         cuts = np.concatenate([[0], np.cumsum(sizes)])
         hashes = np.zeros(int(cuts[-1]), np.int64)
-        hash_ngrams(symbols, offsets, self.ngrams, self.buckets, cuts, hashes)
+        hash_ngrams(symbols, offsets, shortest, longest, self.buckets, cuts, hashes)
         return hashes, cuts
 
     def ngrams_of(self, ids: NDArray[np.int32]) -> Iterator[tuple[int, int, int]]:
@@ -384,36 +455,43 @@ class Features:
             for first in range(-1, len(ids) + 2 - n)
             if len(ids)
         ]
-        rows = np.empty(len(hashes), np.int32)
-        rows_of_hashes(hashes, self.hashes, self._table(0), rows)
+        rows = self._places("ngrams", self.hashes, hashes, len(ids))
         for (first, n), row in zip(places, rows.tolist(), strict=True):
             if row != UNKNOWN:
                 yield first, n, row + self._first_ngram
 
-    def _table(self, lookups: int) -> NDArray[np.int32]:
-        """Place in ``hashes`` of every bucket, for many look-ups; else an empty one."""
-        if "buckets" not in self._tables:
+    def _places(
+        self, name: str, known: NDArray[np.int64], wanted: NDArray[np.int64], lookups: int
+    ) -> NDArray[np.int32]:
+        places = np.empty(len(wanted), np.int32)
+        rows_of_hashes(wanted, known, self._table(name, known, lookups), places)
+        return places
+
+    def _table(self, name: str, known: NDArray[np.int64], lookups: int) -> NDArray[np.int32]:
+        """Place among the known hashes of every bucket, for many look-ups; else an empty one."""
+        if name not in self._tables:
             if self.buckets > min(_LARGEST_TABLE, 64 * lookups):
                 return np.zeros(0, np.int32)
             table = np.full(self.buckets, UNKNOWN, np.int32)
-            table[self.hashes] = np.arange(len(self.hashes), dtype=np.int32)
-            self._tables["buckets"] = table
-        return self._tables["buckets"]
+            table[known] = np.arange(len(known), dtype=np.int32)
+            self._tables[name] = table
+        return self._tables[name]
 
     def bags(self, tokens: Tokens, workers: int = 1) -> Bags:
-        """Features of every text: words, then beginnings, then n-grams by length and place."""
+        """Features of every text: words, then their parts, then n-grams by length and place."""
         words, symbols = _rows(self.words, tokens.types), self._symbols(tokens.types)
-        beginnings = self._beginnings_of(tokens.types)
-        table = self._table(len(tokens.ids))
+        parts, part_ends = self.parts_of(tokens.types)
+        table = self._table("ngrams", self.hashes, len(tokens.ids))
 
         def fill(block: slice) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
             ids, offsets = _texts(tokens, block)
             ends = np.empty(len(offsets) - 1, np.int64)
-            most = 2 * len(ids) + (self.ngrams - 1) * (len(ids) + len(ends))
+            most = len(ids) + (self.ngrams - 1) * (len(ids) + len(ends))
+            most += int((part_ends[ids + 1] - part_ends[ids]).sum())
             features = np.empty(most, np.int32)
             unknown = fill_bags(
-                ids, offsets, words, beginnings, symbols, self.ngrams, self.buckets, self.hashes,
-                table, self._first_ngram, features, ends,
+                ids, offsets, words, parts, part_ends, symbols, self.ngrams, self.buckets,
+                self.hashes, table, self._first_ngram, features, ends,
             )  # fmt: skip
             return features[: ends[-1]], ends, int(unknown)
 

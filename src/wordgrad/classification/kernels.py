@@ -23,12 +23,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.classification.losses import (
+    FAST,
+    HIERARCHICAL_SOFTMAX,
+    SOFTMAX,
+    one_vs_all_loss,
+    softmax_loss,
+    tree_loss,
+)
 from wordgrad.compiling import compiled
 from wordgrad.training.kernels.random import GOLDEN, mix
 
 Array32 = NDArray[np.float32]
 
-FAST = {"contract", "reassoc", "nsz"}  # sums in any order; NaN and infinity keep their meaning
 jit = compiled(fastmath=FAST)
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -39,6 +46,7 @@ class NetworkArrays(NamedTuple):
     """Parameters of the network; ``W1`` to ``b2`` are views of ``layers``, in this order.
 
     vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
+    Without hidden units W1 has no columns, and W2 is (D, C).
     """
 
     vectors: Array32
@@ -82,7 +90,7 @@ class StateArrays(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Rates and shares of a training: float32, and ``steps_all`` int."""
+    """Rates and shares of a training: float32, and ``steps_all`` and ``loss`` int."""
 
     vectors: np.float32
     layers: np.float32
@@ -90,6 +98,7 @@ class Rates(NamedTuple):
     smoothing: np.float32
     drop: np.float32
     steps_all: int
+    loss: int
 
 
 @jit
@@ -111,19 +120,20 @@ def _ngram_hash(symbols: Any, start: Any, length: Any, first: Any, n: Any, bucke
 
 @jit
 def hash_ngrams(
-    symbols: Any, offsets: Any, longest: Any, buckets: Any, cuts: Any, out: Any
+    symbols: Any, offsets: Any, shortest: Any, longest: Any, buckets: Any, cuts: Any, out: Any
 ) -> None:
     """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``.
 
-    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``.
+    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``; an edge
+    alone is no 1-gram.
 
     symbols : int32 (T,); offsets : int64 (N + 1,); cuts : int64 (N + 1,); out : int64 (cuts[N],)
     """
     for i in range(offsets.size - 1):
         length = offsets[i + 1] - offsets[i]
         k = cuts[i]
-        for n in range(2, longest + 1 if length > 0 else 2):
-            for first in range(-1, length + 2 - n):
+        for n in range(shortest, longest + 1 if length > 0 else shortest):
+            for first in range(0 if n == 1 else -1, length if n == 1 else length + 2 - n):
                 out[k] = _ngram_hash(symbols, offsets[i], length, first, n, buckets)
                 k += 1
 
@@ -175,12 +185,14 @@ def rows_of_hashes(wanted: Any, hashes: Any, table: Any, out: Any) -> None:
 
 @jit
 def fill_bags(
-    ids: Any, offsets: Any, words: Any, beginnings: Any, symbols: Any, longest: Any, buckets: Any,
-    hashes: Any, table: Any, first_ngram: Any, features: Any, ends: Any,
+    ids: Any, offsets: Any, words: Any, parts: Any, part_ends: Any, symbols: Any, longest: Any,
+    buckets: Any, hashes: Any, table: Any, first_ngram: Any, features: Any, ends: Any,
 ) -> Any:  # fmt: skip
     """Write the features of text i up to ``features[ends[i]]``; return how many words have none.
 
-    words, beginnings, symbols : int32, of each type of the ids; -1 for none.
+    words, symbols : int32, of each type of the ids; -1 for none.
+    parts, part_ends : int32, int64
+        Rows of the parts of type t: ``parts[part_ends[t]:part_ends[t + 1]]``.
     """
     text = np.empty(0, np.int32)
     k = 0
@@ -195,9 +207,8 @@ def fill_bags(
             else:
                 unknown += 1
         for t in range(start, stop):
-            row = beginnings[ids[t]]
-            if row >= 0:
-                features[k] = row
+            for p in range(part_ends[ids[t]], part_ends[ids[t] + 1]):
+                features[k] = parts[p]
                 k += 1
         length = stop - start
         text = _symbols_of(ids, start, length, symbols, text)
@@ -226,14 +237,17 @@ def count_texts(features: Any, offsets: Any, weights: Any, counts: Any) -> None:
 
 @jit
 def divergences_of_rows(
-    features: Any, offsets: Any, labels: Any, weights: Any, prior: Any, counts: Any, start: Any,
-    stop: Any, smoothing: Any, out: Any,
+    features: Any, offsets: Any, labels: Any, ends: Any, weights: Any, prior: Any, counts: Any,
+    start: Any, stop: Any, smoothing: Any, out: Any,
 ) -> None:  # fmt: skip
     """Set ``out[start:stop]`` to the roots of the divergences of some rows; see ``divergences``.
 
     The texts of each row are listed first, so that only the classes that a row meets are visited:
     a table of rows and classes would have billions of cells, nearly all of them empty.
 
+    A text of several labels is an equal part of an observation of each.
+
+    labels, ends : int64, as in :func:`add_gradients`.
     counts : int64 (R,), from :func:`count_texts`; prior : float64 (C,).
     """
     n = stop - start
@@ -255,13 +269,15 @@ def divergences_of_rows(
         n_met = 0
         total = 0.0
         for k in range(places[r], places[r + 1]):
-            c = labels[texts[k]]
-            weight = weights[texts[k]]
-            if sums[c] == 0:
-                met[n_met] = c
-                n_met += 1
-            sums[c] += weight
-            total += weight
+            i = texts[k]
+            for place in range(ends[i], ends[i + 1]):
+                c = labels[place]
+                weight = weights[i] / (ends[i + 1] - ends[i])
+                if sums[c] == 0:
+                    met[n_met] = c
+                    n_met += 1
+                sums[c] += weight
+                total += weight
         # Of a class without the feature q / p is the same, smoothing / (total + smoothing).
         share = smoothing / (total + smoothing)
         divergence = 0.0
@@ -310,7 +326,10 @@ def read_text(
 
 @jit
 def hidden_layer(x: Any, W1: Any, b1: Any, h: Any) -> None:
-    """Set h = sigmoid(x W1 + b1)."""
+    """Set h = sigmoid(x W1 + b1), or h = x where there are no hidden units."""
+    if b1.size == 0:
+        h[:] = x
+        return
     h[:] = b1
     for d in range(x.size):
         for j in range(h.size):
@@ -331,7 +350,7 @@ def output_layer(h: Any, W2: Any, b2: Any, logits: Any) -> None:
 @jit
 def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> None:
     """Fill x ``(N, D)`` and logits ``(N, C)`` for every text."""
-    h = np.zeros(network.b1.size, np.float32)
+    h = np.zeros(network.W2.shape[0], np.float32)
     for i in range(offsets.size - 1):
         read_text(
             features, offsets[i], offsets[i + 1], network.vectors, network.importance, _ZERO,
@@ -342,34 +361,8 @@ def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> N
 
 
 @jit
-def softmax_loss(logits: Any, label: Any, smoothing: Any) -> Any:
-    """Turn logits into y_hat - y in place and return the cross-entropy, in nats.
-
-    With smoothing s the target is 1 - s for the label plus s / C for every class.
-    """
-    top = logits[0]
-    for c in range(1, logits.size):
-        top = max(top, logits[c])
-    total = _ZERO
-    mean = _ZERO
-    for c in range(logits.size):
-        mean += logits[c]
-    right = logits[label] * (_ONE - smoothing) + smoothing * mean / np.float32(logits.size)
-    for c in range(logits.size):
-        logits[c] = np.exp(logits[c] - top)
-        total += logits[c]
-    for c in range(logits.size):
-        logits[c] = logits[c] / total - smoothing / np.float32(logits.size)
-    logits[label] -= _ONE - smoothing
-    return np.log(total) + top - right
-
-
-@jit
-def backward_layers(
-    x: Any, h: Any, delta_2: Any, W1: Any, W2: Any, d_W1: Any, d_b1: Any, d_W2: Any, d_b2: Any,
-    delta_1: Any, d_x: Any,
-) -> None:  # fmt: skip
-    """Add one text's gradients of the layers, and set d_x = delta_1 W1^T."""
+def backward_outputs(h: Any, delta_2: Any, W2: Any, d_W2: Any, d_b2: Any, d_h: Any) -> None:
+    """Add one text's gradients of the output layer, and set d_h = delta_2 W2^T."""
     for c in range(delta_2.size):
         d_b2[c] += delta_2[c]
     for j in range(h.size):
@@ -377,51 +370,76 @@ def backward_layers(
         for c in range(delta_2.size):
             d_W2[j, c] += h[j] * delta_2[c]
             back += W2[j, c] * delta_2[c]
-        delta_1[j] = back * h[j] * (_ONE - h[j])
-        d_b1[j] += delta_1[j]
+        d_h[j] = back
+
+
+@jit
+def backward_hidden(x: Any, h: Any, d_h: Any, W1: Any, d_W1: Any, d_b1: Any, d_x: Any) -> None:
+    """Add one text's gradients of the hidden layer, and set d_x; d_h becomes delta_1.
+
+    Without hidden units h is x.
+    """
+    if d_b1.size == 0:
+        d_x[:] = d_h
+        return
+    for j in range(h.size):
+        d_h[j] *= h[j] * (_ONE - h[j])
+        d_b1[j] += d_h[j]
     for d in range(x.size):
         back = _ZERO
         for j in range(h.size):
-            d_W1[d, j] += x[d] * delta_1[j]
-            back += W1[d, j] * delta_1[j]
+            d_W1[d, j] += x[d] * d_h[j]
+            back += W1[d, j] * d_h[j]
         d_x[d] = back
 
 
 @jit
 def add_gradients(
-    texts: Any, features: Any, offsets: Any, labels: Any, weights: Any, network: Any, state: Any,
-    smoothing: Any, drop: Any, key: Any,
+    texts: Any, features: Any, offsets: Any, labels: Any, ends: Any, weights: Any, network: Any,
+    tree: Any, state: Any, rates: Any, key: Any,
 ) -> Any:  # fmt: skip
     """Gather the gradient of the mean loss of a batch; return the mean and the number of rows met.
 
     texts : int64 (B,), numbers of texts.
-    labels, weights : int64 and float32 (N,), the class of every text and what its loss counts.
-    network : NetworkArrays
+    labels, ends : int64 (L,) and (N + 1,)
+        Text i has the classes ``labels[ends[i]:ends[i + 1]]``.
+    weights : float32 (N,), what the loss of every text counts.
+    network : NetworkArrays; tree : Tree
     state : StateArrays
         ``slot`` is -1 everywhere; afterwards it is each row's place among the rows met.
     """
     x = np.empty(network.W1.shape[0], np.float32)
-    h = np.empty(network.b1.size, np.float32)
-    delta_1 = np.empty_like(h)
+    h = np.empty(network.W2.shape[0], np.float32)
+    d_h = np.empty_like(h)
     logits = np.empty(network.b2.size, np.float32)
+    drop = rates.drop
     met = 0
     loss = 0.0
     for k in range(texts.size):
         i = texts[k]
         weight = weights[i] / np.float32(texts.size)
+        classes = labels[ends[i] : ends[i + 1]]
         scale = read_text(
             features, offsets[i], offsets[i + 1], network.vectors, network.importance, drop, key, x
         )
         hidden_layer(x, network.W1, network.b1, h)
-        output_layer(h, network.W2, network.b2, logits)
-        loss += np.float64(weight) * softmax_loss(logits, labels[i], smoothing)
-        for c in range(logits.size):
-            logits[c] *= weight
+        if rates.loss == HIERARCHICAL_SOFTMAX:
+            loss += np.float64(weight) * tree_loss(
+                h, classes, tree, rates.smoothing, weight, network.W2, network.b2, state.d_W2,
+                state.d_b2, d_h,
+            )  # fmt: skip
+        else:
+            output_layer(h, network.W2, network.b2, logits)
+            if rates.loss == SOFTMAX:
+                value = np.float64(softmax_loss(logits, classes, rates.smoothing))
+            else:
+                value = one_vs_all_loss(logits, classes, rates.smoothing)
+            loss += np.float64(weight) * value
+            for c in range(logits.size):
+                logits[c] *= weight
+            backward_outputs(h, logits, network.W2, state.d_W2, state.d_b2, d_h)
         d_x = state.d_x[k]
-        backward_layers(
-            x, h, logits, network.W1, network.W2, state.d_W1, state.d_b1, state.d_W2, state.d_b2,
-            delta_1, d_x,
-        )  # fmt: skip
+        backward_hidden(x, h, d_h, network.W1, state.d_W1, state.d_b1, d_x)
         norm = _ZERO
         for d in range(x.size):
             d_x[d] *= scale
@@ -519,8 +537,8 @@ def step_layer(p: Any, d_p: Any, mean: Any, square: Any, rate: Any, steps: Any, 
 
 @jit
 def train(
-    texts: Any, batch_size: Any, features: Any, offsets: Any, labels: Any, weights: Any,
-    network: Any, state: Any, rates: Any, key: Any,
+    texts: Any, batch_size: Any, features: Any, offsets: Any, labels: Any, ends: Any,
+    weights: Any, network: Any, tree: Any, state: Any, rates: Any, key: Any,
 ) -> Any:  # fmt: skip
     """Take one step a batch of ``texts``, in their order; return the mean loss, weighted, float64.
 
@@ -532,8 +550,7 @@ def train(
     for start in range(0, texts.size, batch_size):
         batch = texts[start : start + batch_size]
         mean, met = add_gradients(
-            batch, features, offsets, labels, weights, network, state, rates.smoothing, rates.drop,
-            key,
+            batch, features, offsets, labels, ends, weights, network, tree, state, rates, key,
         )  # fmt: skip
         loss += mean * np.float64(batch.size)
         left = np.float32(1.0 - state.steps[0] / rates.steps_all)

@@ -14,9 +14,11 @@ White space is found by the table's kernel, and the matches of a pattern by Pola
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,31 @@ END = 0
 """Provisional id that ends a sentence."""
 
 _MOST_IDS = 1 << 31
+
+SIGNS = (
+    "!-&(-/:-@[-^`{-~"  # ASCII but the apostrophe and the underscore
+    "\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7"  # Latin
+    "\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u05f3\u05f4"  # Armenian, Hebrew
+    "\u060c\u060d\u061b\u061e\u061f\u066a-\u066d\u06d4"  # Arabic
+    "\u0964\u0965\u0970\u0df4\u0e4f\u0e5a\u0e5b\u104a-\u104f\u10fb\u1360-\u1368\u17d4-\u17da"
+    "\u2010-\u2018\u201a-\u2027\u2030-\u205e\u20a0-\u20bf\u2100-\u2bff"
+    "\u3001-\u3004\u3008-\u3020\u3030\u30fb\ufe10-\ufe19\ufe30-\ufe6b"  # Chinese, Japanese
+    "\uff01-\uff06\uff08-\uff0f\uff1a-\uff20\uff3b-\uff3e\uff40\uff5b-\uff65\uffe0-\uffe6"
+    "\U0001f000-\U0001faff"  # emoji
+)
+"""Characters that are tokens by themselves, as the inside of a regular expression's brackets.
+
+Punctuation and symbols of the scripts in common use.  Everything else that is no white space is
+part of a word, marks of vowels among them, which regular expressions of Python count as no letters.
+"""
+
+APOSTROPHES = "'\u2019\uff07"
+
+WORDS_AND_SIGNS = (
+    f"[^\\s{SIGNS}{APOSTROPHES}]+(?:[{APOSTROPHES}][^\\s{SIGNS}{APOSTROPHES}]+)*"
+    f"|[{SIGNS}{APOSTROPHES}]"
+)
+"""Words, with an apostrophe inside if there is one, and signs, in the syntax of Python's ``re``."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +124,8 @@ class Tokenizer:
     lowercase : bool
         Lower-case each line before ``pattern`` is applied.  Without a pattern it is cheaper to
         lower-case the distinct tokens at the end, so nothing happens here.
+    signs : bool
+        Without a pattern: tokens of :class:`TextLines` are those of :data:`WORDS_AND_SIGNS`.
 
     Raises
     ------
@@ -115,8 +144,11 @@ class Tokenizer:
     ['one', 'two', 'three']
     """
 
-    def __init__(self, pattern: str | None = None, *, lowercase: bool = False) -> None:
+    def __init__(
+        self, pattern: str | None = None, *, lowercase: bool = False, signs: bool = False
+    ) -> None:
         self._pattern = pattern
+        self._signs = signs
         self._lowercase = lowercase
         if pattern is not None:
             refuse_after_fork("pattern")
@@ -242,8 +274,13 @@ class Tokenizer:
             texts = [text.replace("\n", " ") for text in texts]
             joined = "\n".join(texts)
         if self._pattern is None:
+            data = f"{joined}\n".encode()
+            if self._signs:
+                from wordgrad.corpus.word_table import separated
+
+                data = separated(data, _kinds_of_characters())
             with self._table() as table:
-                return table.number_text(f"{joined}\n".encode())
+                return table.number_text(data)
         import polars as pl
 
         return self._encode_tokens(self._matches_of(pl.Series(texts, dtype=pl.String)))
@@ -270,6 +307,17 @@ class Tokenizer:
             ids = table.number_tokens(text, sizes)
         with_ends: NDArray[np.uint32] = np.insert(ids, ends, END)
         return with_ends
+
+
+@cache
+def _kinds_of_characters() -> NDArray[np.uint8]:
+    """Of each character below U+20000 whether it is a word's (0), white space, sign, apostrophe."""
+    kinds = np.zeros(0x20000, np.uint8)
+    for first, last in re.findall("(.)(?:-(.))?", SIGNS, re.DOTALL):
+        kinds[ord(first) : ord(last or first) + 1] = 2
+    kinds[[ord(one) for one in APOSTROPHES]] = 3
+    kinds[[code for code in range(0x3001) if chr(code).isspace()]] = 1
+    return kinds
 
 
 def _check_pattern(pattern: str) -> None:

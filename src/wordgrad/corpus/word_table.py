@@ -316,6 +316,76 @@ def _prefix(word: bytes) -> int:
     return int.from_bytes(word[:8].ljust(8, b"\0"), "little", signed=True)
 
 
+@jit
+def _separate(data: Any, n: Any, kinds: Any, out: Any) -> Any:
+    """Copy UTF-8 with a space at every edge between tokens; return the length of the copy.
+
+    kinds : uint8, of each character: 0 of words, 1 white space, 2 sign, 3 apostrophe.
+    """
+    written = 0
+    i = 0
+    word_before = False  # the token so far is a word
+    apostrophe = -1  # where one stands after a word
+    while i < n:
+        byte = data[i]
+        if byte < 0x80:
+            width, code = 1, np.int64(byte)
+        elif byte < 0xE0:
+            width, code = 2, np.int64(byte & 0x1F)
+        elif byte < 0xF0:
+            width, code = 3, np.int64(byte & 0x0F)
+        else:
+            width, code = 4, np.int64(byte & 0x07)
+        for k in range(1, width):
+            code = code << 6 | np.int64(data[i + k] & 0x3F)
+        kind = kinds[code] if code < kinds.size else 0
+        if apostrophe >= 0:
+            if kind != 0:  # nothing follows it: it is a sign
+                out[written] = 32
+                written += 1
+                word_before = False
+            for k in range(apostrophe, i):
+                out[written] = data[k]
+                written += 1
+            if kind == 0:
+                word_before = True
+            elif kind != 1:
+                out[written] = 32
+                written += 1
+            apostrophe = -1
+        elif kind == 2 or (kind != 1 and not word_before):
+            out[written] = 32
+            written += 1
+        if kind == 3 and word_before:
+            apostrophe = i
+        else:
+            for k in range(width):
+                out[written] = data[i + k]
+                written += 1
+            word_before = kind == 0
+        i += width
+    for k in range(apostrophe if apostrophe >= 0 else n, n):
+        out[written] = data[k]
+        written += 1
+    return written
+
+
+def separated(text: bytes, kinds: NDArray[np.uint8]) -> bytes:
+    """Text with white space between its words and signs.
+
+    Parameters
+    ----------
+    text : bytes
+        UTF-8, which is not checked.
+    kinds : uint8 array
+        Of each character: 0 of words, 1 white space, 2 sign, 3 apostrophe, which is a word's
+        between two of its characters, else a sign.  A character beyond the array is a word's.
+    """
+    data = np.frombuffer(text, dtype=np.uint8)
+    out = np.empty(2 * len(data) + 1, dtype=np.uint8)
+    return out[: _separate(data, len(data), kinds, out)].tobytes()
+
+
 class Words:
     """Distinct words in no particular order, as bytes: a million strings would take much room.
 

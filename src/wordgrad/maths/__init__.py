@@ -14,13 +14,15 @@ from wordgrad.maths.losses import (
     negative_sampling_loss,
     softmax_loss,
 )
-from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer
+from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer, SoftmaxLayer
 from wordgrad.maths.objectives import (
     WindowGradients,
     cbow,
     compose,
     compose_gradient,
     input_share,
+    pv_dbow,
+    pv_dm,
     skipgram,
 )
 from wordgrad.maths.phrases import npmi, phrase_score
@@ -31,6 +33,7 @@ __all__ = [
     "GradientReport",
     "NetworkGradients",
     "OneHiddenLayer",
+    "SoftmaxLayer",
     "WindowGradients",
     "assert_gradients",
     "binary_cross_entropy",
@@ -46,6 +49,8 @@ __all__ = [
     "negative_sampling_loss",
     "npmi",
     "phrase_score",
+    "pv_dbow",
+    "pv_dm",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",

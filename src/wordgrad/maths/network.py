@@ -11,7 +11,9 @@ an optimiser sees a plain function of one flat vector of parameters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +69,10 @@ class NetworkGradients:
     def pack(self) -> FloatArray:
         """Gradients of the parameters, flat, in the order of :meth:`OneHiddenLayer.pack`."""
         return _flat(self.d_W1, self.d_b1, self.d_W2, self.d_b2)
+
+
+OutputLoss: TypeAlias = Callable[[npt.ArrayLike, npt.ArrayLike, str], tuple[float, FloatArray]]
+"""From logits, labels and reduction to a loss and its gradient for the logits."""
 
 
 class OneHiddenLayer:
@@ -179,7 +185,11 @@ class OneHiddenLayer:
         return Activations(inputs, h, logits, softmax(logits))
 
     def loss_and_gradients(
-        self, X: npt.ArrayLike, Y: npt.ArrayLike, reduction: str = "mean"
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        reduction: str = "mean",
+        loss: OutputLoss = cross_entropy,
     ) -> NetworkGradients:
         r"""Cross-entropy of a batch, and its gradients by back-propagation.
 
@@ -195,6 +205,10 @@ class OneHiddenLayer:
             Labels, as in :func:`~wordgrad.maths.cross_entropy`.
         reduction : {"mean", "sum"}
             Over the rows of the batch, for the loss and its gradients.
+        loss : callable
+            From logits, ``Y`` and ``reduction`` to the loss and its gradient :math:`\delta_2`: by
+            default :func:`~wordgrad.maths.cross_entropy`, or
+            :func:`~wordgrad.maths.binary_cross_entropy`.
 
         Raises
         ------
@@ -213,15 +227,139 @@ class OneHiddenLayer:
         (2, 3)
         """
         cache = self.forward(X)
-        loss, delta_2 = cross_entropy(cache.logits, Y, reduction)
+        value, delta_2 = loss(cache.logits, Y, reduction)
         delta_1 = (delta_2 @ self.W2.T) * sigmoid_grad(cache.h)
         return NetworkGradients(
-            loss,
+            value,
             d_W1=cache.X.T @ delta_1,
             d_b1=delta_1.sum(axis=0),
             d_W2=cache.h.T @ delta_2,
             d_b2=delta_2.sum(axis=0),
             d_X=delta_1 @ self.W1.T,
+        )
+
+
+class SoftmaxLayer:
+    r"""Softmax of a linear map, cross-entropy: the network above without its hidden layer.
+
+    .. math:: \hat y = \mathrm{softmax}(X W_2 + b_2), \qquad J = -\sum_i y_i \log \hat y_i
+
+    Derived in ``docs/derivations/one-hidden-layer.md``, "Without a hidden layer".
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int >= 1
+        ``Dx``, ``Dy``.
+    seed : int
+        Of the first weights, as in :class:`OneHiddenLayer`.
+
+    Attributes
+    ----------
+    W2 : float64 (Dx, Dy)
+    b2 : float64 (Dy,)
+
+    Raises
+    ------
+    ParameterError
+        If a size is not an integer >= 1, or ``seed`` not one >= 0.
+
+    Examples
+    --------
+    >>> layer = SoftmaxLayer(10, 3)
+    >>> layer.n_parameters
+    33
+    >>> layer.forward(np.zeros((2, 10))).y_hat.sum(axis=1)
+    array([1., 1.])
+    """
+
+    __slots__ = ("W2", "b2")
+
+    def __init__(self, n_inputs: int, n_outputs: int, *, seed: int = 0) -> None:
+        n_inputs = check_int("n_inputs", n_inputs, minimum=1)
+        n_outputs = check_int("n_outputs", n_outputs, minimum=1)
+        rng = np.random.default_rng(check_int("seed", seed, minimum=0))
+        self.W2 = _glorot(rng, n_inputs, n_outputs)
+        self.b2 = np.zeros(n_outputs)
+
+    @property
+    def n_parameters(self) -> int:
+        """``(Dx + 1) Dy``."""
+        return self.W2.size + self.b2.size
+
+    def pack(self) -> FloatArray:
+        """W2 and b2, row by row, as one new array ``(n_parameters,)``."""
+        return _flat(self.W2, self.b2)
+
+    def unpack(self, flat: npt.ArrayLike) -> SoftmaxLayer:
+        """Layer of the same sizes with the parameters ``flat``, which are copied.
+
+        Raises
+        ------
+        ParameterError
+            If ``flat`` has another shape or a number that is not finite.
+
+        Examples
+        --------
+        >>> SoftmaxLayer(2, 2).unpack(np.arange(6)).b2
+        array([4., 5.])
+        """
+        values = np.array(as_finite("flat", flat, shape=(self.n_parameters,)), dtype=np.float64)
+        other = object.__new__(SoftmaxLayer)
+        other.W2 = values[: self.W2.size].reshape(self.W2.shape)
+        other.b2 = values[self.W2.size :]
+        return other
+
+    def forward(self, X: npt.ArrayLike) -> Activations:
+        """Probabilities of the classes for every row of ``X``; ``h`` is ``X``.
+
+        Raises
+        ------
+        ParameterError
+            If ``X`` has another shape or a number that is not finite.
+        """
+        inputs = as_finite("X", X, shape=("B", len(self.W2)))
+        logits = inputs @ self.W2 + self.b2
+        return Activations(inputs, inputs, logits, softmax(logits))
+
+    def loss_and_gradients(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        reduction: str = "mean",
+        loss: OutputLoss = cross_entropy,
+    ) -> NetworkGradients:
+        r"""Cross-entropy of a batch, and its gradients; ``d_W1`` and ``d_b1`` are empty.
+
+        .. math:: \delta_2 = \hat y - y, \qquad dW_2 = X^T \delta_2, \quad
+                  db_2 = \sum_{rows} \delta_2, \quad dX = \delta_2 W_2^T
+
+        Parameters
+        ----------
+        X : array (B, Dx)
+        Y : integers (B,), or distributions (B, Dy)
+        reduction : {"mean", "sum"}
+        loss : callable
+            As in :meth:`OneHiddenLayer.loss_and_gradients`.
+
+        Raises
+        ------
+        ParameterError
+            As :meth:`OneHiddenLayer.loss_and_gradients`.
+
+        Examples
+        --------
+        >>> SoftmaxLayer(2, 3).loss_and_gradients([[1.0, 2.0]], [1]).d_W2.shape
+        (2, 3)
+        """
+        cache = self.forward(X)
+        value, delta_2 = loss(cache.logits, Y, reduction)
+        return NetworkGradients(
+            value,
+            d_W1=np.zeros((len(self.W2), 0)),
+            d_b1=np.zeros(0),
+            d_W2=cache.X.T @ delta_2,
+            d_b2=delta_2.sum(axis=0),
+            d_X=delta_2 @ self.W2.T,
         )
 
 

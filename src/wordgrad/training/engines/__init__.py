@@ -45,6 +45,8 @@ class OnDemand:
 CUDA = OnDemand(f"{__name__}.cuda", "CudaEngine")
 CUDA_SOFTMAX = OnDemand(f"{__name__}.cuda_softmax", "CudaSoftmaxEngine")
 
+BLOCKS = OnDemand(f"{__name__}.blocks", "BlockEngine")
+
 ENGINES: tuple[tuple[str, str, str | None, bool | None, EngineClass], ...] = (
     # device  loss                 architecture  reproducible  engine
     ("cpu",   "softmax",           "skipgram",   None,         SkipGramSoftmaxEngine),
@@ -80,6 +82,19 @@ def engine_class(config: TrainingConfig) -> EngineClass:
     ParameterError
         If nothing trains with these settings, or a card does not.
     """
+    if config.blocks is not None:
+        for name, needed in (
+            ("architecture", "skipgram"),
+            ("loss", "negative-sampling"),
+            ("device", "cpu"),
+            ("subwords", None),
+        ):
+            if getattr(config, name) != needed:
+                raise ParameterError(
+                    f"blocks are trained with {name}={needed!r}, got "
+                    f"{name}={getattr(config, name)!r}; change it, or leave blocks out."
+                )
+        return BLOCKS
     if config.subwords is not None:
         for name, refused in (("loss", "softmax"), ("device", "cuda")):
             if getattr(config, name) == refused:
@@ -88,7 +103,9 @@ def engine_class(config: TrainingConfig) -> EngineClass:
                     "subwords out."
                 )
         return SubwordEngine
-    settings = config.device, config.loss, config.architecture, config.reproducible
+    # Documents are reproducible on one thread, which is what the engine then takes.
+    reproducible = config.reproducible and config.documents == "no"
+    settings = config.device, config.loss, config.architecture, reproducible
     for *wanted, engine in ENGINES:
         if all(want in (None, got) for want, got in zip(wanted, settings, strict=True)):
             return engine
