@@ -197,15 +197,29 @@ def cbow_checks() -> str:
 
 
 def time_to_quality() -> str:
-    """From the text on disk to vectors, and how good they are."""
-    rows = []
-    for name, found in load("time-to-quality.json")["race"].items():
-        averages = ", ".join(f"{100 * one:.1f}" for one in found["averages"])
-        seconds = [
-            f"{found[figure]['median']:.1f} s" for figure in ("seconds", "processor_seconds")
-        ]
-        rows.append([name, *seconds, averages])
-    return table(["from text to vectors", "time", "processor time", "average, by seed"], rows)
+    """From the text on disk to vectors: reading and epochs as `speed` has them, and scores."""
+    race, tables = load("time-to-quality.json")["race"], load("quality.json")["tables"]
+    plans = [("gensim", "skipgram", 5), ("wordgrad", "skipgram", 5), ("wordgrad", "cbow", 5)]
+    rows, rival = [], None
+    for program, architecture, epochs in [*plans, ("wordgrad", "cbow", 4)]:
+        speed = load(f"speed-{architecture}-d100.json")["summary"][program]
+        reading, training = (
+            speed[figure]["median"] for figure in ("vocabulary_seconds", "training_seconds")
+        )
+        seconds = reading + epochs * training
+        rival = rival or seconds
+        name = f"{NAMES[program]}, {ARCHITECTURES[architecture]}, {epochs} epochs"
+        if epochs == 5:
+            found = tables[architecture][program]
+            score, seeds = found["average"], len(found["seeds"])
+        else:
+            name += ", rate .12"
+            averages = race[name]["averages"]
+            score, seeds = fmean(averages), len(averages)
+        cells = [f"{seconds:.1f} s", f"{rival / seconds:.1f} x", f"{100 * score:.1f}", str(seeds)]
+        rows.append([name, *cells])
+    head = ["from text to vectors", "time", "gensim's is", "average", "seeds"]
+    return table(head, rows)
 
 
 def kernels() -> str:
