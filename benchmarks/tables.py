@@ -340,6 +340,31 @@ def loading() -> str:
     return table(["open a file", "wordgrad", "gensim", "times as fast"], rows)
 
 
+def gensim_face() -> str:
+    """The same program with two import lines: seconds, and how good the vectors are."""
+    cells = load("gensim-face.json")["cells"]
+    speeds, qualities = [], []
+    for name, one in cells.items():
+        title = name.partition(", ")[2]
+        if name.startswith("speed"):
+            ours, theirs = (
+                one[f"{program} seconds"]["median"] for program in ("wordgrad", "gensim")
+            )
+            ratio = one["times as fast as gensim"]
+            spread = f"{ratio['median']:.1f} ({ratio['min']:.1f} to {ratio['max']:.1f})"
+            speeds.append([title, _shown(ours), _shown(theirs), spread])
+        else:
+            found = [
+                f"{fmean(one[program]['values']):.3f} ({one[program]['min']:.3f} to "
+                f"{one[program]['max']:.3f})"
+                for program in ("wordgrad", "gensim")
+            ]
+            what = "similarities of words" if name.startswith("text") else "nodes of a graph"
+            qualities.append([f"{what}, {title}", *found])
+    speed = table(["`Word2Vec(...)`", "wordgrad", "gensim", "times as fast"], speeds)
+    return f"{speed}\n{table(['quality over three seeds', 'wordgrad', 'gensim'], qualities)}"
+
+
 def loading_goals() -> list[list[str]]:
     """Goal, measurement and verdict of opening files and of querying, as rows of a table."""
     found, goals = load("loading.json")["cells"], load("loading.json")["goals"]
