@@ -8,7 +8,7 @@ them when the first word is looked up.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import islice, pairwise
@@ -69,9 +69,8 @@ class Vocabulary:
     """
 
     _length: int
-    _counts: NDArray[np.int64] | None
-    _packed: tuple[bytes, NDArray[np.int64]] | None  # of a file: bytes and offsets
     _origin: str | None  # of a file: its name
+    _read: Callable[[], tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]]
 
     def __init__(self, words: Iterable[str], counts: ArrayLike) -> None:
         self._set(words, counts, falling=True)
@@ -208,6 +207,43 @@ class Vocabulary:
         vocabulary._length, vocabulary._counts = int(offsets.size) - 1, None
         vocabulary._packed, vocabulary._origin = (packed, offsets), origin
         return vocabulary
+
+    @classmethod
+    def on_demand(
+        cls,
+        length: int,
+        read: Callable[[], tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]],
+        origin: str,
+    ) -> Vocabulary:
+        """So many words of a file, which are read when the first is looked up.
+
+        Parameters
+        ----------
+        length : int
+            V.
+        read : callable
+            Returns ``data`` and ``offsets`` of :meth:`from_packed`, and counts, int64 (V,).
+        origin : str
+            The file's name, for messages.
+        """
+        vocabulary = cls.__new__(cls)
+        vocabulary._length, vocabulary._read, vocabulary._origin = length, read, origin
+        return vocabulary
+
+    @cached_property
+    def _was_read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        return self._read()
+
+    @cached_property
+    def _packed(self) -> tuple[bytes, NDArray[np.int64]] | None:
+        """Of a file: bytes and offsets.  Set at once, but with :meth:`on_demand`."""
+        data, offsets, _ = self._was_read
+        return Vocabulary.from_packed(data, offsets, str(self._origin))._packed
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64] | None:
+        """The counts, if they are known.  Set at once, but with :meth:`on_demand`."""
+        return _checked_counts(self._was_read[2], len(self), falling=False)
 
     def with_counts(self, counts: ArrayLike | None) -> Vocabulary:
         """Return the same words, their memory shared, with other counts.

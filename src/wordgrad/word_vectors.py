@@ -172,7 +172,7 @@ class WordVectors:
         How the vectors were made (settings, history); saved with them.
     subwords : Subwords, optional
         Rows of character n-grams, from which vectors of unseen words are composed, as those of a
-        model of fastText; not saved.
+        model of fastText.
     outputs : array_like of float, shape (n, D), optional
         Output vectors (``Word2Vec(keep_output=True)``): one for each word, or for each inner node
         of the tree of the hierarchical softmax, from which training goes on.  Saved in safetensors
@@ -248,15 +248,18 @@ class WordVectors:
         """Vectors read from the file ``origin``, whose reader has checked all shapes.
 
         What is left (that values are finite, that no word comes twice) is checked at first use, so
-        that opening a file does not read it.
+        that opening a file does not read it.  Where ``matrix`` has no rows, the vectors are
+        composed at first use: some alone for what is asked of some words, all for what is asked of
+        all.
         """
         vectors = cls.__new__(cls)
         matrix.flags.writeable = False
+        if len(matrix) == len(vocabulary):
+            vectors._matrix = matrix
         if counts is not None:
             counts.flags.writeable = False
             vocabulary = vocabulary.with_counts(counts)
         vectors._vocabulary = vocabulary
-        vectors._matrix = matrix
         vectors._metadata, vectors._origin = metadata, origin
         vectors._subwords = subwords
         if outputs is not None:
@@ -306,7 +309,8 @@ class WordVectors:
             raise ParameterError("words must name at least one word, got none.")
         counts = None if self.counts is None else self.counts[rows]
         chosen = self._vocabulary.words_at(rows)
-        return WordVectors(chosen, self._matrix[rows], counts, self._metadata, self._subwords)
+        matrix = self._some_rows(np.array(rows))
+        return WordVectors(chosen, matrix, counts, self._metadata, self._subwords)
 
     # ---------------------------------------------------------------- look up
 
@@ -329,6 +333,20 @@ class WordVectors:
         """All vectors, float32 of shape (V, D), read-only."""
         return self._matrix
 
+    @cached_property
+    def _matrix(self) -> NDArray[np.float32]:
+        """All vectors, composed: set where they were read or given."""
+        matrix = self._some_rows(np.arange(len(self)))
+        matrix.flags.writeable = False
+        return matrix
+
+    def _some_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some vectors, a new array; nothing else is composed."""
+        subwords = self._subwords
+        if "_matrix" in self.__dict__ or subwords is None:
+            return self._matrix[rows]
+        return subwords.compose(self._vocabulary.words_at(rows.tolist()), rows)
+
     @property
     def outputs(self) -> NDArray[np.float32] | None:
         """Output vectors, float32 of shape (n, D), read-only; ``None`` if they were not kept."""
@@ -347,6 +365,8 @@ class WordVectors:
     @property
     def vector_size(self) -> int:
         """D, the length of a vector."""
+        if "_matrix" not in self.__dict__ and self._subwords is not None:
+            return self._subwords.vector_size
         return int(self._matrix.shape[1])
 
     def __len__(self) -> int:
@@ -376,7 +396,12 @@ class WordVectors:
         if composed is not None:
             return composed
         row = self.rank(word)
-        vector: NDArray[np.float32] = self._matrix[row]
+        vector: NDArray[np.float32]
+        if "_matrix" in self.__dict__:
+            vector = self._matrix[row]
+        else:
+            vector = self._some_rows(np.array([row]))[0]
+            vector.flags.writeable = False
         if "_norms" not in self.__dict__ and not np.isfinite(vector).all():
             raise FormatError(
                 f"{self._origin} holds a value that is not finite in row {row} ({word!r}); "
@@ -992,7 +1017,7 @@ class WordVectors:
             If a value is not finite.
         """
         with np.errstate(invalid="ignore"):  # a signalling NaN; found in the next line
-            found = self._matrix[rows].astype(np.float64)
+            found = self._some_rows(rows).astype(np.float64)
         if not np.isfinite(found).all():
             _ = self._norms  # measures every row, and names the place
         return found
@@ -1163,6 +1188,7 @@ class WordVectors:
         *,
         overwrite: bool = False,
         format: str | None = None,
+        ngrams: bool = True,
     ) -> None:
         """Write to a file in the format that the name's ending tells, or that ``format`` names.
 
@@ -1179,8 +1205,9 @@ class WordVectors:
         ``.glove.txt``
         ======================= ===================== =============================================
 
-        The file is whole or absent at any moment.  Character n-grams (``subwords``) are kept by
-        none.
+        ``format="fasttext"`` writes a model that fastText opens.  It and safetensors keep character
+        n-grams (``subwords``), unless ``ngrams`` is false; no other does.  The file is whole or
+        absent at any moment.
 
         Raises
         ------
@@ -1189,7 +1216,12 @@ class WordVectors:
             cannot hold one of the words, or the file cannot be written.
         """
         parts = VectorParts(
-            self._vocabulary, self._matrix, self.counts, self._metadata, outputs=self._outputs
+            self._vocabulary,
+            self._matrix,
+            self.counts,
+            self._metadata,
+            subwords=self._subwords if ngrams else None,
+            outputs=self._outputs,
         )
         formats.save(parts, path, overwrite=overwrite, format=format)
 
@@ -1257,7 +1289,8 @@ def load(
     >>> load(path)["be"]
     array([3., 4.], dtype=float32)
     """
-    parts = formats.load(path, LoadOptions(check, allow_nonfinite, errors, limit), format)
+    options = LoadOptions(check, allow_nonfinite, errors, limit, compose=False)
+    parts = formats.load(path, options, format)
     for remark in parts.remarks:
         warnings.warn(FormatWarning(remark), stacklevel=2)
     return WordVectors.from_checked(

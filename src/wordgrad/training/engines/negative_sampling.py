@@ -207,7 +207,7 @@ class NegativeSamplingEngine:
                 raise ParameterError(
                     f"a batch of concatenated rows must be windows of {self._width} rows each."
                 )
-            workspace = self._workspace()
+            workspace = self._workspace(window_rows=self._width)
             workspace.set_learning_rate(learning_rate)
             run_concatenated_batch(
                 inputs, input_offsets, outputs.reshape(len(batch), 1 + self.config.negative),
