@@ -7,8 +7,9 @@
 The program builds ``Word2Vec(text, ...)`` with gensim's defaults but for what the name of a cell
 says.  Seconds are those of that call, in turns, each in a fresh process that has made a tiny model
 before; beside them processor seconds, which other programs on the machine change less.  The text is
-a Python list of lists of words that is there, or a file given as ``corpus_file``.  Quality is the rank correlation with people's similarity scores, and on random
-walks over a graph of communities the share of a node's ten nearest that are of its own, over seeds.
+a Python list of lists of words that is there, or a file given as ``corpus_file``.  Quality is the
+rank correlation with people's similarity scores, and on random walks over a graph of communities
+the share of a node's ten nearest that are of its own, over seeds.
 """
 
 from __future__ import annotations
