@@ -60,6 +60,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.blocks,
         tables.blocks_quality,
         tables.queries,
+        tables.gensim_face,
         tables.fuzz,
         tables.guided,
         tables.long_runs,
