@@ -58,6 +58,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.checkpoint,
         tables.phrases,
         tables.queries,
+        tables.gensim_face,
         tables.fuzz,
         tables.guided,
         tables.long_runs,
