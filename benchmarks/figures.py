@@ -57,15 +57,11 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.machine,
         tables.checkpoint,
         tables.phrases,
-<<<<<<< HEAD
         tables.subwords_speed,
         tables.subwords_quality,
         tables.subwords_opening,
-=======
-        tables.blocks,
-        tables.blocks_quality,
->>>>>>> main
         tables.queries,
+        tables.gensim_face,
         tables.fuzz,
         tables.guided,
         tables.long_runs,
