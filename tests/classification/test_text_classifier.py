@@ -27,8 +27,13 @@ def reviews(n=400, seed=1):
     return texts, labels.tolist()
 
 
+GIVEN = {"learning_rate": 0.025, "subwords": (0, 0), "calibrate": False}  # nothing is chosen
+
+
 def small(**settings):
-    return TextClassifier(**({"vector_size": 8, "hidden_size": 6, "epochs": 3} | settings))
+    return TextClassifier(
+        **({"vector_size": 8, "hidden_size": 6, "epochs": 3} | GIVEN | settings)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +247,11 @@ def test_ngrams_tell_what_words_cannot():
     [
         ({"vector_size": 0}, "vector_size must be an integer >= 1, got 0"),
         ({"hidden_size": 1}, "hidden_size must be at least members=2"),
+        ({"hidden_size": -1}, "hidden_size must be an integer >= 0"),
+        ({"subwords": (3, 1)}, r"subwords must be two integers in \[1, 100\].* got \(3, 1\)"),
+        ({"subwords": "auto"}, "subwords must be two integers"),
+        ({"subwords": (0, 3)}, "subwords must be two integers"),
+        ({"calibrate": 1}, "calibrate must be True or False"),
         ({"members": 0}, "members must be an integer >= 1, got 0"),
         ({"epochs": 0}, "epochs must be an integer >= 1, got 0"),
         ({"learning_rate": -1}, "learning_rate must be a finite number > 0, got -1"),

@@ -180,6 +180,13 @@ LOSSES = {
         )
         / len(points.MANY_LABELS)
     ),
+    "temperature: dJ/dβ = mean(Σ ŷ z - z_y)": lambda x: (
+        -sum(
+            log(softmax(exact(row) * x["beta"].item())[label])
+            for row, label in zip(points.SCORES, (2, 0), strict=True)
+        )
+        / 2
+    ),
     "network: ∂J/∂W₂ = hᵀ δ₂, ∂J/∂b₂ = Σ δ₂": network,
     "network: ∂J/∂W₁ = Xᵀ δ₁, ∂J/∂b₁ = Σ δ₁": network,
     "network: ∂J/∂X = δ₁ W₁ᵀ": network,
@@ -210,7 +217,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 23
+    assert len(LOSSES) == 24
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

@@ -97,6 +97,21 @@ class Tokens:
     offsets: NDArray[np.int64]
     types: list[str]
 
+    def take(self, texts: NDArray[np.int64]) -> Tokens:
+        """Some of the texts, in the order given; types keep their order."""
+        ids, offsets = _taken(self.ids, self.offsets, texts)
+        used, numbers = np.unique(ids, return_inverse=True)
+        return Tokens(numbers.astype(np.int32), offsets, [self.types[i] for i in used.tolist()])
+
+
+def _taken(
+    values: NDArray[np.int32], offsets: NDArray[np.int64], texts: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Values of some texts, one after another, and their offsets."""
+    sizes = np.diff(offsets)[texts]
+    edges = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return values[np.arange(edges[-1]) + np.repeat(offsets[texts] - edges[:-1], sizes)], edges
+
 
 @dataclass(frozen=True)
 class Bags:
@@ -126,10 +141,7 @@ class Bags:
 
     def take(self, texts: NDArray[np.intp]) -> Bags:
         """Bags of some of the texts, in the order given; ``tokens`` and ``unknown`` stay."""
-        sizes = np.diff(self.offsets)[texts]
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        indices = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], sizes)
-        return Bags(self.features[indices], offsets, self.tokens, self.unknown)
+        return Bags(*_taken(self.features, self.offsets, texts), self.tokens, self.unknown)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -12,6 +12,7 @@ from wordgrad.maths.losses import (
     cross_entropy,
     logistic_loss,
     negative_sampling_loss,
+    scaled_cross_entropy,
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer, SoftmaxLayer
@@ -47,6 +48,7 @@ __all__ = [
     "negative_sampling_loss",
     "npmi",
     "phrase_score",
+    "scaled_cross_entropy",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",

@@ -1,0 +1,313 @@
+r"""Settings that are chosen by training on a part of the texts and measuring on the rest of them.
+
+Nothing but the training texts is looked at.  Some of them are held out (:func:`_folds`), a
+classifier is trained on the others, and what counts is its loss on those held out *at the best
+temperature*: the scores are divided by the T > 0 that makes the loss least, for how sure a
+classifier should be is settled afterwards in any case.  Chosen are
+
+- n-grams of letters, if they make the loss at least a tenth lower, as they do where texts differ
+  by spelling (languages, names) and not where they differ by words;
+- the learning rate, by steps of a factor 2 in the direction that lowers the loss.  With five epochs
+  it says how much is learned: little where labels are noisy, much where classes are many.
+
+Of many texts :data:`SAMPLE` are looked at.  Adagrad's steps sum up to the rate times the root of
+their number, so where noise sets the limit, the best rate for all N texts is :math:`\sqrt{n / N}`
+times the best for n; where it does not, it is the same.  Both are tried on all texts but
+:data:`HELD`, whose loss decides.
+
+How long vectors should be depends on the classes (:func:`vector_size_for`), for the rate makes up
+for the rest, and on the rows there are: together they take at most :data:`NUMBERS`.
+
+The temperature is kept, as a factor 1/T of the last layer: probabilities then mean what they say
+(Guo, Pleiss, Sun and Weinberger, *On calibration of modern neural networks*, ICML 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.classification.examples import LabelledBags, divergences, held_out
+from wordgrad.classification.features import Features, Tokens
+from wordgrad.classification.model import TextNetwork
+from wordgrad.errors import InputError, ParameterError
+from wordgrad.maths import scaled_cross_entropy
+
+SUBWORDS = (1, 4)
+"""Lengths of the n-grams of letters that are tried."""
+
+GAIN = 0.9
+"""They are chosen if the loss is at most this share of the loss without them."""
+
+FIRST_RATE = {"few": 0.025, "many": 0.05}
+"""The first rate that is tried, and the rate where nothing can be tried: few classes, or many."""
+
+FEW = 5
+RATES = (0.001, 0.5)
+SAMPLE = 20_000
+SAMPLE_TOKENS = 400_000
+HELD = 2000
+"""Texts held out, in one part or, of small sets, in up to :data:`PARTS`."""
+
+NUMBERS = 1 << 27
+"""Of the vectors together, where their length is chosen: half a gigabyte."""
+
+PARTS = 5
+LEAST = 20
+"""With fewer texts held out nothing is chosen."""
+
+Logits = NDArray[np.float64]
+Train = Callable[[Features, LabelledBags, NDArray[np.float32], int, float], TextNetwork]
+"""Trains on examples whose features count so much, with a vector size and a learning rate."""
+
+Learn = Callable[[Tokens, tuple[int, int] | None], Features]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen.
+
+    Attributes
+    ----------
+    vector_size : int
+    learning_rate : float
+    subwords : (int, int) or None
+    temperature : float or None
+        None if it must be fitted on texts that the final training holds out.
+    lower : float, optional
+        Another rate to try on all texts.
+    """
+
+    vector_size: int
+    learning_rate: float
+    subwords: tuple[int, int] | None
+    temperature: float | None = 1.0
+    lower: float | None = None
+
+
+def vector_size_for(n_classes: int, n_rows: int = 0) -> int:
+    """Length of the vectors for so many classes, and so many vectors.
+
+    >>> [vector_size_for(n) for n in (2, 3, 6, 20, 1000)], vector_size_for(1000, 2_000_000)
+    ([16, 32, 64, 128, 128], 64)
+    """
+    size = int(np.clip(8 * 2 ** np.ceil(np.log2(n_classes)), 16, 128))
+    while size > 16 and size * n_rows > NUMBERS:
+        size //= 2
+    return size
+
+
+def first_rate(n_classes: int) -> float:
+    """Rate that is tried first."""
+    return FIRST_RATE["few" if n_classes <= FEW else "many"]
+
+
+def best_temperature(
+    logits: Logits, labels: NDArray[np.int64], weights: NDArray[np.floating]
+) -> tuple[float, float]:
+    """The temperature with the least cross-entropy, between 1/64 and 64, and that cross-entropy.
+
+    The loss is convex in 1/T, so its derivative says on which side of the best a value lies.
+
+    >>> logits = np.array([[2.0, 0.0]] * 4)  # sure of class 0, which one of four texts is not
+    >>> T, loss = best_temperature(logits, np.array([0, 0, 0, 1]), np.ones(4))
+    >>> round(T, 4), round(loss, 4)  # 2 / log 3, and the entropy of one in four
+    (1.8205, 0.5623)
+    """
+    low, high = -np.log(64), np.log(64)
+    for _ in range(50):
+        middle = (low + high) / 2
+        _, slope = scaled_cross_entropy(logits, labels, np.exp(middle), weights)
+        low, high = (low, middle) if slope > 0 else (middle, high)
+    scale = float(np.exp((low + high) / 2))
+    return 1 / scale, scaled_cross_entropy(logits, labels, scale, weights)[0]
+
+
+def cooled(network: TextNetwork, temperature: float) -> TextNetwork:
+    """The network whose scores are divided by the temperature."""
+    layers = network.layers.copy()
+    for part in network.parts(layers)[2:]:
+        part /= np.float32(temperature)
+    return replace(network, layers=layers)
+
+
+def fit_temperature(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
+    """The temperature that held-out texts ask for, and their loss at it."""
+    logits = network.inputs_and_logits(held.bags)[1].astype(np.float64)
+    return best_temperature(logits, held.labels, held.weights)
+
+
+def choose(
+    tokens: Tokens,
+    codes: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    wanted: Chosen,
+    learn: Learn,
+    train: Train,
+    *,
+    rate: bool,
+    subwords: bool,
+    calibrate: bool,
+    seed: int,
+) -> Chosen:
+    """Choose what is to be chosen, on the training texts.
+
+    Parameters
+    ----------
+    tokens : Tokens
+        Of the N training texts.
+    codes, weights : int64 and float64 (N,)
+        Their classes, and what they count.
+    wanted : Chosen
+        What is not to be chosen, and where the search begins.
+    learn, train : callable
+    rate, subwords, calibrate : bool
+        What to choose.
+    seed : int
+        Of the texts held out.
+    """
+    sample = _sample(tokens, seed)
+    trials = _Trials(tokens.take(sample), codes[sample], weights[sample], learn, train, seed)
+    try:
+        if len(trials.held_labels) < LEAST:
+            return wanted
+        best = trials.run(wanted)
+        if subwords:
+            other = trials.run(replace(wanted, subwords=SUBWORDS))
+            if other.loss < GAIN * best.loss:
+                best = other
+        if rate:
+            best = _climb(best, trials, up_first=codes.max() + 1 > FEW)
+    except (InputError, ParameterError):  # so few texts of this kind that some cannot be held out
+        return wanted
+    if len(sample) == len(codes):
+        return replace(best.settings, temperature=best.temperature if calibrate else 1.0)
+    lower = best.settings.learning_rate * float(np.sqrt(len(sample) / len(codes)))
+    return replace(best.settings, temperature=None, lower=lower if rate else None)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    settings: Chosen
+    loss: float
+    temperature: float
+
+
+def _climb(best: _Trial, trials: _Trials, *, up_first: bool) -> _Trial:
+    """Change the rate by a factor 2 in the direction that lowers the loss, as long as it does."""
+    start = best
+    for factor in (2.0, 0.5) if up_first else (0.5, 2.0):
+        while RATES[0] <= best.settings.learning_rate * factor <= RATES[1]:
+            rate = best.settings.learning_rate * factor
+            trial = trials.run(replace(best.settings, learning_rate=rate))
+            if trial.loss >= best.loss:
+                break
+            best = trial
+        if best is not start:
+            break
+    return best
+
+
+class _Trials:
+    """Trainings on parts of some texts, measured on what they leave out."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        codes: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        learn: Learn,
+        train: Train,
+        seed: int,
+    ) -> None:
+        self._tokens = tokens
+        self._codes = codes
+        self._weights = weights
+        self._learn = learn
+        self._train = train
+        self._seed = seed
+        self._prepared: dict[tuple[int, int] | None, list[_Prepared]] = {}
+
+    @cached_property
+    def _folds(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        return list(_folds(self._codes, self._seed))
+
+    @cached_property
+    def held_labels(self) -> NDArray[np.int64]:
+        """Classes of the texts that are held out, part after part."""
+        try:
+            return self._codes[np.concatenate([held for _, held in self._folds])]
+        except ParameterError:  # nothing can be held out
+            return np.zeros(0, np.int64)
+
+    def run(self, settings: Chosen) -> _Trial:
+        """Train and measure, part after part."""
+        logits = []
+        for part in self._parts(settings.subwords):
+            network = self._train(
+                part.features, part.examples, part.importance, settings.vector_size,
+                settings.learning_rate,
+            )  # fmt: skip
+            logits.append(network.inputs_and_logits(part.held.bags)[1])
+        held = np.concatenate([held for _, held in self._folds])
+        temperature, loss = best_temperature(
+            np.concatenate(logits).astype(np.float64), self.held_labels, self._weights[held]
+        )
+        return _Trial(settings, loss, temperature)
+
+    def _parts(self, subwords: tuple[int, int] | None) -> list[_Prepared]:
+        if subwords not in self._prepared:
+            self._prepared[subwords] = [
+                _prepared(self._tokens, self._codes, self._weights, fold, subwords, self._learn)
+                for fold in self._folds
+            ]
+        return self._prepared[subwords]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    features: Features
+    examples: LabelledBags
+    importance: NDArray[np.float32]
+    held: LabelledBags
+
+
+def _prepared(
+    tokens: Tokens,
+    codes: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    fold: tuple[NDArray[np.int64], NDArray[np.int64]],
+    subwords: tuple[int, int] | None,
+    learn: Learn,
+) -> _Prepared:
+    """Features of the training part, and both parts as bags of them."""
+    parts = [tokens.take(texts) for texts in fold]
+    features = learn(parts[0], subwords)
+    examples, held = (
+        LabelledBags.of(features.bags(part), codes[texts], weights[texts])
+        for part, texts in zip(parts, fold, strict=True)
+    )
+    importance = divergences(examples, len(features), int(codes.max()) + 1)
+    return _Prepared(features, examples, importance, held)
+
+
+def _folds(
+    codes: NDArray[np.int64], seed: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Texts to train on and texts held out: :data:`HELD` texts, in parts of a tenth of all."""
+    fraction = min(0.1, HELD / len(codes))
+    parts = int(np.clip(round(HELD / (fraction * len(codes))), 1, PARTS))
+    for part in range(parts):
+        yield held_out(codes, fraction, seed + part)
+
+
+def _sample(tokens: Tokens, seed: int) -> NDArray[np.int64]:
+    """Positions of at most :data:`SAMPLE` texts with about :data:`SAMPLE_TOKENS` tokens."""
+    order = np.random.default_rng([seed, 5]).permutation(len(tokens.offsets) - 1)
+    sizes = np.cumsum(np.diff(tokens.offsets)[order])
+    most = max(min(SAMPLE, int(np.searchsorted(sizes, SAMPLE_TOKENS))), 1000)
+    return np.asarray(np.sort(order[:most]), np.int64)
