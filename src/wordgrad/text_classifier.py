@@ -111,7 +111,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         space separates.
     dropout : float in [0, 1), default 0
         Share of a text's features that a training step leaves out.
-    smoothing : float in [0, 1), default 0
+    smoothing : float in [0, 1), optional
         Of the labels: the target is ``1 - smoothing`` for the right class, and the rest shared.
     l2 : float, default 0
     early_stopping : bool, default False
@@ -145,7 +145,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Training texts without a feature; they teach the biases alone.
     tokens_, tokens_unknown_ : int
         Tokens of the training texts, and those of them outside the vocabulary (``min_count``).
-    learning_rate_, subwords_, temperature_ : float, (int, int) or None, float
+    learning_rate_, smoothing_, temperature_ : float
+    subwords_ : (int, int) or None
         What was chosen; the temperature is 1 where none was fitted.
     words_with_vectors_ : int
         Words that started from ``vectors``.
@@ -189,7 +190,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         lowercase: bool = True,
         pattern: str | None = None,
         dropout: float = 0.0,
-        smoothing: float = 0.0,
+        smoothing: float | None = None,
         l2: float = 0.0,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -285,12 +286,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         size = chosen.vector_size
         if self.vector_size is None:
             size = max(vector_size_for(len(classes), len(features)), self.members)
-        settings = replace(settings, vector_size=size)
+        chosen = replace(chosen, vector_size=size)
         best: _Trained | None = None
         for rate in (chosen.learning_rate, chosen.lower):
             if rate is None or (best is not None and self.early_stopping):
                 continue
-            own = replace(settings, learning_rate=rate)
+            own = replace(settings, **replace(chosen, learning_rate=rate).training())
             trainer = self._trainer(own, features, train, importance, len(classes), self.progress)
             network = trainer.run(held if self.early_stopping else None)
             T, loss = (chosen.temperature or 1.0, 0.0)
@@ -299,7 +300,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if best is None or loss < best.loss:
                 best = _Trained(network, trainer.history, rate, T, loss)
         assert best is not None  # there is one rate at least
-        self.learning_rate_, self.subwords_ = best.rate, chosen.subwords
+        self.learning_rate_, self.smoothing_ = best.rate, chosen.smoothing
+        self.subwords_ = chosen.subwords
         self.temperature_ = best.temperature if self.calibrate else 1.0
         self.vocabulary_ = tuple(features.words)
         self.texts_empty_, self.tokens_, self.tokens_unknown_ = (
@@ -338,6 +340,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             given["vector_size"] = max(self.members, 16) if isinstance(self.members, int) else 16
         if self.learning_rate is None:
             given["learning_rate"] = first_rate(2)
+        if self.smoothing is None:
+            given["smoothing"] = 0.0
         return TextTraining(**given).for_texts(n_texts)
 
     def _choose(
@@ -353,27 +357,30 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         size = max(vector_size_for(n_classes), self.members) if size is None else size
         lengths = self.subwords or (0, 0)
         subwords = None if lengths[1] == 0 else (lengths[0], lengths[1])
-        wanted = Chosen(size, first_rate(n_classes) if rate is None else rate, subwords)
+        wanted = Chosen(
+            size, first_rate(n_classes) if rate is None else rate, subwords, settings.smoothing
+        )
         # A held-out part of the final training serves as well.
         calibrate = self.calibrate and not self.early_stopping
-        if not (rate is None or self.subwords is None or calibrate):
+        search = {
+            "rate": rate is None,
+            "subwords": self.subwords is None,
+            "smoothing": self.smoothing is None,
+            "calibrate": calibrate,
+        }
+        if not any(search.values()):
             return wanted
 
         def train(
             features: Features,
             examples: LabelledBags,
             importance: NDArray[np.float32],
-            vector_size: int,
-            learning_rate: float,
+            chosen: Chosen,
         ) -> TextNetwork:
-            own = replace(settings, vector_size=vector_size, learning_rate=learning_rate)
-            own = own.for_texts(len(examples.labels))
+            own = replace(settings, **chosen.training()).for_texts(len(examples.labels))
             return self._trainer(own, features, examples, importance, n_classes).run()
 
-        return choose(
-            tokens, codes, weights, wanted, self._learn, train,
-            rate=rate is None, subwords=self.subwords is None, calibrate=calibrate, seed=self.seed,
-        )  # fmt: skip
+        return choose(tokens, codes, weights, wanted, self._learn, train, seed=self.seed, **search)
 
     def _learn(
         self, tokens: Tokens, subwords: tuple[int, int] | None, workers: int = 1

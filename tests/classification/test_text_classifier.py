@@ -27,13 +27,16 @@ def reviews(n=400, seed=1):
     return texts, labels.tolist()
 
 
-GIVEN = {"learning_rate": 0.025, "subwords": (0, 0), "calibrate": False}  # nothing is chosen
+GIVEN = {  # nothing is chosen
+    "learning_rate": 0.025,
+    "subwords": (0, 0),
+    "smoothing": 0.0,
+    "calibrate": False,
+}
 
 
 def small(**settings):
-    return TextClassifier(
-        **({"vector_size": 8, "hidden_size": 6, "epochs": 3} | GIVEN | settings)
-    )
+    return TextClassifier(**({"vector_size": 8, "hidden_size": 6, "epochs": 3} | GIVEN | settings))
 
 
 @pytest.fixture(scope="module")

@@ -103,12 +103,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
         Setting(
             "smoothing",
-            0.0,
+            None,
             float,
             TRAINING,
             "Label smoothing: share of the target that is spread over the other labels.",
             minimum=0.0,
             below=1.0,
+            default_text="chosen on held-out texts",
         ),
         Setting("l2", 0.0, float, TRAINING, "Weight of the L2 penalty.", minimum=0.0),
         Setting(
