@@ -197,10 +197,11 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> str:
 
 
 def _range(minimum: float | None, maximum: float | None) -> str:
+    low, high = (f"{end:g}" if isinstance(end, float) else str(end) for end in (minimum, maximum))
     if minimum is not None and maximum is not None:
-        return f" in [{minimum:g}, {maximum:g}]"
+        return f" in [{low}, {high}]"
     if minimum is not None:
-        return f" >= {minimum:g}"
+        return f" >= {low}"
     if maximum is not None:
-        return f" <= {maximum:g}"
+        return f" <= {high}"
     return ""

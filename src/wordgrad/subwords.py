@@ -50,7 +50,7 @@ class Subwords:
         N-grams are told apart by their hash modulo this number; 0 for none.
     pruned : int32 (P, 2), optional
         Hash below ``bucket`` and row after the words' of the n-grams that are left, by rising hash;
-        by default all are there, each in the row of its hash.
+        the others count for nothing.  By default all are there, each in the row of its hash.
     """
 
     table: Rows
@@ -69,6 +69,23 @@ class Subwords:
     def vector_size(self) -> int:
         """D, the length of a vector."""
         return self.table.shape[1]
+
+    def stored(self) -> SharedRows:
+        """Return all rows by number, as a file keeps them; a quantised table is decoded."""
+        if isinstance(self.table, SharedRows):
+            return self.table
+        left = self.pruned
+        if left is None:
+            n_buckets = self.table.shape[0] - self.n_words if self.maxn else 0
+            buckets = np.arange(min(self.bucket, n_buckets), dtype=np.int32)
+            rows = self.n_words + buckets
+        else:
+            buckets, rows = left[:, 0], self.n_words + left[:, 1]
+        n_rows = self.n_words + len(buckets)
+        values = self.table.rows(np.arange(n_rows))
+        return SharedRows(
+            values, self.n_words, self.bucket, buckets, rows, np.ones(n_rows, np.float32)
+        )
 
     def ngrams(self, words: Sequence[str | bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return which word each n-gram belongs to, and its row; in the order of fastText.

@@ -7,16 +7,24 @@ them when the first word is looked up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.errors import FormatError, OutputError, ParameterError, UnknownWordError
+from wordgrad.errors import (
+    FormatError,
+    InputError,
+    OutputError,
+    ParameterError,
+    UnknownWordError,
+)
 
 WORDS_SCANNED = 200_000
 LIKENESS = 0.7
@@ -61,9 +69,8 @@ class Vocabulary:
     """
 
     _length: int
-    _counts: NDArray[np.int64] | None
-    _packed: tuple[bytes, NDArray[np.int64]] | None  # of a file: bytes and offsets
     _origin: str | None  # of a file: its name
+    _read: Callable[[], tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]]
 
     def __init__(self, words: Iterable[str], counts: ArrayLike) -> None:
         self._set(words, counts, falling=True)
@@ -107,6 +114,47 @@ class Vocabulary:
         vocabulary = cls.__new__(cls)
         vocabulary._set(words, counts, falling=False)
         return vocabulary
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Vocabulary:
+        """Words and counts of a text file, in any order; sorted as by :meth:`from_counts`.
+
+        A line is a word, a space or tab, and its count, as word2vec.c (``-save-vocab``) and gensim
+        (``fvocab``) write them.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read.
+        FormatError
+            If a line is no word and count, a count is less than 1, a word comes twice, or the text
+            is not UTF-8; it names the line.
+        """
+        try:
+            text = Path(path).read_bytes().decode("utf-8")
+        except OSError as error:
+            raise InputError(
+                f"The vocabulary {path} cannot be read ({error.strerror or error}); name a file "
+                "with a word and its count on each line."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                f"The vocabulary {path} is not UTF-8 at byte {error.start}; convert it."
+            ) from error
+        counts: dict[str, int] = {}
+        for number, line in enumerate(text.split("\n"), start=1):
+            if not line.strip():
+                continue
+            word, count = [*line.rstrip().rsplit(None, 1), ""][:2]
+            good = count.isascii() and count.isdigit() and len(count) < 19 and int(count) > 0
+            if not good or word in counts:
+                what = "a word that an earlier line has" if good else "not a word and its count"
+                raise FormatError(
+                    f"Line {number} of the vocabulary {path} is {what} ({line[:40]!r}); write each "
+                    "word once, a space, and how often it occurs."
+                )
+            counts[word] = int(count)
+        return cls.from_counts(counts, list(counts.values()))
 
     @classmethod
     def from_packed(
@@ -159,6 +207,43 @@ class Vocabulary:
         vocabulary._length, vocabulary._counts = int(offsets.size) - 1, None
         vocabulary._packed, vocabulary._origin = (packed, offsets), origin
         return vocabulary
+
+    @classmethod
+    def on_demand(
+        cls,
+        length: int,
+        read: Callable[[], tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]],
+        origin: str,
+    ) -> Vocabulary:
+        """So many words of a file, which are read when the first is looked up.
+
+        Parameters
+        ----------
+        length : int
+            V.
+        read : callable
+            Returns ``data`` and ``offsets`` of :meth:`from_packed`, and counts, int64 (V,).
+        origin : str
+            The file's name, for messages.
+        """
+        vocabulary = cls.__new__(cls)
+        vocabulary._length, vocabulary._read, vocabulary._origin = length, read, origin
+        return vocabulary
+
+    @cached_property
+    def _was_read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        return self._read()
+
+    @cached_property
+    def _packed(self) -> tuple[bytes, NDArray[np.int64]] | None:
+        """Of a file: bytes and offsets.  Set at once, but with :meth:`on_demand`."""
+        data, offsets, _ = self._was_read
+        return Vocabulary.from_packed(data, offsets, str(self._origin))._packed
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64] | None:
+        """The counts, if they are known.  Set at once, but with :meth:`on_demand`."""
+        return _checked_counts(self._was_read[2], len(self), falling=False)
 
     def with_counts(self, counts: ArrayLike | None) -> Vocabulary:
         """Return the same words, their memory shared, with other counts.

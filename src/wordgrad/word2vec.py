@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from wordgrad.corpus.added import encode_added
 from wordgrad.corpus.corpus import (
     EncodedCorpus,
     Fingerprint,
@@ -25,7 +24,13 @@ from wordgrad.corpus.corpus import (
 )
 from wordgrad.corpus.phrase_table import PhraseTable, table_of
 from wordgrad.corpus.sources import texts_of
-from wordgrad.errors import FormatError, InputError, ParameterError, UnknownTextsWarning
+from wordgrad.errors import (
+    FormatError,
+    InputError,
+    ParameterError,
+    UnknownTextsWarning,
+    check_int,
+)
 from wordgrad.training.checkpoint import (
     PHRASES_FILE,
     TEXT,
@@ -38,12 +43,14 @@ from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engines import check_device
 from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.sampling import AUTO, with_threshold
-from wordgrad.training.trainer import Trainer
+from wordgrad.training.trainer import EpochHook, Trainer
 from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
-_RECORDED = sorted(SETTINGS.keys() - {"checkpoint", "validation", "vectors", "phrases"})
+_RECORDED = sorted(
+    SETTINGS.keys() - {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
+)
 """Settings that a checkpoint holds: the folder is where it is, text and phrases are beside it, and
 vectors to start from are of no use once training has begun."""
 
@@ -64,11 +71,11 @@ class Word2Vec(
     ----------
     vector_size : int (1 to 65,536), default 100
         D, the length of a vector.
-    window : int (1 to 10,000), default 5
-        m, the largest distance of a context word from the centre; the reach of each window is drawn
-        uniformly from 1..m.
-    min_count : int (at least 1), default 5
-        Words that occur less often are dropped.
+    window : int (1 to 1,000,000,000), default 5
+        m, the largest distance of a context word from the centre.  A window ends with its sentence,
+        and holds at most 10,000 words on either side.
+    min_count : int (at least 0), default 5
+        Words that occur less often are dropped; 0 and 1 drop none.
     architecture : {"skipgram", "cbow"}, default "skipgram"
         Whether the centre predicts each context word, or the context the centre.
     loss : {"negative-sampling", "softmax"}, default "negative-sampling"
@@ -86,7 +93,7 @@ class Word2Vec(
     epochs : int (at least 1), optional
         Passes over the text; by default 5, but 15 for skip-gram with the softmax.
     learning_rate : float (above 0, at most 1e+30), optional
-        At the start; it falls linearly to 1/10,000 of that.  The default depends on the
+        At the start; it falls linearly to ``final_learning_rate``.  The default depends on the
         architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`).
     max_vocab : int (at least 2), optional
         Keep only this many of the most frequent words.
@@ -99,6 +106,10 @@ class Word2Vec(
         Give the same bytes for any number of workers, too, at some cost in speed
         (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
         so that the files they are saved to are the same.
+    shrink_windows : bool, default True
+        Whether the reach of each window is drawn uniformly from 1..m, as in word2vec; else it is m.
+    final_learning_rate : float (0 to 1e+30), optional
+        At the end; by default 1/10,000 of that at the start.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
     cbow_step : {"exact", "balanced", "whole"}, default "exact"
@@ -130,14 +141,25 @@ class Word2Vec(
     early_stopping : int (at least 1), optional
         Stop after this many epochs without a lower validation loss, and return the vectors of the
         best epoch.
+    vocabulary : path, optional
+        Train these words, whatever the text holds: a mapping of words to counts, a
+        :class:`~wordgrad.vocabulary.Vocabulary`, or a file with a word and its count a line.  Noise
+        words and subsampling follow these counts; ``min_count`` and ``max_vocab`` have no effect,
+        and :meth:`partial_fit` adds no word.
     vectors : path, optional
         Word vectors of ``vector_size`` numbers to start from, also as :class:`WordVectors`.  Words
-        of the text without one there start at random, as all do by default; output vectors start
-        at zero.
+        of the text without one there start at random, as all do by default.  Output vectors start
+        from those that were kept with them, if any (``keep_output``), else at zero.
+    keep_output : bool, default False
+        Keep the output vectors in ``vectors_``, too, as its ``outputs``: a safetensors file then
+        holds all that training needs to go on from it (``vectors``).
     progress : callable, optional
         Receives :class:`~wordgrad.corpus.corpus.ReadingProgress`,
         :class:`~wordgrad.training.engine.CountingProgress` (skip-gram with the softmax only) and
         :class:`~wordgrad.training.engine.TrainingProgress` records.
+    on_epoch : callable, optional
+        Receives a :class:`~wordgrad.training.trainer.LiveModel` before the first epoch and after
+        every one: the vectors themselves, at that moment.
     subwords : (int, int) (1 to 1,000), optional
         The vector of a word is the mean of its own row and of those of its character n-grams, of
         the first to the second number of characters, so that unseen words have vectors, too
@@ -174,6 +196,8 @@ class Word2Vec(
         passed; ``words_trained`` is the expected number of those that subsampling left.
     report_ : CorpusReport
         What was read, and what of it was kept; ``tokens_trained`` as ``words_trained`` above.
+    output_vectors_ : float32 (n, D)
+        ``W_out``: a row for each word.  Not kept with the softmax, unless ``keep_output`` is set.
     phrases_ : PhraseTable or None
         The phrases that were joined.
     words_with_vectors_ : int
@@ -194,7 +218,7 @@ class Word2Vec(
 
     With negative sampling, the fitted estimator keeps the output vectors as well, as large as
     ``vectors_``, so that :meth:`partial_fit` can go on; they are pickled with it.  Saving
-    ``vectors_`` leaves them out.
+    ``vectors_`` leaves them out, unless ``keep_output`` is set.
 
     Examples
     --------
@@ -222,6 +246,8 @@ class Word2Vec(
         workers: int | None = None,
         seed: int = 1,
         *,
+        shrink_windows: bool = True,
+        final_learning_rate: float | None = None,
         reproducible: bool = False,
         combine: str = "mean",
         cbow_step: str = "exact",
@@ -234,7 +260,10 @@ class Word2Vec(
         checkpoint_every: float = 60.0,
         validation: Any = None,
         early_stopping: int | None = None,
+        vocabulary: Mapping[str, int] | Vocabulary | str | os.PathLike[str] | None = None,
         vectors: WordVectors | str | os.PathLike[str] | None = None,
+        keep_output: bool = False,
+        on_epoch: EpochHook | None = None,
         progress: Callable[[Any], None] | None = None,
         subwords: tuple[int, int] | None = None,
         buckets: int = 2_000_000,
@@ -257,6 +286,8 @@ class Word2Vec(
         self.max_vocab = max_vocab
         self.workers = workers
         self.seed = seed
+        self.shrink_windows = shrink_windows
+        self.final_learning_rate = final_learning_rate
         self.reproducible = reproducible
         self.combine = combine
         self.cbow_step = cbow_step
@@ -269,7 +300,10 @@ class Word2Vec(
         self.checkpoint_every = checkpoint_every
         self.validation = validation
         self.early_stopping = early_stopping
+        self.vocabulary = vocabulary
         self.vectors = vectors
+        self.keep_output = keep_output
+        self.on_epoch = on_epoch
         self.progress = progress
         self.subwords = subwords
         self.buckets = buckets
@@ -306,7 +340,7 @@ class Word2Vec(
         ParameterError
             A hyper-parameter is out of range; checked before anything is read.
         InputError
-            The text cannot be used, or ``vectors`` has none of its words.
+            The text or the vocabulary cannot be used, or ``vectors`` has none of its words.
         TrainingError
             Training diverged.
         KeyboardInterrupt
@@ -318,7 +352,7 @@ class Word2Vec(
             Training learns little: see :meth:`~wordgrad.training.trainer.Trainer.run`.
         """
         config = self._config()
-        start = self._given_vectors(config)
+        start, words = self._given_vectors(config), self._given_vocabulary()
         if self.early_stopping is not None and self.validation is None:
             raise ParameterError(
                 f"early_stopping={self.early_stopping} needs a loss to watch; give held-out text "
@@ -328,7 +362,9 @@ class Word2Vec(
             folder = saving = None
             if self.checkpoint is not None:
                 folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
-            corpus = stack.enter_context(self._encode(X, config, self.phrases, folder))
+            corpus = stack.enter_context(
+                self._encode(X, config, self.phrases, folder=folder, vocabulary=words)
+            )
             self.phrases_ = corpus.phrases
             config = with_threshold(config, corpus.vocabulary.counts)
             validation = None
@@ -353,6 +389,7 @@ class Word2Vec(
                 self.progress,
                 held_out=HeldOut(validation, self.early_stopping) if validation else None,
                 saving=saving,
+                on_epoch=self.on_epoch,
             )
             self.words_with_vectors_ = 0
             if start is not None:
@@ -381,7 +418,7 @@ class Word2Vec(
         Parameters
         ----------
         X : path, glob, directory, several of them, a table, or an iterable of sentences
-            As in :meth:`fit`; encoded in memory, four bytes a word.
+            As in :meth:`fit`.
         y : ignored
 
         Returns
@@ -413,7 +450,8 @@ class Word2Vec(
                 f"partial_fit saves no checkpoints, got checkpoint={self.checkpoint!r}; set it to "
                 "None, and save vectors_."
             )
-        if config.loss == "softmax" or not hasattr(self, "_output_vectors"):
+        trained = known.metadata["settings"]["loss"]
+        if "softmax" in (config.loss, trained):
             raise ParameterError(
                 'partial_fit needs vectors trained with loss="negative-sampling", for the softmax '
                 "is trained on the pairs of a whole text; fit the old and the new text together."
@@ -430,38 +468,35 @@ class Word2Vec(
                 "partial_fit goes on with the n-grams that it has (minn, maxn, buckets: "
                 f"{before}), got {now}; leave subwords and buckets as they were, or call fit."
             )
-        corpus = encode_added(
-            X,
-            known.vocabulary,
-            min_count=self.min_count,
-            max_vocab=self.max_vocab,
-            **self._reading(config),
-            phrases=self.phrases_,
-            progress=self.progress,
-        )
-        vocabulary = corpus.vocabulary
-        validation = None
-        if self.validation is not None:
-            validation = self._encode_validation(vocabulary, config)
-        trainer = Trainer(
-            corpus,
-            config,
-            self.progress,
-            held_out=HeldOut(validation, self.early_stopping) if validation else None,
-        )
-        rows = [vocabulary.index(word) for word in known.words]
-        if isinstance(trainer.engine, SubwordEngine) and known.subwords is not None:
-            trainer.engine.take_over(
-                trainer.parameters, np.array(rows), known.subwords, np.arange(len(rows))
+        grow = self.vocabulary is None
+        with self._encode(
+            X, config, self.phrases_, vocabulary=known.vocabulary, grow=grow
+        ) as corpus:
+            vocabulary = corpus.vocabulary
+            validation = None
+            if self.validation is not None:
+                validation = self._encode_validation(vocabulary, config)
+            trainer = Trainer(
+                corpus,
+                config,
+                self.progress,
+                held_out=HeldOut(validation, self.early_stopping) if validation else None,
+                on_epoch=self.on_epoch,
             )
-        else:
-            trainer.parameters.W_in[rows] = known.matrix
-        trainer.parameters.W_out[rows] = self._output_vectors
-        self.words_with_vectors_ = 0
-        if start is not None:
-            new = np.setdiff1d(np.arange(len(vocabulary)), rows).tolist()
-            self.words_with_vectors_ = _copy_vectors(start, vocabulary.words_at(new), new, trainer)
-        self._train(trainer, corpus, validation)
+            rows = [vocabulary.index(word) for word in known.words]
+            if isinstance(trainer.engine, SubwordEngine) and known.subwords is not None:
+                trainer.engine.take_over(
+                    trainer.parameters, np.array(rows), known.subwords, np.arange(len(rows))
+                )
+            else:
+                trainer.parameters.W_in[rows] = known.matrix
+            trainer.parameters.W_out[rows] = self.output_vectors_
+            self.words_with_vectors_ = 0
+            if start is not None:
+                new = np.setdiff1d(np.arange(len(vocabulary)), rows).tolist()
+                words = vocabulary.words_at(new)
+                self.words_with_vectors_ = _copy_vectors(start, words, new, trainer)
+            self._train(trainer, corpus, validation)
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
@@ -570,8 +605,9 @@ class Word2Vec(
             The ``checkpoint`` of that training.
         **changes
             Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``device``,
-            ``checkpoint_every``, ``early_stopping``, ``tolerance``, ``max_hours``, ``progress``.
-            :meth:`resume` refuses any other.
+            ``checkpoint_every``, ``early_stopping``, ``final_learning_rate``, ``keep_output``,
+            ``tolerance``, ``max_hours``, ``progress``, ``on_epoch``.  :meth:`resume` refuses any
+            other.
 
         Raises
         ------
@@ -636,14 +672,15 @@ class Word2Vec(
             folder = stack.enter_context(CheckpointFolder.open(Path(self.checkpoint)))
             checkpoint = folder.newest()
             began = checkpoint.identity
-            if self.vectors is not None:
+            if self.vectors is not None or self.vocabulary is not None:
+                name = "vectors" if self.vectors is not None else "words"
                 raise ParameterError(
-                    "vectors are where a training starts, and this one has begun; leave them out."
+                    f"{name} are where a training starts, and this one has begun; leave them out."
                 )
             if config.sample == AUTO:
                 found = with_threshold(config, began.vocabulary.counts)
-                earlier = began.settings.get("sample") == EARLIER_SAMPLE
-                config = replace(config, sample=EARLIER_SAMPLE) if earlier else found
+                is_old = began.settings.get("sample") == EARLIER_SAMPLE
+                config = replace(config, sample=EARLIER_SAMPLE) if is_old else found
             if config.architecture == "skipgram":  # which has no use for it
                 config = replace(config, cbow_step=str(began.settings["cbow_step"]))
             settings = self._recorded(config)
@@ -665,7 +702,9 @@ class Word2Vec(
             if X is None:
                 corpus = stack.enter_context(folder.open_text(began))
             else:
-                corpus = stack.enter_context(self._encode(X, config, self.phrases_))
+                corpus = stack.enter_context(
+                    self._encode(X, config, self.phrases_, vocabulary=began.vocabulary)
+                )
                 _check_same("text", corpus, began.fingerprint, folder.path)
             if self.validation is None:
                 validation = folder.read_held_out(began)
@@ -685,6 +724,7 @@ class Word2Vec(
                 saving=Saving(
                     folder, replace(began, settings=settings), float(self.checkpoint_every)
                 ),
+                on_epoch=self.on_epoch,
             )
             trainer.restore(checkpoint)
             self._train(trainer, corpus, validation)
@@ -692,8 +732,11 @@ class Word2Vec(
 
     def _config(self) -> TrainingConfig:
         """Check every setting; return those of the training."""
-        if self.progress is not None and not callable(self.progress):
-            raise ParameterError(f"progress must be callable or None, got {self.progress!r}.")
+        for name in ("progress", "on_epoch"):
+            if getattr(self, name) is not None and not callable(getattr(self, name)):
+                raise ParameterError(
+                    f"{name} must be callable or None, got {getattr(self, name)!r}."
+                )
         if not isinstance(self.checkpoint, str | os.PathLike | None):
             raise ParameterError(f"checkpoint must be a path or None, got {self.checkpoint!r}.")
         if not isinstance(self.vectors, WordVectors | str | os.PathLike | None):
@@ -723,6 +766,26 @@ class Word2Vec(
             )
         return given
 
+    def _given_vocabulary(self) -> Vocabulary | None:
+        """The words to train, if they are given: by falling count, whatever their order."""
+        given = self.vocabulary
+        if given is None:
+            return None
+        if isinstance(given, str | os.PathLike):
+            return Vocabulary.read(given)
+        if isinstance(given, Mapping):
+            words, counts = list(given), list(given.values())
+        elif isinstance(given, Vocabulary):
+            words, counts = given.words, given.counts.tolist()
+        else:
+            raise ParameterError(
+                "vocabulary must be a mapping of words to counts, a Vocabulary or a path, got "
+                f"{given!r}."
+            )
+        for word, count in zip(words, counts, strict=True):
+            check_int(f"vocabulary[{word!r}]", count, minimum=1)
+        return Vocabulary.from_counts(words, counts)
+
     def _reading(self, config: TrainingConfig) -> dict[str, Any]:
         """How a text is read, be it the training text or another one."""
         return {
@@ -738,13 +801,18 @@ class Word2Vec(
         X: Any,
         config: TrainingConfig,
         phrases: Any,
+        *,
         folder: CheckpointFolder | None = None,
+        vocabulary: Vocabulary | None = None,
+        grow: bool = False,
     ) -> EncodedCorpus:
         """Encode the training text, in a checkpoint's folder if there is one."""
         return encode_corpus(
             X,
             min_count=self.min_count,
             max_vocab=self.max_vocab,
+            vocabulary=vocabulary,
+            grow=grow,
             phrases=phrases,
             **self._reading(config),
             progress=self.progress,
@@ -799,26 +867,29 @@ class Word2Vec(
             del settings["workers"]
             for record in history:
                 del record["seconds"]
+        W_out: NDArray[np.float32] = trainer.learned.W_out
         engine = trainer.engine
         self.vectors_ = WordVectors(
             corpus.vocabulary.words,
             trainer.vectors,
             counts=corpus.vocabulary.counts,
             metadata={"settings": settings, "history": history},
+            outputs=W_out if self.keep_output else None,
             subwords=engine.subwords(trainer.learned)
             if isinstance(engine, SubwordEngine)
             else None,
         )
-        if trainer.config.loss == "negative-sampling":
-            self._output_vectors = trainer.learned.W_out
-        elif hasattr(self, "_output_vectors"):
-            del self._output_vectors
+        if self.keep_output or trainer.config.loss != "softmax":
+            kept = self.vectors_.outputs
+            self.output_vectors_ = W_out if kept is None else kept
+        elif hasattr(self, "output_vectors_"):
+            del self.output_vectors_
 
 
 def _copy_vectors(
     vectors: WordVectors, words: Sequence[str], rows: Iterable[int], trainer: Trainer
 ) -> int:
-    """Start words, whose rows of ``W_in`` are given, from vectors; return how many have one."""
+    """Start words, whose rows are given, from vectors; return how many have one."""
     ids = vectors.vocabulary.ids
     found = [(row, ids[word]) for row, word in zip(rows, words, strict=True) if word in ids]
     if not found:
@@ -834,6 +905,12 @@ def _copy_vectors(
         engine.take_over(parameters, ours, subwords, theirs)
     else:
         engine.start_from(parameters, ours, values)
+    if vectors.outputs is not None and len(vectors.outputs) == len(vectors):
+        if not np.isfinite(vectors.outputs).all():
+            raise InputError(
+                "vectors hold an output vector that is not finite; give an undamaged file."
+            )
+        parameters.W_out[ours] = vectors.outputs[theirs]
     return len(found)
 
 

@@ -172,7 +172,11 @@ class WordVectors:
         How the vectors were made (settings, history); saved with them.
     subwords : Subwords, optional
         Rows of character n-grams, from which vectors of unseen words are composed, as those of a
-        model of fastText; not saved.
+        model of fastText.
+    outputs : array_like of float, shape (n, D), optional
+        Output vectors (``Word2Vec(keep_output=True)``): one for each word, or for each inner node
+        of the tree of the hierarchical softmax, from which training goes on.  Saved in safetensors
+        files.
 
     Raises
     ------
@@ -190,6 +194,7 @@ class WordVectors:
 
     _approximate: ApproximateIndex | None = None
     _subwords: Subwords | None = None
+    _outputs: NDArray[np.float32] | None = None
 
     def __init__(
         self,
@@ -198,30 +203,19 @@ class WordVectors:
         counts: ArrayLike | None = None,
         metadata: Mapping[str, Any] | None = None,
         subwords: Subwords | None = None,
+        outputs: ArrayLike | None = None,
     ) -> None:
         if subwords is not None and not isinstance(subwords, Subwords):
             raise ParameterError(f"subwords must be a Subwords or None, got {subwords!r}.")
         if isinstance(words, str):
             raise ParameterError("words must be a sequence of strings, got one string.")
         self._vocabulary = Vocabulary.from_words(words, counts)
-        given = np.asarray(matrix)
-        if given.dtype.kind not in "fiu":
-            raise ParameterError(f"matrix must hold real numbers, got dtype {given.dtype}.")
-        if given.ndim != 2 or given.shape[1] == 0 or given.shape[0] == 0:
-            raise ParameterError(
-                f"matrix must have shape (words, dimensions), both at least 1, got {given.shape}."
-            )
+        given = _as_rows("matrix", matrix)
         if len(given) != len(self._vocabulary):
             raise ParameterError(
                 f"matrix must have one row a word, got {len(given)} rows for "
                 f"{len(self._vocabulary)} words."
             )
-        shared = given.dtype == np.float32 and given.flags.c_contiguous
-        if not shared or given.flags.writeable:
-            # Too large for float32 becomes infinite, a signalling NaN a quiet one: refused later.
-            with np.errstate(over="ignore", invalid="ignore"):
-                given = np.array(given, dtype=np.float32, order="C")
-            given.flags.writeable = False
         if subwords is not None and subwords.vector_size != given.shape[1]:
             raise ParameterError(
                 f"subwords must have {given.shape[1]} dimensions, as the matrix, got "
@@ -229,6 +223,13 @@ class WordVectors:
             )
         self._matrix: NDArray[np.float32] = given
         self._subwords = subwords
+        if outputs is not None:
+            self._outputs = _as_rows("outputs", outputs)
+            if self._outputs.shape[1] != given.shape[1]:
+                raise ParameterError(
+                    f"outputs must have {given.shape[1]} dimensions, as the matrix, got "
+                    f"{self._outputs.shape[1]}."
+                )
         self._metadata = _plain_metadata(metadata)
         self._origin: str | None = None
         _ = self._norms  # a value that is not finite is an error now, not at the first query
@@ -242,27 +243,35 @@ class WordVectors:
         metadata: dict[str, Any],
         origin: str,
         subwords: Subwords | None = None,
+        outputs: NDArray[np.float32] | None = None,
     ) -> WordVectors:
         """Vectors read from the file ``origin``, whose reader has checked all shapes.
 
         What is left (that values are finite, that no word comes twice) is checked at first use, so
-        that opening a file does not read it.
+        that opening a file does not read it.  Where ``matrix`` has no rows, the vectors are
+        composed at first use: some alone for what is asked of some words, all for what is asked of
+        all.
         """
         vectors = cls.__new__(cls)
         matrix.flags.writeable = False
+        if len(matrix) == len(vocabulary):
+            vectors._matrix = matrix
         if counts is not None:
             counts.flags.writeable = False
             vocabulary = vocabulary.with_counts(counts)
         vectors._vocabulary = vocabulary
-        vectors._matrix = matrix
         vectors._metadata, vectors._origin = metadata, origin
         vectors._subwords = subwords
+        if outputs is not None:
+            outputs.flags.writeable = False
+            vectors._outputs = outputs
         return vectors
 
     def __reduce__(self) -> tuple[Any, ...]:
         counts = None if self.counts is None else np.array(self.counts)
         matrix = np.array(self._matrix)
-        return WordVectors, (self.words, matrix, counts, self._metadata, self._subwords)
+        outputs = None if self._outputs is None else np.array(self._outputs)
+        return WordVectors, (self.words, matrix, counts, self._metadata, self._subwords, outputs)
 
     def with_metadata(self, entries: Mapping[str, Any]) -> WordVectors:
         """Return the same vectors, their memory shared, with more metadata."""
@@ -274,7 +283,8 @@ class WordVectors:
     def select(self, words: Iterable[str]) -> WordVectors:
         """Vectors of ``words`` alone, in the order of the whole: most frequent first.
 
-        ``vectors.select(vectors.words[:100_000])`` keeps the most frequent 100,000.
+        ``vectors.select(vectors.words[:100_000])`` keeps the most frequent 100,000.  Output vectors
+        are left out: training goes on with all words.
 
         Parameters
         ----------
@@ -299,7 +309,8 @@ class WordVectors:
             raise ParameterError("words must name at least one word, got none.")
         counts = None if self.counts is None else self.counts[rows]
         chosen = self._vocabulary.words_at(rows)
-        return WordVectors(chosen, self._matrix[rows], counts, self._metadata, self._subwords)
+        matrix = self._some_rows(np.array(rows))
+        return WordVectors(chosen, matrix, counts, self._metadata, self._subwords)
 
     # ---------------------------------------------------------------- look up
 
@@ -322,6 +333,25 @@ class WordVectors:
         """All vectors, float32 of shape (V, D), read-only."""
         return self._matrix
 
+    @cached_property
+    def _matrix(self) -> NDArray[np.float32]:
+        """All vectors, composed: set where they were read or given."""
+        matrix = self._some_rows(np.arange(len(self)))
+        matrix.flags.writeable = False
+        return matrix
+
+    def _some_rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some vectors, a new array; nothing else is composed."""
+        subwords = self._subwords
+        if "_matrix" in self.__dict__ or subwords is None:
+            return self._matrix[rows]
+        return subwords.compose(self._vocabulary.words_at(rows.tolist()), rows)
+
+    @property
+    def outputs(self) -> NDArray[np.float32] | None:
+        """Output vectors, float32 of shape (n, D), read-only; ``None`` if they were not kept."""
+        return self._outputs
+
     @property
     def counts(self) -> NDArray[np.int64] | None:
         """How often each word was seen, int64 of shape (V,), read-only; ``None`` if not known."""
@@ -335,6 +365,8 @@ class WordVectors:
     @property
     def vector_size(self) -> int:
         """D, the length of a vector."""
+        if "_matrix" not in self.__dict__ and self._subwords is not None:
+            return self._subwords.vector_size
         return int(self._matrix.shape[1])
 
     def __len__(self) -> int:
@@ -364,7 +396,12 @@ class WordVectors:
         if composed is not None:
             return composed
         row = self.rank(word)
-        vector: NDArray[np.float32] = self._matrix[row]
+        vector: NDArray[np.float32]
+        if "_matrix" in self.__dict__:
+            vector = self._matrix[row]
+        else:
+            vector = self._some_rows(np.array([row]))[0]
+            vector.flags.writeable = False
         if "_norms" not in self.__dict__ and not np.isfinite(vector).all():
             raise FormatError(
                 f"{self._origin} holds a value that is not finite in row {row} ({word!r}); "
@@ -980,7 +1017,7 @@ class WordVectors:
             If a value is not finite.
         """
         with np.errstate(invalid="ignore"):  # a signalling NaN; found in the next line
-            found = self._matrix[rows].astype(np.float64)
+            found = self._some_rows(rows).astype(np.float64)
         if not np.isfinite(found).all():
             _ = self._norms  # measures every row, and names the place
         return found
@@ -1151,6 +1188,7 @@ class WordVectors:
         *,
         overwrite: bool = False,
         format: str | None = None,
+        ngrams: bool = True,
     ) -> None:
         """Write to a file in the format that the name's ending tells, or that ``format`` names.
 
@@ -1158,17 +1196,18 @@ class WordVectors:
         ending                  format                not kept
         ======================= ===================== =============================================
         ``.safetensors``        ``safetensors``
-        ``.parquet``            ``parquet``
-        ``.npz``                ``npz``
-        ``.tsv``                ``tsv``               metadata; a second file holds the words
-        ``.txt``, ``.vec``      ``word2vec-text``     counts, metadata
-        ``.bin``                ``word2vec-binary``   counts, metadata
-        ``.glove``,             ``glove``             counts, metadata
+        ``.parquet``            ``parquet``           output vectors
+        ``.npz``                ``npz``               output vectors
+        ``.tsv``                ``tsv``               those, metadata; a second file holds the words
+        ``.txt``, ``.vec``      ``word2vec-text``     those, counts, metadata
+        ``.bin``                ``word2vec-binary``   those, counts, metadata
+        ``.glove``,             ``glove``             those, counts, metadata
         ``.glove.txt``
         ======================= ===================== =============================================
 
-        The file is whole or absent at any moment.  Character n-grams (``subwords``) are kept by
-        none.
+        ``format="fasttext"`` writes a model that fastText opens.  It and safetensors keep character
+        n-grams (``subwords``), unless ``ngrams`` is false; no other does.  The file is whole or
+        absent at any moment.
 
         Raises
         ------
@@ -1176,7 +1215,14 @@ class WordVectors:
             If the ending is not known, the file exists and ``overwrite`` is false, the format
             cannot hold one of the words, or the file cannot be written.
         """
-        parts = VectorParts(self._vocabulary, self._matrix, self.counts, self._metadata)
+        parts = VectorParts(
+            self._vocabulary,
+            self._matrix,
+            self.counts,
+            self._metadata,
+            subwords=self._subwords if ngrams else None,
+            outputs=self._outputs,
+        )
         formats.save(parts, path, overwrite=overwrite, format=format)
 
 
@@ -1243,7 +1289,8 @@ def load(
     >>> load(path)["be"]
     array([3., 4.], dtype=float32)
     """
-    parts = formats.load(path, LoadOptions(check, allow_nonfinite, errors, limit), format)
+    options = LoadOptions(check, allow_nonfinite, errors, limit, compose=False)
+    parts = formats.load(path, options, format)
     for remark in parts.remarks:
         warnings.warn(FormatWarning(remark), stacklevel=2)
     return WordVectors.from_checked(
@@ -1253,6 +1300,7 @@ def load(
         dict(parts.metadata),
         os.fspath(path),
         parts.subwords,
+        parts.outputs,
     )
 
 
@@ -1285,3 +1333,20 @@ def _plain_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
             f"metadata must map strings to JSON values, got one that does not: {error}."
         ) from error
     return copied
+
+
+def _as_rows(name: str, value: ArrayLike) -> NDArray[np.float32]:
+    """A matrix as read-only float32 rows: itself if it is that already, else a copy."""
+    given = np.asarray(value)
+    if given.dtype.kind not in "fiu":
+        raise ParameterError(f"{name} must hold real numbers, got dtype {given.dtype}.")
+    if given.ndim != 2 or given.shape[1] == 0 or given.shape[0] == 0:
+        raise ParameterError(
+            f"{name} must have shape (words, dimensions), both at least 1, got {given.shape}."
+        )
+    if given.dtype != np.float32 or not given.flags.c_contiguous or given.flags.writeable:
+        # Too large for float32 becomes infinite, a signalling NaN a quiet one: refused later.
+        with np.errstate(over="ignore", invalid="ignore"):
+            given = np.array(given, dtype=np.float32, order="C")
+        given.flags.writeable = False
+    return given

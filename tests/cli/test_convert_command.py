@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +42,20 @@ def test_what_is_lost_is_said(wordgrad, source, tmp_path):
     assert "does not store" not in wordgrad("convert", source, tmp_path / "v.parquet").message
 
 
+def test_n_grams_are_kept_dropped_or_told_of(wordgrad, tmp_path):
+    model = Path(__file__).parents[1] / "fasttext_models" / "skipgram.bin"
+    kept, dropped, other = (tmp_path / name for name in ("a.safetensors", "b.safetensors", "c.txt"))
+    assert "does not store" not in wordgrad("convert", model, kept).message
+    assert load(kept)["unseenbake"].tolist() == load(model)["unseenbake"].tolist()
+    assert "does not store" not in wordgrad("convert", model, dropped, "--drop-ngrams").message
+    assert load(dropped).subwords is None
+    lossy = wordgrad("convert", model, other).message
+    assert "does not store counts and character n-grams: keep the fastText binary" in lossy
+    back = wordgrad("convert", kept, tmp_path / "d.bin", "--to", "fasttext")
+    assert back.code == 0
+    assert load(tmp_path / "d.bin")["unseenbake"].tolist() == load(model)["unseenbake"].tolist()
+
+
 def test_formats_can_be_named(wordgrad, source, tmp_path):
     target = tmp_path / "vectors.dat"
     assert wordgrad("convert", source, target, "--to", "glove").code == 0
@@ -64,9 +79,6 @@ def test_outputs_that_cannot_be(wordgrad, source, tmp_path):
     unknown = wordgrad("convert", source, tmp_path / "v.doc")
     assert unknown.code == 1
     assert "does not end like a file of word vectors" in unknown.message
-    read_only = wordgrad("convert", source, tmp_path / "v.bin", "--to", "fasttext")
-    assert read_only.code == 1
-    assert "cannot be fastText binary, which is only read" in read_only.message
     missing = wordgrad("convert", tmp_path / "no.txt", tmp_path / "v.npz")
     assert missing.code == 1
     assert "no.txt cannot be opened (No such file" in missing.message

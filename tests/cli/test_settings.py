@@ -23,6 +23,7 @@ TABLES = [
     (Word2Vec, SETTINGS, ["train"]),
     (TextClassifier, CLASSIFIER_SETTINGS, ["classify", "train"]),
 ]
+CALLABLES = {"progress", "on_epoch"}  # in Python alone
 COMMANDS = {Word2Vec: train.train, TextClassifier: classify.train}
 
 
@@ -41,7 +42,7 @@ def outside(setting: Setting) -> list[float]:
 @pytest.mark.parametrize(("estimator", "settings", "_command"), TABLES)
 def test_signatures_have_the_settings_and_their_defaults(estimator, settings, _command):
     parameters = inspect.signature(estimator).parameters
-    defaults = {name: one.default for name, one in parameters.items() if name != "progress"}
+    defaults = {name: one.default for name, one in parameters.items() if name not in CALLABLES}
     assert defaults == {name: setting.default for name, setting in settings.items()}
     options = inspect.signature(COMMANDS[estimator]).parameters
     for name, default in defaults.items():
@@ -55,6 +56,7 @@ def test_the_docstring_of_word2vec_has_every_type_range_and_default():
             "phrases",
             "validation",
             "vectors",
+            "vocabulary",
         ):  # which take more in Python than on the command line
             assert f"\n{name} : {setting.signature}\n" in text, name
 
@@ -158,7 +160,7 @@ def test_what_may_change_on_resuming_is_documented():
     assert set(re.findall(r"`(\w+)`", listed)) == resumable
     docstring = squeezed(inspect.getdoc(Word2Vec.from_checkpoint))
     listed = re.search(r"Parameters to change: (.*?)\. ", docstring)[1]
-    assert set(re.findall(r"``(\w+)``", listed)) == resumable | {"progress"}
+    assert set(re.findall(r"``(\w+)``", listed)) == resumable | CALLABLES
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from wordgrad.word_vectors import WordVectors, load
 WORDS = ["the", "naïve", "東京", "no\u00a0break", "🙂", '"quoted', "#,;'", "e\u0301", "null", "nan"]
 WORDS += ["\ufeffmark", "7", "-1.5e3", "line\u2028end\u0085", "</s>"]
 METADATA = {"training": {"epochs": 5, "column": None}, "history": [{"loss": 2.5}], "é": "ü"}
-WRITABLE = [known for known in FORMATS if known.writable]
+WRITABLE = [known for known in FORMATS if known.endings]
 REFUSES = {  # what a word may not hold
     "word2vec-text": " \n",
     "word2vec-binary": " \n",

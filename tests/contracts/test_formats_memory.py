@@ -14,7 +14,7 @@ from wordgrad.word_vectors import WordVectors
 
 ROWS, SIZE = 1_000_000, 16
 # GloVe's text goes through the same code as word2vec's.
-WRITABLE = [known.name for known in FORMATS if known.writable and known.name != "glove"]
+WRITABLE = [known.name for known in FORMATS if known.endings and known.name != "glove"]
 FIXED = 160e6  # bytes: libraries, blocks and buffers, whatever the size of the file
 READ_AND_WRITE = """
 import sys

@@ -419,8 +419,8 @@ class TestTemporaryFolder:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"min_count": 0}, "min_count must be an integer >= 1, got 0"),
-        ({"min_count": 2.0}, "min_count must be an integer >= 1, got 2.0"),
+        ({"min_count": -1}, "min_count must be an integer >= 0, got -1"),
+        ({"min_count": 2.0}, "min_count must be an integer >= 0, got 2.0"),
         ({"max_vocab": 1}, "max_vocab must be an integer >= 2, got 1"),
         ({"workers": 0}, "workers must be an integer >= 1, got 0"),
         ({"errors": "ignore"}, "errors must be one of 'strict', 'replace', got 'ignore'"),

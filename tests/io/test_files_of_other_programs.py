@@ -21,7 +21,7 @@ from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
 STREAMED = [known for known in FORMATS if known.streamed]
-OTHERS = [known for known in FORMATS if known.writable and known.name != "safetensors"]
+OTHERS = [known for known in FORMATS if known.endings and known.name != "safetensors"]
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ class TestLimit:
 
     @pytest.mark.parametrize("limit", [1, 2, 5, 6, 100])
     @pytest.mark.parametrize(
-        "known", [known for known in FORMATS if known.writable], ids=lambda known: known.name
+        "known", [known for known in FORMATS if known.endings], ids=lambda known: known.name
     )
     def test_in_every_format(self, tmp_path, known, limit):
         matrix = np.arange(12, dtype=np.float32).reshape(6, 2)

@@ -16,7 +16,7 @@ from wordgrad.io import formats as guessing
 from wordgrad.io.formats import FORMATS, format_of_file, format_of_name
 from wordgrad.word_vectors import WordVectors, load
 
-WRITABLE = [known for known in FORMATS if known.writable]
+WRITABLE = [known for known in FORMATS if known.endings]
 
 
 def row(*values):

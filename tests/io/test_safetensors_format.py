@@ -109,8 +109,10 @@ def test_tensors_that_do_not_fit(path, change, message):
 
 
 def test_other_layouts_and_other_files(path):
-    with pytest.raises(FormatError, match=r"has layout '2' and .* reads '1'; install a newer"):
-        load(write(path, parts(), wordgrad="2"))
+    with pytest.raises(
+        FormatError, match=r"has layout '3' and .* reads '1' and '2'; install a newer"
+    ):
+        load(write(path, parts(), wordgrad="3"))
     save_file({"weights": np.zeros(3)}, path)
     with pytest.raises(FormatError, match=r"not one of word vectors \(it holds weights\)"):
         load(path)

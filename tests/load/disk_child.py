@@ -44,7 +44,7 @@ def main() -> None:
     random = np.random.default_rng(0).normal(size=(4000, 300)).astype(np.float32)
     small = WordVectors(["old"], [[1.0, 2.0]])
     large = WordVectors([f"w{i}" for i in range(4000)], random)
-    names = [known.name for known in FORMATS if known.writable]
+    names = [known.name for known in FORMATS if known.endings]
     for name in names:
         small.save(folder / f"v.{name}", format=name)
     if mode == "limit":

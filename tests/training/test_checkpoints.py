@@ -24,6 +24,7 @@ from wordgrad.errors import (
 )
 from wordgrad.training.checkpoint import (
     CHECKPOINT,
+    EARLIER_SETTINGS,
     Checkpoint,
     CheckpointFolder,
     Identity,
@@ -47,7 +48,7 @@ def parameters(seed=1, size=5):
 
 def checkpoint(state=None, best=None, engine=None, seed=1):
     identity = Identity(
-        settings={"vector_size": 5, "pattern": None, "sample": 1e-4},
+        settings={**EARLIER_SETTINGS, "vector_size": 5, "pattern": None, "sample": 1e-4},
         vocabulary=Vocabulary(WORDS, [9, 4, 1]),
         fingerprint=Fingerprint(14, 3, 3, "ab", "cd"),
         report=CorpusReport(1, 99, 3, 3, 20, 14, 8, 0, 0.25),

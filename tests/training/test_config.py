@@ -55,7 +55,7 @@ def test_default_workers_are_the_cores_of_this_process():
 
 INTEGERS = [
     ("vector_size", 1, 65536),
-    ("window", 1, 10_000),
+    ("window", 1, 10**9),
     ("negative", 1, 10_000),
     ("workers", 1, 1024),
 ]
@@ -131,6 +131,7 @@ def test_numbers_of_numpy_become_plain_ones():
         seed=np.uint8(3),
         sample=np.float32(0.5),
         learning_rate=1,
+        final_learning_rate=np.float32(0),
         subwords=(np.int64(3), np.int16(6)),
     )
     values = config.as_dict()

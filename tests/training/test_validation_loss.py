@@ -80,13 +80,13 @@ def test_a_nan_is_not_hidden():
 
 @given(
     text=st.lists(st.lists(st.sampled_from("abcdxyz"), min_size=1, max_size=6), min_size=1),
-    known=st.sets(st.sampled_from("abcdxyz"), min_size=1),
+    known=st.sets(st.sampled_from("abcdxyz"), min_size=2),
 )
 def test_unknown_words_are_dropped_and_counted(text, known):
     vocabulary = Vocabulary(sorted(known), [3] * len(known))
     kept = [[word for word in sentence if word in known] for sentence in text]
     wanted = [sentence for sentence in kept if sentence]
-    if sum(map(len, wanted)) < 2 or len({word for s in text for word in s}) < 2:
+    if sum(map(len, wanted)) < 2:
         with pytest.raises(InputError, match="validation text"):
             encode_validation(iter(text), vocabulary)
         return

@@ -76,16 +76,16 @@ def test_a_resumed_training_takes_no_vectors(tmp_path):
 @pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_known_rows_are_kept_and_new_ones_start_as_ever():
     model = small().fit(TEXT)
-    before, outputs = model.vectors_, model._output_vectors.copy()
+    before, outputs = model.vectors_, model.output_vectors_.copy()
     model.set_params(**STILL).partial_fit(["a cat and a bird"] * 50)
     after = model.vectors_
     for word in before.words:
         np.testing.assert_array_equal(after[word], before[word])
         np.testing.assert_array_equal(
-            model._output_vectors[after.rank(word)], outputs[before.rank(word)]
+            model.output_vectors_[after.rank(word)], outputs[before.rank(word)]
         )
     assert np.abs(after["bird"]).max() <= 1 / 16  # 1/2D
-    assert np.abs(model._output_vectors[after.rank("bird")]).max() < 1e-15  # zero, and such steps
+    assert np.abs(model.output_vectors_[after.rank("bird")]).max() < 1e-15  # zero, and such steps
     counts = dict(zip(after.words, after.counts.tolist(), strict=True))
     assert (counts["cat"], counts["bird"], counts["the"], counts["a"]) == (90, 50, 160, 100)
     assert sorted(counts.values(), reverse=True) == list(counts.values())

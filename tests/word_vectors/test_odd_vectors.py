@@ -13,7 +13,7 @@ from wordgrad.word_vectors import WordVectors, load
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 LONG = "x" * 10_000_000
-WRITABLE = [known.name for known in FORMATS if known.writable]
+WRITABLE = [known.name for known in FORMATS if known.endings]
 
 
 @pytest.mark.parametrize("name", WRITABLE)

@@ -34,6 +34,7 @@ from wordgrad.io.fasttext_model import (
     CENTROIDS,
     SUPERVISED,
     DenseMatrix,
+    Dictionary,
     FastTextModel,
     QuantisedMatrix,
 )
@@ -251,12 +252,15 @@ def _pruned(
     ngrams = np.sort(kept[kept >= words])
     entries = np.concatenate([chosen, np.arange(words, words + model.n_labels)])
     sizes = np.diff(model.offsets)[entries]
+    dictionary = Dictionary(
+        b"".join(model.entry(number) for number in entries.tolist()),
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        model.counts[entries],
+    )
     left = replace(
         model,
         n_words=len(chosen),
-        text=b"".join(model.entry(number) for number in entries.tolist()),
-        offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        counts=model.counts[entries],
+        read_dictionary=lambda: dictionary,
         pruned=np.stack([ngrams - words, np.arange(len(ngrams))], axis=1).astype(np.int32),
     )
     return left, DenseMatrix(table.rows(np.concatenate([chosen, ngrams])))

@@ -10,10 +10,7 @@ import typer
 from wordgrad.cli.console import format_size, say
 from wordgrad.cli.options import OVERWRITE
 
-FORMATS = (
-    "safetensors, word2vec-text, word2vec-binary, glove, npz, tsv, parquet or fasttext (which is "
-    "only read)"
-)
+FORMATS = "safetensors, word2vec-text, word2vec-binary, glove, npz, tsv, parquet or fasttext"
 
 
 def convert(
@@ -34,7 +31,11 @@ def convert(
     ] = None,
     write_as: Annotated[
         str | None,
-        typer.Option("--to", metavar="FORMAT", help="Format of TO, whatever its ending."),
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            help="Format of TO, whatever its ending; fasttext writes a .bin that fastText opens.",
+        ),
     ] = None,
     overwrite: Annotated[bool, OVERWRITE] = False,
     allow_nonfinite: Annotated[
@@ -48,6 +49,14 @@ def convert(
             help="What becomes of bytes in words that are not UTF-8: an error, U+FFFD, or nothing.",
         ),
     ] = "strict",
+    drop_ngrams: Annotated[
+        bool,
+        typer.Option(
+            "--drop-ngrams",
+            help="Leave out the character n-grams of a model: its file is smaller, and unseen "
+            "words have no vectors.",
+        ),
+    ] = False,
     limit: Annotated[
         int | None,
         typer.Option("--limit", metavar="N", help="Read the first N words of FROM alone."),
@@ -60,7 +69,7 @@ def convert(
     is an error.
     """
     from wordgrad.files import check_output
-    from wordgrad.io.formats import format_of_file, format_of_name, named
+    from wordgrad.io.formats import NGRAMS, format_of_file, format_of_name, named
     from wordgrad.word_vectors import load
 
     to = format_of_name(target) if write_as is None else named(write_as)
@@ -69,13 +78,17 @@ def convert(
         source, format=read_as, allow_nonfinite=allow_nonfinite, errors=errors, limit=limit
     )
     was = format_of_file(source) if read_as is None else named(read_as)
-    vectors.save(target, overwrite=overwrite, format=to.name)
+    vectors.save(target, overwrite=overwrite, format=to.name, ngrams=not drop_ngrams)
     files = " and ".join(map(str, filter(None, (target, to.companion(target)))))
     say(
         f"Wrote {files}: {len(vectors):,} words, {vectors.vector_size} dimensions, from "
         f"{was.title} to {to.title}, {format_size(target.stat().st_size)}."
     )
-    held = {"counts": vectors.counts is not None, "metadata": bool(vectors.metadata)}
+    held = {
+        "counts": vectors.counts is not None,
+        "metadata": bool(vectors.metadata),
+        NGRAMS: vectors.subwords is not None and not drop_ngrams,
+    }
     lost = [name for name, there in held.items() if there and name not in to.keeps]
     if lost:
         say(f"{to.title} does not store {' and '.join(lost)}: keep the {was.title} file, too.")

@@ -30,6 +30,7 @@ from wordgrad.corpus.encode import (
     FirstPass,
     ProgressCallback,
     choose_words,
+    join_words,
     lowercased,
     second_pass,
 )
@@ -220,9 +221,26 @@ class EncodedCorpus:
         self.vocabulary = vocabulary
         self.report = report
         self.phrases = phrases
-        self._folder = folder
+        self._folder: CorpusFolder | None = folder
         self.ids: NDArray[np.int32] = np.memmap(folder.path / IDS, np.int32, "r")
         self.offsets: NDArray[np.int64] = np.memmap(folder.path / OFFSETS, np.int64, "r")
+
+    @classmethod
+    def in_memory(
+        cls, ids: NDArray[np.int32], offsets: NDArray[np.int64], vocabulary: Vocabulary
+    ) -> EncodedCorpus:
+        """Return a corpus of arrays that are there, and whose ids are words of the vocabulary.
+
+        Its report tells of these alone.
+        """
+        corpus = cls.__new__(cls)
+        corpus.ids, corpus.offsets, corpus.vocabulary = ids, offsets, vocabulary
+        tokens, sentences = len(ids), len(offsets) - 1
+        corpus.report = CorpusReport(
+            0, 0, sentences, sentences, tokens, tokens, len(vocabulary), 0, 0.0
+        )
+        corpus._folder = corpus.phrases = None
+        return corpus
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -243,7 +261,8 @@ class EncodedCorpus:
         """Remove the files; the arrays are empty afterwards."""
         self.ids = np.empty(0, dtype=np.int32)
         self.offsets = np.zeros(1, dtype=np.int64)
-        self._folder.remove()
+        if self._folder is not None:
+            self._folder.remove()
 
     def __enter__(self) -> EncodedCorpus:
         return self
@@ -326,6 +345,8 @@ def encode_corpus(
     *,
     min_count: int = 5,
     max_vocab: int | None = None,
+    vocabulary: Vocabulary | None = None,
+    grow: bool = False,
     phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
     column: str | None = None,
     lowercase: bool = False,
@@ -346,9 +367,15 @@ def encode_corpus(
         an item is a sentence; its length is not limited.  A sentence in memory is a string or a
         list of tokens, and a token any string.  An iterator is read once.
     min_count : int
-        Words that occur less often are dropped, as if they were not in the text.
+        Words that occur less often are dropped, as if they were not in the text; 0 and 1 drop none.
     max_vocab : int, optional
         Keep at most this many words, the most frequent ones.
+    vocabulary : Vocabulary, optional
+        Encode with these words, in their order and with their counts, whatever the text holds:
+        others are dropped, and ``min_count`` and ``max_vocab`` are of no effect.
+    grow : bool
+        Words of the text that ``vocabulary`` lacks may join it, as ``min_count`` and ``max_vocab``
+        allow; its own all stay, counts add up, and all are put in the order of the sums.
     phrases : PhraseTable, path of one, or int, optional
         Phrases to join before words are counted; or in how many passes to learn them from this text
         (:func:`~wordgrad.corpus.phrases.learn_phrases`, with its defaults).
@@ -381,8 +408,9 @@ def encode_corpus(
     Raises
     ------
     InputError
-        If there is nothing to read, it cannot be read, or fewer than two words are left; or a
-        table or ``pattern`` needs Polars in a process that was forked after Polars was used.
+        If there is nothing to read, it cannot be read, or fewer than two words are left (of a given
+        vocabulary: fewer than two tokens); or a table or ``pattern`` needs Polars in a process that
+        was forked after Polars was used.
     ParameterError
         If a parameter is outside its range.
     OutputError
@@ -393,9 +421,22 @@ def encode_corpus(
     >>> with encode_corpus(["a rose is a rose", "is it"], min_count=2) as corpus:
     ...     corpus.vocabulary.words, corpus.ids.tolist(), corpus.offsets.tolist()
     (['a', 'is', 'rose'], [0, 2, 1, 0, 2, 1], [0, 5, 6])
+
+    A text in the vocabulary of another one, and in that vocabulary as it grows:
+
+    >>> known = Vocabulary(["a", "rose", "is"], [5, 4, 3])
+    >>> text = [["a", "thorn"], ["thorn", "is", "thorn"]]
+    >>> with encode_corpus(text, vocabulary=known) as corpus:
+    ...     corpus.vocabulary.words, corpus.ids.tolist(), corpus.offsets.tolist()
+    (['a', 'rose', 'is'], [0, 2], [0, 1, 2])
+    >>> with encode_corpus(text, vocabulary=known, grow=True, min_count=2) as corpus:
+    ...     corpus.vocabulary.words, corpus.vocabulary.counts.tolist(), corpus.ids.tolist()
+    (['a', 'is', 'rose', 'thorn'], [6, 4, 4, 3], [0, 3, 3, 1, 3])
     """
     begin = time.perf_counter()
-    check_int("min_count", min_count, minimum=1)
+    check_int("min_count", min_count, minimum=0)
+    if vocabulary is not None:
+        _check_known(vocabulary)
     if max_vocab is not None:
         check_int("max_vocab", max_vocab, minimum=2)
     table = table_of(phrases)
@@ -417,24 +458,36 @@ def encode_corpus(
 
             with store.writing():
                 table, types = join_phrases(text.ids_path, types, table)
-        vocabulary, final_ids = choose_words(types, min_count=min_count, max_vocab=max_vocab)
-        _check_words(vocabulary, types, min_count, text.reading.name)
+        if vocabulary is None:
+            chosen, final_ids = choose_words(types, min_count=min_count, max_vocab=max_vocab)
+            _check_words(chosen, types, min_count, text.reading.name)
+        else:
+            chosen, final_ids = join_words(
+                types, vocabulary, grow=grow, min_count=min_count, max_vocab=max_vocab
+            )
         with store.writing():
             sentences = second_pass(text.ids_path, store.path / OFFSETS, final_ids)
+            kept = text.ids_path.stat().st_size // 4
+            if kept < 2:
+                raise InputError(
+                    f"Of the {int(types.counts.sum())} words of the text {kept} are in the "
+                    "vocabulary, and at least two are needed; give text of the same kind, or more "
+                    "of it."
+                )
             report = CorpusReport(
                 files=len(text.reading.files),
                 bytes_read=text.first.bytes_done,
                 sentences_read=text.first.sentences,
                 sentences_kept=sentences,
                 tokens_read=read,
-                tokens_kept=vocabulary.total,
+                tokens_kept=kept,
                 types_read=types_read,
                 bytes_replaced=text.first.replaced,
                 seconds=time.perf_counter() - begin,
                 tokens_joined=read - int(types.counts.sum()),
             )
             store.finish()
-            return EncodedCorpus(store, vocabulary, report, table)
+            return EncodedCorpus(store, chosen, report, table)
 
 
 def _processors() -> int:
@@ -442,6 +495,21 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _check_known(vocabulary: Vocabulary) -> None:
+    """Raise :class:`ParameterError` unless a text can be encoded, and trained, with these words."""
+    if len(vocabulary) < 2:
+        raise ParameterError(
+            f"vocabulary must hold at least two words, got {len(vocabulary)}; a word alone has no "
+            "other to be told from."
+        )
+    if int(vocabulary.counts.min()) < 1:
+        row = int(vocabulary.counts.argmin())
+        raise ParameterError(
+            f"vocabulary must have counts of at least 1, got 0 for {vocabulary.words[row]!r}; "
+            "leave the word out, or give it 1."
+        )
 
 
 def _check_words(vocabulary: Vocabulary, types: Types, min_count: int, name: str) -> None:
@@ -525,28 +593,12 @@ def encode_validation(
     ([2, 0, 1], [0, 3], 3)
     """
     try:
-        with encode_corpus(source, min_count=1, **options) as corpus:
-            ids, offsets = mapped(corpus, vocabulary)
+        with encode_corpus(source, vocabulary=vocabulary, **options) as corpus:
+            ids, offsets = np.array(corpus.ids), np.array(corpus.offsets)
             read = corpus.report.tokens_read - corpus.report.tokens_joined
+            return ValidationCorpus(ids, offsets, vocabulary, read)
     except InputError as error:
         raise InputError(f"The validation text cannot be used: {error}") from error
-    if len(ids) < 2:
-        raise InputError(
-            f"Of the {read} words of the validation text {len(ids)} are in the vocabulary, and a "
-            "loss needs at least two; give text of the same kind as the training text."
-        )
-    return ValidationCorpus(ids, offsets, vocabulary, read)
-
-
-def mapped(
-    corpus: EncodedCorpus, vocabulary: Vocabulary
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the ids and offsets of a corpus in another vocabulary, without words it lacks."""
-    table = [vocabulary.ids.get(word, -1) for word in corpus.vocabulary.words]
-    ids = np.array(table, np.int32)[corpus.ids]
-    kept = np.concatenate([[0], np.cumsum(ids >= 0)])
-    offsets = np.unique(kept[corpus.offsets])  # a sentence without words vanishes
-    return ids[ids >= 0], offsets.astype(np.int64)
 
 
 _CHUNK = 1 << 20  # numbers hashed at a time

@@ -227,6 +227,31 @@ def choose_words(
     return vocabulary, final_of_word[types.groups]  # group -1 is the last entry: dropped
 
 
+def join_words(
+    types: Types, known: Vocabulary, *, grow: bool, min_count: int, max_vocab: int | None
+) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """A known vocabulary for a text, and the final id of each provisional one (-1: dropped).
+
+    If it may ``grow``, counts add up, and the text's other words that occur ``min_count`` times
+    join, the most frequent first, while there are fewer than ``max_vocab`` words.
+    """
+    words = types.words.at(np.arange(len(types.words)))
+    ids = np.array([known.ids.get(word, _DROPPED) for word in words], dtype=np.int64)
+    vocabulary = known
+    if grow:
+        counts = known.counts.copy()
+        counts[ids[ids >= 0]] += types.counts[ids >= 0]
+        unknown = np.flatnonzero((ids < 0) & (types.counts >= min_count))
+        room = None if max_vocab is None else max(0, max_vocab - len(known))
+        new = types.words.ranked(unknown, types.counts[unknown])[:room]
+        vocabulary = Vocabulary.from_counts(
+            [*known.words, *types.words.at(new)], np.concatenate([counts, types.counts[new]])
+        )
+        ids = np.array([vocabulary.ids.get(word, _DROPPED) for word in words], dtype=np.int64)
+    final_of_word = np.append(ids, _DROPPED).astype(np.int32)
+    return vocabulary, final_of_word[types.groups]  # group -1 is the last entry: dropped
+
+
 def second_pass(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> int:
     """Rewrite ``ids_path`` in place from uint32 provisional to int32 final ids; write offsets.
 

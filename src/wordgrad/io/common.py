@@ -47,6 +47,9 @@ class LoadOptions:
         Most rows to read: the first ones of the file.
     encoding : str
         Of the words in text and word2vec binary; one that contains ASCII.
+    compose : bool
+        Whether vectors that are composed of n-grams are composed now.  If not, the matrix of a
+        large model has no rows, and whoever asked composes them.
     """
 
     check: bool | None = None
@@ -54,6 +57,7 @@ class LoadOptions:
     errors: str = "strict"
     limit: int | None = None
     encoding: str = "utf-8"
+    compose: bool = True
 
     def rows(self, promised: int) -> int:
         """How many of ``promised`` rows to read."""
@@ -69,12 +73,16 @@ class VectorParts:
     table : Vocabulary
         The words by row, V of them.
     matrix : ndarray of float32, shape (V, D)
+        Or (0, D): see ``compose`` of :class:`LoadOptions`.
     counts : ndarray of int64, shape (V,), or None
     metadata : dict
     remarks : tuple of str
         Sentences on what was odd in a file and read all the same.
     subwords : Subwords or None
-        From which vectors of unseen words are composed.  No writer keeps them.
+        From which vectors of unseen words are composed.  Only safetensors and models of fastText
+        keep them.
+    outputs : ndarray of float32, shape (n, D), or None
+        Output vectors, which training goes on from.  Only safetensors keeps them.
     """
 
     table: Vocabulary
@@ -83,6 +91,7 @@ class VectorParts:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     subwords: Subwords | None = None
+    outputs: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.table)

@@ -32,9 +32,11 @@ float32: the 256 centroids of one part after those of another.
 
 Design
 ------
-Nothing is read but the dictionary: matrices are mapped, and cost memory by the rows that are used.
-Every length and index is compared with the file before memory is asked for, so that a damaged file
-is an error in one sentence.  What is written is read again by fastText itself: version 12, the
+Matrices are mapped, and cost memory by the rows that are used.  Where the head and the matrices'
+own heads leave no doubt about where these begin (a ``.bin`` that is not quantised), a large
+dictionary is read when it is first needed: that of two million words takes seconds.  Every length
+and index is compared with the file before memory is asked for, so that a damaged file is an error
+in one sentence.  What is written is read again by fastText itself: version 12, the
 centroids of norms that are fewer than 256 followed by zeros.
 """
 
@@ -44,16 +46,19 @@ import mmap
 import os
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.errors import FormatError, InputError, OutputError
 from wordgrad.files import atomic_write, check_output
+from wordgrad.subwords import Rows
 
 MAGIC = struct.pack("<i", 793712314)
 VERSIONS = (11, 12)
@@ -64,6 +69,10 @@ CENTROIDS = 256
 
 LONGEST = 1000
 """Characters or words in an n-gram: a long text would keep a damaged file busy for hours."""
+
+ROWS_AT_ONCE = 1 << 14
+READ_AT_ONCE = 1 << 12
+"""A dictionary of so many entries is read when the file is opened."""
 
 REMEDY = "fetch a whole copy."
 _HEAD = struct.Struct("<4si12id3i2q")
@@ -169,6 +178,14 @@ class QuantisedMatrix:
 Matrix: TypeAlias = DenseMatrix | QuantisedMatrix
 
 
+class Dictionary(NamedTuple):
+    """The entries of a model; see :class:`FastTextModel`."""
+
+    text: bytes
+    offsets: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class FastTextModel:
     """What a model file of fastText holds.
@@ -182,17 +199,14 @@ class FastTextModel:
         ``maxn`` is 0 for a supervised model of version 11, whatever the file says: such models
         were trained without character n-grams.
     n_words, n_labels, n_tokens : int
-    text : bytes
-        The entries, words before labels, one after another.
-    offsets : int64 (n_words + n_labels + 1,)
-        Entry e is ``text[offsets[e] : offsets[e + 1]]``.
-    counts : int64 (n_words + n_labels,)
     pruned : int32 (P, 2) or None
         Hash below ``bucket`` and row after the words' of the n-grams that pruning kept, by rising
         hash; None if all were kept.
     input : DenseMatrix or QuantisedMatrix, n_words rows and those of n-grams
     output : DenseMatrix or QuantisedMatrix or None
         None if the file ends before it.
+    read_dictionary : callable
+        Returns the dictionary; called once.
     """
 
     path: Path | None
@@ -201,12 +215,36 @@ class FastTextModel:
     n_words: int
     n_labels: int
     n_tokens: int
-    text: bytes
-    offsets: NDArray[np.int64]
-    counts: NDArray[np.int64]
     pruned: NDArray[np.int32] | None
     input: Matrix
     output: Matrix | None
+    read_dictionary: Callable[[], Dictionary]
+
+    @cached_property
+    def dictionary(self) -> Dictionary:
+        """Words, labels and their counts.
+
+        Raises
+        ------
+        FormatError
+            It is damaged.
+        """
+        return self.read_dictionary()
+
+    @property
+    def text(self) -> bytes:
+        """The entries, words before labels, one after another."""
+        return self.dictionary.text
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """Entry e is ``text[offsets[e] : offsets[e + 1]]``; int64 (n_words + n_labels + 1,)."""
+        return self.dictionary.offsets
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each entry was seen, int64 (n_words + n_labels,)."""
+        return self.dictionary.counts
 
     @property
     def name(self) -> str:
@@ -289,33 +327,38 @@ def write_model(
     if model.output is None:
         raise InputError(f"{model.name} holds no output matrix, and cannot be written without.")
     target = check_output(path, overwrite=overwrite)
+    with atomic_write(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        write_to(file, model, model.input, model.output)
+    return target
+
+
+def write_to(file: BinaryIO, model: FastTextModel, inputs: Rows, outputs: Rows) -> None:
+    """Write a model, with these matrices, to an open file."""
     given = model.settings
     head = (
         given.dim, given.ws, given.epoch, given.min_count, given.neg, given.word_ngrams, given.loss,
         given.model, given.bucket, given.minn, given.maxn, given.lr_update_rate,
     )  # fmt: skip
     pruned = -1 if model.pruned is None else len(model.pruned)
-    entries = len(model.offsets) - 1
-    with atomic_write(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
-        file.write(_HEAD.pack(MAGIC, VERSIONS[-1], *head, given.t, entries, model.n_words,
-                              model.n_labels, model.n_tokens, pruned))  # fmt: skip
-        for number, count in enumerate(model.counts.tolist()):
-            kind = number >= model.n_words
-            file.write(model.entry(number) + b"\0" + struct.pack("<qb", count, kind))
-        if model.pruned is not None:
-            file.write(model.pruned.astype("<i4").tobytes())
-        for matrix in (model.input, model.output):
-            file.write(struct.pack("<B", isinstance(matrix, QuantisedMatrix)))
-            _write_matrix(file, matrix)
-    return target
+    file.write(_HEAD.pack(MAGIC, VERSIONS[-1], *head, given.t, len(model.offsets) - 1,
+                          model.n_words, model.n_labels, model.n_tokens, pruned))  # fmt: skip
+    for number, count in enumerate(model.counts.tolist()):
+        kind = number >= model.n_words
+        file.write(model.entry(number) + b"\0" + struct.pack("<qb", count, kind))
+    if model.pruned is not None:
+        file.write(model.pruned.astype("<i4").tobytes())
+    for matrix in (inputs, outputs):
+        file.write(struct.pack("<B", isinstance(matrix, QuantisedMatrix)))
+        _write_matrix(file, matrix)
 
 
-def _write_matrix(file: BinaryIO, matrix: Matrix) -> None:
+def _write_matrix(file: BinaryIO, matrix: Rows) -> None:
     rows, columns = matrix.shape
-    if isinstance(matrix, DenseMatrix):
+    if not isinstance(matrix, QuantisedMatrix):
         file.write(_SHAPE.pack(rows, columns))
-        for first in range(0, rows, 1 << 16):
-            file.write(matrix.values[first : first + (1 << 16)].astype("<f4").tobytes())
+        for first in range(0, rows, ROWS_AT_ONCE):
+            some = matrix.rows(np.arange(first, min(first + ROWS_AT_ONCE, rows)))
+            file.write(some.astype("<f4").tobytes())
         return
     parts = matrix.codes.shape[1]
     last = columns - matrix.width * (parts - 1)
@@ -334,9 +377,9 @@ def _write_matrix(file: BinaryIO, matrix: Matrix) -> None:
 class _Reading:
     """A place in a mapped file, and what was found before it."""
 
-    def __init__(self, path: Path, mapped: mmap.mmap) -> None:
+    def __init__(self, path: Path, mapped: mmap.mmap, place: int = 0) -> None:
         self.path, self.mapped = path, mapped
-        self.size, self.place = len(mapped), 0
+        self.size, self.place = len(mapped), place
 
     def damaged(self, what: str) -> FormatError:
         return FormatError(f"{self.path} is damaged: {what}; {REMEDY}")
@@ -387,7 +430,19 @@ class _Reading:
                 f"it promises {entries} entries, {words} words, {labels} labels, {tokens} tokens "
                 f"and {pruned} pruned n-grams"
             )
-        text, offsets, counts = self.dictionary(entries, words, settings.dim)
+        first = self.place
+        matrices = None
+        if pruned == -1 and entries > READ_AT_ONCE:
+            matrices = self.begin_of_matrices(settings, words, labels)
+        if matrices is None:
+            dictionary = self.dictionary(entries, words, settings.dim)
+            read_dictionary = partial(Dictionary, *dictionary)
+        else:
+            read_dictionary = partial(
+                _Reading(self.path, self.mapped, first).dictionary_up_to,
+                matrices, entries, words, settings.dim,
+            )  # fmt: skip
+            self.place = matrices
         kept = self.pruned(pruned, settings.bucket) if pruned >= 0 else None
         quantised = self.flag("the input matrix")
         if kept is not None and not quantised:
@@ -405,9 +460,37 @@ class _Reading:
                     f"{rows} x {settings.dim}"
                 )
         return FastTextModel(
-            self.path, version, settings, words, labels, tokens, text, offsets, counts, kept,
-            table, output,
+            self.path, version, settings, words, labels, tokens, kept, table, output,
+            read_dictionary,
         )  # fmt: skip
+
+    def begin_of_matrices(self, settings: Settings, words: int, labels: int) -> int | None:
+        """Return where the matrices begin, if the file ends in two dense ones of the right shapes.
+
+        An entry of the dictionary takes ten bytes at least, so that there must be room for it.
+        """
+        D = settings.dim
+        shapes = [
+            (words + settings.bucket, D),
+            (labels if settings.model == SUPERVISED else words, D),
+        ]
+        sizes = [1 + _SHAPE.size + 4 * rows * columns for rows, columns in shapes]
+        begin = self.size - sum(sizes)
+        if begin < self.place + 10 * (words + labels):
+            return None
+        for place, shape in zip((begin, begin + sizes[0]), shapes, strict=True):
+            if self.mapped[place] != 0 or _SHAPE.unpack_from(self.mapped, place + 1) != shape:
+                return None
+        return begin
+
+    def dictionary_up_to(self, end: int, entries: int, words: int, size: int) -> Dictionary:
+        """Read the dictionary, which must end where the matrices begin."""
+        found = Dictionary(*self.dictionary(entries, words, size))
+        if self.place != end:
+            raise self.damaged(
+                f"its dictionary ends at byte {self.place}, and its matrices begin at {end}"
+            )
+        return found
 
     def settings(self, version: int, numbers: list[Any]) -> Settings:
         found = Settings(*numbers)

@@ -32,6 +32,7 @@ from wordgrad.io.fasttext_model import MAGIC
 from wordgrad.io.text import MARK, is_number, looks_like_numbers
 from wordgrad.io.word2vec_text import HEADER, HEADER_BYTES
 
+NGRAMS = "character n-grams"
 ALL = ("counts", "metadata")
 
 
@@ -50,15 +51,13 @@ class Format:
     module : str
         Where it is read and written, in this package.
     endings : tuple of str
-        Endings of names that choose the format for writing.
+        Endings of names that choose the format for writing; where there are none, it is named.
     shared_endings : tuple of str
         Further endings that files of the format may have.
     keeps : tuple of str
-        Which of "counts" and "metadata" it keeps.
+        Which of "counts", "metadata" and "character n-grams" it keeps.
     any_word : bool
         Whether it can hold every word that UTF-8 can.
-    writable : bool
-        Whether it can be written, too.
     paired : bool
         Whether the words are in a second file.
     streamed : bool
@@ -72,14 +71,13 @@ class Format:
     shared_endings: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
     any_word: bool = False
-    writable: bool = True
     paired: bool = False
     streamed: bool = False
 
     @property
     def complete(self) -> bool:
-        """Whether nothing that vectors can hold is lost or refused."""
-        return self.any_word and self.keeps == ALL
+        """Whether no word, count or metadata is lost or refused."""
+        return self.any_word and set(ALL) <= set(self.keeps)
 
     def read(self, path: Path, options: LoadOptions) -> VectorParts:
         """Read the file at ``path``."""
@@ -111,7 +109,12 @@ class Format:
 
 FORMATS = (
     Format(
-        "safetensors", "safetensors", "safetensors", (".safetensors",), keeps=ALL, any_word=True
+        "safetensors",
+        "safetensors",
+        "safetensors",
+        (".safetensors",),
+        keeps=(*ALL, NGRAMS),
+        any_word=True,
     ),
     Format(
         "word2vec-text",
@@ -143,7 +146,7 @@ FORMATS = (
         streamed=True,
     ),
     Format("parquet", "Parquet", "parquet", (".parquet",), keeps=ALL, any_word=True),
-    Format("fasttext", "fastText binary", "fasttext", (), (".bin",), writable=False),
+    Format("fasttext", "fastText binary", "fasttext", (), (".bin",), keeps=("counts", NGRAMS)),
 )
 NAMES = tuple(known.name for known in FORMATS)
 
@@ -426,11 +429,6 @@ def save(
         hold one of the words, or the file cannot be written.
     """
     chosen = format_of_name(path) if format is None else named(format)
-    if not chosen.writable:
-        raise OutputError(
-            f"The output {path} cannot be {chosen.title}, which is only read; choose another "
-            "format."
-        )
     check_output(path, overwrite=overwrite)
     with ExitStack() as files:
         beside = chosen.companion(Path(path))

@@ -3,23 +3,22 @@
 Layout
 ------
 A safetensors file is an 8-byte little-endian length N, N bytes of JSON (name, dtype, shape and byte
-range of each tensor; string metadata), then the tensors' bytes.  wordgrad writes four tensors:
+range of each tensor; string metadata), then the tensors' bytes.  wordgrad writes these tensors:
 
 =========== ========== ===========================================================
 ``matrix``  F32 (V, D) row ``i`` is the vector of word ``i``
 ``words``   U8 (bytes) all words in UTF-8, one after another
 ``offsets`` I64 (V+1)  word ``i`` is ``words[offsets[i]:offsets[i + 1]]``
 ``counts``  I64 (V)    how often each word was seen; left out if not known
+``outputs`` F32 (n, D) output vectors, from which training goes on; left out if not kept
 =========== ========== ===========================================================
 
-and this metadata, all strings: ``wordgrad`` (the version of this layout, "1"), one entry for each
-entry of :attr:`WordVectors.metadata` under the name ``"meta." + name``, as JSON, and two checksums
-(CRC-32, eight hexadecimal digits): ``crc32.matrix`` of the matrix' bytes, ``crc32.rest`` of all
-other metadata and tensors.  Thus a single flipped bit anywhere in the file is found.  The names in
-the header are sorted: equal vectors make equal files.
+Vectors with character n-grams (:class:`~wordgrad.subwords.Subwords`) have four more, which compose
+those of unseen words:
 
-The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so the
-matrix is not read through it but mapped from the byte range it has approved.  Nothing in such a
+================= ======= =================================================================
+The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so
+matrices are not read through it but mapped from the byte ranges it has approved.  Nothing in such a
 file can be executed.
 """
 
@@ -37,10 +36,12 @@ from numpy.typing import NDArray
 from wordgrad.container import check_arrays, checksum, open_tensors, write_tensors
 from wordgrad.errors import FormatError, ParameterError
 from wordgrad.io.common import LoadOptions, VectorParts
+from wordgrad.io.fasttext_model import LONGEST
 from wordgrad.search.exact import row_norms
+from wordgrad.subwords import SharedRows, Subwords
 from wordgrad.vocabulary import Vocabulary
 
-LAYOUT = "1"
+LAYOUT, WITH_NGRAMS = "1", "2"
 CHECKED_AT_ONCE = 64 << 20  # bytes of a matrix that are checked on opening: some 20 ms
 REMEDY = "train again, or fetch an undamaged copy."
 
@@ -49,7 +50,15 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
     "words": ("uint8", 1),
     "offsets": ("int64", 1),
     "counts": ("int64", 1),
+    "outputs": ("float32", 2),
 }
+_NGRAM_TENSORS: dict[str, tuple[str, int]] = {
+    "ngrams": ("float32", 2),
+    "ngram-parts": ("float32", 1),
+    "ngram-buckets": ("int32", 1),
+    "ngram-rows": ("int32", 1),
+}
+_MATRICES = ("matrix", "outputs", "ngrams")
 
 
 def write(parts: VectorParts, path: Path) -> None:
@@ -58,12 +67,31 @@ def write(parts: VectorParts, path: Path) -> None:
     rest: dict[str, NDArray[Any]] = {"words": words, "offsets": offsets}
     if parts.counts is not None:
         rest["counts"] = parts.counts
-    metadata = {"wordgrad": LAYOUT}
+    metadata = {"wordgrad": LAYOUT if parts.subwords is None else WITH_NGRAMS}
     metadata |= {f"meta.{name}": json.dumps(value) for name, value in parts.metadata.items()}
-    matrix = np.ascontiguousarray(parts.matrix)
-    metadata["crc32.matrix"] = f"{checksum(matrix):08x}"
+    matrices = {"matrix": np.ascontiguousarray(parts.matrix)}
+    if parts.outputs is not None:
+        matrices["outputs"] = np.ascontiguousarray(parts.outputs)
+    if parts.subwords is not None:
+        shared = parts.subwords.stored()
+        matrices["ngrams"] = np.ascontiguousarray(shared.values)
+        rest |= {
+            "ngram-parts": shared.multiplicity,
+            "ngram-buckets": np.ascontiguousarray(shared.buckets, np.int32),
+            "ngram-rows": np.ascontiguousarray(shared.bucket_rows, np.int32),
+        }
+        metadata["ngrams"] = json.dumps(
+            {
+                "words": parts.subwords.n_words,
+                "minn": parts.subwords.minn,
+                "maxn": parts.subwords.maxn,
+                "bucket": parts.subwords.bucket,
+                "pruned": parts.subwords.pruned is not None,
+            }
+        )
+    metadata |= {f"crc32.{name}": f"{checksum(one):08x}" for name, one in matrices.items()}
     metadata["crc32.rest"] = _checksum(metadata, rest)
-    write_tensors(path, {"matrix": matrix, **rest}, metadata)
+    write_tensors(path, {**matrices, **rest}, metadata)
 
 
 def read(path: Path, options: LoadOptions) -> VectorParts:
@@ -72,9 +100,11 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         metadata = file.metadata() or {}
         names = set(file.keys())
         _check_layout(path, metadata, names)
-        check_arrays(path, file, _TENSORS, REMEDY, optional=frozenset({"counts"}))
+        with_ngrams = metadata["wordgrad"] == WITH_NGRAMS
+        tensors = _TENSORS | _NGRAM_TENSORS if with_ngrams else _TENSORS
+        check_arrays(path, file, tensors, REMEDY, optional=frozenset({"counts", "outputs"}))
         header = _header(path)
-        rest = {name: file.get_tensor(name) for name in sorted(names - {"matrix"})}
+        rest = {name: file.get_tensor(name) for name in sorted(names - {*_MATRICES})}
     _check_shapes(path, header)
     if _checksum(metadata, rest) != metadata["crc32.rest"]:
         raise FormatError(f"{path} is damaged: its words fail their checksum; {REMEDY}")
@@ -83,23 +113,76 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         raise FormatError(
             f"{path} is damaged: counts must not be negative, got {int(counts.min())}; {REMEDY}"
         )
-    matrix = _map_matrix(path, header)
+    matrix = _map_matrix(path, header, "matrix")
+    outputs = _map_matrix(path, header, "outputs") if "outputs" in header else None
+    ngrams = _map_matrix(path, header, "ngrams") if with_ngrams else None
+    subwords = None if ngrams is None else _subwords(path, ngrams, matrix, metadata, rest)
     table = Vocabulary.from_packed(rest["words"], rest["offsets"], str(path))
     rows = options.rows(len(matrix))
     if rows < len(matrix):
         end = int(rest["offsets"][rows])
         table = Vocabulary.from_packed(rest["words"][:end], rest["offsets"][: rows + 1], str(path))
-    if options.check or (options.check is None and matrix.nbytes <= CHECKED_AT_ONCE):
-        if f"{checksum(matrix):08x}" != metadata["crc32.matrix"]:
-            raise FormatError(f"{path} is damaged: its matrix fails its checksum; {REMEDY}")
-        if not options.allow_nonfinite:
-            row_norms(matrix[:rows], str(path))  # refuses values that are not finite
+    for name, array in (("matrix", matrix), ("outputs", outputs), ("ngrams", ngrams)):
+        if array is None or not _checked_now(array, options):
+            continue
+        if f"{checksum(array):08x}" != metadata[f"crc32.{name}"]:
+            raise FormatError(f"{path} is damaged: its {name} fails its checksum; {REMEDY}")
+    if _checked_now(matrix, options) and not options.allow_nonfinite:
+        row_norms(matrix[:rows], str(path))  # refuses values that are not finite
     return VectorParts(
         table,
         matrix[:rows],
         None if counts is None else counts[:rows],
         _metadata(path, metadata),
+        subwords=subwords,
+        outputs=outputs if len(table) == header["matrix"]["shape"][0] else None,
     )
+
+
+def _checked_now(array: NDArray[np.float32], options: LoadOptions) -> bool:
+    return bool(options.check or (options.check is None and array.nbytes <= CHECKED_AT_ONCE))
+
+
+def _subwords(
+    path: Path,
+    values: NDArray[np.float32],
+    matrix: NDArray[np.float32],
+    metadata: Mapping[str, str],
+    rest: Mapping[str, NDArray[Any]],
+) -> Subwords:
+    """Return what composes unseen words, every size and number compared with what is there."""
+    try:
+        record = json.loads(metadata["ngrams"])
+        numbers = [record[name] for name in ("words", "minn", "maxn", "bucket")]
+        if not all(type(n) is int for n in numbers) or type(record["pruned"]) is not bool:
+            raise ValueError("not what they must be")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is damaged: its n-grams are not described; {REMEDY}") from error
+    parts, buckets, rows = (rest[f"ngram-{name}"] for name in ("parts", "buckets", "rows"))
+    words, minn, maxn, bucket = numbers
+    n = len(values)
+    if (
+        values.shape[1] != matrix.shape[1]
+        or not 0 <= words <= n
+        or not minn >= 0
+        or not 0 <= maxn <= LONGEST
+        or not 0 <= bucket < 2**31
+        or parts.shape != (n,)
+        or rows.shape != buckets.shape
+        or not (parts >= 1).all()
+        or (len(rows) and not (rows.min() >= 0 and rows.max() < n))
+        or (len(buckets) and not (buckets[0] >= 0 and buckets[-1] < bucket))
+        or (np.diff(buckets.astype(np.int64)) <= 0).any()
+    ):
+        raise FormatError(
+            f"{path} is damaged: its {n} rows of n-grams do not fit their {len(buckets)} buckets; "
+            f"{REMEDY}"
+        )
+    table = SharedRows(values, words, bucket, buckets, rows, parts)
+    pruned = None
+    if record["pruned"]:
+        pruned = np.column_stack([buckets, buckets])
+    return Subwords(table, words, minn, maxn, bucket, pruned)
 
 
 def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> None:
@@ -109,12 +192,14 @@ def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> N
             f"{path} is a safetensors file, but not one of word vectors (it holds "
             f"{', '.join(sorted(names)[:4]) or 'nothing'}); name a file that wordgrad wrote."
         )
-    if layout != LAYOUT:
+    if layout not in (LAYOUT, WITH_NGRAMS):
         raise FormatError(
-            f"{path} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r}; "
-            "install a newer version."
+            f"{path} has layout {layout!r} and this version of wordgrad reads {LAYOUT!r} and "
+            f"{WITH_NGRAMS!r}; install a newer version."
         )
-    missing = sorted({"crc32.matrix", "crc32.rest"} - set(metadata))
+    wanted = {"crc32.matrix", "crc32.rest"}
+    wanted |= {f"crc32.{name}" for name in ("outputs", "ngrams") if name in names}
+    missing = sorted(wanted - set(metadata))
     if missing:
         raise FormatError(f"{path} is damaged: {', '.join(missing)} is missing; {REMEDY}")
 
@@ -136,14 +221,21 @@ def _check_shapes(path: Path, header: Mapping[str, Any]) -> None:
             f"{path} is damaged: its matrix of {rows} x {columns} does not fit its "
             f"{header['offsets']['shape'][0] - 1} words and {counts} counts; {REMEDY}"
         )
+    if "outputs" in header and (0 in (shape := header["outputs"]["shape"]) or shape[1] != columns):
+        raise FormatError(
+            f"{path} is damaged: its outputs of {shape[0]} x {shape[1]} do not fit vectors of "
+            f"{columns} numbers; {REMEDY}"
+        )
 
 
-def _map_matrix(path: Path, header: Mapping[str, Any]) -> NDArray[np.float32]:
-    start, stop = header["matrix"]["data_offsets"]
-    shape = tuple(header["matrix"]["shape"])
+def _map_matrix(path: Path, header: Mapping[str, Any], name: str) -> NDArray[np.float32]:
+    start, stop = header[name]["data_offsets"]
+    shape = tuple(header[name]["shape"])
     offset = header[""] + start
     if stop - start != 4 * shape[0] * shape[1]:
-        raise FormatError(f"{path} is damaged: its matrix has {stop - start} bytes; {REMEDY}")
+        raise FormatError(f"{path} is damaged: its {name} has {stop - start} bytes; {REMEDY}")
+    if stop == start:
+        return np.empty(shape, np.float32)
     mapped = np.memmap(path, dtype="<f4", mode="r", offset=offset, shape=shape)
     # A plain view: every slice of np.memmap itself pays for a Python call.  Writers may leave the
     # data unaligned, which BLAS would copy at every query; then copy once.

@@ -350,6 +350,9 @@ def _text(value: Any) -> str:
 
 EARLIER_SETTINGS: dict[str, object] = {
     "cbow_step": "exact",
+    "shrink_windows": True,
+    "final_learning_rate": None,
+    "keep_output": False,
     "subwords": None,
     "buckets": 2_000_000,
     "subword_step": "whole",

@@ -63,7 +63,7 @@ DEFAULT_EPOCHS = {
 """Skip-gram's softmax steps once a word and epoch, the others once a window."""
 
 FINAL_LEARNING_RATE = 1e-4
-"""Share of the learning rate that is left at the end, as in word2vec.c."""
+"""Share of the learning rate that is left at the end by default, as in word2vec.c."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Setting:
         >>> SETTINGS["window"].check(0)
         Traceback (most recent call last):
             ...
-        wordgrad.errors.ParameterError: window must be an integer in [1, 10000], got 0.
+        wordgrad.errors.ParameterError: window must be an integer in [1, 1000000000], got 0.
         """
         if type(value) is type(self.default) and value == self.default:  # None among them
             return value
@@ -183,7 +183,7 @@ class Setting:
         """The range in words, empty if there is none.
 
         >>> [SETTINGS[name].range for name in ("window", "epochs", "learning_rate", "tolerance")]
-        ['1 to 10,000', 'at least 1', 'above 0, at most 1e+30', 'at least 0, below 1']
+        ['1 to 1,000,000,000', 'at least 1', 'above 0, at most 1e+30', 'at least 0, below 1']
         """
         if self.minimum is not None and self.maximum is not None:
             return f"{self.minimum:,} to {self.maximum:,}"
@@ -200,7 +200,7 @@ class Setting:
         """Type, range and default, as a numpydoc section lists them after the name.
 
         >>> [SETTINGS[name].signature for name in ("window", "loss")]
-        ['int (1 to 10,000), default 5',
+        ['int (1 to 1,000,000,000), default 5',
          '{"negative-sampling", "softmax"}, default "negative-sampling"']
         """
         names: dict[type, str] = {Path: "path", tuple: "(int, int)"}
@@ -233,7 +233,15 @@ SETTINGS: Final[dict[str, Setting]] = {
             MODEL,
             "Largest distance between a word and its context.",
             minimum=1,
-            maximum=10_000,
+            maximum=1_000_000_000,
+        ),
+        Setting(
+            "shrink_windows",
+            True,
+            bool,
+            MODEL,
+            "Draw the reach of each window from 1 up to --window; else every window is that wide.",
+            option="--shrink-windows/--fixed-windows",
         ),
         Setting(
             "architecture",
@@ -327,10 +335,21 @@ SETTINGS: Final[dict[str, Setting]] = {
             None,
             float,
             TRAINING,
-            "Step size at the start, which falls linearly to almost 0.",
+            "Step size at the start, which falls linearly to --final-learning-rate.",
             above=0.0,
             maximum=1e30,  # steps are float32
             default_text="the best one measured for the architecture and the loss",
+            resumable=True,
+        ),
+        Setting(
+            "final_learning_rate",
+            None,
+            float,
+            TRAINING,
+            "Step size at the end.",
+            minimum=0,
+            maximum=1e30,
+            default_text="1/10,000 of that at the start",
             resumable=True,
         ),
         Setting(
@@ -390,6 +409,14 @@ SETTINGS: Final[dict[str, Setting]] = {
             metavar="FILE",
         ),
         Setting(
+            "keep_output",
+            False,
+            bool,
+            TRAINING,
+            "Keep the output vectors, too, so that training can go on from the file.",
+            resumable=True,
+        ),
+        Setting(
             "validation",
             None,
             str,
@@ -447,7 +474,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             metavar="TIME",
             resumable=True,
         ),
-        Setting("min_count", 5, int, TEXT, "Drop words that occur less often.", minimum=1),
+        Setting("min_count", 5, int, TEXT, "Drop words that occur less often.", minimum=0),
         Setting(
             "max_vocab",
             None,
@@ -456,6 +483,15 @@ SETTINGS: Final[dict[str, Setting]] = {
             "Keep only this many of the most frequent words.",
             minimum=2,
             default_text="no limit",
+        ),
+        Setting(
+            "vocabulary",
+            None,
+            Path,
+            TEXT,
+            "Train these words, whatever the text holds: a file with a word and its count a line.",
+            default_text="the words of the text",
+            metavar="FILE",
         ),
         Setting(
             "column",
@@ -493,7 +529,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
     )
 }
-"""Every setting of :class:`~wordgrad.Word2Vec` but ``progress``, in the order of the help."""
+"""Every setting of :class:`~wordgrad.Word2Vec` but its callables, in the order of the help."""
 
 _DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 
@@ -528,11 +564,12 @@ class TrainingConfig:
     >>> TrainingConfig(window=0)
     Traceback (most recent call last):
         ...
-    wordgrad.errors.ParameterError: window must be an integer in [1, 10000], got 0.
+    wordgrad.errors.ParameterError: window must be an integer in [1, 1000000000], got 0.
     """
 
     vector_size: int = _DEFAULTS["vector_size"]
     window: int = _DEFAULTS["window"]
+    shrink_windows: bool = _DEFAULTS["shrink_windows"]
     architecture: str = _DEFAULTS["architecture"]
     loss: str = _DEFAULTS["loss"]
     negative: int = _DEFAULTS["negative"]
@@ -540,6 +577,7 @@ class TrainingConfig:
     sample: float | str = _DEFAULTS["sample"]
     epochs: int = _DEFAULTS["epochs"]
     learning_rate: float | None = _DEFAULTS["learning_rate"]
+    final_learning_rate: float | None = _DEFAULTS["final_learning_rate"]
     combine: str = _DEFAULTS["combine"]
     cbow_step: str = _DEFAULTS["cbow_step"]
     workers: int | None = _DEFAULTS["workers"]
@@ -577,16 +615,29 @@ class TrainingConfig:
         return float(self.learning_rate or 0.0)
 
     @property
+    def largest_rate(self) -> float:
+        """The larger of the learning rates at the start and at the end."""
+        return max(self.initial_rate, self.final_learning_rate or 0.0)
+
+    @property
     def threads(self) -> int:
         """The number of threads, never None."""
         return int(self.workers or 1)
 
     def learning_rate_at(self, progress: float) -> float:
-        """Return the learning rate after a share ``progress`` of all tokens: linear, with a floor.
+        """Return the learning rate after a share ``progress`` of all tokens.
 
-        ``lr = lr_0 * max(1 - progress, 1/10,000)``
+        It is linear: ``lr = lr_0 + progress (lr_1 - lr_0)`` with the final rate lr_1 where one is
+        given, else ``lr = lr_0 max(1 - progress, 1/10,000)``, as in word2vec.c.
+
+        >>> config = TrainingConfig(learning_rate=0.1, final_learning_rate=0.05)
+        >>> round(config.learning_rate_at(0.5), 6), config.learning_rate_at(1.0)
+        (0.075, 0.05)
         """
-        return self.initial_rate * max(1.0 - progress, FINAL_LEARNING_RATE)
+        if self.final_learning_rate is None:
+            return self.initial_rate * max(1.0 - progress, FINAL_LEARNING_RATE)
+        share = min(max(progress, 0.0), 1.0)
+        return self.initial_rate * (1.0 - share) + self.final_learning_rate * share
 
     def as_dict(self) -> dict[str, object]:
         """Return the settings as plain values, for a file's metadata."""

@@ -34,7 +34,7 @@ class EpochRecord:
     epoch : int
         From 1.
     loss : float
-        Mean loss a pair over the epoch, in nats.
+        Mean loss a pair over the epoch, in nats; 0 if there is no pair.
     pairs : int or float
         Pairs trained on; with the exact softmax of skip-gram the expected pairs of the corpus.
     words : int

@@ -20,9 +20,7 @@ from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
 from wordgrad.errors import ParameterError, check_real
 from wordgrad.maths import input_share
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.kernels.draw import (
-    draw_span,
-)
+from wordgrad.training.kernels.draw import Reach, draw_span
 
 _FULL = 1 << 32  # a bucket of the alias table holds 2^32 equal parts
 
@@ -524,6 +522,29 @@ class Span:
     learning_rate: float
 
 
+MOST_REACH = 10_000
+"""Words on either side of a centre that a window may hold."""
+
+
+def reach_of(config: TrainingConfig, corpus: EncodedCorpus | ValidationCorpus) -> Reach:
+    """Return how far the windows of a corpus reach: no further than its longest sentence.
+
+    Raises
+    ------
+    ParameterError
+        If windows would hold more than 10,000 words on either side.
+    """
+    longest = int(np.diff(corpus.offsets).max(initial=1))
+    reach = Reach.of(config.window, shrink=config.shrink_windows, most=longest - 1)
+    if reach.most > MOST_REACH:
+        raise ParameterError(
+            f"window={config.window:,} takes in {reach.most:,} words on either side in a sentence "
+            f"of {longest:,} words, and at most {MOST_REACH:,} are looked at; lower window, or cut "
+            "the text into shorter sentences."
+        )
+    return reach
+
+
 def input_shares(config: TrainingConfig, sizes: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return what each row of an input vector gets of the vector's step, float32 (I,).
 
@@ -548,6 +569,8 @@ class SamplingTables:
         A token is kept if its 32 random bits are at most its word's number.
     noise : int32 (V, 2)
         Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
+    reach : Reach
+        Of a window, on either side.
     """
 
     def __init__(self, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig) -> None:
@@ -559,6 +582,7 @@ class SamplingTables:
         # k such that 32 random bits are at most k with this probability: to 2^-32, and 1 exactly.
         self.keep = np.clip(np.ceil(kept * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
         self.noise = np.stack([table.threshold.view(np.int32), table.alias], axis=1)
+        self.reach = reach_of(config, corpus)
         self.seed = config.seed
         self._keys: dict[int, int] = {}
 
@@ -638,7 +662,7 @@ def _shortened(numbers: NDArray[np.int64]) -> str:
 def draw_batch(
     tables: SamplingTables,
     span: Span,
-    window: int,
+    window: int | Reach,
     negative: int,
     *,
     architecture: str = "skipgram",
@@ -654,25 +678,28 @@ def draw_batch(
     ----------
     tables : SamplingTables
     span : Span
-    window, negative : int
-        m and K.
+    window : int or Reach
+        m, or how far windows reach.
+    negative : int
+        K.
     architecture, rows
         As in :meth:`Batch.from_windows`.
     """
+    reach = Reach.of(window) if isinstance(window, int) else window
     n_tokens = span.stop - span.start
-    tokens = np.zeros(2 * n_tokens + 2 * window + 4, np.int32)
+    tokens = np.zeros(2 * n_tokens + 2 * reach.most + 4, np.int32)
     bits = np.zeros(len(tokens), np.uint64)
-    context_rows = np.zeros((n_tokens, 2 * window), np.int64)
+    context_rows = np.zeros((n_tokens, 2 * reach.most), np.int64)
     sizes = np.zeros(n_tokens, np.int64)
     targets = np.zeros((n_tokens, 1 + negative), np.int64)
     n = draw_span(
         tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
         span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
-        tables.noise.ctypes.data, len(tables.keep), window, tokens, bits, context_rows, sizes,
+        tables.noise.ctypes.data, len(tables.keep), reach, tokens, bits, context_rows, sizes,
         targets,
     )  # fmt: skip
     offsets = np.concatenate([[0], np.cumsum(sizes[:n])])
-    contexts = context_rows[:n][np.arange(2 * window) < sizes[:n, np.newaxis]]
+    contexts = context_rows[:n][np.arange(2 * reach.most) < sizes[:n, np.newaxis]]
     return Batch.from_windows(
         contexts.astype(np.int32),
         offsets,

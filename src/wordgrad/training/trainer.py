@@ -6,7 +6,7 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.errors import FormatError, InputError, TrainingError, TrainingWarning
+from wordgrad.errors import FormatError, TrainingError, TrainingWarning
 from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import (
@@ -30,6 +30,7 @@ from wordgrad.training.interrupts import Interrupts
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import keep_probabilities, kept_share, with_threshold
 from wordgrad.training.validation import HeldOut
+from wordgrad.vocabulary import Vocabulary
 
 SECONDS_BETWEEN_REPORTS = 0.1
 
@@ -92,8 +93,70 @@ def best_epoch(history: Sequence[EpochRecord]) -> int:
     return min(losses)[1] if losses else 0
 
 
+class LiveModel:
+    """A training between two epochs, as ``on_epoch`` receives it: nothing is copied.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        Epochs that have ended, and how many there are to be.
+    history : list of EpochRecord
+        One for each that has ended.
+    vocabulary : Vocabulary
+        The words, by row.
+    parameters : Parameters
+        ``W_in`` and ``W_out`` themselves: what is written to them is what the next epoch begins
+        with.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that have ended."""
+        return self._trainer.state.epoch
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the training."""
+        return self._trainer.config.epochs
+
+    @property
+    def history(self) -> list[EpochRecord]:
+        """One record for each epoch that has ended."""
+        return self._trainer.history
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words, by row."""
+        return self._trainer.vocabulary
+
+    @property
+    def parameters(self) -> Parameters:
+        """``W_in`` and ``W_out``, as they are at this moment."""
+        return self._trainer.parameters
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """Word vectors, float32 (V, D): rows of ``W_in`` themselves, not to be kept.
+
+        With the softmax, or of words that have several rows, a matrix that is made when asked for.
+        """
+        return self._trainer.engine.vectors(self.parameters)
+
+
+EpochHook = Callable[[LiveModel], object]
+"""Called before the first epoch and after every one, in the thread that calls ``run``."""
+
+
 class Trainer:
-    """Trains parameters on a corpus.
+    """Trains parameters on a corpus: the one door to training.
+
+    :class:`~wordgrad.Word2Vec` comes through it, and whoever has a vocabulary and matrices of their
+    own may: a corpus encoded with any :class:`~wordgrad.vocabulary.Vocabulary`
+    (:func:`~wordgrad.corpus.corpus.encode_corpus`), any :class:`Parameters` of as many rows, any
+    first and last learning rate, as often as wanted.
 
     Parameters
     ----------
@@ -109,6 +172,8 @@ class Trainer:
     parameters : Parameters, optional
         What training begins with (a warm start), changed in place; by default word2vec's start,
         :meth:`Parameters.initial`.
+    on_epoch : callable, optional
+        Receives a :class:`LiveModel` before the first epoch and after every one.
 
     Attributes
     ----------
@@ -124,6 +189,32 @@ class Trainer:
     ParameterError
         If the parameters do not fit the corpus and the settings, or the training would not fit the
         memory.
+
+    Examples
+    --------
+    Training that goes on with the same matrices, at a rate that falls from 0.05 to 0.01:
+
+    >>> from wordgrad.corpus.corpus import encode_corpus
+    >>> from wordgrad.training.parameters import Parameters
+    >>> from wordgrad.vocabulary import Vocabulary
+    >>> words = Vocabulary.from_words(["b", "a", "c"], [30, 60, 30])
+    >>> parameters = Parameters.initial(3, 3, vector_size=8, seed=1)
+    >>> config = TrainingConfig(
+    ...     vector_size=8, epochs=2, workers=1, learning_rate=0.05, final_learning_rate=0.01
+    ... )
+    >>> for text in (["a b", "a c"] * 300, ["b a c"] * 300):
+    ...     with encode_corpus(text, vocabulary=words) as corpus:
+    ...         Trainer(
+    ...             corpus, config, parameters=parameters, on_epoch=lambda live: print(live.epoch)
+    ...         ).run()
+    0
+    1
+    2
+    0
+    1
+    2
+    >>> parameters.W_in.shape, parameters.W_out.shape
+    ((3, 8), (3, 8))
     """
 
     def __init__(
@@ -135,6 +226,7 @@ class Trainer:
         held_out: HeldOut | None = None,
         saving: Saving | None = None,
         parameters: Parameters | None = None,
+        on_epoch: EpochHook | None = None,
     ) -> None:
         counts = corpus.vocabulary.counts
         self.config = config = with_threshold(config, counts)
@@ -151,7 +243,9 @@ class Trainer:
             counts = np.bincount(corpus.ids, minlength=len(counts))
         keep = keep_probabilities(corpus.vocabulary.counts, config.sample)
         self.tokens_trained = float(counts @ keep)
+        self.vocabulary = corpus.vocabulary
         self._progress = progress
+        self._on_epoch = on_epoch
         self._corpus = corpus
         self._saving = saving
         self._early_stopping = EarlyStopping(
@@ -219,8 +313,6 @@ class Trainer:
 
         Raises
         ------
-        InputError
-            If no sentence holds two words, so that there is not one pair.
         TrainingError
             If the loss is no longer a finite number.
         OutputError
@@ -232,7 +324,8 @@ class Trainer:
         Warns
         -----
         TrainingWarning
-            If subsampling leaves less than a quarter of the tokens; or if negative sampling ends
+            If no sentence holds two words, so that there is not one pair; if subsampling leaves
+            less than a quarter of the tokens; or if negative sampling ends
             (or passes a first epoch of 10 million pairs) with a loss that is not 1% below that of
             parameters that know nothing, (1 + K) ln 2.
         """
@@ -253,20 +346,27 @@ class Trainer:
             self.engine.close()
 
     def _run_epochs(self) -> None:
+        if self.state.token == 0:
+            self._call_hook()
         while not self.finished:
             rate = self._run_until_pause()
             if self.state.token == self.engine.length:
                 self._end_epoch(rate)
+                self._call_hook()
             if self._interrupts.received is not None or self._is_due():
                 self._save()
             self._interrupts.act()
         self._save()
 
+    def _call_hook(self) -> None:
+        if self._on_epoch is not None:
+            self._on_epoch(LiveModel(self))
+
     def _run_until_pause(self) -> float:
         """Train to the end of the epoch, or until a checkpoint is due; return the rate there."""
         state = self.state
         began, seconds_before = time.perf_counter(), state.seconds
-        rate = self.config.initial_rate
+        rate, furthest = self.config.initial_rate, -1
         if self._interrupts.received is None:
             self._pause.clear()
         self._released = min(self._released, state.token)  # a new epoch begins at 0
@@ -278,7 +378,8 @@ class Trainer:
                     state.loss.total + step.loss.total, state.loss.pairs + step.loss.pairs
                 )
                 state.token += step.stop - step.start
-                rate = min(rate, step.learning_rate)  # it falls, but steps end in any order
+                if step.start > furthest:  # steps end in any order
+                    rate, furthest = step.learning_rate, step.start
                 self._between_steps(rate)
         state.seconds = seconds_before + time.perf_counter() - began
         return rate
@@ -296,10 +397,12 @@ class Trainer:
 
     def _end_epoch(self, rate: float) -> None:
         state = self.state
-        if state.loss.pairs == 0:
-            raise InputError(
-                "No sentence holds two words that were kept, so there is nothing to learn from; "
-                "give longer sentences, lower min_count, or raise sample (0 keeps every word)."
+        if state.loss.pairs == 0 and state.epoch == 0:
+            warnings.warn(
+                "No sentence holds two words that were kept, so nothing is learned; give longer "
+                "sentences, lower min_count, or raise sample (0 keeps every word).",
+                TrainingWarning,
+                stacklevel=2,
             )
         if not self.parameters.are_finite():  # the last steps' effect no loss has shown yet
             raise self._divergence(
@@ -313,7 +416,7 @@ class Trainer:
             validation = measured.total / measured.pairs
         record = EpochRecord(
             epoch=state.epoch + 1,
-            loss=state.loss.total / state.loss.pairs,
+            loss=state.loss.total / max(state.loss.pairs, 1e-300),
             pairs=state.loss.pairs,
             words=state.token,
             seconds=state.seconds,
@@ -324,7 +427,7 @@ class Trainer:
         )
         self._report(rate, validation)
         many = record.epoch == 1 and record.pairs >= ENOUGH_PAIRS
-        if many or record.epoch == self.config.epochs:
+        if record.pairs and (many or record.epoch == self.config.epochs):
             self._warn_of_little_learned(record)
         state.end_epoch(record)
         if self._early_stopping.patience is not None and best_epoch(self.history) == state.epoch:

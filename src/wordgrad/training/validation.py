@@ -118,7 +118,7 @@ class NegativeSamplingValidation:
             yield draw_batch(
                 self._tables,
                 span,
-                config.window,
+                self._tables.reach,
                 config.negative,
                 architecture=config.architecture,
                 rows=self._rows,

@@ -274,7 +274,7 @@ KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 def text_and_spans(tables_of, config):
     rng = np.random.default_rng(4)
     sentences = [rng.zipf(1.6, n).clip(1, 12) - 1 for n in rng.integers(1, 40, 25)]
-    tables = tables_of(sentences, sample=0.05)
+    tables = tables_of(sentences, sample=0.05, window=config.window)
     cuts = [0, 1, 40, 41, 200, len(tables.ids)]
     spans = [
         Span(start, stop, epoch, 0.1 - 0.01 * epoch)

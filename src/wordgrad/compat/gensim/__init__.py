@@ -6,3 +6,64 @@
 >>> "tea" in kv
 True
 """
+
+from __future__ import annotations
+
+import copy
+from importlib import import_module
+from typing import Any
+
+from wordgrad.compat.gensim import models
+from wordgrad.errors import ParameterError
+
+__all__ = ["adopt", "models"]
+
+
+def adopt(model: Any) -> Any:
+    """Return the twin of a live object of gensim: vectors, or a model that can be trained on.
+
+    gensim's files are pickles and are never opened here; gensim opens them, and this takes over
+    what it opened.  Arrays are copied.
+
+    Parameters
+    ----------
+    model : object of a class of gensim.models that is here, too
+
+    Raises
+    ------
+    ParameterError
+        If it is something else, or of a version before gensim 4.
+
+    >>> from gensim.models import Word2Vec  # doctest: +SKIP
+    >>> adopt(Word2Vec.load("old.model")).train(...)  # doctest: +SKIP
+    """
+    for kind in type(model).__mro__:
+        ours = getattr(models, kind.__name__, None)
+        if kind.__module__.startswith("gensim.") and isinstance(ours, type):
+            break
+    else:
+        raise ParameterError(
+            f"adopt takes over models and vectors of gensim, got {type(model).__name__}; give the "
+            "object that gensim's load returns."
+        )
+    missing = {"index_to_key", "expandos"} - set(vars(model)) if hasattr(model, "vectors") else ()
+    if missing:
+        raise ParameterError(
+            f"This {type(model).__name__} lacks {', '.join(sorted(missing))}, so it is of gensim "
+            "before 4; open it with gensim 4, whose load brings it up to date."
+        )
+    made: Any = object.__new__(ours)
+    for name, value in vars(model).items():
+        if name in made._unsaved or name in ("load", "random", "norms"):
+            continue
+        of = getattr(value, "__module__", None) if callable(value) else type(value).__module__
+        if not str(of).startswith("gensim."):
+            setattr(made, name, copy.deepcopy(value))
+        elif callable(value):  # a function: the one of the same name here
+            setattr(made, name, getattr(import_module(ours.__module__), value.__name__))
+        else:
+            setattr(made, name, adopt(value))
+    if isinstance(made, models.KeyedVectors):
+        made.next_index = len(made.index_to_key)
+    made._restored()
+    return made

@@ -16,6 +16,7 @@ number that JSON lacks; ``saved`` is an object of a class that can be saved itse
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Iterable
@@ -30,6 +31,7 @@ from wordgrad.container import DTYPES, Arrays, Container, open_tensors
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.io.formats import is_pickle
 
+logger = logging.getLogger(__name__)
 FILE = Container(
     part="model with gensim's names",
     layout="1",
@@ -55,6 +57,14 @@ class Saveable:
         super().__init_subclass__(**options)
         if cls.__module__.startswith(__package__):
             _CLASSES[cls.__name__] = cls
+
+    def add_lifecycle_event(
+        self, event_name: str, log_level: int = logging.INFO, **event: Any
+    ) -> None:
+        """Append a record of what was done to ``lifecycle_events``, and log it."""
+        events = self.__dict__.setdefault("lifecycle_events", [])
+        events.append({"event": event_name, **event})
+        logger.log(log_level, "%s: %s", event_name, event)
 
     def _state(self) -> dict[str, Any]:
         """Attributes to save."""

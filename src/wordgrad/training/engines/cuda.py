@@ -163,7 +163,8 @@ class CudaEngine(NegativeSamplingEngine):
     ) -> None:
         check_settings(config)
         super().__init__(config, tables)
-        a_window = 4 * (2 + 4 * config.window + 1 + config.negative) + 16
+        most = config.window if tables is None else tables.reach.most
+        a_window = 4 * (2 + 4 * most + 1 + config.negative) + 16
         self.span_tokens = max(1, min(self.length, SPAN_TOKENS, SPAN_BYTES // a_window))
         if tables is not None:
             bytes_a_word = 2 * 4 * self._n_floats + 12
@@ -302,13 +303,14 @@ class CudaEngine(NegativeSamplingEngine):
 
     def draw(self, span: Span) -> tuple[list[Any], Any, int]:
         """Write a span's windows down on the card; return them, their number's place and part."""
-        tables, window, negative = self.tables, self.config.window, self.config.negative
+        tables, negative = self.tables, self.config.negative
+        reach = tables.reach
         key = np.uint64(tables.key(span.epoch))
         begin, left, end, right = (
             int(number)
             for number in kernels.around(
-                tables.ids, tables.offsets, *first_sentence(tables, span), span.stop, window, key,
-                tables.keep,
+                tables.ids, tables.offsets, *first_sentence(tables, span), span.stop, reach.most,
+                key, tables.keep,
             )
         )  # fmt: skip
         if not self._corpus:
@@ -324,8 +326,8 @@ class CudaEngine(NegativeSamplingEngine):
         tokens = self._buffer("tokens", (entries,), np.int32)
         bits = self._buffer("bits", (entries,), np.uint64)
         sizes = self._buffer("sizes", (n_windows,), np.int32)
-        contexts = self._buffer("contexts", (n_windows, 2 * window), np.int32)
-        times = self._buffer("times", (n_windows, 2 * window), np.int32)
+        contexts = self._buffer("contexts", (n_windows, 2 * reach.most), np.int32)
+        times = self._buffer("times", (n_windows, 2 * reach.most), np.int32)
         outputs = self._buffer("outputs", (n_windows, 1 + negative), np.int32)
         ids, keep = corpus["ids"], corpus["keep"]
         blocks = -(-runs // THREADS)
@@ -335,7 +337,7 @@ class CudaEngine(NegativeSamplingEngine):
             ids, begin, end, key, keep, places, tokens, bits
         )
         kernels.grid(kernels.draw_plan, -(-n_windows // THREADS), THREADS)(
-            tokens, bits, total, left, right, window, negative, len(tables.keep), corpus["noise"],
+            tokens, bits, total, left, right, *reach, negative, len(tables.keep), corpus["noise"],
             sizes, contexts, times, outputs,
         )  # fmt: skip
         return [sizes, contexts, times, outputs], total, left + right

@@ -7,7 +7,7 @@ each right alone may be too much together.  What the others do to a row, in a ro
     learning rate x pairs of the hottest row in a window x windows of the other blocks
 
 where skip-gram's hottest row is in ``C max(q_w + K p_w, (1 + K) q_w)`` pairs of a window (q and p
-are the word's shares of targets and of noise, C = m + 1 the mean context).  CBOW has C times fewer;
+are the word's shares of targets and of noise, C the mean context, m + 1).  CBOW has C times fewer;
 its input rows get, each, a share of the step that is 1/C only with the mean's exact gradient.
 
 Measured on vocabularies of 3 to 5,000 words and on `wiki8`: losses are those of the default mode up
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -32,6 +33,7 @@ from wordgrad.maths import input_share
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Step
 from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
+from wordgrad.training.kernels.draw import Reach
 from wordgrad.training.kernels.rounds import (
     Layout,
     RoundMemory,
@@ -80,6 +82,8 @@ class DeterministicEngine(NegativeSamplingEngine):
         layout: Layout | None = None,
     ) -> None:
         super().__init__(config, tables)
+        # What sizes the memory of a round: windows as large as sentences allow.
+        self._bounded = config if tables is None else replace(config, window=tables.reach.most)
         self.layout = layout or Layout(1, MOST_BLOCK_TOKENS, 1)
 
     @classmethod
@@ -90,8 +94,8 @@ class DeterministicEngine(NegativeSamplingEngine):
         progress: ProgressCallback | None = None,
     ) -> Self:
         """Return an engine that trains on a corpus; nothing comes before its first epoch."""
-        layout = layout_for(corpus.vocabulary.counts, config)
-        return cls(config, SamplingTables(corpus, config), layout)
+        tables = SamplingTables(corpus, config)
+        return cls(config, tables, layout_for(corpus.vocabulary.counts, config, tables.reach))
 
     def prepare(self, parameters: Parameters) -> None:
         """Compile the kernels (or load them from the cache) on throw-away parameters."""
@@ -99,7 +103,7 @@ class DeterministicEngine(NegativeSamplingEngine):
         parameters.check_rows(config.vector_size, self.n_inputs, self.n_outputs)
         spare = Parameters.zeros(self.n_inputs, self.n_outputs, config.vector_size)
         layout = Layout(1, 1, 1)
-        memory = RoundMemory(layout, self.n_outputs, config)
+        memory = RoundMemory(layout, self.n_outputs, self._bounded)
         worker = RoundWorker(config, self.tables, layout, spare, memory, share=0)
         worker.work(0, 1, np.uint64(0), config.initial_rate)
 
@@ -115,7 +119,7 @@ class DeterministicEngine(NegativeSamplingEngine):
         config, layout, tables = self.config, self.layout, self.tables
         parameters.check_rows(config.vector_size, self.n_inputs, self.n_outputs)
         key = np.uint64(tables.key(epoch))
-        memory = RoundMemory(layout, self.n_outputs, config)
+        memory = RoundMemory(layout, self.n_outputs, self._bounded)
         n_threads = min(config.threads, layout.blocks)
         workers = [
             RoundWorker(config, tables, layout, parameters, memory, k * layout.blocks // n_threads)
@@ -192,7 +196,7 @@ class RoundWorker:
         self._memory = memory
         self._share = share
         self._workspace = Workspace(
-            window_rows=2 * config.window,
+            window_rows=2 * tables.reach.most,
             negative=config.negative,
             n_floats=row_floats(config.vector_size),
             span_tokens=1,
@@ -212,7 +216,7 @@ class RoundWorker:
         run_rounds(
             tables.ids.ctypes.data, tables.offsets.ctypes.data, len(tables.offsets) - 1, start,
             stop, 1 + start // round_tokens, key, tables.keep.ctypes.data,
-            tables.noise.ctypes.data, len(tables.keep), config.window,
+            tables.noise.ctypes.data, len(tables.keep), tables.reach,
             parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
             row_floats(config.vector_size), config.architecture == "skipgram",
             -(-(stop - start) // round_tokens), self._share,
@@ -221,13 +225,17 @@ class RoundWorker:
         )  # fmt: skip
 
 
-def layout_for(counts: NDArray[np.int64], config: TrainingConfig) -> Layout:
-    """Return the layout for a corpus with these counts of words, int64 (V,)."""
+def layout_for(
+    counts: NDArray[np.int64], config: TrainingConfig, reach: Reach | None = None
+) -> Layout:
+    """Return the layout for a corpus with these counts of words, int64 (V,), and these windows."""
+    reach = reach or Reach.of(config.window, shrink=config.shrink_windows)
+    config = replace(config, window=reach.most)
     tokens = int(counts.sum())
     block_tokens = min(
         MOST_BLOCK_TOKENS,
         tokens // (ROUNDS_AN_EPOCH * BLOCKS),
-        int(MOST_STALE / ((BLOCKS - 1) * max(staleness(counts, config), 1e-9))),
+        int(MOST_STALE / ((BLOCKS - 1) * max(staleness(counts, config, reach.mean), 1e-9))),
     )
     while block_tokens >= LEAST_BLOCK_TOKENS:
         layout = Layout(BLOCKS, block_tokens, 1)
@@ -242,12 +250,16 @@ def layout_for(counts: NDArray[np.int64], config: TrainingConfig) -> Layout:
     return Layout(layout.blocks, layout.block_tokens, rounds)
 
 
-def staleness(counts: NDArray[np.int64], config: TrainingConfig) -> float:
+def staleness(
+    counts: NDArray[np.int64], config: TrainingConfig, mean_reach: float | None = None
+) -> float:
     """Return how much a token of another block changes the hottest row: learning rate x pairs."""
     kept = counts * keep_probabilities(counts, config.sample)
     q = kept / kept.sum()
     p = noise_distribution(counts, config.ns_exponent)
-    K, context = config.negative, config.window + 1
+    if mean_reach is None:
+        mean_reach = Reach.of(config.window, shrink=config.shrink_windows).mean
+    K, context = config.negative, 2 * mean_reach
     from_outputs = float((q + K * p).max())
     from_inputs = float((1 + K) * q.max())
     if config.architecture == "skipgram":
@@ -255,4 +267,4 @@ def staleness(counts: NDArray[np.int64], config: TrainingConfig) -> float:
     else:
         share = float(input_share(context, combine=config.combine, step=config.cbow_step))
         pairs = max(from_outputs, from_inputs * context * share)
-    return config.initial_rate * pairs * float(kept.sum() / counts.sum())
+    return config.largest_rate * pairs * float(kept.sum() / counts.sum())

@@ -65,7 +65,7 @@ class HogwildEngine(NegativeSamplingEngine):
             batch = draw_batch(
                 tables,
                 span,
-                config.window,
+                tables.reach,
                 config.negative,
                 architecture=config.architecture,
                 rows=self.rows,
@@ -77,7 +77,7 @@ class HogwildEngine(NegativeSamplingEngine):
             tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
             span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
             tables.noise.ctypes.data, len(tables.keep), parameters.W_in_rows.ctypes.data,
-            parameters.W_out_rows.ctypes.data, self._n_floats, config.window, self._skipgram,
+            parameters.W_out_rows.ctypes.data, self._n_floats, tables.reach, self._skipgram,
             workspace.addresses,
         )  # fmt: skip
         return Loss(float(workspace.loss[0]), int(pairs))

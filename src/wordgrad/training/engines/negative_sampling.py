@@ -130,6 +130,8 @@ class NegativeSamplingEngine:
     ----------
     span_tokens : int
         An epoch is cut into spans of this many tokens, each with its own learning rate.
+    most_reach : int
+        Words on either side that a window of the corpus may hold.
     """
 
     gradient_norm: float | None = None
@@ -148,6 +150,7 @@ class NegativeSamplingEngine:
         self.span_tokens = min(
             MOST_SPAN_TOKENS, max(LEAST_SPAN_TOKENS, self.length // SPANS_AN_EPOCH)
         )
+        self.most_reach = 0 if tables is None else tables.reach.most
         self._tables = tables
         self._n_floats = row_floats(config.vector_size)
         self._skipgram = config.architecture == "skipgram"
@@ -216,7 +219,7 @@ class NegativeSamplingEngine:
     def _workspace(self, window_rows: int = 0, span_tokens: int = 1) -> Workspace:
         """Return this thread's workspace, made at its first call or when a call outgrows it."""
         workspace: Workspace | None = getattr(self._local, "workspace", None)
-        window_rows = max(window_rows, 2 * self.config.window)
+        window_rows = max(window_rows, 2 * self.most_reach)
         if (
             workspace is None
             or workspace.addresses.window_rows < window_rows

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from wordgrad.corpus.corpus import CorpusFolder
 from wordgrad.errors import InputError, OutputError
 from wordgrad.training.engine import CountingProgress
+from wordgrad.training.kernels.draw import Reach
 from wordgrad.training.kernels.softmax import add_expected_pairs
 
 BLOCK_BYTES = 1 << 28
@@ -94,7 +95,7 @@ def count_pairs(
     ids: NDArray[np.int32],
     offsets: NDArray[np.int64],
     keep: NDArray[np.float64],
-    window: int,
+    window: int | Reach,
     *,
     workers: int = 1,
     block_bytes: int = BLOCK_BYTES,
@@ -103,16 +104,16 @@ def count_pairs(
 ) -> PairCounts:
     """Count the expected pairs of a corpus.
 
-    ``X[c, o] = sum k_i k_j E[(m - L)+ / m]`` over the places i of c and j of o in one sentence; see
-    :mod:`wordgrad.training.kernels.softmax`.
+    ``X[c, o] = sum k_i k_j E[w(L)]`` over the places i of c and j of o in one sentence, with L kept
+    tokens between them and ``w(L) = P(reach > L)``; see :mod:`wordgrad.training.kernels.softmax`.
 
     Parameters
     ----------
     ids, offsets : the corpus, see :class:`~wordgrad.corpus.corpus.EncodedCorpus`
     keep : float64 (V,)
         Probability that an occurrence of each word is kept.
-    window : int
-        m.
+    window : int or Reach
+        m, or how far windows reach on either side.
     workers : int
         Threads; they change no byte of the result.
     block_bytes : int
@@ -132,6 +133,7 @@ def count_pairs(
     OutputError
         If the temporary folder cannot be written, or has less free space than the counts need.
     """
+    reach = Reach.of(window) if isinstance(window, int) else window
     folder = CorpusFolder(what="The counts of pairs")
     try:
         starts = np.zeros(len(keep) + 1, np.int64)
@@ -142,7 +144,7 @@ def count_pairs(
             folder.new_file(_COLUMNS) as write_columns,
             folder.new_file(_VALUES) as write_values,
         ):
-            counter = _Counter(ids, offsets, keep, window, tolerance)
+            counter = _Counter(ids, offsets, keep, _weights(reach), tolerance)
             for block in _in_order(counter, blocks, workers):
                 _check_capacity(folder, len(block.columns))
                 write_columns(block.columns)
@@ -175,6 +177,14 @@ def count_pairs(
         raise
 
 
+def _weights(reach: Reach) -> NDArray[np.float64]:
+    """The probabilities that a window reaches past L kept tokens, and their sums from L on."""
+    last = reach.least + reach.choices - 1
+    past = (last - np.arange(reach.most, dtype=np.float64)) / reach.choices
+    past = past.clip(0.0, 1.0)
+    return np.stack([past, past[::-1].cumsum()[::-1]])
+
+
 @dataclass(frozen=True)
 class _Block:
     """Counts of the words from ``first`` on."""
@@ -194,15 +204,15 @@ class _Counter:
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     keep: NDArray[np.float64]
-    window: int
+    weights: NDArray[np.float64]
     tolerance: float
 
     def __call__(self, first: int, last: int) -> _Block:
         V = len(self.keep)
         dense = np.zeros((last - first, V))
         left_out = add_expected_pairs(
-            self.ids, self.offsets, self.keep, self.window, self.tolerance, first, last, dense,
-            np.zeros(self.window + 1),
+            self.ids, self.offsets, self.keep, self.weights, self.tolerance, first, last, dense,
+            np.zeros(self.weights.shape[1] + 1),
         )  # fmt: skip
         sizes, columns, values = [], [], []
         for row in dense:

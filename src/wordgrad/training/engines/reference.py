@@ -42,7 +42,7 @@ class ReferenceEngine(NegativeSamplingEngine):
         batch = draw_batch(
             self.tables,
             span,
-            config.window,
+            self.tables.reach,
             config.negative,
             architecture=config.architecture,
             rows=self.rows,

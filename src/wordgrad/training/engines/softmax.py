@@ -54,6 +54,7 @@ from wordgrad.training.sampling import (
     draw_batch,
     input_shares,
     keep_probabilities,
+    reach_of,
 )
 from wordgrad.training.validation import NegativeSamplingValidation
 
@@ -192,7 +193,7 @@ class CountsValidation:
         keep = keep_probabilities(text.vocabulary.counts, config.sample)
         try:
             self._counts = count_pairs(
-                text.ids, text.offsets, keep, config.window, workers=config.threads
+                text.ids, text.offsets, keep, reach_of(config, text), workers=config.threads
             )
         except InputError as error:
             raise InputError(f"The validation text cannot be used: {error}") from error
@@ -411,7 +412,7 @@ class SkipGramSoftmaxEngine(SoftmaxEngine):
             np.ascontiguousarray(corpus.ids),
             np.ascontiguousarray(corpus.offsets),
             keep_probabilities(corpus.vocabulary.counts, config.sample),
-            config.window,
+            reach_of(config, corpus),
             workers=config.threads,
             progress=self._progress,
         )
@@ -543,7 +544,7 @@ class CbowSoftmaxEngine(SoftmaxEngine):
 
     def _draw(self, span: Span) -> Batch:
         # The one negative of each is drawn with the window, and not looked at.
-        return draw_batch(self._tables, span, self.config.window, 1, architecture="cbow")
+        return draw_batch(self._tables, span, self._tables.reach, 1, architecture="cbow")
 
 
 OVER_THE_PRODUCTS = 1.6

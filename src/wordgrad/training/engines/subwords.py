@@ -105,7 +105,9 @@ class SubwordEngine(HogwildEngine):
             vocabulary.words, minn=minn, maxn=maxn, bucket=config.buckets, uses=kept
         )
         tables = SamplingTables(corpus, config)
-        return cls(config, tables, ngrams, staleness(ngrams, vocabulary.counts, config))
+        return cls(
+            config, tables, ngrams, staleness(ngrams, vocabulary.counts, config, tables.reach.mean)
+        )
 
     @property
     def n_threads(self) -> int:
@@ -124,12 +126,12 @@ class SubwordEngine(HogwildEngine):
         sub_tokens = min(self.sub_tokens(span.learning_rate), span.stop - span.start)
         workspace = self._workspace(span_tokens=sub_tokens)
         workspace.set_learning_rate(span.learning_rate)
-        composed = self._composed_rows(min(self.n_outputs, sub_tokens + 2 * config.window))
+        composed = self._composed_rows(min(self.n_outputs, sub_tokens + 2 * tables.reach.most))
         pairs = run_composed_span(
             tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
             span.stop, sub_tokens, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
             tables.noise.ctypes.data, len(tables.keep), parameters.W_in_rows.ctypes.data,
-            parameters.W_out_rows.ctypes.data, self._n_floats, config.window, self._skipgram,
+            parameters.W_out_rows.ctypes.data, self._n_floats, tables.reach, self._skipgram,
             self._rows, composed.addresses, workspace.addresses,
         )  # fmt: skip
         return Loss(float(workspace.loss[0]), int(pairs))
@@ -171,7 +173,7 @@ class SubwordEngine(HogwildEngine):
         if composed is None or composed.capacity < capacity:
             # A sub-span grows as the learning rate falls: not a little at a time.
             capacity = max(capacity, 2 * composed.capacity if composed else 0)
-            tokens = 2 * max(capacity, self.span_tokens) + 2 * self.config.window + 4
+            tokens = 2 * max(capacity, self.span_tokens) + 2 * self.most_reach + 4
             composed = ComposedRows(self.n_outputs, capacity, tokens, self._n_floats)
             self._local.composed = composed
         return composed
@@ -244,7 +246,9 @@ class SubwordEngine(HogwildEngine):
         return validation
 
 
-def staleness(ngrams: NgramRows, counts: NDArray[np.int64], config: TrainingConfig) -> float:
+def staleness(
+    ngrams: NgramRows, counts: NDArray[np.int64], config: TrainingConfig, mean_reach: float
+) -> float:
     """Return what a token of a sub-span adds to its staleness, at a learning rate of 1."""
     kept = counts * keep_probabilities(counts, config.sample)
     q = kept / kept.sum()
@@ -256,6 +260,6 @@ def staleness(ngrams: NgramRows, counts: NDArray[np.int64], config: TrainingConf
     steps = 1.0 if config.subword_step == "whole" else float((1.0 / ngrams.sizes).max())
     uses = (1 + config.negative) * steps
     if config.architecture == "cbow":
-        share = input_share(config.window + 1, combine=config.combine, step=config.cbow_step)
+        share = input_share(2.0 * mean_reach, combine=config.combine, step=config.cbow_step)
         uses *= float(share)
     return float(others.max()) * uses * float(kept.sum() / counts.sum())

@@ -326,8 +326,8 @@ def _draw_negative(drawn: Any, n_words: Any, noise: Any) -> Any:
 
 @cuda.jit
 def draw_plan(
-    tokens: Any, bits: Any, total: Any, left: Any, right: Any, window: Any, negative: Any,
-    n_words: Any, noise: Any, sizes: Any, contexts: Any, times: Any, outputs: Any,
+    tokens: Any, bits: Any, total: Any, left: Any, right: Any, least: Any, choices: Any, most: Any,
+    negative: Any, n_words: Any, noise: Any, sizes: Any, contexts: Any, times: Any, outputs: Any,
 ) -> None:  # fmt: skip
     """Draw the windows of a piece: reach, context and negatives, as on the processor (draw.py).
 
@@ -337,13 +337,15 @@ def draw_plan(
         What :func:`list_kept` wrote, and how many entries.
     left, right : int64
         Entries at either end that are context alone.
-    window, negative, n_words
-        m, K, V.
+    least, choices, most
+        See :class:`~wordgrad.training.kernels.draw.Reach`.
+    negative, n_words
+        K, V.
     noise : uint32 (2 V,)
         Threshold and alias of each word.
     sizes : int32 (windows,)
         Written: different words in each window's context; 0 where there is no window.
-    contexts, times : int32 (windows, 2 m)
+    contexts, times : int32 (windows, 2 most)
         Written: those words, and how often each occurs.
     outputs : int32 (windows, 1 + K)
         Written: the target and its negatives.
@@ -358,7 +360,7 @@ def draw_plan(
     if centre == NO_TOKEN:
         return
     drawn = uint64(bits[i])
-    reach = 1 + below_(drawn, window)
+    reach = min(least + below_(drawn, choices), most)
     n = 0
     for side in range(2):
         step = 2 * side - 1

@@ -8,15 +8,15 @@ Design
 
 Formulas
     keep        token w stays with probability min(1, sqrt(t / f_w) + t / f_w)
-    window      b uniform on 1..m; the context is the b kept tokens on either side, within the
-                sentence
+    window      b uniform on 1..m (or always m); the context is the b kept tokens on either side,
+                within the sentence
     negatives   K independent draws from p_w ~ count_w^exponent, drawn again while equal to the
                 target
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,48 @@ NO_TOKEN = -1
 """Stands between sentences in a span's list of kept tokens."""
 
 MAX_REDRAWS = 1000
+
+
+class Reach(NamedTuple):
+    """How many kept tokens a window may hold on either side of its centre, as kernels read it.
+
+    Uniform on ``least``..``least + choices - 1``, and cut at ``most``, which no sentence exceeds:
+    so the memory of a window does not grow with the largest number that may be drawn.
+    """
+
+    least: int
+    choices: int
+    most: int
+
+    @classmethod
+    def of(cls, window: int, *, shrink: bool = True, most: int | None = None) -> Reach:
+        """Return the reach of windows of at most ``window`` words a side.
+
+        >>> Reach.of(5), Reach.of(5, shrink=False, most=3)
+        (Reach(least=1, choices=5, most=5), Reach(least=5, choices=1, most=3))
+        """
+        least = 1 if shrink else window
+        return cls(least, window + 1 - least, window if most is None else max(1, min(window, most)))
+
+    @property
+    def mean(self) -> float:
+        """The mean reach, of windows that no sentence's end cuts off.
+
+        >>> Reach.of(5).mean, Reach.of(9, most=2).mean
+        (3.0, 1.888...)
+        """
+        below = max(0, self.most - self.least)  # draws that are not cut
+        last = self.least + self.choices - 1
+        if last <= self.most:
+            return (self.least + last) / 2
+        whole = below * (self.least + self.most - 1) / 2
+        return (whole + (self.choices - below) * self.most) / self.choices
+
+
+@inline_jit
+def draw_reach(bits: Any, reach: Any) -> Any:
+    """Return how far a window reaches, from 64 random bits and a :class:`Reach`."""
+    return min(reach.least + below(bits, reach.choices), reach.most)
 
 
 @inline_jit
@@ -177,7 +219,7 @@ def repeats(rows: Any, n: Any, found: Any) -> Any:
 @jit
 def draw_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
-    n_words: Any, window: Any, tokens: Any, bits: Any, rows: Any, sizes: Any, targets: Any,
+    n_words: Any, reach: Any, tokens: Any, bits: Any, rows: Any, sizes: Any, targets: Any,
 ) -> Any:  # fmt: skip
     """Fill rows, sizes and targets; return the number of windows.
 
@@ -185,7 +227,7 @@ def draw_span(
     """
     token_table, bit_table = tokens.ctypes.data, bits.ctypes.data
     begin, first, last, end = collect(
-        ids, offsets, sentence, start, stop, window, key, keep, token_table, bit_table
+        ids, offsets, sentence, start, stop, reach.most, key, keep, token_table, bit_table
     )
     n = 0
     for i in range(first, last):
@@ -193,8 +235,8 @@ def draw_span(
         if centre == NO_TOKEN:
             continue
         drawn = load_uint64(bit_table, i)
-        reach = 1 + below(drawn, window)
-        sizes[n] = context_of(token_table, i, begin, end, reach, 0, 1, rows[n].ctypes.data)
+        n_words_a_side = draw_reach(drawn, reach)
+        sizes[n] = context_of(token_table, i, begin, end, n_words_a_side, 0, 1, rows[n].ctypes.data)
         if sizes[n]:
             targets[n, 0] = centre
             negatives = targets[n, 1:]

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from wordgrad.compiling import inline_jit, jit
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives, draw_reach
 from wordgrad.training.kernels.intrinsics import (
     I64,
     Emitter,
@@ -47,7 +47,7 @@ from wordgrad.training.kernels.intrinsics import (
     store_int64,
     wait_for,
 )
-from wordgrad.training.kernels.random import below, mix
+from wordgrad.training.kernels.random import mix
 from wordgrad.training.kernels.tiles import prefetch
 from wordgrad.training.kernels.window import ADDRESS, FLOAT, take_logarithm, tiles_of, train_window
 from wordgrad.training.parameters import aligned_rows, row_floats
@@ -303,13 +303,13 @@ def sentence_of(offsets: Any, n_sentences: Any, position: Any) -> Any:
 @jit
 def _draw_block(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, key: Any, keep: Any,
-    noise: Any, n_words: Any, window: Any, n_outputs: Any, r: Any, block: Any, serial: Any,
+    noise: Any, n_words: Any, reach: Any, n_outputs: Any, r: Any, block: Any, serial: Any,
     memory: Any, usage: Any,
 ) -> None:  # fmt: skip
     """Draw a block's windows as word ids, and record which rows they touch."""
     at = r * memory.blocks + block
     begin, first, last, end = collect(
-        ids, offsets, sentence_of(offsets, n_sentences, start), start, stop, window, key, keep,
+        ids, offsets, sentence_of(offsets, n_sentences, start), start, stop, reach.most, key, keep,
         usage.ids, usage.bits,
     )  # fmt: skip
     tokens = memory.tokens + ADDRESS * at * memory.token_capacity
@@ -333,9 +333,9 @@ def _draw_block(
             while sentence_end < end and load_int32(usage.ids, sentence_end) != NO_TOKEN:
                 sentence_end += 1
         bits = load_uint64(usage.bits, i)
-        reach = 1 + below(bits, window)
-        low = max(i - reach, sentence_begin)
-        high = min(i + reach + 1, sentence_end)
+        n_words_a_side = draw_reach(bits, reach)
+        low = max(i - n_words_a_side, sentence_begin)
+        high = min(i + n_words_a_side + 1, sentence_end)
         if high - low < 2:
             continue
         store_int64(records, n * WINDOW_FIELDS + CENTRE, i - begin)
@@ -387,7 +387,7 @@ def _place_block(
 @jit
 def plan_round(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, key: Any, keep: Any,
-    noise: Any, n_words: Any, window: Any, n_outputs: Any, W_in: Any, W_out: Any, n_floats: Any,
+    noise: Any, n_words: Any, reach: Any, n_outputs: Any, W_in: Any, W_out: Any, n_floats: Any,
     r: Any, n_rounds: Any, serial: Any, memory: Any, usage: Any,
 ) -> None:  # fmt: skip
     """Plan round ``r`` of a step of ``n_rounds``, tokens start to stop.
@@ -405,7 +405,7 @@ def plan_round(
         at = r * memory.blocks + block
         if low < high:
             _draw_block(
-                ids, offsets, n_sentences, low, high, key, keep, noise, n_words, window,
+                ids, offsets, n_sentences, low, high, key, keep, noise, n_words, reach,
                 n_outputs, r, block, serial, memory, usage,
             )  # fmt: skip
         else:
@@ -554,7 +554,7 @@ def _merge(r: Any, item: Any, n_floats: Any, memory: Any, lists: Any) -> None:
 @jit
 def run_rounds(
     ids: Any, offsets: Any, n_sentences: Any, start: Any, stop: Any, first_serial: Any, key: Any,
-    keep: Any, noise: Any, n_words: Any, window: Any, W_in: Any, W_out: Any, n_floats: Any,
+    keep: Any, noise: Any, n_words: Any, reach: Any, W_in: Any, W_out: Any, n_floats: Any,
     skipgram: Any, n_rounds: Any, share: Any, memory: Any, usage: Any, lists: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Work on a step, with other threads: ``n_rounds`` rounds over tokens start to stop.
@@ -567,7 +567,7 @@ def run_rounds(
     r = fetch_add(phase, 1)
     while r < n_rounds:
         plan_round(
-            ids, offsets, n_sentences, start, stop, key, keep, noise, n_words, window,
+            ids, offsets, n_sentences, start, stop, key, keep, noise, n_words, reach,
             ws.n_outputs, W_in, W_out, n_floats, r, n_rounds, first_serial + r, memory, usage,
         )  # fmt: skip
         fetch_add(phase + line, 1)

@@ -15,7 +15,7 @@ Expected counts
     Derived in ``docs/derivations/expected-counts.md``.  Tokens i < j of a sentence are a pair, in
     both readings, with the probability
 
-        k_i k_j E[(m - L)+ / m]
+        k_i k_j E[w(L)],    w(L) = (m - L)+ / m, or 1 for L < m where windows do not shrink,
 
     where ``k`` is the probability that a token is kept and L, the number of kept tokens between
     them, is a sum of independent yes-or-no draws.  Its distribution is carried along to the right
@@ -28,10 +28,10 @@ Expected counts
     some gigabytes where this moves none.
 
     A sentence may be millions of tokens long, and a pair far apart is possible, if hardly.  With
-    s = E[(m - L)+ / m], what all the tokens beyond can add is exactly known for a sentence without
-    an end: k_i sum_l q[l] (m - l)(m - l + 1) / 2m <= k_i s (m + 1) / 2.  Once s is ``tolerance`` or
-    less the walk ends, and that bound is added up and returned: it is known how much was left out
-    at most.
+    s = E[w(L)], what all the tokens beyond can add is exactly known for a sentence without an end:
+    k_i sum_l q[l] (w(l) + w(l + 1) + ...), with shrinking windows at most k_i s (m + 1) / 2.  Once
+    s is ``tolerance`` or less the walk ends, and that bound is added up and returned: it is known
+    how much was left out at most.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def adagrad_rows(
 
 @jit
 def add_expected_pairs(
-    ids: Any, offsets: Any, keep: Any, window: Any, tolerance: Any, first: Any, last: Any,
+    ids: Any, offsets: Any, keep: Any, weights: Any, tolerance: Any, first: Any, last: Any,
     counts: Any, q: Any,
 ) -> Any:  # fmt: skip
     """Add the expected pairs of words ``first`` to ``last`` of the whole corpus.
@@ -187,12 +187,13 @@ def add_expected_pairs(
     ids, offsets : int32 (T,), int64 (S + 1,)
     keep : float64 (V,)
         Probability that an occurrence of each word is kept.
-    window : m
+    weights : float64 (2, R)
+        ``w(L)`` for L kept tokens between, and ``w(L) + w(L + 1) + ...``; R is the largest reach.
     tolerance : float
         Where to end a walk; at 0 no pair is left out.
     counts : float64 (last - first, V)
         Added to: row c - first, column o.
-    q : float64 (m + 1,)
+    q : float64 (R + 1,)
         Scratch memory.
 
     Returns
@@ -209,17 +210,18 @@ def add_expected_pairs(
                 continue
             row = counts[word - first]
             k_i = keep[word]
-            left_out += k_i * _walk(ids, i, 1, end - i - 1, keep, k_i, window, tolerance, row, q)
-            left_out += k_i * _walk(ids, i, -1, i - begin, keep, k_i, window, tolerance, row, q)
+            left_out += k_i * _walk(ids, i, 1, end - i - 1, keep, k_i, weights, tolerance, row, q)
+            left_out += k_i * _walk(ids, i, -1, i - begin, keep, k_i, weights, tolerance, row, q)
     return left_out
 
 
 @jit
 def _walk(
-    ids: Any, i: Any, step: Any, n_steps: Any, keep: Any, k_i: Any, window: Any, tolerance: Any,
+    ids: Any, i: Any, step: Any, n_steps: Any, keep: Any, k_i: Any, weights: Any, tolerance: Any,
     row: Any, q: Any,
 ) -> Any:  # fmt: skip
     """Walk from token ``i`` in one direction; return the bound on what is left out, over k_i."""
+    window = weights.shape[1]
     q[:] = 0.0
     q[0] = 1.0
     low, top = 0, 0  # q is 0 outside low..top
@@ -230,8 +232,7 @@ def _walk(
         k = keep[word]
         expected = 0.0
         for between in range(low, top + 1):
-            expected += q[between] * (window - between)
-        expected /= window
+            expected += q[between] * weights[0, between]
         row[word] += k_i * k * expected
         if k == 1.0:
             top = min(top + 1, window - 1)
@@ -249,6 +250,6 @@ def _walk(
         if expected <= tolerance:
             rest = 0.0
             for between in range(low, top + 1):
-                rest += q[between] * (window - between) * (window - between + 1)
-            return rest / (2 * window)
+                rest += q[between] * weights[1, between]
+            return rest
     return 0.0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wordgrad.compiling import inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives, draw_reach
 from wordgrad.training.kernels.intrinsics import (
     load_int32,
     load_int64,
@@ -23,13 +23,13 @@ from wordgrad.training.kernels.intrinsics import (
     store_float64,
     store_int64,
 )
-from wordgrad.training.kernels.random import below, mix
+from wordgrad.training.kernels.random import mix
 from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
 
 
 @inline_jit
 def _draw_window(
-    inputs: Any, i: Any, begin: Any, end: Any, i_ring: Any, window: Any, W_in: Any, W_out: Any,
+    inputs: Any, i: Any, begin: Any, end: Any, i_ring: Any, reach: Any, W_in: Any, W_out: Any,
     n_floats: Any, n_words: Any, noise: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Draw the window around token ``i`` into a i_ring of the ring; return its context's size.
@@ -44,16 +44,16 @@ def _draw_window(
         return 0
     row_bytes = FLOAT * n_floats
     bits = load_uint64(ws.bits, i)
-    reach = 1 + below(bits, window)
     rows = ws.rows + ADDRESS * i_ring * ws.window_rows
-    n = context_of(inputs, i, begin, end, reach, W_in, row_bytes, rows)
+    n_words_a_side = draw_reach(bits, reach)
+    n = context_of(inputs, i, begin, end, n_words_a_side, W_in, row_bytes, rows)
     store_int64(ws.row_counts, i_ring, n)
     outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
     store_int64(outputs, 0, W_out + centre * row_bytes)
     draw_negatives(
         mix(bits), centre, n_words, noise, ws.n_outputs - 1, W_out, row_bytes, outputs + ADDRESS
     )
-    newest = load_int32(inputs, min(i + window, end - 1))
+    newest = load_int32(inputs, min(i + reach.most, end - 1))
     newest = load_int32(inputs, i) if newest == NO_TOKEN else newest
     store_int64(outputs, ws.n_padded, W_in + newest * row_bytes)
     return n
@@ -62,7 +62,7 @@ def _draw_window(
 @jit
 def train_windows(
     inputs: Any, begin: Any, i: Any, last: Any, end: Any, W_in: Any, W_out: Any, n_floats: Any,
-    n_words: Any, noise: Any, window: Any, skipgram: Any, ws: Any,
+    n_words: Any, noise: Any, reach: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on the windows around tokens i to last of ``ws.tokens``; return the number of pairs.
 
@@ -74,7 +74,7 @@ def train_windows(
     while True:
         while drawn - trained < DEPTH and i < last:
             n = _draw_window(
-                inputs, i, begin, end, drawn % DEPTH, window, W_in, W_out, n_floats, n_words,
+                inputs, i, begin, end, drawn % DEPTH, reach, W_in, W_out, n_floats, n_words,
                 noise, ws,
             )  # fmt: skip
             drawn += n > 0
@@ -96,19 +96,19 @@ def train_windows(
 @jit
 def run_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, noise: Any,
-    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any, skipgram: Any, ws: Any,
+    n_words: Any, W_in: Any, W_out: Any, n_floats: Any, reach: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on every window whose centre lies in ``ids[start:stop]``; return the number of pairs.
 
-    Every table is given by its address, ``sentence`` is the one that holds ``start``.  The loss,
-    summed over the pairs, is in the workspace.
+    Every table is given by its address, ``reach`` is a :class:`~.draw.Reach` and ``sentence`` the
+    one that holds ``start``.  The loss, summed over the pairs, is in the workspace.
     """
     begin, i, last, end = collect(
-        ids, offsets, sentence, start, stop, window, key, keep, ws.tokens, ws.bits
+        ids, offsets, sentence, start, stop, reach.most, key, keep, ws.tokens, ws.bits
     )
     store_float64(ws.loss, 0, 0.0)
     pairs = train_windows(
-        ws.tokens, begin, i, last, end, W_in, W_out, n_floats, n_words, noise, window, skipgram,
+        ws.tokens, begin, i, last, end, W_in, W_out, n_floats, n_words, noise, reach, skipgram,
         ws,
     )  # fmt: skip
     take_logarithm(ws)

@@ -298,7 +298,7 @@ def _list_words(begin: Any, end: Any, composed: Any, ws: Any) -> Any:
 @jit
 def run_composed_span(
     ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, sub_tokens: Any, key: Any,
-    keep: Any, noise: Any, n_words: Any, W_in: Any, W_out: Any, n_floats: Any, window: Any,
+    keep: Any, noise: Any, n_words: Any, W_in: Any, W_out: Any, n_floats: Any, reach: Any,
     skipgram: Any, table: Any, composed: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on a span, ``sub_tokens`` tokens at a time; see :func:`span.run_span`.
@@ -312,14 +312,14 @@ def run_composed_span(
         while load_int64(offsets, sentence + 1) <= start:
             sentence += 1
         begin, i, last, end = collect(
-            ids, offsets, sentence, start, end_of_part, window, key, keep, ws.tokens, ws.bits
+            ids, offsets, sentence, start, end_of_part, reach.most, key, keep, ws.tokens, ws.bits
         )
         start = end_of_part
         n = _list_words(begin, end, composed, ws)
         compose_words(composed.words, n, table, W_in, n_floats, composed.now, composed.before)
         pairs += train_windows(
             composed.inputs, begin, i, last, end, composed.now, W_out, n_floats, n_words, noise,
-            window, skipgram, ws,
+            reach, skipgram, ws,
         )  # fmt: skip
         _hand_on_words(composed.words, n, table, W_in, n_floats, composed.now, composed.before)
     take_logarithm(ws)

@@ -88,7 +88,6 @@ class KeyedVectors(Saveable):
         self.expandos: dict[str, NDArray[Any]] = {}
         self.mapfile_path = mapfile_path
         self.vectors_lockf: NDArray[np.float32] = np.ones(1, REAL)
-        self.lifecycle_events: list[dict[str, Any]] = []
         self.vectors = np.zeros((count, self.vector_size), dtype=dtype)
 
     def __str__(self) -> str:
@@ -106,13 +105,6 @@ class KeyedVectors(Saveable):
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state, _norms=None, _index=None)
-
-    def add_lifecycle_event(
-        self, event_name: str, log_level: int = logging.INFO, **event: Any
-    ) -> None:
-        """Append a record of what was done to :attr:`lifecycle_events`."""
-        self.lifecycle_events.append({"event": event_name, **event})
-        logger.log(log_level, "%s: %s", event_name, event)
 
     # ---------------------------------------------------------------- the matrix and its lengths
 
@@ -1108,11 +1100,11 @@ def prep_vectors(
     seed: int = 0,
     dtype: DTypeLike = REAL,
 ) -> NDArray[Any]:
-    """Rows of ``prior_vectors``, followed by word2vec's small random ones."""
+    """Rows of ``prior_vectors``, followed by random ones, uniform on [-1/D, 1/D) as in gensim 4."""
     prior = np.zeros((0, target_shape[1]), dtype) if prior_vectors is None else prior_vectors
     prior = prior[: target_shape[0]]
     new = target_shape[0] - len(prior)
-    random = np.random.default_rng(seed).random((new, target_shape[1]), REAL) - REAL(0.5)
+    random = 2 * np.random.default_rng(seed).random((new, target_shape[1]), REAL) - 1
     return np.vstack([prior, (random / target_shape[1]).astype(prior.dtype)])
 
 
