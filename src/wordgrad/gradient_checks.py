@@ -414,7 +414,7 @@ def softmax_checks() -> list[GradientCheck]:
         return loss, {"x": np.asarray(d_logits)}
 
     def temperature(x: Point) -> tuple[float, Point]:
-        loss, slope = maths.scaled_cross_entropy(SCORES, [2, 0], x["beta"].item())
+        loss, slope = maths.scaled_cross_entropy(SCORES, [2, 0], x["beta"].item(), smoothing=0.1)
         return loss, {"beta": np.array(slope)}
 
     return [

@@ -325,7 +325,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_bool("lowercase", self.lowercase)
         check_bool("calibrate", self.calibrate)
         lengths = self.subwords
-        if not (lengths is None or tuple(lengths) == (0, 0) or are_lengths(lengths)):
+        if not (lengths in (None, (0, 0), [0, 0]) or are_lengths(lengths)):
             raise ParameterError(
                 f"subwords must be two integers in [1, {LONGEST}], the first no larger than the "
                 f"second, or (0, 0) for none, or None to let them be chosen, got {lengths!r}."

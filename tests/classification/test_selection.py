@@ -25,12 +25,19 @@ def test_the_best_temperature_has_the_least_loss(seed, size):
     temperature, loss = best_temperature(logits, labels, weights)
 
     def of(log_scale):
-        return scaled_cross_entropy(logits, labels, np.exp(log_scale), weights)[0]
+        return scaled_cross_entropy(logits, labels, np.exp(log_scale), weights, 1 / 31)[0]
 
     ends = np.log([1 / 64, 64])
     found = minimize_scalar(of, bounds=ends, method="bounded", options={"xatol": 1e-8})
-    assert loss == pytest.approx(of(-np.log(temperature)))
-    assert loss <= min(found.fun, *map(of, ends)) + 1e-9
+    plain = scaled_cross_entropy(logits, labels, 1 / temperature, weights)[0]
+    assert loss == pytest.approx(plain)
+    assert of(-np.log(temperature)) <= min(found.fun, *map(of, ends)) + 1e-9
+
+
+def test_answers_that_are_all_right_do_not_make_sure():
+    logits = np.array([[3.0, 0.0], [0.0, 3.0]] * 10)
+    temperature, _ = best_temperature(logits, np.array([0, 1] * 10), np.ones(20))
+    assert 1 / (1 + np.exp(-3 / temperature)) == pytest.approx(1 - 0.5 / 21)
 
 
 def test_cooling_divides_the_scores_and_nothing_else():

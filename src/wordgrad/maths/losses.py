@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from wordgrad.errors import ParameterError, check_choice, check_real
+from wordgrad.errors import ParameterError, check_choice, check_real, check_share
 from wordgrad.maths.functions import log_sigmoid, log_softmax, sigmoid, softmax
 from wordgrad.maths.validation import (
     FloatArray,
@@ -87,6 +87,7 @@ def scaled_cross_entropy(
     labels: npt.ArrayLike,
     scale: float,
     weights: npt.ArrayLike | None = None,
+    smoothing: float = 0.0,
 ) -> tuple[float, float]:
     r"""Mean cross-entropy of softmax(``scale`` * ``logits``), and its derivative for the scale.
 
@@ -103,6 +104,8 @@ def scaled_cross_entropy(
     scale : float > 0
     weights : array (B,) of numbers >= 0, optional
         What each row counts; by default all the same.
+    smoothing : float in [0, 1)
+        Share of the target that all classes divide among them: z_y becomes a mean of scores.
 
     Returns
     -------
@@ -132,10 +135,16 @@ def scaled_cross_entropy(
     given = np.ones(len(z)) if weights is None else as_finite("weights", weights, shape=(len(z),))
     refuse_where(given < 0, given, "weights must be at least 0")
     shares = given / given.sum()
-    right = z[np.arange(len(z)), y]
+    check_share("smoothing", smoothing)
     log_y_hat = log_softmax(scale * z)
-    loss = -float(shares @ log_y_hat[np.arange(len(z)), y])
-    return loss, float(shares @ ((np.exp(log_y_hat) * z).sum(axis=1) - right))
+
+    def of_target(values: FloatArray) -> FloatArray:
+        named: FloatArray = values[np.arange(len(z)), y]
+        mean: FloatArray = values.mean(axis=1)
+        return np.asarray((1 - smoothing) * named + smoothing * mean, np.float64)
+
+    loss = -float(shares @ of_target(log_y_hat))
+    return loss, float(shares @ ((np.exp(log_y_hat) * z).sum(axis=1) - of_target(z)))
 
 
 def binary_cross_entropy(
