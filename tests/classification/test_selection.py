@@ -1,5 +1,6 @@
 """What is chosen on held-out texts, and temperatures."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from wordgrad.classification import selection
 from wordgrad.classification.features import Bags, tokenise
 from wordgrad.classification.model import TextNetwork
 from wordgrad.classification.selection import Chosen, best_temperature, choose, cooled
+from wordgrad.errors import ParameterError
 from wordgrad.maths import scaled_cross_entropy
 
 
@@ -98,8 +100,10 @@ def searched(best, n=400, n_classes=4, wanted=None, **flags):
         tried.append(chosen)
         return Fake(chosen, best, n_classes)
 
-    for _, held in selection._folds(codes[selection._sample(tokens, 1)], 1):
-        LABELS_OF[len(held)] = codes[selection._sample(tokens, 1)][held]
+    codes_of_sample = codes[selection._sample(tokens, 1)]
+    with suppress(ParameterError):  # too few
+        for _, held in selection._folds(codes_of_sample, 1):
+            LABELS_OF[len(held)] = codes_of_sample[held]
     flags = {"rate": True, "subwords": True, "smoothing": True, "calibrate": True} | flags
     found = choose(
         tokens, codes, np.ones(n), wanted or Chosen(8, 0.025, None), learn, train, seed=1, **flags
