@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wordgrad.corpus.encode import ReadingProgress
     from wordgrad.corpus.phrase_table import PhraseTable
     from wordgrad.corpus.phrases import join_phrases, learn_phrases
+    from wordgrad.doc2vec import Doc2Vec
     from wordgrad.errors import WordgradError
     from wordgrad.evaluation import (
         AnalogyResult,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnalogyResult",
+    "Doc2Vec",
     "EncodedCorpus",
     "FastTextClassifier",
     "PhraseTable",
@@ -63,6 +65,7 @@ __all__ = [
 
 _HOMES = {
     "AnalogyResult": "wordgrad.evaluation",
+    "Doc2Vec": "wordgrad.doc2vec",
     "EncodedCorpus": "wordgrad.corpus.corpus",
     "FastTextClassifier": "wordgrad.fasttext_classifier",
     "PhraseTable": "wordgrad.corpus.phrase_table",

@@ -101,6 +101,58 @@ def _step_error(engine: HogwildEngine, config: TrainingConfig, rng: np.random.Ge
     return max(errors)
 
 
+def document_error(architecture: str, combine: str, vector_size: int = 20) -> float:
+    """Largest error of a kernel's step and loss, over windows of documents.
+
+    Few rows, so that words repeat in a context, and documents have several tags; a concatenation
+    has one, and five places.
+    """
+    config = TrainingConfig(
+        vector_size=vector_size,
+        window=2,
+        architecture=architecture,
+        combine=combine,
+        documents="with-words",
+        negative=NEGATIVE,
+        learning_rate=LEARNING_RATE,
+    )
+    engine = HogwildEngine(config)
+    rng = np.random.default_rng(5)
+    width = 1 + 2 * config.window if combine == "concat" else 1
+    worst = 0.0
+    for words in range(2, 8):
+        parameters = Parameters.from_matrices(
+            rng.normal(0, 0.5, (words + 3, vector_size)),
+            rng.normal(0, 0.5, (words * width, vector_size)),
+        )
+        W_in = parameters.W_in.astype(np.float64)
+        W_out = parameters.W_out.astype(np.float64).reshape(words, -1)
+        size = width if combine == "concat" else int(rng.integers(1, 9))
+        rows = rng.integers(0, words + 3, size).astype(np.int32)
+        target = int(rng.integers(0, words))
+        negatives = (target + rng.integers(1, words, NEGATIVE)) % words
+        batch = Batch.from_windows(
+            rows,
+            np.array([0, size]),
+            np.array([[target, *negatives]], np.int32),
+            architecture=architecture,
+        )
+        loss = engine.apply_batch(parameters, batch, LEARNING_RATE)
+        exact = (
+            maths.pv_dbow(target, rows, W_in, W_out, negatives)
+            if architecture == "skipgram"
+            else maths.pv_dm(target, rows, W_in, W_out, negatives, combine=combine)
+        )
+        found = parameters.W_out.reshape(words, -1)
+        worst = max(
+            worst,
+            abs(loss.total - exact.loss) / max(1.0, exact.loss),
+            float(np.abs(parameters.W_in - (W_in - LEARNING_RATE * exact.d_W_in)).max()),
+            float(np.abs(found - (W_out - LEARNING_RATE * exact.d_W_out)).max()),
+        )
+    return worst
+
+
 def _oracle(
     config: TrainingConfig,
     context: npt.NDArray[np.int64],
@@ -607,6 +659,42 @@ def cbow_checks() -> list[GradientCheck]:
     return checks
 
 
+def document_checks() -> list[GradientCheck]:
+    """Paragraph vectors: W_in has two rows of documents beyond those of the words."""
+    point = random_point(9, W_in=(V + 2, D), W_out=(V, D))
+    rows = (V, *OUTSIDE)
+    wide = random_point(10, W_in=(V + 2, D), W_out=(V, len(rows) * D))
+
+    def dbow(x: Point) -> tuple[float, Point]:
+        tags = (V, V + 1)
+        return _gradients(maths.pv_dbow(CENTER, tags, x["W_in"], x["W_out"], NEGATIVES))
+
+    def dm(x: Point, combine: str) -> tuple[float, Point]:
+        found = maths.pv_dm(CENTER, rows, x["W_in"], x["W_out"], NEGATIVES, combine=combine)
+        return _gradients(found)
+
+    page = "paragraph-vectors.md"
+    return [
+        gradient_check(
+            "PV-DBOW, negative sampling",
+            f"{page}#distributed-bag-of-words",
+            point,
+            dbow,
+            kernels=partial(document_error, "skipgram", "mean"),
+        ),
+        *(
+            gradient_check(
+                f"PV-DM ({combine}), negative sampling",
+                f"{page}#{'concatenation' if combine == 'concat' else 'distributed-memory'}",
+                wide if combine == "concat" else point,
+                partial(dm, combine=combine),
+                kernels=partial(document_error, "cbow", combine),
+            )
+            for combine in ("mean", "sum", "concat")
+        ),
+    ]
+
+
 def _skipgram(x: Point, **options: Any) -> tuple[float, Point]:
     return _gradients(maths.skipgram(CENTER, OUTSIDE, x["W_in"], x["W_out"], **options))
 
@@ -689,4 +777,5 @@ def all_checks() -> list[GradientCheck]:
         *pair_checks(),
         *skipgram_checks(),
         *cbow_checks(),
+        *document_checks(),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,12 +13,17 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
 from wordgrad.classification.examples import (
+    EncodedTexts,
     LabelledBags,
     check_two_classes,
     class_codes,
     divergences,
+    encode_files,
     example_weights,
     held_out,
+    label_lists,
+    several_codes,
+    take_labels,
 )
 from wordgrad.classification.features import (
     LONGEST,
@@ -28,6 +33,7 @@ from wordgrad.classification.features import (
     are_lengths,
     tokenise,
 )
+from wordgrad.classification.losses import NO_TREE, Tree, class_tree
 from wordgrad.classification.model import TextModel, TextNetwork
 from wordgrad.classification.selection import (
     HELD,
@@ -35,7 +41,7 @@ from wordgrad.classification.selection import (
     choose,
     cooled,
     first_rate,
-    fit_temperature,
+    measure,
     vector_size_for,
 )
 from wordgrad.classification.trainer import (
@@ -47,9 +53,12 @@ from wordgrad.classification.trainer import (
     start_from,
 )
 from wordgrad.corpus.sources import texts_of
-from wordgrad.errors import ParameterError, check_bool, check_int
+from wordgrad.errors import ParameterError, check_bool, check_int, check_real
 from wordgrad.training.config import usable_cores
 from wordgrad.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from wordgrad.corpus.labelled import LabelledSource
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weight being 1.
     calibrate : bool, default True
         Divide the scores by the temperature at which the loss of held-out texts is least, so that
-        of the answers given with a probability of 0.9 nine in ten are right.
+        of the answers given with a probability of 0.9 nine in ten are right; where texts have one
+        label, and ``loss`` is softmax.
     workers : int, optional
         Threads; by default one a member, which is the most that are of use.  What is learned does
         not depend on them: the same seed gives the same bytes.
@@ -138,6 +148,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_ : ndarray (C,)
     vocabulary_ : tuple of str
         Words with a vector, most frequent first.
+    several_ : bool
+        Whether the training texts had lists of labels.
     history_ : list of dict
         One an epoch: ``epoch``, ``loss``, ``validation_loss``, ``validation_accuracy`` (None
         without early stopping), ``learning_rate``, ``seconds``.
@@ -170,6 +182,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     vocabulary_: tuple[str, ...]
     history_: list[dict[str, Any]]
     n_iter_: int
+    several_: bool
 
     def __init__(
         self,
@@ -179,6 +192,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: float | None = None,
         *,
         members: int = 2,
+        loss: str = "softmax",
         batch_size: int = 32,
         ngrams: int = 2,
         buckets: int = 2**22,
@@ -206,6 +220,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.members = members
+        self.loss = loss
         self.batch_size = batch_size
         self.ngrams = ngrams
         self.buckets = buckets
@@ -247,8 +262,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts : sequence of str (N,)
             A list, an array, a Series; of a table (pandas, Polars, Arrow) its column ``text`` or
             its only column of strings.
-        labels : sequence of str, of int or of bool (N,)
-            One a text.
+        labels : sequence of str, of int or of bool (N,), or list of such lists
+            One a text; or a list (tuple, set) of labels for every text.
         sample_weight : array_like of float >= 0 (N,), optional
             Texts of weight 0 are left out.
 
@@ -256,7 +271,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ParameterError
             A hyper-parameter is out of range; or the lengths differ; or labels are missing or of
-            several types; or there are fewer than two classes, or as many as texts.
+            several types; or there are fewer than two classes, or as many as texts; or a text has
+            no label and ``loss`` is not one-vs-all.
         InputError
             No text has a token that counts, or ``vectors`` have none of the words, or a table has
             no clear column of texts.
@@ -265,38 +281,129 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         texts = _as_texts(texts)
         settings = self._training(len(texts))
-        classes, codes = class_codes(labels, len(texts))
-        weights = example_weights(sample_weight, self.class_weight, classes, codes)
-        check_two_classes(weights, codes)
-        counted = np.flatnonzero(weights > 0)
-        texts = [texts[i] for i in counted.tolist()]
-        codes, weights = codes[counted], weights[counted]
+        lists = label_lists(labels)
+        if lists is None:
+            classes, codes = class_codes(labels, len(texts))
+            ends = np.arange(len(texts) + 1)
+        else:
+            classes, codes, ends = several_codes(lists, len(texts))
+        weights = example_weights(sample_weight, self.class_weight, classes, codes, ends)
+        check_two_classes(weights, codes, ends)
+        if (weights == 0).any():
+            counted = np.flatnonzero(weights > 0)
+            texts = [texts[i] for i in counted.tolist()]
+            codes, ends = take_labels(codes, ends, counted)
+            weights = weights[counted]
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
-        del texts
+        self._fit(settings, EncodedTexts(tokens, classes, codes, ends, lists is not None), weights)
+        return self
+
+    def fit_files(
+        self,
+        source: LabelledSource,
+        *,
+        form: str | None = None,
+        label_column: str | None = None,
+        text_column: str | None = None,
+        label_prefix: str = "__label__",
+        separator: str | None = None,
+        errors: str = "strict",
+    ) -> TextClassifier:
+        r"""Learn from labelled files that need not fit in memory.
+
+        Texts are read once and kept as numbers, in temporary files when they are many
+        (environment variable ``TMPDIR``); memory is what the vectors of the features need.  A line
+        may have several labels.
+
+        Parameters
+        ----------
+        source : path, glob, directory, "-", or several of them
+        form, label_column, text_column, label_prefix, separator, errors
+            See :func:`wordgrad.corpus.labelled.read_labelled`.
+
+        Raises
+        ------
+        InputError, FormatError, ParameterError, TrainingError
+            As :func:`~wordgrad.corpus.labelled.read_labelled` and :meth:`fit`.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "texts.txt"
+        >>> _ = path.write_text("__label__hot __label__red fire\n__label__cold ice\n" * 20)
+        >>> model = TextClassifier(loss="one-vs-all", vector_size=16, hidden_size=16)
+        >>> model.fit_files(path).predict(["fire", "ice"])
+        [('hot', 'red'), ('cold',)]
+        """
+        encoded = encode_files(
+            source,
+            pattern=self.pattern,
+            lowercase=self.lowercase,
+            form=form,
+            label_column=label_column,
+            text_column=text_column,
+            label_prefix=label_prefix,
+            separator=separator,
+            errors=errors,
+        )
+        return self.fit_encoded(encoded)
+
+    def fit_encoded(self, texts: EncodedTexts) -> TextClassifier:
+        """Learn from texts that :func:`~wordgrad.classification.examples.encode_files` read.
+
+        They may be learned from several times.
+
+        Raises
+        ------
+        ParameterError, InputError, TrainingError
+            As :meth:`fit`; or ``class_weight`` gives all classes of a text the weight 0.
+        """
+        settings = self._training(len(texts))
+        weights = example_weights(None, self.class_weight, texts.classes, texts.codes, texts.ends)
+        if not weights.all():
+            raise ParameterError(
+                "class_weight must be above 0 where texts are read from files, got 0; leave such "
+                "texts out of the files."
+            )
+        self._fit(settings, texts, weights)
+        return self
+
+    def _fit(
+        self, settings: TextTraining, texts: EncodedTexts, weights: NDArray[np.float64]
+    ) -> None:
+        """Learn from encoded texts and their classes."""
+        tokens, classes, codes, ends = texts.tokens, texts.classes, texts.codes, texts.ends
+        if self.loss != "one-vs-all" and (np.diff(ends) == 0).any():
+            raise ParameterError(
+                f"labels must name a class for every text with loss={self.loss!r}, got none in "
+                f"position {int(np.flatnonzero(np.diff(ends) == 0)[0])}; leave the text out, or "
+                "use loss='one-vs-all'."
+            )
         workers = self.workers or usable_cores()
-        chosen = self._choose(settings, tokens, codes, weights, len(classes))
+        self.classes_ = classes
+        chosen = self._choose(settings, texts, weights)
         features = self._learn(tokens, chosen.subwords, workers)
         bags = features.bags(tokens, workers)
-        train, held = LabelledBags.of(bags, codes, weights), None
+        train, held = LabelledBags.of(bags, codes, weights, ends), None
         if self.early_stopping or chosen.temperature is None:
-            share = min(self.validation_fraction, 1 if self.early_stopping else HELD / len(codes))
-            train, held = (train.take(part) for part in held_out(codes, share, self.seed))
+            share = self.validation_fraction if self.early_stopping else HELD / len(texts)
+            parts = held_out(train.labels, train.ends, share, self.seed)
+            train, held = (train.take(part) for part in parts)
         importance = divergences(train, len(features), len(classes), workers)
-        self.classes_ = classes
-        size = chosen.vector_size
         if self.vector_size is None:
             size = max(vector_size_for(len(classes), len(features)), self.members)
-        chosen = replace(chosen, vector_size=size)
+            chosen = replace(chosen, vector_size=size)
+        counts = self._class_counts(codes)
         best: _Trained | None = None
         for rate in (chosen.learning_rate, chosen.lower):
             if rate is None or (best is not None and self.early_stopping):
                 continue
             own = replace(settings, **replace(chosen, learning_rate=rate).training())
-            trainer = self._trainer(own, features, train, importance, len(classes), self.progress)
+            trainer = self._trainer(own, features, train, importance, counts, self.progress)
             network = trainer.run(held if self.early_stopping else None)
             T, loss = (chosen.temperature or 1.0, 0.0)
             if held is not None:
-                T, loss = fit_temperature(network, held)
+                T, loss = measure([network], [held])
             if best is None or loss < best.loss:
                 best = _Trained(network, trainer.history, rate, T, loss)
         assert best is not None  # there is one rate at least
@@ -304,6 +411,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.subwords_ = chosen.subwords
         self.temperature_ = best.temperature if self.calibrate else 1.0
         self.vocabulary_ = tuple(features.words)
+        self.several_ = texts.several
         self.texts_empty_, self.tokens_, self.tokens_unknown_ = (
             bags.empty,
             bags.tokens,
@@ -311,9 +419,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         self.history_ = [asdict(record) for record in best.history]
         self.n_iter_ = len(self.history_)
-        network = cooled(best.network, self.temperature_)
-        self._model = TextModel(features, network, self.pattern, self.lowercase)
-        return self
+        self._model = TextModel(
+            features,
+            cooled(best.network, self.temperature_),
+            self.pattern,
+            self.lowercase,
+            texts.several,
+            counts,
+        )
 
     def _training(self, n_texts: int) -> TextTraining:
         """Settings with their ranges checked; what is to be chosen has some value."""
@@ -345,31 +458,27 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return TextTraining(**given).for_texts(n_texts)
 
     def _choose(
-        self,
-        settings: TextTraining,
-        tokens: Tokens,
-        codes: NDArray[np.int64],
-        weights: NDArray[np.float64],
-        n_classes: int,
+        self, settings: TextTraining, texts: EncodedTexts, weights: NDArray[np.float64]
     ) -> Chosen:
         """Settings that are not given, chosen on a part of the texts."""
-        size, rate = self.vector_size, self.learning_rate
+        size, rate, n_classes = self.vector_size, self.learning_rate, len(texts.classes)
         size = max(vector_size_for(n_classes), self.members) if size is None else size
         lengths = self.subwords or (0, 0)
         subwords = None if lengths[1] == 0 else (lengths[0], lengths[1])
         wanted = Chosen(
             size, first_rate(n_classes) if rate is None else rate, subwords, settings.smoothing
         )
-        # A held-out part of the final training serves as well.
-        calibrate = self.calibrate and not self.early_stopping
+        single = self.loss == "softmax" and not texts.several
         search = {
             "rate": rate is None,
             "subwords": self.subwords is None,
-            "smoothing": self.smoothing is None,
-            "calibrate": calibrate,
+            "smoothing": self.smoothing is None and single,
+            # A held-out part of the final training serves as well.
+            "calibrate": self.calibrate and single and not self.early_stopping,
         }
         if not any(search.values()):
             return wanted
+        counts = self._class_counts(texts.codes)
 
         def train(
             features: Features,
@@ -377,10 +486,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             importance: NDArray[np.float32],
             chosen: Chosen,
         ) -> TextNetwork:
-            own = replace(settings, **chosen.training()).for_texts(len(examples.labels))
-            return self._trainer(own, features, examples, importance, n_classes).run()
+            own = replace(settings, **chosen.training()).for_texts(len(examples.weights))
+            return self._trainer(own, features, examples, importance, counts).run()
 
-        return choose(tokens, codes, weights, wanted, self._learn, train, seed=self.seed, **search)
+        return choose(texts, weights, wanted, self._learn, train, seed=self.seed, **search)
+
+    def _class_counts(self, codes: NDArray[np.int64]) -> tuple[int, ...]:
+        """How often each class occurs, if a tree is made of that."""
+        if self.loss != "hierarchical-softmax":
+            return ()
+        return tuple(np.bincount(codes, minlength=len(self.classes_)).tolist())
 
     def _learn(
         self, tokens: Tokens, subwords: tuple[int, int] | None, workers: int = 1
@@ -401,10 +516,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         features: Features,
         examples: LabelledBags,
         importance: NDArray[np.float32],
-        n_classes: int,
+        counts: tuple[int, ...],
         progress: Callable[[Any], None] | None = None,
     ) -> TextTrainer:
-        networks = self._first_networks(settings, features, importance, n_classes)
+        tree = class_tree(np.array(counts)) if counts else NO_TREE
+        networks = self._first_networks(settings, features, importance, tree)
+        if self.loss == "one-vs-all":
+            shares = np.bincount(examples.labels, minlength=len(self.classes_)) + 0.5
+            shares /= len(examples.weights) + 1
+            for network in networks:  # nearly all answers are no, and the biases know it
+                network.parts(network.layers)[3][:] = np.log(shares / (1 - shares))
         members = [Member(one, settings, examples, number) for number, one in enumerate(networks)]
         return TextTrainer(members, progress, self.workers or self.members)
 
@@ -413,7 +534,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: TextTraining,
         features: Features,
         importance: NDArray[np.float32],
-        n_classes: int,
+        tree: Tree,
     ) -> list[TextNetwork]:
         vectors = self.vectors
         if vectors is not None and not isinstance(vectors, WordVectors):
@@ -421,7 +542,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
             vectors = load(vectors)
         size = settings.vector_size if vectors is None else vectors.matrix.shape[1]
-        networks = first_networks(settings, importance, n_classes, size)
+        outputs = len(self.classes_) - (settings.loss == "hierarchical-softmax")
+        networks = first_networks(settings, importance, outputs, size, tree)
         self.words_with_vectors_ = 0
         if vectors is not None:
             self.words_with_vectors_ = start_from(
@@ -432,7 +554,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ---------------------------------------------------------------- answers
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probability of every class, in the order of ``classes_``; rows sum to 1.
+        """Probability of every class, in the order of ``classes_``.
+
+        Rows sum to 1, but not with ``loss="one-vs-all"``: there each class is a question of its
+        own.
 
         Parameters
         ----------
@@ -451,11 +576,59 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model = self._trained()
         return model.probabilities(model.bags(_as_texts(texts)))
 
-    def predict(self, texts: Sequence[str]) -> NDArray[Any]:
-        """Most probable label of every text."""
+    def predict(
+        self, texts: Sequence[str], k: int | None = None, threshold: float | None = None
+    ) -> Any:
+        """Most probable label of every text, or several labels.
+
+        Parameters
+        ----------
+        texts : sequence of str (N,)
+            As in :meth:`fit`.
+        k : int, optional
+            Labels a text at most.
+        threshold : float, optional
+            Labels of a smaller probability are left out.
+
+        Returns
+        -------
+        ndarray (N,)
+            The most probable label of each text, if neither ``k`` nor ``threshold`` is given and
+            the training texts had one label.
+        list of tuple
+            Else the labels of each text, the most probable first.  If neither is given, they are
+            those whose probability reaches 0.5 with ``loss="one-vs-all"``, or else the one most
+            probable.
+
+        Raises
+        ------
+        ParameterError
+            An argument is out of range.
+
+        Examples
+        --------
+        >>> texts = ["red round apple", "red rose", "round ball", "blue sky"] * 10
+        >>> labels = [("fruit", "red"), ("red",), (), ()] * 10
+        >>> model = TextClassifier(loss="one-vs-all", vector_size=16, hidden_size=16)
+        >>> model.fit(texts, labels).predict(["apple", "rose", "sky"])
+        [('red', 'fruit'), ('red',), ()]
+        """
+        if k is not None:
+            check_int("k", k, minimum=1)
+        if threshold is not None:
+            threshold = check_real("threshold", threshold)
         probabilities = self.predict_proba(texts)
-        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
-        return labels
+        if k is None and threshold is None:
+            if not self.several_:
+                return self.classes_[probabilities.argmax(axis=1)]
+            k, threshold = (None, 0.5) if self.loss == "one-vs-all" else (1, 0.0)
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+        kept = np.take_along_axis(probabilities, order, axis=1) >= (threshold or 0.0)
+        names = self.classes_.tolist()
+        return [
+            tuple([names[code] for code in row[some].tolist()])
+            for row, some in zip(order, kept, strict=True)
+        ]
 
     def explain(self, text: str, label: Any = None) -> list[tuple[str, float]]:
         r"""How far each token pushed towards a label.
@@ -521,13 +694,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             vector_size=model.network.vectors.shape[1],
             hidden_size=model.network.hidden_size,
             prefix=model.features.prefix,
-            subwords=model.features.subwords or (0, 0),
             ngrams=model.features.ngrams,
             buckets=model.features.buckets,
             lowercase=model.lowercase,
             pattern=model.pattern,
+            loss=model.network.loss,
         )
         estimator._model = model
+        estimator.several_ = model.several
         estimator.classes_ = np.array(labels)
         estimator.vocabulary_ = tuple(model.features.words)
         estimator.history_ = history

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ from wordgrad.training.checkpoint import (
     Saving,
     recorded_settings,
 )
-from wordgrad.training.config import SETTINGS, TrainingConfig
+from wordgrad.training.config import SETTINGS, Setting, TrainingConfig
 from wordgrad.training.engines import check_device
 from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.sampling import AUTO, with_threshold
@@ -48,11 +48,9 @@ from wordgrad.training.validation import HeldOut
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
-_RECORDED = sorted(
-    SETTINGS.keys() - {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
-)
-"""Settings that a checkpoint holds: the folder is where it is, text and phrases are beside it, and
-vectors to start from are of no use once training has begun."""
+_NOT_RECORDED = {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
+"""Settings that a checkpoint does not hold: the folder is where it is, text and phrases are beside
+it, and vectors to start from are of no use once training has begun."""
 
 EARLIER_SAMPLE = 1e-4
 """Default of ``sample`` in version 0.1, whose checkpoints hold it."""
@@ -229,6 +227,8 @@ class Word2Vec(
     >>> model.vectors_["cat"].shape, len(model.history_)
     ((16,), 5)
     """
+
+    _settings: ClassVar[Mapping[str, Setting]] = SETTINGS
 
     def __init__(
         self,
@@ -509,7 +509,7 @@ class Word2Vec(
         >>> model.fit_transform(f"a b c{number % 3}" for number in range(150)).shape
         (150, 8)
         """
-        texts = _texts(X, self.column)
+        texts = listed_texts(X, self.column)
         means: NDArray[np.float32] = self.fit(iter(texts), y).transform(texts)
         return means
 
@@ -549,7 +549,7 @@ class Word2Vec(
         """
         check_is_fitted(self, "vectors_")
         vectors = self.vectors_
-        texts = _texts(X, self.column)
+        texts = listed_texts(X, self.column)
         ids, table = vectors.vocabulary.ids, vectors.matrix
         means = np.zeros((len(texts), vectors.vector_size), np.float32)
         unknown = 0
@@ -625,14 +625,15 @@ class Word2Vec(
         [1, 2, 3]
         """
         settings: dict[str, Any] = dict(recorded_settings(Path(folder)))
-        unknown = sorted(settings.keys() - set(_RECORDED))
+        unknown = sorted(settings.keys() - (cls._settings.keys() - _NOT_RECORDED))
         if unknown:
             raise FormatError(
                 f"The training in {folder} has settings that this version of wordgrad does not "
                 f"know ({', '.join(unknown)}); resume it with the version that began it."
             )
         phrases = Path(folder, PHRASES_FILE)
-        settings["phrases"] = os.fspath(phrases) if phrases.exists() else None
+        if phrases.exists():
+            settings["phrases"] = os.fspath(phrases)
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
@@ -684,7 +685,7 @@ class Word2Vec(
             if config.architecture == "skipgram":  # which has no use for it
                 config = replace(config, cbow_step=str(began.settings["cbow_step"]))
             settings = self._recorded(config)
-            _check_changes(settings, began.settings)
+            check_changes(settings, began.settings)
             size = checkpoint.parameters.vector_size
             if size != config.vector_size:
                 raise FormatError(
@@ -742,16 +743,22 @@ class Word2Vec(
         if not isinstance(self.vectors, WordVectors | str | os.PathLike | None):
             raise ParameterError(f"vectors must be WordVectors or a path, got {self.vectors!r}.")
         names = [field.name for field in fields(TrainingConfig)]  # which it checks itself
-        for name, setting in SETTINGS.items():
+        for name, setting in self._settings.items():
             if name not in names:
                 setting.check(getattr(self, name))
-        config = TrainingConfig(**{name: getattr(self, name) for name in names})
+        config = self._training_config()
         check_device(config)
         return config
 
+    def _training_config(self) -> TrainingConfig:
+        """The settings of the training, checked."""
+        names = [field.name for field in fields(TrainingConfig) if field.name in self._settings]
+        return TrainingConfig(**{name: getattr(self, name) for name in names})
+
     def _recorded(self, config: TrainingConfig) -> dict[str, Any]:
         """Settings as plain values for a checkpoint, with no default left open."""
-        plain = {name: SETTINGS[name].check(getattr(self, name)) for name in _RECORDED}
+        names = self._settings.keys() - _NOT_RECORDED
+        plain = {name: self._settings[name].check(getattr(self, name)) for name in sorted(names)}
         return plain | config.as_dict()
 
     def _given_vectors(self, config: TrainingConfig) -> WordVectors | None:
@@ -914,7 +921,7 @@ def _copy_vectors(
     return len(found)
 
 
-def _texts(X: Any, column: str | None) -> list[Any]:
+def listed_texts(X: Any, column: str | None) -> list[Any]:
     """Texts, each a string or tokens, as a list."""
     texts = X if isinstance(X, bytes) else texts_of(X, column)
     if isinstance(texts, str | bytes | os.PathLike) or not isinstance(texts, Iterable):
@@ -936,7 +943,7 @@ def _tokens(text: Any, position: int) -> list[str]:
     return tokens
 
 
-def _check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+def check_changes(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Refuse to resume a training with another value of what rules its result."""
     changes = [
         f"{name} is {now.get(name)!r} and was {before.get(name)!r}"

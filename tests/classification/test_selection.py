@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from wordgrad import TextClassifier
 from wordgrad.classification import selection
+from wordgrad.classification.examples import EncodedTexts
 from wordgrad.classification.features import Bags, tokenise
 from wordgrad.classification.model import TextNetwork
 from wordgrad.classification.selection import Chosen, best_temperature, choose, cooled
@@ -59,6 +60,8 @@ def test_cooling_divides_the_scores_and_nothing_else():
 class Fake:
     """Stands for a network whose scores are as good as its settings are near to the best ones."""
 
+    loss = "softmax"
+
     def __init__(self, chosen, best, n_classes):
         distance = abs(np.log2(chosen.learning_rate / best["rate"]))
         distance += 0 if chosen.subwords == best["subwords"] else 3
@@ -100,13 +103,16 @@ def searched(best, n=400, n_classes=4, wanted=None, **flags):
         tried.append(chosen)
         return Fake(chosen, best, n_classes)
 
-    codes_of_sample = codes[selection._sample(tokens, 1)]
+    encoded = EncodedTexts(
+        tokens, np.arange(n_classes), codes, np.arange(n + 1, dtype=np.int64), several=False
+    )
+    sample = selection._sample(tokens, 1)
     with suppress(ParameterError):  # too few
-        for _, held in selection._folds(codes_of_sample, 1):
-            LABELS_OF[len(held)] = codes_of_sample[held]
+        trials = selection._Trials(encoded, sample, np.ones(n), learn, train, 1)
+        LABELS_OF.update({len(held): codes[sample][held] for _, held in trials.folds})
     flags = {"rate": True, "subwords": True, "smoothing": True, "calibrate": True} | flags
     found = choose(
-        tokens, codes, np.ones(n), wanted or Chosen(8, 0.025, None), learn, train, seed=1, **flags
+        encoded, np.ones(n), wanted or Chosen(8, 0.025, None), learn, train, seed=1, **flags
     )
     return found, tried
 
@@ -209,3 +215,16 @@ def test_many_texts_are_trained_at_two_rates_and_some_are_held_out(monkeypatch):
     assert model.n_iter_ == 2
     assert model.temperature_ != 1.0
     assert model.score(*languages(300, 4)) > 0.97
+
+
+def test_several_labels_are_searched_and_not_calibrated():
+    rng = np.random.default_rng(1)
+    labels = [
+        [f"l{i}" for i in rng.choice(6, rng.integers(1, 3), replace=False)] for _ in range(400)
+    ]
+    texts = [" ".join(f"{label} x{rng.integers(9)}" for label in some) for some in labels]
+    for loss in ("softmax", "one-vs-all", "hierarchical-softmax"):
+        model = TextClassifier(loss=loss).fit(texts, labels)
+        assert (model.temperature_, model.smoothing_) == (1.0, 0.0)
+        first = [one[0] for one in model.predict(texts, k=1)]
+        assert np.mean([one in some for one, some in zip(first, labels, strict=True)]) > 0.95

@@ -9,22 +9,33 @@ from pathlib import Path
 
 import pytest
 
-from wordgrad import TextClassifier, Word2Vec
+from wordgrad import Doc2Vec, TextClassifier, Word2Vec
 from wordgrad.classification.config import SETTINGS as CLASSIFIER_SETTINGS
 from wordgrad.classification.features import RANGES
 from wordgrad.classification.trainer import TextTraining
-from wordgrad.cli import classify, train
+from wordgrad.cli import classify, documents, train
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import ParameterError
-from wordgrad.training.config import DEFAULT_EPOCHS, SETTINGS, Setting, TrainingConfig
+from wordgrad.training.config import (
+    DEFAULT_EPOCHS,
+    DOCUMENT_SETTINGS,
+    SETTINGS,
+    Setting,
+    TrainingConfig,
+)
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 TABLES = [
     (Word2Vec, SETTINGS, ["train"]),
+    (Doc2Vec, DOCUMENT_SETTINGS, ["documents", "train"]),
     (TextClassifier, CLASSIFIER_SETTINGS, ["classify", "train"]),
 ]
 CALLABLES = {"progress", "on_epoch"}  # in Python alone
-COMMANDS = {Word2Vec: train.train, TextClassifier: classify.train}
+COMMANDS = {
+    Word2Vec: train.train,
+    Doc2Vec: documents.train,
+    TextClassifier: classify.train,
+}
 
 
 def outside(setting: Setting) -> list[float]:
@@ -89,6 +100,13 @@ def test_help_has_every_option_range_and_default(wordgrad, terminal, _estimator,
     assert panels == [one for one in re.findall(r"╭─ (\w+) ─", outcome.out) if one in panels]
 
 
+def test_the_docstring_of_doc2vec_has_the_settings_that_differ():
+    text = inspect.getdoc(Doc2Vec)
+    for name, setting in DOCUMENT_SETTINGS.items():
+        if setting != SETTINGS.get(name) and name not in ("learning_rate", "validation", "column"):
+            assert f"\n{name} : {setting.signature}\n" in text, name
+
+
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_word2vec_refuses_what_is_outside_before_it_reads(setting):
     def sentences():
@@ -109,7 +127,8 @@ def test_a_default_passes_its_own_check():
 
 def test_the_training_config_takes_its_fields_from_the_table():
     for field in dataclasses.fields(TrainingConfig):
-        assert field.default == SETTINGS[field.name].default
+        if field.name != "documents":  # which the estimator chooses
+            assert field.default == SETTINGS[field.name].default
 
 
 @pytest.mark.parametrize("name", ["min_count", "max_vocab", "errors"])

@@ -165,6 +165,23 @@ def cbow(combine, loss):
     return on_paper
 
 
+def bag_of_words(x):
+    tags = (points.V, points.V + 1)
+    return sum(sampled_pair(x["W_in"][i], CENTER, NEGATIVES, x["W_out"]) for i in tags)
+
+
+def memory(combine):
+    def on_paper(x):
+        rows = [x["W_in"][i] for i in (points.V, *OUTSIDE)]
+        if combine == "concat":
+            h = np.concatenate(rows)
+        else:
+            h = sum(rows) / (len(rows) if combine == "mean" else 1)
+        return sampled_pair(h, CENTER, NEGATIVES, x["W_out"])
+
+    return on_paper
+
+
 LOSSES = {
     "σ'(x) = s (1 - s)": lambda x: sum(map(sigmoid, x["x"])),
     "(log σ)'(x) = σ(-x)": lambda x: sum(log(sigmoid(entry)) for entry in x["x"]),
@@ -208,6 +225,9 @@ LOSSES = {
     for combine in ("mean", "sum")
     for loss in ("softmax", "softmax with log p(w) added", "negative sampling")
 }
+LOSSES["PV-DBOW, negative sampling"] = bag_of_words
+for one in ("mean", "sum", "concat"):
+    LOSSES[f"PV-DM ({one}), negative sampling"] = memory(one)
 CHECKS = {check.formula: check for check in all_checks() if check.oracle is not None}
 
 
@@ -218,7 +238,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 24
+    assert len(LOSSES) == 28
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

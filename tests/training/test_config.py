@@ -142,7 +142,11 @@ def test_numbers_of_numpy_become_plain_ones():
 def test_as_dict_makes_the_same_config_again():
     config = TrainingConfig(architecture="cbow", window=3, learning_rate=0.2, subwords=(3, 6))
     assert TrainingConfig(**config.as_dict()) == config
-    assert set(config.as_dict()) == {field.name for field in dataclasses.fields(config)}
+    fields = {field.name for field in dataclasses.fields(config)}
+    assert set(config.as_dict()) == fields - {"documents"}
+    config = TrainingConfig(documents="alone", combine="concat", architecture="cbow")
+    assert set(config.as_dict()) == fields
+    assert TrainingConfig(**config.as_dict()) == config
 
 
 def test_a_config_cannot_be_changed():

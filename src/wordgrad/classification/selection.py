@@ -1,6 +1,6 @@
 r"""Settings that are chosen by training on a part of the texts and measuring on the rest of them.
 
-Nothing but the training texts is looked at.  Some of them are held out (:func:`_folds`), a
+Nothing but the training texts is looked at.  Some of them are held out (:attr:`_Trials.folds`), a
 classifier is trained on the others, and what counts is its loss on those held out *at the best
 temperature*: the scores are divided by the T > 0 that makes the loss least, for how sure a
 classifier should be is settled afterwards in any case.  Chosen are
@@ -26,7 +26,7 @@ The temperature is kept, as a factor 1/T of the last layer: probabilities then m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -34,9 +34,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.examples import LabelledBags, divergences, held_out
+from wordgrad.classification.examples import (
+    EncodedTexts,
+    LabelledBags,
+    divergences,
+    held_out,
+    take_labels,
+)
 from wordgrad.classification.features import Features, Tokens
 from wordgrad.classification.model import TextNetwork
+from wordgrad.classification.trainer import evaluate
 from wordgrad.errors import InputError, ParameterError
 from wordgrad.maths import scaled_cross_entropy
 
@@ -151,15 +158,25 @@ def cooled(network: TextNetwork, temperature: float) -> TextNetwork:
     return replace(network, layers=layers)
 
 
-def fit_temperature(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
-    """The temperature that held-out texts ask for, and their loss at it."""
-    logits = network.inputs_and_logits(held.bags)[1].astype(np.float64)
-    return best_temperature(logits, held.labels, held.weights)
+def measure(networks: Sequence[TextNetwork], held: Sequence[LabelledBags]) -> tuple[float, float]:
+    """Temperature that held-out texts ask for, and their mean loss at it, each part by a network.
+
+    Where texts have several labels, or scores mean something else than one softmax, it is 1.
+    """
+    weights = np.concatenate([part.weights for part in held])
+    labels = np.concatenate([part.labels for part in held])
+    if networks[0].loss != "softmax" or len(labels) != len(weights):
+        losses = [evaluate(*pair)[0] for pair in zip(networks, held, strict=True)]
+        return 1.0, float(np.average(losses, weights=[part.weights.sum() for part in held]))
+    logits = [
+        network.inputs_and_logits(part.bags)[1]
+        for network, part in zip(networks, held, strict=True)
+    ]
+    return best_temperature(np.concatenate(logits).astype(np.float64), labels, weights)
 
 
 def choose(
-    tokens: Tokens,
-    codes: NDArray[np.int64],
+    texts: EncodedTexts,
     weights: NDArray[np.float64],
     wanted: Chosen,
     learn: Learn,
@@ -175,10 +192,10 @@ def choose(
 
     Parameters
     ----------
-    tokens : Tokens
-        Of the N training texts.
-    codes, weights : int64 and float64 (N,)
-        Their classes, and what they count.
+    texts : EncodedTexts
+        The N training texts.
+    weights : float64 (N,)
+        What they count.
     wanted : Chosen
         What is not to be chosen, and where the search begins.
     learn, train : callable
@@ -187,10 +204,10 @@ def choose(
     seed : int
         Of the texts held out.
     """
-    sample = _sample(tokens, seed)
-    trials = _Trials(tokens.take(sample), codes[sample], weights[sample], learn, train, seed)
+    sample = _sample(texts.tokens, seed)
+    trials = _Trials(texts, sample, weights, learn, train, seed)
     try:
-        if len(trials.held_labels) < LEAST:
+        if sum(len(held) for _, held in trials.folds) < LEAST:
             return wanted
         best = trials.run(wanted)
         if subwords:
@@ -198,7 +215,7 @@ def choose(
             if other.loss < GAIN * best.loss:
                 best = other
         if rate:
-            best = _climb(best, trials, up_first=codes.max() + 1 > FEW)
+            best = _climb(best, trials, up_first=len(texts.classes) > FEW)
         if smoothing:
             factor = 2 if rate else 1
             other = trials.run(
@@ -211,9 +228,9 @@ def choose(
             best = min(best, other, key=lambda trial: trial.loss)
     except (InputError, ParameterError):  # so few texts of this kind that some cannot be held out
         return wanted
-    if len(sample) == len(codes):
+    if len(sample) == len(texts):
         return replace(best.settings, temperature=best.temperature if calibrate else 1.0)
-    lower = best.settings.learning_rate * float(np.sqrt(len(sample) / len(codes)))
+    lower = best.settings.learning_rate * float(np.sqrt(len(sample) / len(texts)))
     return replace(best.settings, temperature=None, lower=lower if rate else None)
 
 
@@ -244,53 +261,60 @@ class _Trials:
 
     def __init__(
         self,
-        tokens: Tokens,
-        codes: NDArray[np.int64],
+        texts: EncodedTexts,
+        sample: NDArray[np.int64],
         weights: NDArray[np.float64],
         learn: Learn,
         train: Train,
         seed: int,
     ) -> None:
-        self._tokens = tokens
-        self._codes = codes
+        self._texts = texts
         self._weights = weights
         self._learn = learn
         self._train = train
+        codes, ends = take_labels(texts.codes, texts.ends, sample)
+        self._sample = sample
+        self._labels = codes, ends
         self._seed = seed
         self._prepared: dict[tuple[int, int] | None, list[_Prepared]] = {}
 
     @cached_property
-    def _folds(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        return list(_folds(self._codes, self._seed))
-
-    @cached_property
-    def held_labels(self) -> NDArray[np.int64]:
-        """Classes of the texts that are held out, part after part."""
-        try:
-            held = [self._codes[held] for _, held in self._folds]
-        except ParameterError:  # nothing can be held out
-            held = []
-        return np.concatenate([np.zeros(0, np.int64), *held])
+    def folds(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Texts to train on and texts held out: :data:`HELD` texts, in parts of a tenth of all."""
+        n = len(self._sample)
+        fraction = min(0.1, HELD / n)
+        parts = int(np.clip(round(HELD / (fraction * n)), 1, PARTS))
+        return [held_out(*self._labels, fraction, self._seed + part) for part in range(parts)]
 
     def run(self, settings: Chosen) -> _Trial:
         """Train and measure, part after part."""
-        logits = []
-        for part in self._parts(settings.subwords):
-            network = self._train(part.features, part.examples, part.importance, settings)
-            logits.append(network.inputs_and_logits(part.held.bags)[1])
-        held = np.concatenate([held for _, held in self._folds])
-        temperature, loss = best_temperature(
-            np.concatenate(logits).astype(np.float64), self.held_labels, self._weights[held]
-        )
+        if settings.subwords not in self._prepared:
+            self._prepared[settings.subwords] = [
+                self._prepare(fold, settings.subwords) for fold in self.folds
+            ]
+        parts = self._prepared[settings.subwords]
+        networks = [
+            self._train(part.features, part.examples, part.importance, settings) for part in parts
+        ]
+        temperature, loss = measure(networks, [part.held for part in parts])
         return _Trial(settings, loss, temperature)
 
-    def _parts(self, subwords: tuple[int, int] | None) -> list[_Prepared]:
-        if subwords not in self._prepared:
-            self._prepared[subwords] = [
-                _prepared(self._tokens, self._codes, self._weights, fold, subwords, self._learn)
-                for fold in self._folds
-            ]
-        return self._prepared[subwords]
+    def _prepare(
+        self,
+        fold: tuple[NDArray[np.int64], NDArray[np.int64]],
+        subwords: tuple[int, int] | None,
+    ) -> _Prepared:
+        """Features of the training part, and both parts as bags of them."""
+        places = [self._sample[part] for part in fold]
+        tokens = [self._texts.tokens.take(part) for part in places]
+        features = self._learn(tokens[0], subwords)
+        examples, held = (
+            LabelledBags.of(features.bags(some), codes, self._weights[part], ends)
+            for some, part in zip(tokens, places, strict=True)
+            for codes, ends in [take_labels(self._texts.codes, self._texts.ends, part)]
+        )
+        importance = divergences(examples, len(features), len(self._texts.classes))
+        return _Prepared(features, examples, importance, held)
 
 
 @dataclass(frozen=True)
@@ -299,35 +323,6 @@ class _Prepared:
     examples: LabelledBags
     importance: NDArray[np.float32]
     held: LabelledBags
-
-
-def _prepared(
-    tokens: Tokens,
-    codes: NDArray[np.int64],
-    weights: NDArray[np.float64],
-    fold: tuple[NDArray[np.int64], NDArray[np.int64]],
-    subwords: tuple[int, int] | None,
-    learn: Learn,
-) -> _Prepared:
-    """Features of the training part, and both parts as bags of them."""
-    parts = [tokens.take(texts) for texts in fold]
-    features = learn(parts[0], subwords)
-    examples, held = (
-        LabelledBags.of(features.bags(part), codes[texts], weights[texts])
-        for part, texts in zip(parts, fold, strict=True)
-    )
-    importance = divergences(examples, len(features), int(codes.max()) + 1)
-    return _Prepared(features, examples, importance, held)
-
-
-def _folds(
-    codes: NDArray[np.int64], seed: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Texts to train on and texts held out: :data:`HELD` texts, in parts of a tenth of all."""
-    fraction = min(0.1, HELD / len(codes))
-    parts = int(np.clip(round(HELD / (fraction * len(codes))), 1, PARTS))
-    for part in range(parts):
-        yield held_out(codes, fraction, seed + part)
 
 
 def _sample(tokens: Tokens, seed: int) -> NDArray[np.int64]:

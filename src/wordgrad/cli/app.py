@@ -16,6 +16,9 @@ from wordgrad.cli.classify import train as classify_train
 from wordgrad.cli.cluster import cluster
 from wordgrad.cli.convert import convert
 from wordgrad.cli.demo import demo
+from wordgrad.cli.documents import infer as documents_infer
+from wordgrad.cli.documents import similar as documents_similar
+from wordgrad.cli.documents import train as documents_train
 from wordgrad.cli.evaluate import evaluate
 from wordgrad.cli.exit import guarded, start_debugging
 from wordgrad.cli.options import ListOptions
@@ -43,6 +46,7 @@ def _application(name: str, help_: str | None) -> typer.Typer:
 
 app = _application("wordgrad", None)
 classify = _application("classify", "Label texts: train a classifier, test it, use it.")
+documents = _application("documents", "Vectors of documents: train, infer new ones, compare.")
 
 
 def _show_version(wanted: bool) -> None:
@@ -85,6 +89,9 @@ COMMANDS: list[tuple[typer.Typer, str, Callable[..., None]]] = [
     (app, "plot-loss", plot_loss),
     (app, "demo", demo),
     (app, "check-gradients", check_gradients),
+    (documents, "train", documents_train),
+    (documents, "infer", documents_infer),
+    (documents, "similar", documents_similar),
     (classify, "train", classify_train),
     (classify, "test", classify_test),
     (classify, "predict", predict),
@@ -100,4 +107,5 @@ for group, name, command in COMMANDS:
         cls=ListOptions if command in (evaluate, map_) else None,
         help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs),
     )(guarded(command))
+app.add_typer(documents)
 app.add_typer(classify)

@@ -35,6 +35,7 @@ from wordgrad.training.config import CHECKPOINTS, SETTINGS
 
 if TYPE_CHECKING:
     from wordgrad.cli.progress import ProgressDisplay
+    from wordgrad.doc2vec import Doc2Vec
     from wordgrad.word2vec import Word2Vec
     from wordgrad.word_vectors import WordVectors
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 NOTHING_SAVED = "Interrupted before training began; nothing was saved."
 
 
-def save_or_keep(vectors: WordVectors, output: Path, *, overwrite: bool) -> None:
+def save_or_keep(vectors: WordVectors | Doc2Vec, output: Path, *, overwrite: bool) -> None:
     """Write ``vectors`` to ``output``, or failing that, to a file of their own beside it.
 
     Raises
@@ -63,7 +64,7 @@ def save_or_keep(vectors: WordVectors, output: Path, *, overwrite: bool) -> None
         ) from error
 
 
-def keep_partial(vectors: WordVectors, output: Path) -> Path:
+def keep_partial(vectors: WordVectors | Doc2Vec, output: Path) -> Path:
     """Write ``vectors`` beside ``output`` under a name that is free; return it."""
     number = 1
     while True:
@@ -94,7 +95,8 @@ def train_to_file(
     overwrite: bool,
     note: Mapping[str, Any] | None = None,
     resume: Path | None = None,
-) -> WordVectors:
+    documents: bool = False,
+) -> WordVectors | Doc2Vec:
     """Train with a display of the progress, write the vectors, and say what was done.
 
     Parameters
@@ -109,6 +111,8 @@ def train_to_file(
         More metadata for the file.
     resume : Path, optional
         Resume the training in this folder; ``settings`` are then those that change.
+    documents : bool
+        Whether the sentences are documents, for :class:`Doc2Vec`, and its model is written.
 
     Raises
     ------
@@ -119,7 +123,9 @@ def train_to_file(
     from wordgrad.files import check_output
     from wordgrad.io.formats import format_of_name
 
-    format_of_name(output, complete=True)  # the end of a training is no time to refuse a word
+    kind = format_of_name(output, complete=True)  # the end is no time to refuse a word
+    if documents and kind.name != "safetensors":
+        raise OutputError(f"A model of documents is saved as .safetensors, got {output.name}.")
     check_output(output, overwrite=overwrite)
     if settings.get("phrases") is not None:
         check_output(_phrases_beside(output), overwrite=overwrite)
@@ -129,29 +135,34 @@ def train_to_file(
     try:
         # The display first: the import takes a second or more.
         with _warnings_said(display), display:
+            from wordgrad.doc2vec import Doc2Vec
             from wordgrad.word2vec import Word2Vec
 
             make_reads_interruptible()
+            estimator = Doc2Vec if documents else Word2Vec
             if resume is None:
-                model = Word2Vec(**settings, progress=display)
+                model = estimator(**settings, progress=display)
                 model.fit(source)
             else:
-                model = Word2Vec.from_checkpoint(resume, **settings, progress=display)
+                model = estimator.from_checkpoint(resume, **settings, progress=display)
                 model.resume(source)
-        vectors: WordVectors = model.vectors_
-        if note:
+        vectors: WordVectors | Doc2Vec = model if isinstance(model, Doc2Vec) else model.vectors_
+        if note and isinstance(vectors, WordVectors):
             vectors = vectors.with_metadata(note)
         save_or_keep(vectors, output, overwrite=overwrite)
         if model.phrases_ is not None:
             model.phrases_.save(_phrases_beside(output), overwrite=overwrite)
     except KeyboardInterrupt as interrupt:
-        learnt = hasattr(model, "vectors_") and display.training_began
-        kept = keep_partial(model.vectors_, output) if model and learnt else None
+        learnt = hasattr(model, "documents_" if documents else "vectors_")
+        kept = None
+        if model and learnt and display.training_began:
+            kept = keep_partial(model if isinstance(model, Doc2Vec) else model.vectors_, output)
         if kept and model and model.phrases_ is not None:
             model.phrases_.save(_phrases_beside(kept))
         said = f"the vectors as trained so far are in {kept}" if kept else ""
         if folder and _holds_checkpoint(folder):
-            command = ["wordgrad", "train", "--resume", str(folder), "-o", str(output)]
+            act = ["documents", "train"] if documents else ["train"]
+            command = ["wordgrad", *act, "--resume", str(folder), "-o", str(output)]
             said += f"{'; ' if said else ''}resume with: {shlex.join(command)}"
         elif kept:
             said += "."
@@ -197,9 +208,12 @@ def _holds_checkpoint(folder: Path) -> bool:
 
 
 def _summarise(model: Word2Vec, output: Path) -> None:
-    vectors, report, history = model.vectors_, model.report_, model.history_
+    report, history = model.report_, model.history_
+    vectors, what = model.vectors_, "words"
+    if hasattr(model, "documents_"):
+        vectors, what = model.documents_, "documents"
     say(
-        f"Wrote {output}: {len(vectors):,} words, {vectors.vector_size} dimensions, "
+        f"Wrote {output}: {len(vectors):,} {what}, {vectors.vector_size} dimensions, "
         f"{format_size(output.stat().st_size)}."
     )
     seconds = sum(epoch["seconds"] for epoch in history)
@@ -231,6 +245,35 @@ def _summarise(model: Word2Vec, output: Path) -> None:
         )
     if report.bytes_replaced:
         say(f"{report.bytes_replaced:,} bytes were not UTF-8 and were replaced.")
+
+
+def settings_given(
+    context: typer.Context, resume: Path | None, inputs: list[str] | None, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the settings that a new training has, or those that change in a resumed one.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is neither text nor a training to resume, or two folders are named.
+    """
+    if resume is None:
+        if not inputs:
+            raise typer.BadParameter(
+                "name the text to train on, or resume a training with --resume DIR.",
+                param_hint="INPUT",
+            )
+        return settings
+    if settings["checkpoint"] is not None:
+        raise typer.BadParameter(
+            "a resumed training saves to the folder of --resume; leave one of them out.",
+            param_hint="--checkpoint",
+        )
+    return {  # only what was written on the command line, be it with its default
+        name: value
+        for name, value in settings.items()
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    }
 
 
 RESUMABLE = ", ".join(
@@ -273,22 +316,7 @@ def train(
     Ctrl-C stops the training and saves what it has learnt so far to a separate file. A training
     with --checkpoint can be resumed with --resume.
     """
-    if resume is None and not inputs:
-        raise typer.BadParameter(
-            "name the text to train on, or resume a training with --resume DIR.",
-            param_hint="INPUT",
-        )
-    if resume is not None and settings["checkpoint"] is not None:
-        raise typer.BadParameter(
-            "a resumed training saves to the folder of --resume; leave one of them out.",
-            param_hint="--checkpoint",
-        )
-    if resume is not None:  # only what was written on the command line, be it with its default
-        settings = {
-            name: value
-            for name, value in settings.items()
-            if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
-        }
+    settings = settings_given(context, resume, inputs, settings)
     source = source_of(inputs) if inputs else None
     train_to_file(source, settings, output, overwrite=overwrite, resume=resume)
     say("Now look up the neighbours of a word:")

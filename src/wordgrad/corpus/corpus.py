@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE
+from wordgrad.corpus.documents import Documents, TagReader
 from wordgrad.corpus.encode import (
     FirstPass,
     ProgressCallback,
@@ -36,7 +37,7 @@ from wordgrad.corpus.encode import (
 )
 from wordgrad.corpus.phrase_table import PhraseTable, table_of
 from wordgrad.corpus.reader import Reading
-from wordgrad.corpus.sources import TextSource
+from wordgrad.corpus.sources import TextSource, is_table
 from wordgrad.corpus.tokenizer import Tokenizer, Types
 from wordgrad.errors import (
     FormatError,
@@ -150,6 +151,8 @@ class CorpusFolder:
 
 IDS = "ids.int32"
 OFFSETS = "offsets.int64"
+KEPT = "kept.int64"
+TAGS = "documents.safetensors"
 _MOST_WORKERS = 8  # beyond, the one thread that reads is the limit
 
 
@@ -209,7 +212,11 @@ class EncodedCorpus:
     report : CorpusReport
     phrases : PhraseTable or None
         The phrases that were joined.
+    documents : Documents or None
+        Tags of the sentences, where these are documents.
     """
+
+    documents: Documents | None = None
 
     def __init__(
         self,
@@ -314,6 +321,7 @@ def provisional_text(
     folder: str | os.PathLike[str] | None = None,
     keep_as: str | None = None,
     progress: ProgressCallback | None = None,
+    tags: TagReader | None = None,
 ) -> Iterator[ProvisionalText]:
     """Read a text once into a folder, which is removed if the block fails.
 
@@ -327,7 +335,12 @@ def provisional_text(
     check_int("workers", workers, minimum=1)
     tokenizer = Tokenizer(pattern, lowercase=lowercase)
     longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
-    reading = Reading.of(source, column=column, longest_line=longest_line, errors=errors)
+    columns_of_files = None if is_table(source) else tags
+    if tags is not None:
+        source, column = tags.texts(source, column)
+    reading = Reading.of(
+        source, column=column, longest_line=longest_line, errors=errors, tags=columns_of_files
+    )
     store = CorpusFolder(folder, keep_as)
     try:
         first = FirstPass(errors=errors, bytes_total=reading.bytes_total)
@@ -356,6 +369,7 @@ def encode_corpus(
     folder: str | os.PathLike[str] | None = None,
     keep_as: str | None = None,
     progress: ProgressCallback | None = None,
+    tags: TagReader | None = None,
 ) -> EncodedCorpus:
     """Read a text once and encode it as ids.
 
@@ -400,6 +414,8 @@ def encode_corpus(
         Make a folder of this name instead, and keep it when the corpus is closed.
     progress : callable, optional
         Called with a :class:`ReadingProgress` after each block.
+    tags : TagReader, optional
+        Makes documents of the sentences; ``source`` may then hold pairs (text, tags), too.
 
     Returns
     -------
@@ -450,6 +466,7 @@ def encode_corpus(
         folder=folder,
         keep_as=keep_as,
         progress=progress,
+        tags=tags,
     ) as text:
         store, types = text.folder, text.types
         read, types_read = int(types.counts.sum()), len(types.words)
@@ -466,7 +483,8 @@ def encode_corpus(
                 types, vocabulary, grow=grow, min_count=min_count, max_vocab=max_vocab
             )
         with store.writing():
-            sentences = second_pass(text.ids_path, store.path / OFFSETS, final_ids)
+            numbers = None if tags is None else store.path / KEPT
+            sentences = second_pass(text.ids_path, store.path / OFFSETS, final_ids, numbers)
             kept = text.ids_path.stat().st_size // 4
             if kept < 2:
                 raise InputError(
@@ -486,8 +504,16 @@ def encode_corpus(
                 seconds=time.perf_counter() - begin,
                 tokens_joined=read - int(types.counts.sum()),
             )
+            documents = None
+            if tags is not None and numbers is not None:
+                documents = tags.read(text.first.sentences, np.fromfile(numbers, np.int64))
+                numbers.unlink()
+                if keep_as is not None:
+                    documents.write(store.path / TAGS)
             store.finish()
-            return EncodedCorpus(store, chosen, report, table)
+            corpus = EncodedCorpus(store, chosen, report, table)
+            corpus.documents = documents
+            return corpus
 
 
 def _processors() -> int:
@@ -652,6 +678,10 @@ class Fingerprint:
                 text.update(piece.data)
             if isinstance(corpus, EncodedCorpus):
                 corpus.release_pages()
+        documents = getattr(corpus, "documents", None)
+        if documents is not None:
+            for array in (*documents.tags.packed(), documents.rows, documents.offsets):
+                text.update(np.ascontiguousarray(array).data)
         return cls(
             tokens=len(corpus.ids),
             sentences=len(corpus.offsets) - 1,
@@ -703,6 +733,13 @@ def open_kept(
                 f"The encoded text {path} should hold {size} bytes, got {found}; {_REMEDY}"
             )
     corpus = EncodedCorpus(CorpusFolder.existing(folder), vocabulary, report)
+    if (folder / TAGS).exists():
+        corpus.documents = Documents.read(folder / TAGS)
+        if len(corpus.documents) != expected.sentences:
+            raise FormatError(
+                f"{folder / TAGS} holds tags of {len(corpus.documents)} documents, and the text "
+                f"has {expected.sentences}; {_REMEDY}"
+            )
     difference = Fingerprint.of(corpus).difference(expected)
     if difference:
         raise FormatError(f"The encoded text in {folder} is damaged ({difference}); {_REMEDY}")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -252,7 +253,12 @@ def join_words(
     return vocabulary, final_of_word[types.groups]  # group -1 is the last entry: dropped
 
 
-def second_pass(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) -> int:
+def second_pass(
+    ids_path: Path,
+    offsets_path: Path,
+    table: NDArray[np.int32],
+    kept_path: Path | None = None,
+) -> int:
     """Rewrite ``ids_path`` in place from uint32 provisional to int32 final ids; write offsets.
 
     Dropped tokens close up, and sentences without tokens vanish.  What is written is never longer
@@ -266,16 +272,21 @@ def second_pass(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) ->
         New file of int64: where each sentence begins, and the end of the last.
     table : int32 array
         Final id of each provisional one, negative for those to drop.
+    kept_path : Path, optional
+        New file of int64: the number from 0, among all sentences, of each one that is left.
 
     Returns
     -------
     int
         Number of sentences that are left.
     """
-    sentences = 0
+    sentences = seen = 0
     written = 0  # ids
     start = 0  # of the sentence in hand
-    with open(ids_path, "rb+") as ids_file, open(offsets_path, "wb") as offsets_file:
+    with ExitStack() as files:
+        ids_file = files.enter_context(open(ids_path, "rb+"))
+        offsets_file = files.enter_context(open(offsets_path, "wb"))
+        kept_file = files.enter_context(open(kept_path, "wb")) if kept_path else None
         offsets_file.write(np.zeros(1, dtype=np.int64).data)
         position = 0
         while True:
@@ -287,7 +298,11 @@ def second_pass(ids_path: Path, offsets_path: Path, table: NDArray[np.int32]) ->
             mapped = table[provisional]
             kept = mapped >= 0
             ends = written + _sentence_ends(provisional, kept)
-            ends = ends[np.diff(ends, prepend=start) > 0]
+            left = np.flatnonzero(np.diff(ends, prepend=start) > 0)
+            if kept_file is not None:
+                kept_file.write((seen + left).astype(np.int64).data)
+            seen += len(ends)
+            ends = ends[left]
             offsets_file.write(ends.data)
             sentences += len(ends)
             start = int(ends[-1]) if len(ends) else start

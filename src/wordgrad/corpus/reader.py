@@ -16,6 +16,7 @@ from numbers import Number
 from typing import Any, BinaryIO
 
 from wordgrad.corpus.blocks import BLOCK_BYTES, decompressed, not_utf8, replace_invalid, text_blocks
+from wordgrad.corpus.documents import TagReader
 from wordgrad.corpus.sources import (
     Sentences,
     StandardInput,
@@ -85,6 +86,8 @@ class Reading:
         Size of the files on disk; None where it is not known beforehand.
     longest_line : int
         Lines up to this many bytes are in one piece.
+    tags : TagReader, optional
+        Takes the column of tags of tables, as they are read.
     """
 
     files: tuple[TextInput, ...]
@@ -93,10 +96,17 @@ class Reading:
     column: str | None
     longest_line: int
     errors: str
+    tags: TagReader | None = None
 
     @classmethod
     def of(
-        cls, source: TextSource, *, column: str | None, longest_line: int = 0, errors: str
+        cls,
+        source: TextSource,
+        *,
+        column: str | None,
+        longest_line: int = 0,
+        errors: str,
+        tags: TagReader | None = None,
     ) -> Reading:
         """Find the files of ``source`` and check that each can be read, before any work.
 
@@ -112,11 +122,13 @@ class Reading:
         found = resolve(source) if texts is source else Sentences(texts)
         files = () if isinstance(found, Sentences) else tuple(found)
         no_columns = all(file.format == "text" for file in files) and not is_table(source)
-        if column is not None and no_columns:
-            raise ParameterError(
-                "column is for .jsonl, .csv, .tsv and .parquet files alone, and for tables in "
-                f"memory, got {column!r} for text without columns; leave it out."
-            )
+        named = {"column": column, "tag_column": None if tags is None else tags.column}
+        for name, value in named.items():
+            if value is not None and no_columns:
+                raise ParameterError(
+                    f"{name} is for .jsonl, .csv, .tsv and .parquet files alone, and for tables in "
+                    f"memory, got {value!r} for text without columns; leave it out."
+                )
         return cls(
             files=files,
             sentences=found if isinstance(found, Sentences) else None,
@@ -124,6 +136,7 @@ class Reading:
             column=column,
             longest_line=longest_line,
             errors=errors,
+            tags=tags,
         )
 
     @property
@@ -163,7 +176,7 @@ class Reading:
         """Text, bytes read for it as they lie on disk, bytes replaced."""
         with opened(file) as handle:
             if file.format != "text":
-                yield from table_lines(file, handle, self.column, self.errors)
+                yield from table_lines(file, handle, self.column, self.errors, self.tags)
                 return
             read = decompressed(handle, file.compression, file.name)
             seekable = handle.seekable()
@@ -177,7 +190,8 @@ class Reading:
         for file in self.files:
             with opened(file) as handle:
                 if file.format != "text":
-                    for data, _, replaced in table_lines(file, handle, self.column, self.errors):
+                    rows = table_lines(file, handle, self.column, self.errors, self.tags)
+                    for data, _, replaced in rows:
                         yield Lines(_split(data), replaced)
                     continue
                 if isinstance(file, StandardInput):

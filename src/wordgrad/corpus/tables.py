@@ -28,6 +28,7 @@ from wordgrad.corpus.blocks import (
     row_too_long,
     text_blocks,
 )
+from wordgrad.corpus.documents import TagReader
 from wordgrad.corpus.sources import TextInput
 from wordgrad.errors import FormatError, InputError, WordgradError
 from wordgrad.forking import refuse_after_fork
@@ -294,11 +295,16 @@ def read_table(
 
 
 def table_lines(
-    file: TextInput, handle: BinaryIO, column: str | None, errors: str
+    file: TextInput,
+    handle: BinaryIO,
+    column: str | None,
+    errors: str,
+    tags: TagReader | None = None,
 ) -> Iterator[tuple[bytes, int, int]]:
     """Read one column of a table, a line for each cell.
 
-    An empty cell is an empty line; a line feed within a cell becomes a blank.
+    An empty cell is an empty line; a line feed within a cell becomes a blank.  The column that
+    ``tags`` names, if it does, is read along with it.
 
     Yields
     ------
@@ -312,10 +318,20 @@ def table_lines(
     import polars as pl
 
     def choose(name: str, schema: Mapping[str, Any], *, guessed: bool) -> list[str]:
-        return [choose_column(name, schema, column, all_are_text=guessed)]
+        found = [choose_column(name, schema, column, all_are_text=guessed)]
+        if tags is not None and tags.column is not None:
+            if tags.column not in schema:
+                raise InputError(
+                    f"{name} has no column {tags.column!r} of tags; its columns are "
+                    f"{listed(list(schema))}."
+                )
+            found += [one for one in (tags.column,) if one not in found]
+        return found
 
     read = decompressed(handle, file.compression, file.name)
     for rows in read_table(file, file.format, choose, errors, handle, read):
+        if tags is not None and tags.column is not None:
+            tags.add_column(rows.frame[tags.column], file.name)
         texts = rows.frame.to_series().cast(pl.String).fill_null("")
         texts = texts.str.replace_all("\n", " ", literal=True)
         ends = np.cumsum(texts.str.len_bytes().to_numpy(), dtype=np.int64)
@@ -386,6 +402,7 @@ class _TextRows:
         self._lines = 0  # before the block in hand
         self._chosen: list[str] = []
         self._all: list[str] = []
+        self._lists: set[str] = set()  # of those chosen: several tags a document
 
     def rows(self) -> Iterator[Rows]:
         import polars as pl
@@ -427,8 +444,12 @@ class _TextRows:
         import polars as pl
 
         if first:
-            self._chosen = self._choose(self._name, json_columns(data), guessed=False)
-        return pl.read_ndjson(data, schema=dict.fromkeys(self._chosen, pl.String))
+            kinds = json_columns(data)
+            self._chosen = self._choose(self._name, kinds, guessed=False)
+            self._lists = {name for name in self._chosen if kinds[name] == pl.List}
+        text, texts = pl.String(), pl.List(pl.String)
+        schema = {name: texts if name in self._lists else text for name in self._chosen}
+        return pl.read_ndjson(data, schema=schema)
 
     def _parse_csv(self, data: bytes, first: bool) -> pl.DataFrame:
         import polars as pl

@@ -20,6 +20,8 @@ those of unseen words:
 The ``safetensors`` library checks the header and the byte ranges.  It copies what it reads, so
 matrices are not read through it but mapped from the byte ranges it has approved.  Nothing in such a
 file can be executed.
+
+A file of documents (:mod:`wordgrad.io.document_model`) is opened as the vectors of their tags.
 """
 
 from __future__ import annotations
@@ -33,8 +35,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.container import check_arrays, checksum, open_tensors, write_tensors
+from wordgrad.container import PART, check_arrays, checksum, open_tensors, write_tensors
 from wordgrad.errors import FormatError, ParameterError
+from wordgrad.io import document_model
 from wordgrad.io.common import LoadOptions, VectorParts
 from wordgrad.io.fasttext_model import LONGEST
 from wordgrad.search.exact import row_norms
@@ -99,6 +102,8 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
     with open_tensors(path, REMEDY) as file:
         metadata = file.metadata() or {}
         names = set(file.keys())
+        if metadata.get(PART) == document_model.PART:
+            return document_model.read_vectors(path, options)
         _check_layout(path, metadata, names)
         with_ngrams = metadata["wordgrad"] == WITH_NGRAMS
         tensors = _TENSORS | _NGRAM_TENSORS if with_ngrams else _TENSORS

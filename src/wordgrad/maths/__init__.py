@@ -22,6 +22,8 @@ from wordgrad.maths.objectives import (
     compose,
     compose_gradient,
     input_share,
+    pv_dbow,
+    pv_dm,
     skipgram,
 )
 from wordgrad.maths.phrases import npmi, phrase_score
@@ -48,6 +50,8 @@ __all__ = [
     "negative_sampling_loss",
     "npmi",
     "phrase_score",
+    "pv_dbow",
+    "pv_dm",
     "scaled_cross_entropy",
     "sigmoid",
     "sigmoid_grad",

@@ -267,7 +267,7 @@ def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
     settings = record["settings"]
     if not isinstance(settings, dict):
         raise FormatError("settings are no JSON object")
-    return EARLIER_SETTINGS | settings
+    return completed(settings)
 
 
 def _vocabulary(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Vocabulary:
@@ -358,6 +358,15 @@ EARLIER_SETTINGS: dict[str, object] = {
     "subword_step": "whole",
 }
 """What a training did whose checkpoint is older than the setting."""
+
+
+def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with those that were not there yet when they were written.
+
+    A training of documents is younger than all of these, and has not all of them.
+    """
+    return dict(settings) if "train_words" in settings else {**EARLIER_SETTINGS, **settings}
+
 
 KEPT = 2
 TEXT = "text"
@@ -573,7 +582,7 @@ def recorded_settings(path: Path) -> dict[str, object]:
             found.append(error)
             continue
         if isinstance(settings, dict):
-            return EARLIER_SETTINGS | settings
+            return completed(settings)
         found.append(CHECKPOINT.damaged(_file(path, number), "it holds no settings"))
     raise found[0]
 

@@ -9,7 +9,7 @@ for the command line reads the table before it knows which command to run.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ ARCHITECTURES = ("skipgram", "cbow")
 DEVICES = ("cpu", "cuda")
 LOSSES = ("negative-sampling", "softmax")
 COMBINATIONS = ("mean", "sum")
+DOCUMENT_ARCHITECTURES = ("dbow", "dm")
+DOCUMENT_COMBINATIONS = (*COMBINATIONS, "concat")
+DOCUMENTS = ("no", "alone", "with-words")
 CBOW_STEPS = ("exact", "balanced", "whole")
 SOFTMAX_OFFSETS = ("unigram", "none")
 SUBWORD_STEPS = ("whole", "exact")
@@ -53,6 +56,16 @@ SOFTMAX_LEARNING_RATES = {
     ("cbow", "sum"): 0.1,
 }
 """The same with ``loss="softmax"``, whose steps are Adagrad's."""
+
+DOCUMENT_LEARNING_RATES = {
+    ("skipgram", "mean"): 0.05,
+    ("skipgram", "sum"): 0.05,
+    ("cbow", "mean"): 0.15,
+    ("cbow", "sum"): 0.02,
+    ("cbow", "concat"): 0.05,
+}
+"""The same for documents, by negative sampling: dbow is skip-gram from a document's vector, dm is
+CBOW with that vector in the context."""
 
 DEFAULT_EPOCHS = {
     ("skipgram", "negative-sampling"): 5,
@@ -531,6 +544,64 @@ SETTINGS: Final[dict[str, Setting]] = {
 }
 """Every setting of :class:`~wordgrad.Word2Vec` but its callables, in the order of the help."""
 
+_LEFT_OUT = {
+    *("loss", "softmax_offset", "tolerance", "max_hours"),
+    *("subwords", "buckets", "subword_step", "phrases", "device", "vectors", "keep_output"),
+}
+_CHANGED: dict[str, dict[str, Any]] = {
+    "architecture": {
+        "default": "dbow",
+        "choices": DOCUMENT_ARCHITECTURES,
+        "help": "dbow: a document predicts its words. dm: a document and the words around predict "
+        "each word.",
+    },
+    "combine": {
+        "choices": DOCUMENT_COMBINATIONS,
+        "help": "How dm combines the vectors of a document and a context.",
+    },
+    "epochs": {"default": 10, "default_text": ""},
+    "learning_rate": {"default_text": "the best one measured for the architecture"},
+    "validation": {"help": "Held-out documents, whose loss is measured after each epoch."},
+    "column": {"help": "Column of .jsonl, .csv, .tsv and .parquet files that holds the texts."},
+}
+_ADDED = {
+    "combine": Setting(
+        "train_words",
+        False,
+        bool,
+        MODEL,
+        "Train word vectors beside the documents', with dbow by skip-gram; dm always does.",
+    ),
+    "column": Setting(
+        "tag_column",
+        None,
+        str,
+        TEXT,
+        "Column that holds the tag of each document, or its list of tags.",
+        default_text="a document's number from 0",
+    ),
+}
+"""After which setting of Word2Vec's each comes."""
+
+DOCUMENT_SETTINGS: Final[dict[str, Setting]] = {
+    setting.name: setting
+    for name, given in SETTINGS.items()
+    if name not in _LEFT_OUT
+    for setting in (replace(given, **_CHANGED.get(name, {})), _ADDED.get(name))
+    if setting is not None
+}
+"""Every setting of :class:`~wordgrad.Doc2Vec` but ``progress``: Word2Vec's, where they are the
+same."""
+
+_CHOSEN_BY_CLASS = Setting(
+    "documents",
+    "no",
+    str,
+    MODEL,
+    "Whether sentences are documents with vectors of their own, alone or beside their words.",
+    choices=DOCUMENTS,
+)
+
 _DEFAULTS = {name: setting.default for name, setting in SETTINGS.items()}
 
 
@@ -551,6 +622,11 @@ class TrainingConfig:
         softmax :data:`SOFTMAX_LEARNING_RATES`.
     workers : int
         By default one for each core that this process may use.
+
+    ``documents`` is no parameter, but chosen by the estimator: "no" (:class:`~wordgrad.Word2Vec`),
+    or whether the inputs are documents "alone" or "with-words" (:class:`~wordgrad.Doc2Vec`).  In
+    both cases ``architecture`` says how inputs predict: "skipgram" that each predicts by itself
+    (dbow), "cbow" that they are combined first (dm), where ``combine`` may be "concat", too.
 
     Raises
     ------
@@ -590,15 +666,19 @@ class TrainingConfig:
     softmax_offset: str = _DEFAULTS["softmax_offset"]
     tolerance: float = _DEFAULTS["tolerance"]
     max_hours: float = _DEFAULTS["max_hours"]
+    documents: str = _CHOSEN_BY_CLASS.default
 
     def __post_init__(self) -> None:
         """Check every value; fill in the defaults that depend on others."""
+        table = SETTINGS | {"documents": _CHOSEN_BY_CLASS}
+        if self.documents != "no":
+            table["combine"] = DOCUMENT_SETTINGS["combine"]
         checked = {
-            field.name: SETTINGS[field.name].check(getattr(self, field.name))
-            for field in fields(self)
+            field.name: table[field.name].check(getattr(self, field.name)) for field in fields(self)
         }
         if checked["learning_rate"] is None:
             rates = SOFTMAX_LEARNING_RATES if self.loss == "softmax" else DEFAULT_LEARNING_RATES
+            rates = rates if self.documents == "no" else DOCUMENT_LEARNING_RATES
             if self.subwords is not None:
                 rates = SUBWORD_LEARNING_RATES
             checked["learning_rate"] = rates[self.architecture, self.combine]
@@ -642,6 +722,8 @@ class TrainingConfig:
     def as_dict(self) -> dict[str, object]:
         """Return the settings as plain values, for a file's metadata."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.documents == "no":  # as in every file before there were documents
+            del values["documents"]
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 

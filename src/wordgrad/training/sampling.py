@@ -17,9 +17,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
-from wordgrad.errors import ParameterError, check_real
+from wordgrad.errors import InputError, ParameterError, check_real
 from wordgrad.maths import input_share
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.kernels.documents import (
+    ALONE,
+    CONCATENATED,
+    WITH_WORDS,
+    draw_document_span,
+)
 from wordgrad.training.kernels.draw import Reach, draw_span
 
 _FULL = 1 << 32  # a bucket of the alias table holds 2^32 equal parts
@@ -534,6 +540,8 @@ def reach_of(config: TrainingConfig, corpus: EncodedCorpus | ValidationCorpus) -
     ParameterError
         If windows would hold more than 10,000 words on either side.
     """
+    if config.combine == "concat":  # where places beyond the text's ends are padding
+        return Reach.of(config.window, shrink=False)
     longest = int(np.diff(corpus.offsets).max(initial=1))
     reach = Reach.of(config.window, shrink=config.shrink_windows, most=longest - 1)
     if reach.most > MOST_REACH:
@@ -559,40 +567,136 @@ def input_shares(config: TrainingConfig, sizes: NDArray[np.int64]) -> NDArray[np
     return input_share(sizes, combine=config.combine, step=step).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Probabilities:
+    """How words are subsampled and drawn as noise, as tables.
+
+    Attributes
+    ----------
+    keep : uint32 (V,)
+        A token is kept if its 32 random bits are at most its word's number.
+    noise : int32 (V, 2)
+        Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
+    """
+
+    keep: NDArray[np.uint32]
+    noise: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, counts: ArrayLike, config: TrainingConfig) -> Probabilities:
+        """Return the tables of words with these counts, (V,)."""
+        kept = keep_probabilities(counts, config.sample)
+        table = AliasTable.from_probabilities(noise_distribution(counts, config.ns_exponent))
+        return cls(
+            # k such that 32 random bits are at most k with this probability: to 2^-32, and 1
+            # exactly.
+            np.clip(np.ceil(kept * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32),
+            np.stack([table.threshold.view(np.int32), table.alias], axis=1),
+        )
+
+
+def epoch_key(seed: int, epoch: int) -> int:
+    """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
+    # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
+    sequence = np.random.SeedSequence(seed, spawn_key=(epoch,))
+    return int(sequence.generate_state(1, np.uint64)[0])
+
+
 class SamplingTables:
     """The distributions that windows are drawn from, as tables for a corpus.
 
     Attributes
     ----------
     ids, offsets : the corpus
-    keep : uint32 (V,)
-        A token is kept if its 32 random bits are at most its word's number.
-    noise : int32 (V, 2)
-        Alias table: threshold (the bits of a uint32) and alias of each word, side by side.
+    keep, noise : as in :class:`Probabilities`
     reach : Reach
         Of a window, on either side.
+    documents : DocumentTables or None
+        Where sentences are documents.
     """
 
     def __init__(self, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig) -> None:
-        counts = corpus.vocabulary.counts
-        kept = keep_probabilities(counts, config.sample)
-        table = AliasTable.from_probabilities(noise_distribution(counts, config.ns_exponent))
+        probabilities = Probabilities.of(corpus.vocabulary.counts, config)
+        self.keep, self.noise = probabilities.keep, probabilities.noise
         self.ids = np.ascontiguousarray(np.asarray(corpus.ids), np.int32)
         self.offsets = np.ascontiguousarray(np.asarray(corpus.offsets), np.int64)
-        # k such that 32 random bits are at most k with this probability: to 2^-32, and 1 exactly.
-        self.keep = np.clip(np.ceil(kept * 2.0**32) - 1, 0, 2**32 - 1).astype(np.uint32)
-        self.noise = np.stack([table.threshold.view(np.int32), table.alias], axis=1)
         self.reach = reach_of(config, corpus)
         self.seed = config.seed
         self._keys: dict[int, int] = {}
+        self.documents = DocumentTables.of(corpus, config)
+
+    @property
+    def n_inputs(self) -> int:
+        """Rows of ``W_in``: one for each word, and those of documents beyond them."""
+        return len(self.keep) if self.documents is None else self.documents.n_inputs
 
     def key(self, epoch: int) -> int:
-        """Return the 64-bit key of an epoch's random numbers, a function of the seed."""
+        """Return :func:`epoch_key` of the seed."""
         if epoch not in self._keys:  # needed by every span
-            # Not SeedSequence([seed, epoch]): seed 2^32 in epoch 0 would be seed 0 in epoch 1.
-            sequence = np.random.SeedSequence(self.seed, spawn_key=(epoch,))
-            self._keys[epoch] = int(sequence.generate_state(1, np.uint64)[0])
+            self._keys[epoch] = epoch_key(self.seed, epoch)
         return self._keys[epoch]
+
+
+@dataclass(frozen=True)
+class DocumentTables:
+    """Which rows of ``W_in`` the documents of a corpus have, beyond those of its V words.
+
+    Attributes
+    ----------
+    tags : int32 (R,)
+        Rows of ``W_in``: V and beyond.
+    offsets : int64 (S + 1,)
+        Document s has ``tags[offsets[s]:offsets[s + 1]]``.
+    n_inputs : int
+        Rows of ``W_in``: of words, of tags, and with ``combine="concat"`` one of padding, the last.
+    most_tags : int
+    kind : int
+        Of which rows a window is made: see :mod:`wordgrad.training.kernels.documents`.
+    width : int
+        Rows side by side in an input vector: 1, or with ``combine="concat"`` 1 + 2 m.
+    """
+
+    tags: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    n_inputs: int
+    most_tags: int
+    kind: int
+    width: int
+
+    @classmethod
+    def of(
+        cls, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig
+    ) -> DocumentTables | None:
+        """Return the tables of a corpus whose documents are to be trained, else None."""
+        documents = getattr(corpus, "documents", None)
+        if config.documents == "no":
+            return None
+        if documents is None:
+            raise TypeError("a corpus without documents cannot train their vectors")
+        n_words = len(corpus.vocabulary)
+        concatenated = config.combine == "concat"
+        if concatenated and len(documents.rows) != len(documents):
+            several = int(np.argmax(np.diff(documents.offsets) > 1))
+            raise InputError(
+                'combine="concat" has one place for a document, and '
+                f"{int(np.diff(documents.offsets)[several])} tags were given for one; give each "
+                'document one tag, or use combine="mean".'
+            )
+        return cls(
+            tags=(n_words + documents.rows).astype(np.int32),
+            offsets=np.ascontiguousarray(documents.offsets, np.int64),
+            n_inputs=n_words + len(documents.tags) + concatenated,
+            most_tags=documents.most_tags,
+            kind=document_kind(config),
+            width=1 + 2 * config.window if concatenated else 1,
+        )
+
+
+def document_kind(config: TrainingConfig) -> int:
+    """Return the kind of windows, as the kernels number them."""
+    if config.combine == "concat":
+        return CONCATENATED
+    return ALONE if config.documents == "alone" else WITH_WORDS
 
 
 def check_batch(batch: Batch, n_inputs: int, n_outputs: int) -> None:
@@ -686,20 +790,28 @@ def draw_batch(
         As in :meth:`Batch.from_windows`.
     """
     reach = Reach.of(window) if isinstance(window, int) else window
-    n_tokens = span.stop - span.start
+    n_tokens, documents = span.stop - span.start, tables.documents
+    most_rows = 2 * reach.most + (0 if documents is None else documents.most_tags)
     tokens = np.zeros(2 * n_tokens + 2 * reach.most + 4, np.int32)
     bits = np.zeros(len(tokens), np.uint64)
-    context_rows = np.zeros((n_tokens, 2 * reach.most), np.int64)
+    context_rows = np.zeros((n_tokens, most_rows), np.int64)
     sizes = np.zeros(n_tokens, np.int64)
     targets = np.zeros((n_tokens, 1 + negative), np.int64)
-    n = draw_span(
+    corpus = (
         tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
         span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
-        tables.noise.ctypes.data, len(tables.keep), reach, tokens, bits, context_rows, sizes,
-        targets,
+        tables.noise.ctypes.data, len(tables.keep), reach,
     )  # fmt: skip
+    drawn = tokens, bits, context_rows, sizes, targets
+    if documents is None:
+        n = draw_span(*corpus, *drawn)
+    else:
+        n = draw_document_span(
+            *corpus, documents.kind, documents.n_inputs - 1, documents.tags.ctypes.data,
+            documents.offsets.ctypes.data, *drawn,
+        )  # fmt: skip
     offsets = np.concatenate([[0], np.cumsum(sizes[:n])])
-    contexts = context_rows[:n][np.arange(2 * reach.most) < sizes[:n, np.newaxis]]
+    contexts = context_rows[:n][np.arange(most_rows) < sizes[:n, np.newaxis]]
     return Batch.from_windows(
         contexts.astype(np.int32),
         offsets,

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from wordgrad.corpus.corpus import ValidationCorpus
 from wordgrad.errors import InputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
+from wordgrad.training.inference import EVERY_OTHER, REST, Inference, inference_rates
 from wordgrad.training.kernels import batch as kernels
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
     Batch,
     InputRows,
+    Probabilities,
     SamplingTables,
     Span,
     check_batch,
@@ -123,3 +128,50 @@ class NegativeSamplingValidation:
                 architecture=config.architecture,
                 rows=self._rows,
             )
+
+
+class DocumentValidation:
+    """How well the vectors of held-out documents predict words that they were not made from.
+
+    The vector of each is inferred from every other word of it, and the loss is that of the rest: a
+    vector cannot do well by learning its own words by heart.  With dbow only the pairs of documents
+    and words are measured.
+
+    Parameters
+    ----------
+    text : ValidationCorpus
+        A sentence is a document.
+    config : TrainingConfig
+
+    Raises
+    ------
+    InputError
+        If no document holds two words.
+    """
+
+    def __init__(self, text: ValidationCorpus, config: TrainingConfig) -> None:
+        self._text = text
+        self._config = config
+        self._probabilities = Probabilities.of(text.vocabulary.counts, config)
+        if np.diff(text.offsets).max(initial=0) < 2:
+            raise InputError(
+                "No document of the validation text holds two words of the vocabulary, so it has "
+                "no loss; give longer documents."
+            )
+
+    def __call__(self, parameters: Parameters) -> Loss:
+        """Return the loss summed over the targets, in nats, and their number."""
+        text, config = self._text, self._config
+        model = Inference(
+            parameters.W_in_rows,
+            parameters.W_out_rows,
+            parameters.n_inputs - 1,
+            config,
+            self._probabilities,
+        )
+        vectors = model.start(len(text.offsets) - 1, seed=0)
+        rates = inference_rates(config, config.epochs, config.initial_rate)
+        given: Any = {"seed": 0, "workers": config.threads}
+        model.improve(vectors, text.ids, text.offsets, rates, part=EVERY_OTHER, **given)
+        measured = model.improve(vectors, text.ids, text.offsets, np.zeros(1), part=REST, **given)
+        return Loss(measured.total, max(measured.pairs, 1))

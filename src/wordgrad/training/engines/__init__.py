@@ -86,7 +86,9 @@ def engine_class(config: TrainingConfig) -> EngineClass:
                     f"{name}={getattr(config, name)!r}; change it, or leave subwords out."
                 )
         return SubwordEngine
-    settings = config.device, config.loss, config.architecture, config.reproducible
+    # Documents are reproducible on one thread, which is what the engine then takes.
+    reproducible = config.reproducible and config.documents == "no"
+    settings = config.device, config.loss, config.architecture, reproducible
     for *wanted, engine in ENGINES:
         if all(want in (None, got) for want, got in zip(wanted, settings, strict=True)):
             return engine

@@ -9,6 +9,7 @@ import numpy as np
 
 from wordgrad.training.engine import Loss, Step
 from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
+from wordgrad.training.kernels.documents import run_document_span
 from wordgrad.training.kernels.span import run_span
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Span, draw_batch, first_sentence
@@ -25,8 +26,8 @@ class HogwildEngine(NegativeSamplingEngine):
 
     @property
     def n_threads(self) -> int:
-        """Threads that train."""
-        return self.config.threads
+        """Threads that train; one where the bytes are to be the same for any number."""
+        return 1 if self.config.reproducible else self.config.threads
 
     def prepare(self, parameters: Parameters) -> None:
         """Compile the kernels (or load them from the cache) on throw-away parameters."""
@@ -73,11 +74,18 @@ class HogwildEngine(NegativeSamplingEngine):
             return self.apply_batch(parameters, batch, span.learning_rate)
         workspace = self._workspace(span_tokens=span.stop - span.start)
         workspace.set_learning_rate(span.learning_rate)
-        pairs = run_span(
+        given = (
             tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
             span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
             tables.noise.ctypes.data, len(tables.keep), parameters.W_in_rows.ctypes.data,
-            parameters.W_out_rows.ctypes.data, self._n_floats, tables.reach, self._skipgram,
-            workspace.addresses,
+            parameters.W_out_rows.ctypes.data, self._n_floats, tables.reach,
         )  # fmt: skip
+        documents = self.documents
+        if documents is None:
+            pairs = run_span(*given, self._skipgram, workspace.addresses)
+        else:
+            pairs = run_document_span(
+                *given, documents.kind, documents.n_inputs - 1, documents.tags.ctypes.data,
+                documents.offsets.ctypes.data, self._skipgram, workspace.addresses,
+            )  # fmt: skip
         return Loss(float(workspace.loss[0]), int(pairs))

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
-from wordgrad.errors import FormatError
+from wordgrad.errors import FormatError, ParameterError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Step, Validation
 from wordgrad.training.kernels.batch import batch_step, combine_inputs
+from wordgrad.training.kernels.documents import run_concatenated_batch
 from wordgrad.training.kernels.span import run_batch
 from wordgrad.training.kernels.window import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
@@ -30,7 +31,7 @@ from wordgrad.training.sampling import (
     check_batch,
     input_shares,
 )
-from wordgrad.training.validation import NegativeSamplingValidation
+from wordgrad.training.validation import DocumentValidation, NegativeSamplingValidation
 
 
 class WorkerPool:
@@ -145,14 +146,19 @@ class NegativeSamplingEngine:
         self.config = config
         self.rows = rows
         self.length = len(tables.ids) if tables is not None else 0
-        self.n_outputs = len(tables.keep) if tables is not None else 0
+        self.n_outputs = self.n_words = len(tables.keep) if tables is not None else 0
         self.n_inputs = self.n_outputs if rows is None else rows.n_inputs
+        self.documents = None if tables is None else tables.documents
+        if self.documents is not None:
+            self.n_inputs = self.documents.n_inputs
+            self.n_outputs *= self.documents.width
         self.span_tokens = min(
             MOST_SPAN_TOKENS, max(LEAST_SPAN_TOKENS, self.length // SPANS_AN_EPOCH)
         )
         self.most_reach = 0 if tables is None else tables.reach.most
         self._tables = tables
         self._n_floats = row_floats(config.vector_size)
+        self._width = 1 + 2 * config.window if config.combine == "concat" else 1
         self._skipgram = config.architecture == "skipgram"
         self._mean = config.combine == "mean"
         self._local = threading.local()
@@ -187,7 +193,7 @@ class NegativeSamplingEngine:
         Windows of words with one row each take the kernel that training takes, any other batch a
         plain one.
         """
-        check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+        check_batch(batch, parameters.n_inputs, parameters.n_outputs // self._width)
         parameters.check_rows(self.config.vector_size)
         inputs = np.ascontiguousarray(batch.inputs, np.int32)
         input_offsets, groups, output_offsets = (
@@ -195,7 +201,21 @@ class NegativeSamplingEngine:
             for offsets in (batch.input_offsets, batch.groups, batch.output_offsets)
         )
         outputs = np.ascontiguousarray(batch.outputs, np.int32)
-        if batch.is_windows(self.config.negative, self.config.architecture):
+        windows = batch.is_windows(self.config.negative, self.config.architecture)
+        if self._width > 1:
+            if not windows or (np.diff(input_offsets) != self._width).any():
+                raise ParameterError(
+                    f"a batch of concatenated rows must be windows of {self._width} rows each."
+                )
+            workspace = self._workspace(window_rows=self._width)
+            workspace.set_learning_rate(learning_rate)
+            run_concatenated_batch(
+                inputs, input_offsets, outputs.reshape(len(batch), 1 + self.config.negative),
+                parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
+                self._n_floats, workspace.addresses,
+            )  # fmt: skip
+            return Loss(float(workspace.loss[0]), batch.n_vectors)
+        if windows:
             offsets = groups if self._skipgram else input_offsets
             workspace = self._workspace(window_rows=int(np.diff(offsets).max(initial=0)))
             workspace.set_learning_rate(learning_rate)
@@ -219,7 +239,8 @@ class NegativeSamplingEngine:
     def _workspace(self, window_rows: int = 0, span_tokens: int = 1) -> Workspace:
         """Return this thread's workspace, made at its first call or when a call outgrows it."""
         workspace: Workspace | None = getattr(self._local, "workspace", None)
-        window_rows = max(window_rows, 2 * self.most_reach)
+        most_tags = 1 if self.documents is None else self.documents.most_tags
+        window_rows = max(window_rows, 2 * self.most_reach + most_tags)
         if (
             workspace is None
             or workspace.addresses.window_rows < window_rows
@@ -228,9 +249,9 @@ class NegativeSamplingEngine:
             workspace = Workspace(
                 window_rows=window_rows,
                 negative=self.config.negative,
-                n_floats=self._n_floats,
+                n_floats=self._width * self._n_floats,
                 span_tokens=span_tokens,
-                combine=self.config.combine,
+                combine="mean" if self._width > 1 else self.config.combine,
                 cbow_step=self.config.cbow_step,
             )
             self._local.workspace = workspace
@@ -239,7 +260,7 @@ class NegativeSamplingEngine:
     def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
         """Return the word vectors: the input vectors of single words, (V, D)."""
         if self.rows is None:
-            return parameters.W_in
+            return parameters.W_in[: self.n_words]
         rows, offsets = self.rows.of(np.arange(self.n_outputs, dtype=np.int32))
         vectors = np.empty((self.n_outputs, parameters.vector_size), np.float32)
         combine_inputs(parameters.W_in_rows, rows, offsets, self._mean, vectors)
@@ -262,4 +283,6 @@ class NegativeSamplingEngine:
 
     def validation(self, text: ValidationCorpus) -> Validation:
         """Return the measure of the negative-sampling loss on a held-out text."""
+        if self.config.documents != "no":
+            return DocumentValidation(text, self.config)
         return NegativeSamplingValidation(text, self.config, self.rows)

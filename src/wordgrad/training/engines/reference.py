@@ -51,7 +51,7 @@ class ReferenceEngine(NegativeSamplingEngine):
 
     def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
         """Take one exact gradient step an example, one after another; see the protocol."""
-        check_batch(batch, parameters.n_inputs, parameters.n_outputs)
+        check_batch(batch, parameters.n_inputs, parameters.n_outputs // self._width)
         step = self.config.cbow_step if self.config.architecture == "cbow" else "exact"
         total = 0.0
         for b in range(len(batch)):
@@ -87,6 +87,8 @@ def example_gradients(
         for i in range(batch.groups[b], batch.groups[b + 1])
     ]
     sizes = [len(rows) for rows in inputs]
+    if combine == "concat":
+        return _concatenated_gradients(parameters, batch, b, rows_out, indices, inputs[0])
     scales = input_share(sizes, combine=combine)
     shares = input_share(sizes, combine=combine, step=step)
     h = np.stack(
@@ -101,3 +103,27 @@ def example_gradients(
     d_in = np.zeros((len(rows_in), parameters.vector_size))
     np.add.at(d_in, indices, np.repeat(shares[:, np.newaxis] * d_h, sizes, axis=0))
     return loss, (rows_in, d_in), (rows_out, d_out)
+
+
+def _concatenated_gradients(
+    parameters: Parameters,
+    batch: Batch,
+    b: int,
+    words: NDArray[np.int32],
+    indices: NDArray[np.int64],
+    inputs: NDArray[np.int32],
+) -> tuple[float, Gradient, Gradient]:
+    """As :func:`example_gradients`, of C rows side by side; word w has the C rows of W_out at C w.
+
+    words, indices : the different outputs, and which of them each output is.
+    """
+    C, D = len(inputs), parameters.vector_size
+    rows_out = (words[:, np.newaxis] * C + np.arange(C)).reshape(-1)
+    part = slice(batch.output_offsets[b], batch.output_offsets[b + 1])
+    h = parameters.W_in[inputs].astype(np.float64).reshape(1, C * D)
+    W_out = parameters.W_out[rows_out].astype(np.float64).reshape(len(words), C * D)
+    loss, d_h, d_out = logistic_loss(h, indices, batch.all_signs[part], W_out)
+    rows_in, places = np.unique(inputs, return_inverse=True)
+    d_in = np.zeros((len(rows_in), D))
+    np.add.at(d_in, places, d_h.reshape(C, D))
+    return loss, (rows_in, d_in), (rows_out, d_out.reshape(-1, D))
