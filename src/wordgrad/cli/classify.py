@@ -429,7 +429,8 @@ def predict(
     tabs, the most probable first. With --json: an object with "labels" and "probabilities". Where a
     model of fastText has no label for a text, or none reaches the --threshold, the line is empty.
     """
-    make_reads_interruptible()
+    if any(one != "-" for one in inputs or []):  # they may be tables
+        make_reads_interruptible()
     from wordgrad.corpus.reader import read_lines
     from wordgrad.io.fasttext_model import is_model
 
@@ -461,13 +462,16 @@ def predict(
 
 
 def _own_answers(model: Path) -> Answers:
-    from wordgrad.text_classifier import TextClassifier
+    # The estimator would load scikit-learn, which takes longer than a line's answer.
+    from wordgrad.classification.model import TextModel
 
-    classifier = TextClassifier.load(model)
-    names = [str(label) for label in classifier.classes_]
+    classifier, labels, _ = TextModel.load(model)
+    if not classifier.splits_by_itself:
+        make_reads_interruptible()
+    names = [str(label) for label in labels]
 
     def answers(texts: list[str], top: int, threshold: float) -> Iterator[Answer]:
-        found = classifier.predict_proba(texts)
+        found = classifier.probabilities(classifier.bags(texts))
         order = (-found).argsort(axis=1, kind="stable")[:, :top]
         for row, best in zip(found, order, strict=True):
             kept = [i for i in best if row[i] >= threshold]
