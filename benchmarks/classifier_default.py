@@ -1,6 +1,7 @@
 """Compare ``TextClassifier()`` with fastText, logistic regression and a linear SVC, on raw text.
 
     python benchmarks/classifier_default.py run DATA
+    python benchmarks/classifier_default.py epochs DATA
     python benchmarks/classifier_default.py plot
 
 Nothing is set: the classifier gets texts as they are and chooses for itself.  Its rivals get what
@@ -246,6 +247,49 @@ def run_cell(data: Path, name: str, program: str) -> Record:
     return record
 
 
+# ------------------------------------------------------------------ seconds of an epoch
+
+SIZE = 64
+ROUNDS = 3
+EPOCHS = (2, 12)
+"""An epoch is what the more of them add to a training, a share each: what a program takes to set
+itself up is not in it."""
+
+
+def _epoch_seconds(train: Callable[[int], object]) -> float:
+    seconds = []
+    for epochs in EPOCHS:
+        begin = process_time()
+        train(epochs)
+        seconds.append(process_time() - begin)
+    return (seconds[1] - seconds[0]) / (EPOCHS[1] - EPOCHS[0])
+
+
+def epoch_rounds(data: Path, name: str) -> list[Record]:
+    """Processor seconds of an epoch of both programs by turns, with vectors of the same size."""
+    texts, labels, _, _ = parts_of(data, name)
+    words = split(texts)
+    fixed: Record = {
+        "vector_size": SIZE,
+        "learning_rate": 0.01,
+        "smoothing": 0.0,
+        "subwords": (0, 0),
+        "calibrate": False,
+    }
+    plain: Record = {"dim": SIZE, "wordNgrams": 2, "lr": 0.01}
+    return [
+        {
+            "wordgrad": _epoch_seconds(
+                lambda n: train_wordgrad(texts, labels, {**fixed, "epochs": n}, False)
+            ),
+            "fasttext": _epoch_seconds(
+                lambda n: train_fasttext(words, labels, {**plain, "epoch": n}, False)
+            ),
+        }
+        for _ in range(ROUNDS)
+    ]
+
+
 # ------------------------------------------------------------------------------ commands
 
 app = typer.Typer(help=(__doc__ or "").splitlines()[0])
@@ -275,8 +319,22 @@ def run(
             )
             whole = _results()
             whole["cells"].setdefault(name, {})[one] = record
-            write_json(FILE, {**circumstances(), "cells": whole["cells"]})
+            write_json(FILE, {**whole, **circumstances()})
             print(name, one, {k: v for k, v in record.items() if k != "bins"}, file=sys.stderr)
+
+
+@app.command()
+def epochs(
+    data: Annotated[Path, DATA],
+    only: Annotated[list[str] | None, typer.Option(help="Sets to run.")] = None,
+) -> None:
+    """Time an epoch beside fastText's."""
+    for name in only or [one for one in SETS if one not in LETTERS]:
+        rounds = epoch_rounds(data, name)
+        whole = _results()
+        whole.setdefault("epochs", {})[name] = rounds
+        write_json(FILE, {**whole, **circumstances()})
+        print(name, rounds, file=sys.stderr)
 
 
 @app.command(hidden=True)
