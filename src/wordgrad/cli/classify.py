@@ -683,9 +683,9 @@ def train(
 ) -> None:
     """Train a classifier on labelled text, and write it to a file.
 
-    The classifier averages the vectors of a text's words and word n-grams, and passes the mean
-    through a network with one hidden layer. The text may be larger than the memory. A text has one
-    label, or several: all '__label__' words of a line, or what --label-separator separates; use
+    The classifier averages the vectors of a text's words and n-grams, and answers by a softmax, or
+    through a hidden layer with --hidden-size. What is not given is chosen on a part of the texts
+    that is held out. The text may be larger than the memory. A text has one label, or several: all '__label__' words of a line, or what --label-separator separates; use
     --loss one-vs-all where their number differs from text to text.
 
     With --autotune, settings that are given stay as they are, and others are tried.
@@ -737,6 +737,11 @@ def train(
         f"{format_size(output.stat().st_size)}; trained in "
         f"{format_duration(sum(epoch['seconds'] for epoch in history))} to a loss of "
         f"{history[-1]['loss']:.4f} per text."
+    )
+    letters = "none" if model.subwords_ is None else "{} to {}".format(*model.subwords_)
+    say(
+        f"Learning rate {model.learning_rate_:.3g}, n-grams of letters: {letters}, smoothing "
+        f"{model.smoothing_:g}, temperature {model.temperature_:.2f}."
     )
     if model.vectors is not None:
         say(
