@@ -685,8 +685,9 @@ def train(
 
     The classifier averages the vectors of a text's words and n-grams, and answers by a softmax, or
     through a hidden layer with --hidden-size. What is not given is chosen on a part of the texts
-    that is held out. The text may be larger than the memory. A text has one label, or several: all '__label__' words of a line, or what --label-separator separates; use
-    --loss one-vs-all where their number differs from text to text.
+    that is held out. The text may be larger than the memory. A text has one label, or several: all
+    '__label__' words of a line, or what --label-separator separates; use --loss one-vs-all where
+    their number differs from text to text.
 
     With --autotune, settings that are given stay as they are, and others are tried.
     """
