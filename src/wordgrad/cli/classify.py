@@ -737,6 +737,11 @@ def train(
         separator=separator,
         errors=errors,
     )
+    held = None
+    if autotune is not None:
+        held = read_data(
+            [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+        )
     _say_odd(read)
     counts = list(read.counts.items())
     shown = ", ".join(f"{label} {count:,}" for label, count in counts[:SHOWN_CLASSES])
