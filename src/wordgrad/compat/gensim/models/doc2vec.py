@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from wordgrad.compat.gensim.models.callbacks import CallbackAny2Vec
 from wordgrad.compat.gensim.models.keyedvectors import (
-    REAL,
     KeyedVectors,
     prep_vectors,
     pseudorandom_weak_vector,
@@ -297,15 +296,13 @@ class Doc2Vec(Word2Vec):
         return [self.wv, self.dv, self._edge] if self._width > 1 else [self.wv, self.dv]
 
     def _outputs(self) -> dict[str, int]:
-        return dict.fromkeys(super()._outputs(), self._width)
+        return {name: n_rows * self._width for name, n_rows in super()._outputs().items()}
 
     def init_weights(self) -> None:
         """Begin anew: small random vectors of words and tags, and outputs that are zero."""
+        self.layer1_size = self._width * self.vector_size
         super().init_weights()
         self._inference = None
-        self.layer1_size = self._width * self.vector_size
-        if self.negative:
-            self.syn1neg = np.zeros((len(self.wv), self.layer1_size), REAL)
         shape = (len(self.dv), self.vector_size)
         self.dv.vectors = prep_vectors(shape, seed=self.seed + OTHER_SEED)
         if self._width > 1:  # what stands beyond a text's ends
