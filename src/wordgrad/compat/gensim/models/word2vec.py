@@ -19,8 +19,6 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-import wordgrad
-
 from wordgrad.compat.gensim.models.callbacks import CallbackAny2Vec
 from wordgrad.compat.gensim.models.keyedvectors import (
     REAL,
@@ -37,6 +35,7 @@ from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.trainer import LiveModel, Trainer
 from wordgrad.vocabulary import Vocabulary
+from wordgrad.word2vec import Word2Vec as Estimator
 from wordgrad.word_vectors import WordVectors
 
 logger = logging.getLogger(__name__)
@@ -1048,7 +1047,7 @@ class Word2Vec(Saveable):
         vocabulary, rows = self._vocabulary(), self.wv.key_to_index
         names = vocabulary.words
         settings = self._settings(self.epochs, vocabulary.total)
-        model = wordgrad.Word2Vec()
+        model = Estimator()
         model.vectors_ = WordVectors(
             names, self.wv.vectors, vocabulary.counts, {"settings": settings}
         )
