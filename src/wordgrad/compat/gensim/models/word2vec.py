@@ -1048,6 +1048,7 @@ class Word2Vec(Saveable):
         names = vocabulary.words
         settings = self._settings(self.epochs, vocabulary.total)
         model = Estimator()
+        model.phrases_ = None
         model.vectors_ = WordVectors(
             names, self.wv.vectors, vocabulary.counts, {"settings": settings}
         )
