@@ -60,6 +60,9 @@ def ours(tmp_path, monkeypatch) -> dict[str, Any]:
     }
 
 
+NAMES = ("KeyedVectors", "Word2Vec", "Phrases", "Doc2Vec")
+
+
 class Lazy(dict[str, Any]):
     """Names that are made when a row of the tables asks for them."""
 
@@ -80,6 +83,7 @@ def run(call: str, names: dict[str, Any], made: dict[str, Callable[[], Any]]) ->
 
 OURS: dict[str, Callable[[], Any]] = {
     "model": lambda: wordgrad.Word2Vec(**SMALL).fit(SENTENCES),
+    "documents": lambda: wordgrad.Doc2Vec(**SMALL, train_words=True).fit(SENTENCES),
     "table": lambda: wordgrad.learn_phrases(SENTENCES, min_count=1, threshold=0.5),
 }
 
@@ -88,6 +92,9 @@ def made_by(names: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     """What the first column may name, made with one program's classes."""
     return {
         "model": lambda: names["Word2Vec"](SENTENCES, **SMALL),
+        "documents": lambda: names["Doc2Vec"](
+            [names["TaggedDocument"](words, [i]) for i, words in enumerate(SENTENCES)], **SMALL
+        ),
         "phrases": lambda: names["Phrases"](SENTENCES, min_count=1, threshold=0.5),
     }
 
@@ -105,7 +112,8 @@ def theirs(ours, request) -> dict[str, Any]:
     kv.save("vectors.kv")
     watch = type("Watch", (models.callbacks.CallbackAny2Vec,), {})
     names = {"kv": kv, "np": np, "sentences": SENTENCES, "more": MORE, "Watch": watch}
-    names |= {name: getattr(models, name) for name in ("KeyedVectors", "Word2Vec", "Phrases")}
+    names |= {name: getattr(models, name) for name in NAMES}
+    names["TaggedDocument"] = models.doc2vec.TaggedDocument
     names["PathLineSentences"] = models.word2vec.PathLineSentences
     return names
 
@@ -147,7 +155,9 @@ def test_our_column_runs(call: str, ours: dict[str, Any]) -> None:
 def test_both_columns_give_the_same(
     gensim: str, wordgrad: str, difference: str, ours: dict[str, Any], theirs: dict[str, Any]
 ) -> None:
-    trains = "Word2Vec" in gensim or gensim.startswith(("model.", "Phrases("))
+    trains = "Word2Vec" in gensim or gensim.startswith(
+        ("model.", "documents.", "Phrases(", "Doc2Vec(")
+    )
     found = None if trains else run(wordgrad, ours, OURS)  # first, for gensim replaces files
     if "saved.model" in gensim:
         made_by(theirs)["model"]().save("saved.model")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,14 +13,20 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError
 
 from wordgrad.classification.examples import (
+    EncodedTexts,
     LabelledBags,
     check_two_classes,
     class_codes,
     divergences,
+    encode_files,
     example_weights,
     held_out,
+    label_lists,
+    several_codes,
+    take_labels,
 )
 from wordgrad.classification.features import RANGES, Features, tokenise
+from wordgrad.classification.losses import NO_TREE, Tree, class_tree
 from wordgrad.classification.model import TextModel, TextNetwork
 from wordgrad.classification.trainer import (
     Member,
@@ -30,9 +36,12 @@ from wordgrad.classification.trainer import (
     start_from,
 )
 from wordgrad.corpus.sources import texts_of
-from wordgrad.errors import ParameterError, check_bool, check_int
+from wordgrad.errors import ParameterError, check_bool, check_int, check_real
 from wordgrad.training.config import usable_cores
 from wordgrad.word_vectors import WordVectors
+
+if TYPE_CHECKING:
+    from wordgrad.corpus.labelled import LabelledSource
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -52,6 +61,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Networks that learn side by side from different starts and in different order; their sizes
         add up to ``vector_size`` and ``hidden_size``.  Together they are one network, whose logits
         are the mean of theirs.
+    loss : {"softmax", "one-vs-all", "hierarchical-softmax"}, default "softmax"
+        What the scores mean: one label of all, where several labels of a text share the target; or
+        a yes or no for each label, for texts that have several, or none; or a few questions on the
+        way down a tree of the labels, whose time does not grow with their number, for thousands.
     batch_size : int, default 32
         Texts a step; fewer where there are less than 100 times as many texts, so that an epoch
         of few texts has steps enough.
@@ -98,6 +111,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_ : ndarray (C,)
     vocabulary_ : tuple of str
         Words with a vector, most frequent first.
+    several_ : bool
+        Whether the training texts had lists of labels.
     history_ : list of dict
         One an epoch: ``epoch``, ``loss``, ``validation_loss``, ``validation_accuracy`` (None
         without early stopping), ``learning_rate``, ``seconds``.
@@ -127,6 +142,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     vocabulary_: tuple[str, ...]
     history_: list[dict[str, Any]]
     n_iter_: int
+    several_: bool
 
     def __init__(
         self,
@@ -136,6 +152,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         learning_rate: float = 0.025,
         *,
         members: int = 2,
+        loss: str = "softmax",
         batch_size: int = 32,
         ngrams: int = 2,
         buckets: int = 2**22,
@@ -161,6 +178,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.members = members
+        self.loss = loss
         self.batch_size = batch_size
         self.ngrams = ngrams
         self.buckets = buckets
@@ -200,8 +218,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts : sequence of str (N,)
             A list, an array, a Series; of a table (pandas, Polars, Arrow) its column ``text`` or
             its only column of strings.
-        labels : sequence of str, of int or of bool (N,)
-            One a text.
+        labels : sequence of str, of int or of bool (N,), or list of such lists
+            One a text; or a list (tuple, set) of labels for every text.
         sample_weight : array_like of float >= 0 (N,), optional
             Texts of weight 0 are left out.
 
@@ -209,7 +227,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ------
         ParameterError
             A hyper-parameter is out of range; or the lengths differ; or labels are missing or of
-            several types; or there are fewer than two classes, or as many as texts.
+            several types; or there are fewer than two classes, or as many as texts; or a text has
+            no label and ``loss`` is not one-vs-all.
         InputError
             No text has a token that counts, or ``vectors`` have none of the words, or a table has
             no clear column of texts.
@@ -218,13 +237,104 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         texts = _as_texts(texts)
         settings = self._training(len(texts))
-        classes, codes = class_codes(labels, len(texts))
-        weights = example_weights(sample_weight, self.class_weight, classes, codes)
-        check_two_classes(weights, codes)
-        counted = np.flatnonzero(weights > 0)
-        texts = [texts[i] for i in counted.tolist()]
-        codes, weights = codes[counted], weights[counted]
+        lists = label_lists(labels)
+        if lists is None:
+            classes, codes = class_codes(labels, len(texts))
+            ends = np.arange(len(texts) + 1)
+        else:
+            classes, codes, ends = several_codes(lists, len(texts))
+        weights = example_weights(sample_weight, self.class_weight, classes, codes, ends)
+        check_two_classes(weights, codes, ends)
+        if (weights == 0).any():
+            counted = np.flatnonzero(weights > 0)
+            texts = [texts[i] for i in counted.tolist()]
+            codes, ends = take_labels(codes, ends, counted)
+            weights = weights[counted]
         tokens = tokenise(texts, pattern=self.pattern, lowercase=self.lowercase)
+        self._fit(settings, EncodedTexts(tokens, classes, codes, ends, lists is not None), weights)
+        return self
+
+    def fit_files(
+        self,
+        source: LabelledSource,
+        *,
+        form: str | None = None,
+        label_column: str | None = None,
+        text_column: str | None = None,
+        label_prefix: str = "__label__",
+        separator: str | None = None,
+        errors: str = "strict",
+    ) -> TextClassifier:
+        r"""Learn from labelled files that need not fit in memory.
+
+        Texts are read once and kept as numbers, in temporary files when they are many
+        (environment variable ``TMPDIR``); memory is what the vectors of the features need.  A line
+        may have several labels.
+
+        Parameters
+        ----------
+        source : path, glob, directory, "-", or several of them
+        form, label_column, text_column, label_prefix, separator, errors
+            See :func:`wordgrad.corpus.labelled.read_labelled`.
+
+        Raises
+        ------
+        InputError, FormatError, ParameterError, TrainingError
+            As :func:`~wordgrad.corpus.labelled.read_labelled` and :meth:`fit`.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "texts.txt"
+        >>> _ = path.write_text("__label__hot __label__red fire\n__label__cold ice\n" * 20)
+        >>> model = TextClassifier(loss="one-vs-all", vector_size=16, hidden_size=16)
+        >>> model.fit_files(path).predict(["fire", "ice"])
+        [('hot', 'red'), ('cold',)]
+        """
+        encoded = encode_files(
+            source,
+            pattern=self.pattern,
+            lowercase=self.lowercase,
+            form=form,
+            label_column=label_column,
+            text_column=text_column,
+            label_prefix=label_prefix,
+            separator=separator,
+            errors=errors,
+        )
+        return self.fit_encoded(encoded)
+
+    def fit_encoded(self, texts: EncodedTexts) -> TextClassifier:
+        """Learn from texts that :func:`~wordgrad.classification.examples.encode_files` read.
+
+        They may be learned from several times.
+
+        Raises
+        ------
+        ParameterError, InputError, TrainingError
+            As :meth:`fit`; or ``class_weight`` gives all classes of a text the weight 0.
+        """
+        settings = self._training(len(texts))
+        weights = example_weights(None, self.class_weight, texts.classes, texts.codes, texts.ends)
+        if not weights.all():
+            raise ParameterError(
+                "class_weight must be above 0 where texts are read from files, got 0; leave such "
+                "texts out of the files."
+            )
+        self._fit(settings, texts, weights)
+        return self
+
+    def _fit(
+        self, settings: TextTraining, texts: EncodedTexts, weights: NDArray[np.float64]
+    ) -> None:
+        """Learn from encoded texts and their classes."""
+        tokens, classes, codes, ends = texts.tokens, texts.classes, texts.codes, texts.ends
+        if self.loss != "one-vs-all" and (np.diff(ends) == 0).any():
+            raise ParameterError(
+                f"labels must name a class for every text with loss={self.loss!r}, got none in "
+                f"position {int(np.flatnonzero(np.diff(ends) == 0)[0])}; leave the text out, or "
+                "use loss='one-vs-all'."
+            )
         workers = self.workers or usable_cores()
         features = Features.learn(
             tokens,
@@ -235,19 +345,29 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             workers=workers,
         )
         bags = features.bags(tokens, workers)
-        train, held = LabelledBags.of(bags, codes, weights), None
+        train, held = LabelledBags.of(bags, codes, weights, ends), None
         if self.early_stopping:
-            parts = held_out(train.labels, self.validation_fraction, self.seed)
+            parts = held_out(train.labels, train.ends, self.validation_fraction, self.seed)
             train, held = (train.take(part) for part in parts)
         importance = divergences(train, len(features), len(classes), workers)
         self.classes_ = classes
+        counts: tuple[int, ...] = ()
+        tree = NO_TREE
+        if self.loss == "hierarchical-softmax":
+            counts = tuple(np.bincount(codes, minlength=len(classes)).tolist())
+            tree = class_tree(np.array(counts))
+        networks = self._first_networks(settings, features, importance, tree)
+        if self.loss == "one-vs-all":
+            shares = (np.bincount(codes, minlength=len(classes)) + 0.5) / (len(weights) + 1)
+            for network in networks:  # nearly all answers are no, and the biases know it
+                network.parts(network.layers)[3][:] = np.log(shares / (1 - shares))
         members = [
-            Member(network, settings, train, number)
-            for number, network in enumerate(self._first_networks(settings, features, importance))
+            Member(network, settings, train, number) for number, network in enumerate(networks)
         ]
         trainer = TextTrainer(members, self.progress, self.workers or self.members)
         network = trainer.run(held)
         self.vocabulary_ = tuple(features.words)
+        self.several_ = texts.several
         self.texts_empty_, self.tokens_, self.tokens_unknown_ = (
             bags.empty,
             bags.tokens,
@@ -255,8 +375,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         self.history_ = [asdict(record) for record in trainer.history]
         self.n_iter_ = len(self.history_)
-        self._model = TextModel(features, network, self.pattern, self.lowercase)
-        return self
+        self._model = TextModel(
+            features, network, self.pattern, self.lowercase, texts.several, counts
+        )
 
     def _training(self, n_texts: int) -> TextTraining:
         for name, (least, most) in RANGES.items():
@@ -273,7 +394,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return TextTraining(**{name: getattr(self, name) for name in names}).for_texts(n_texts)
 
     def _first_networks(
-        self, settings: TextTraining, features: Features, importance: NDArray[np.float32]
+        self,
+        settings: TextTraining,
+        features: Features,
+        importance: NDArray[np.float32],
+        tree: Tree,
     ) -> list[TextNetwork]:
         vectors = self.vectors
         if vectors is not None and not isinstance(vectors, WordVectors):
@@ -281,7 +406,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
             vectors = load(vectors)
         size = settings.vector_size if vectors is None else vectors.matrix.shape[1]
-        networks = first_networks(settings, importance, len(self.classes_), size)
+        outputs = len(self.classes_) - (settings.loss == "hierarchical-softmax")
+        networks = first_networks(settings, importance, outputs, size, tree)
         self.words_with_vectors_ = 0
         if vectors is not None:
             self.words_with_vectors_ = start_from(
@@ -292,7 +418,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     # ---------------------------------------------------------------- answers
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Probability of every class, in the order of ``classes_``; rows sum to 1.
+        """Probability of every class, in the order of ``classes_``.
+
+        Rows sum to 1, but not with ``loss="one-vs-all"``: there each class is a question of its
+        own.
 
         Parameters
         ----------
@@ -311,11 +440,59 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         model = self._trained()
         return model.probabilities(model.bags(_as_texts(texts)))
 
-    def predict(self, texts: Sequence[str]) -> NDArray[Any]:
-        """Most probable label of every text."""
+    def predict(
+        self, texts: Sequence[str], k: int | None = None, threshold: float | None = None
+    ) -> Any:
+        """Most probable label of every text, or several labels.
+
+        Parameters
+        ----------
+        texts : sequence of str (N,)
+            As in :meth:`fit`.
+        k : int, optional
+            Labels a text at most.
+        threshold : float, optional
+            Labels of a smaller probability are left out.
+
+        Returns
+        -------
+        ndarray (N,)
+            The most probable label of each text, if neither ``k`` nor ``threshold`` is given and
+            the training texts had one label.
+        list of tuple
+            Else the labels of each text, the most probable first.  If neither is given, they are
+            those whose probability reaches 0.5 with ``loss="one-vs-all"``, or else the one most
+            probable.
+
+        Raises
+        ------
+        ParameterError
+            An argument is out of range.
+
+        Examples
+        --------
+        >>> texts = ["red round apple", "red rose", "round ball", "blue sky"] * 10
+        >>> labels = [("fruit", "red"), ("red",), (), ()] * 10
+        >>> model = TextClassifier(loss="one-vs-all", vector_size=16, hidden_size=16)
+        >>> model.fit(texts, labels).predict(["apple", "rose", "sky"])
+        [('red', 'fruit'), ('red',), ()]
+        """
+        if k is not None:
+            check_int("k", k, minimum=1)
+        if threshold is not None:
+            threshold = check_real("threshold", threshold)
         probabilities = self.predict_proba(texts)
-        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
-        return labels
+        if k is None and threshold is None:
+            if not self.several_:
+                return self.classes_[probabilities.argmax(axis=1)]
+            k, threshold = (None, 0.5) if self.loss == "one-vs-all" else (1, 0.0)
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+        kept = np.take_along_axis(probabilities, order, axis=1) >= (threshold or 0.0)
+        names = self.classes_.tolist()
+        return [
+            tuple([names[code] for code in row[some].tolist()])
+            for row, some in zip(order, kept, strict=True)
+        ]
 
     def explain(self, text: str, label: Any = None) -> list[tuple[str, float]]:
         r"""How far each token pushed towards a label.
@@ -385,8 +562,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             buckets=model.features.buckets,
             lowercase=model.lowercase,
             pattern=model.pattern,
+            loss=model.network.loss,
         )
         estimator._model = model
+        estimator.several_ = model.several
         estimator.classes_ = np.array(labels)
         estimator.vocabulary_ = tuple(model.features.words)
         estimator.history_ = history

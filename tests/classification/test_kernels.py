@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from wordgrad.classification.examples import LabelledBags
 from wordgrad.classification.features import Bags
 from wordgrad.classification.kernels import random_share
+from wordgrad.classification.losses import LOSSES, NO_TREE, class_tree
 from wordgrad.classification.model import TextNetwork
 from wordgrad.classification.trainer import Member, TextTraining
-from wordgrad.maths import assert_gradients
+from wordgrad.maths import assert_gradients, binary_cross_entropy, cross_entropy
 
 SETTINGS = TextTraining(
     vector_size=1,
@@ -35,7 +36,10 @@ ROUNDING = 1e-4  # of a gradient's largest element: sums of some hundred float32
 
 @st.composite
 def problems(draw):
-    """A network with parameters far from 0, and some texts, some of them empty."""
+    """A network with parameters far from 0, and some texts, some of them empty.
+
+    With any loss; texts have one label, or several, and one against all others perhaps none.
+    """
     size, classes = draw(st.integers(1, 20)), draw(st.integers(1, 5))
     hidden = draw(st.just(0) | st.integers(1, 18))
     n_rows = draw(st.integers(1, 9))
@@ -44,15 +48,52 @@ def problems(draw):
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     features = rng.integers(0, n_rows, offsets[-1]).astype(np.int32)
     importance = rng.uniform(0.01, 3, n_rows).astype(np.float32)
-    network = TextNetwork.initial(importance, size, hidden, classes + 1, seed=2)
+    loss = draw(st.sampled_from(LOSSES))
+    tree, outputs = NO_TREE, classes + 1
+    if loss == "hierarchical-softmax":
+        tree, outputs = class_tree(rng.integers(0, 50, classes + 1)), classes
+    network = TextNetwork.initial(importance, size, hidden, outputs, 2, loss, tree)
     network.vectors[:] = rng.normal(size=network.vectors.shape)
     network.layers[:] = rng.normal(size=network.layers.shape)
+    least = 0 if loss == "one-vs-all" else 1
+    numbers = [
+        rng.permutation(classes + 1)[: rng.integers(least, 3)] if draw(st.booleans())
+        else rng.integers(0, classes + 1, 1)
+        for _ in lengths
+    ]  # fmt: skip
     examples = LabelledBags(
         Bags(features, offsets, len(features), 0),
-        rng.integers(0, classes + 1, len(lengths)),
+        np.concatenate(numbers).astype(np.int64),
         rng.uniform(0.1, 2, len(lengths)).astype(np.float32),
+        np.cumsum([0, *map(len, numbers)]).astype(np.int64),
     )
     return network, examples
+
+
+def exact_loss(network, labels, smoothing):
+    """Target of a text and its loss in float64, which maths computes."""
+    if network.loss == "softmax":
+        target = np.full(network.n_classes, smoothing / network.n_classes)
+        target[labels] += (1 - smoothing) / len(labels)
+        return target, cross_entropy
+    if network.loss == "one-vs-all":
+        target = np.full(network.n_classes, smoothing / 2)
+        target[labels] += 1 - smoothing
+        return target, binary_cross_entropy
+
+    def paths(logits, target, reduction):
+        """The questions on the way to each label, as those of one against all others."""
+        total, slopes = 0.0, np.zeros_like(logits)
+        for label in labels:
+            way = slice(network.tree.offsets[label], network.tree.offsets[label + 1])
+            nodes, signs = network.tree.nodes[way], network.tree.signs[way].astype(float)
+            answers = np.where(signs > 0, 1 - smoothing / 2, smoothing / 2)
+            loss, d_logits = binary_cross_entropy(logits[:, nodes], answers[None], reduction)
+            total += loss / len(labels)
+            slopes[:, nodes] += d_logits / len(labels)
+        return total, slopes
+
+    return labels, paths
 
 
 def exact_step(network, examples, smoothing=0.0, kept=None):
@@ -60,7 +101,7 @@ def exact_step(network, examples, smoothing=0.0, kept=None):
 
     kept : for each position of ``features``, whether it is read.
     """
-    bags, n = examples.bags, len(examples.labels)
+    bags, n = examples.bags, len(examples.bags)
     vectors = network.vectors.astype(np.float64)
     mixing = np.zeros((n, len(vectors)))  # x = mixing @ vectors
     for i in range(n):
@@ -70,12 +111,14 @@ def exact_step(network, examples, smoothing=0.0, kept=None):
     sums = mixing.sum(axis=1, keepdims=True)
     mixing /= np.sqrt(np.where(sums > 0, sums, 1))
     layers = network.exact_layers()
-    targets = np.eye(network.n_classes)[examples.labels]
-    targets = (1 - smoothing) * targets + smoothing / network.n_classes
     weights = examples.weights.astype(np.float64) / n
     loss, d_layers, d_vectors = 0.0, 0.0, np.zeros_like(vectors)
     for i in range(n):
-        gradients = layers.loss_and_gradients(mixing[i : i + 1] @ vectors, targets[i : i + 1])
+        labels = examples.labels[examples.ends[i] : examples.ends[i + 1]]
+        target, measured = exact_loss(network, labels, smoothing)
+        gradients = layers.loss_and_gradients(
+            mixing[i : i + 1] @ vectors, target[None], loss=measured
+        )
         loss += weights[i] * gradients.loss
         d_layers = d_layers + weights[i] * gradients.pack()
         d_vectors += weights[i] * np.outer(mixing[i], gradients.d_X[0])
@@ -91,7 +134,7 @@ def stepped(network, examples, key=0, **changes):
     """Loss, and the parameters before and after one step on all texts."""
     before = network.copy()
     trainer = Member(network, replace(SETTINGS, **changes), examples)
-    loss = trainer.apply(np.arange(len(examples.labels)), key)
+    loss = trainer.apply(np.arange(len(examples.bags)), key)
     return loss, before, trainer
 
 

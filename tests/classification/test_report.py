@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wordgrad.classification.report import score_predictions
+from wordgrad.classification.report import score_labels, score_predictions
 from wordgrad.errors import ParameterError
 
 CLASSES = ["a", "b", "c"]
@@ -54,3 +54,41 @@ def test_what_holds_for_any_predictions(pairs):
 def test_lengths_are_checked(labels, predicted):
     with pytest.raises(ParameterError, match="must be as many, and at least one"):
         score_predictions(CLASSES, labels, predicted)
+
+
+def test_several_labels_worked_by_hand():
+    labels = [("a", "b"), ("b",), (), ("d",)]
+    predicted = [("b", "c"), ("b", "a"), ("a",), ()]
+    report = score_labels(CLASSES, labels, predicted)
+    assert (report.given, report.wanted, report.right, report.first_right) == (5, 4, 2, 2)
+    assert (report.precision, report.recall, report.f1) == (2 / 5, 2 / 4, 4 / 9)
+    assert report.precision_of_the_first == 0.5
+    found = {one.label: (one.precision, one.recall, one.f1, one.texts) for one in report.classes}
+    assert found == {
+        "a": (0.0, 0.0, 0.0, 1), "b": (1.0, 1.0, 1.0, 2), "c": (0.0, None, None, 0),
+        "d": (0.0, 0.0, 0.0, 1),
+    }  # fmt: skip
+    assert report.unknown == {"d": 1}
+    none = score_labels(CLASSES, [()], [()])
+    assert (none.precision, none.recall, none.f1) == (0, 0, 0)
+    with pytest.raises(ParameterError, match="must be as many"):
+        score_labels(CLASSES, [], [])
+
+
+@given(
+    pairs=st.lists(
+        st.tuples(st.sampled_from([*CLASSES, "new"]), st.sampled_from(CLASSES)), min_size=1
+    )
+)
+def test_one_label_each_is_accuracy(pairs):
+    labels, predicted = ([pair[i] for pair in pairs] for i in (0, 1))
+    whole = score_predictions(CLASSES, labels, predicted)
+    report = score_labels(CLASSES, [(one,) for one in labels], [(one,) for one in predicted])
+    assert report.precision == report.recall == report.precision_of_the_first == whole.accuracy
+    assert report.unknown == whole.unknown
+    for mine, theirs in zip(report.classes, whole.classes, strict=True):
+        assert mine.label == theirs.label
+        assert (mine.precision, mine.recall, mine.f1) == pytest.approx(
+            (theirs.precision, theirs.recall, theirs.f1)
+        )
+    json.dumps(report.to_dict(), allow_nan=False)

@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from wordgrad.cli.classify import train
+from wordgrad.compat import fasttext
 from wordgrad.corpus.labelled import PREFIX as LABEL_PREFIX
 from wordgrad.fasttext_classifier import FastTextClassifier
 from wordgrad.text_classifier import TextClassifier
@@ -72,7 +73,7 @@ def test_labelled_text_becomes_a_classifier(wordgrad, data, tmp_path):
     outcome = wordgrad("classify", "train", data, "-o", output, "--epochs", 3, "--workers", 1)
     assert (outcome.code, outcome.out) == (0, "")
     for said in (
-        "Read 90 texts with 3 labels: praise 30, blame 30, odd, one 30.",
+        "Read 90 texts with 3 labels: blame 30, odd, one 30, praise 30.",
         "Epoch 1 of 3: loss ",
         "Epoch 3 of 3: loss ",
         "m.safetensors: 3 classes, 21 words,",
@@ -92,7 +93,9 @@ def test_options_have_the_estimators_names_and_defaults():
         for name, parameter in inspect.signature(train).parameters.items()
     }
     assert options.pop("label_prefix") == LABEL_PREFIX
-    for name in ("data", "output", "overwrite", "form", "label_column", "text_column", "errors"):
+    reading = ("form", "label_column", "text_column", "separator", "errors")
+    reading += ("autotune", "duration")
+    for name in ("data", "output", "overwrite", *reading):
         del options[name]
     parameters = {
         name: parameter.default
@@ -105,14 +108,15 @@ def test_options_have_the_estimators_names_and_defaults():
 def test_every_option_reaches_the_estimator(wordgrad, data, tmp_path, monkeypatch):
     seen = {}
 
-    def fit(self, texts, labels):
+    def fit(self, texts):
         seen.update(self.get_params())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(TextClassifier, "fit", fit)
+    monkeypatch.setattr(TextClassifier, "fit_encoded", fit)
     flags = {"lowercase": ("--no-lowercase", False), "train_vectors": ("--fixed-vectors", False)}
     flags["early_stopping"] = ("--early-stopping", True)
     special = {"class_weight": "balanced", "pattern": r"\w+", "workers": 3, "vectors": tmp_path}
+    special["loss"] = "one-vs-all"
     wanted, options = {}, []
     for name, default in TextClassifier().get_params().items():
         if name == "progress":
@@ -166,7 +170,7 @@ def test_what_was_odd_is_counted(wordgrad, tmp_path):
         ("a\t\nb\t\na\t\n", [], 1, ["no token"]),
         ("good one\n", [], 1, ["a.tsv cannot be determined", "--format"]),
         ("good\tone\nbad two\n", [], 1, ["a.tsv, line 2, has no tab"]),
-        ("__label__a __label__b x\n", [], 1, ["line 1, has 2 labels"]),
+        ("__label__a x\n__label__a __label__ x\n", [], 1, ["line 2, has no label"]),
         ("id\tlabel\ttext\n1\t\tx\n", [], 1, ["a.tsv, row 1, has no label"]),
         ("label\ttext\n1\tx\n", ["--label-column", "no"], 1, ["no column 'no'", "'label', 'text'"]),
         ("good\tone\n", ["--format", "xml"], 2, ["'xml' is not one of"]),
@@ -467,7 +471,7 @@ def test_words_that_pushed(wordgrad, model):
     outcome = wordgrad("classify", "explain", model, "A good film, xyzzy")
     assert outcome.code == 0
     pushed = dict(line.split("\t") for line in outcome.out.splitlines())
-    assert list(pushed) == ["a", "good", "film,", "xyzzy"]
+    assert list(pushed) == ["a", "good", "film", ",", "xyzzy"]
     assert float(pushed["good"]) > abs(float(pushed["a"]))
     assert float(pushed["xyzzy"]) == 0
     assert re.match(r"praise: probability [01]\.\d{3}\.", outcome.err)
@@ -507,3 +511,98 @@ def test_labels_may_begin_otherwise(wordgrad, tmp_path):
         files.append((output.read_bytes(), outcome.out))
     assert files[0][1] == files[1][1]
     assert TextClassifier.load(output).classes_.tolist() == ["blame", "odd,", "praise"]
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory):
+    """Lines with one label or two, and a classifier that learned them."""
+    folder = tmp_path_factory.mktemp("recipes")
+    draw = random.Random(3)
+    lines = []
+    for _ in range(200):
+        labels = draw.sample(list(WORDS), draw.choice([1, 2]))
+        words = [draw.choice(WORDS[label]) for label in labels] + draw.sample(COMMON, 2)
+        names = [f"#{label.replace(', ', '-')}" for label in labels]
+        lines.append(" ".join([*names, *words]))
+    path = folder / "train.txt"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path, folder / "model.safetensors"
+
+
+def test_several_labels_from_training_to_scores(wordgrad, recipes, tmp_path, typed):
+    path, model = recipes
+    options = ["--label-prefix", "#", "--format", "fasttext"]
+    outcome = wordgrad("classify", "train", path, "-o", model, "--loss", "one-vs-all", "--epochs",
+                       30, "--workers", 1, "--vector-size", 16, *options)  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "Read 200 texts with 3 labels: " in outcome.err
+    for arguments in ([], ["-k", 2], ["--threshold", 0.3]):
+        outcome = wordgrad("classify", "test", model, path, *options, *arguments)
+        rows = [line.split("\t") for line in outcome.out.splitlines()]
+        assert [row[0] for row in rows] == ["labels", "first", *["class"] * 3]
+        assert float(rows[0][2]) > 0.9
+        assert rows[0][4] == "200"
+        assert float(rows[1][1]) > 0.9
+    outcome = wordgrad("classify", "test", model, path, *options, "--json", "-")
+    record = json.loads(outcome.out)
+    classifier = TextClassifier.load(model)
+    texts = [
+        " ".join(w for w in line.split() if w[0] != "#") for line in path.read_text().splitlines()
+    ]
+    assert record["labels_given"] == sum(map(len, classifier.predict(texts)))
+    assert record["texts"] == 200
+    typed(b"good clumsy film\n")
+    outcome = wordgrad("classify", "predict", model, "-k", 3, "--threshold", 0.5)
+    fields = outcome.out.split("\t")
+    assert {fields[0], fields[2]} == {"praise", "blame"}
+
+
+def test_scores_of_several_labels_fit_the_terminal(wordgrad, recipes, terminal):
+    path, model = recipes
+    for columns in (100, 40):
+        terminal(columns)
+        outcome = wordgrad("classify", "test", model, path, "--label-prefix", "#",
+                           "--format", "fasttext", "-k", 2)  # fmt: skip
+        assert "The first label is right in" in outcome.out.replace("\n", " ")
+        assert max(map(len, outcome.out.splitlines())) <= columns
+
+
+def test_labels_that_a_separator_separates(wordgrad, tmp_path):
+    rows = [("a|b", "x y"), ("b", "y z"), ("a", "x w")] * 10
+    (tmp_path / "a.tsv").write_text(tab(rows))
+    model = tmp_path / "m.safetensors"
+    outcome = wordgrad("classify", "train", tmp_path / "a.tsv", "-o", model, "--label-separator",
+                       "|", "--epochs", 2, "--workers", 1)  # fmt: skip
+    assert "with 2 labels: a 20, b 20" in outcome.err
+    outcome = wordgrad("classify", "test", model, tmp_path / "a.tsv", "--label-separator", "|")
+    assert outcome.out.startswith("labels\t")
+
+
+def test_a_model_of_fasttext_is_measured_as_fasttext_does(wordgrad, tmp_path):
+    model = FASTTEXT / "softmax_all.bin"
+    labels = FastTextClassifier.load(model).labels[:2]
+    path = tmp_path / "a.txt"
+    path.write_text(f"{labels[0]} ba ke\n{labels[1]} {labels[0]} zu ri\n")
+    outcome = wordgrad("classify", "test", model, path, "-k", 2)
+    fields = outcome.out.splitlines()[0].split("\t")
+    texts, precision, recall = fasttext.load_model(model).test(path, k=2)
+    assert [float(fields[1]), float(fields[2])] == pytest.approx([precision, recall])
+    assert int(fields[4]) == texts
+
+
+def test_settings_are_tried_for_some_time(wordgrad, data, tmp_path):
+    held = tmp_path / "held.tsv"
+    held.write_text(tab(examples(30, seed=2)))
+    model = tmp_path / "m.safetensors"
+    outcome = wordgrad("classify", "train", data, "-o", model, "--autotune", held, "--duration",
+                       "2s", "--workers", 1, "--epochs", 3)  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "Trying settings for 2" in outcome.err
+    assert "Trial 1: " in outcome.err
+    assert "the settings given" in outcome.err
+    assert "The best of " in outcome.err
+    assert TextClassifier.load(model).n_iter_ == 3
+    refused(wordgrad("classify", "train", data, "-o", tmp_path / "n.safetensors", "--autotune",
+                     tmp_path / "none.tsv"), 1, "none.tsv")  # fmt: skip
+    refused(wordgrad("classify", "train", data, "-o", tmp_path / "n.safetensors", "--autotune",
+                     held, "--duration", "soon"), 2, "is not a span of time")  # fmt: skip

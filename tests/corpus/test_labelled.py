@@ -13,7 +13,13 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wordgrad.corpus.labelled import FORMS, LabelledText, guess_form, read_labelled
+from wordgrad.corpus.labelled import (
+    FORMS,
+    LabelledText,
+    guess_form,
+    read_labelled,
+    read_labelled_blocks,
+)
 from wordgrad.errors import FormatError, InputError, ParameterError
 
 ROWS = [("good", "a joy, to watch"), ("bad", "dull"), ("so so", 'it "was" long'), ("bad", "")]
@@ -357,3 +363,45 @@ def test_rows_are_counted_across_blocks(tmp_path):
     path.write_text("label,text\n" + "good,a joy to watch and to hear\n" * 100_000 + ",dull\n")
     with pytest.raises(InputError, match=r"a\.csv, row 100001, has no label"):
         read_labelled(path)
+
+
+def test_several_labels_a_line(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("__label__a __label__b x y\nz __label__c __label__c\n\n__label__a\n")
+    found = read_labelled(path, several=True)
+    assert found.labels == [("a", "b"), ("c",), ("a",)]
+    assert found.texts == ["x y", "z", ""]
+    assert (found.empty_texts, found.blank_lines) == (1, 1)
+    with pytest.raises(InputError, match="line 1, has 2 labels"):
+        read_labelled(path)
+    path.write_text("__label__a __label__ x\n")
+    with pytest.raises(InputError, match="line 1, has no label"):
+        read_labelled(path, several=True)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_several_labels_in_a_cell(tmp_path, name):
+    path = write(tmp_path / name, [("a|b", "x"), ("c", "y"), ("b||a | b", "z")])
+    found = read_labelled(path, several=True, separator="|")
+    assert found.labels == [("a", "b"), ("c",), ("b", "a")]
+    assert read_labelled(path, several=True).labels == [("a|b",), ("c",), ("b||a | b",)]
+    assert read_labelled(path).labels == ["a|b", "c", "b||a | b"]
+
+
+def test_a_separator_goes_with_several_labels(tmp_path):
+    for options in ({"separator": "|"}, {"several": True, "separator": ""}):
+        with pytest.raises(ParameterError, match="separator must be"):
+            read_labelled(tmp_path, **options)
+    with pytest.raises(ParameterError, match="several must be"):
+        read_labelled(tmp_path, several="yes")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.parquet"])
+def test_blocks_are_the_whole(tmp_path, name, monkeypatch):
+    monkeypatch.setattr("wordgrad.corpus.labelled._ROWS_AT_ONCE", 7)
+    rows = [(f"label {i % 3}", f"text {i}") for i in range(40)]
+    write(tmp_path / name, rows)
+    write(tmp_path / f"b{name}", rows)
+    found = list(read_labelled_blocks(tmp_path))
+    assert len(found) >= (12 if name == "a.txt" else 2)
+    assert [pair for part in found for pair in pairs(part)] == rows + rows

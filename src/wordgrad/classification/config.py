@@ -62,6 +62,16 @@ SETTINGS: Final[dict[str, Setting]] = {
             "Train the word vectors with the network, or keep them fixed.",
             option="--train-vectors/--fixed-vectors",
         ),
+        Setting(
+            "loss",
+            "softmax",
+            str,
+            MODEL,
+            "softmax, one label of all; one-vs-all, several labels or none; hierarchical-softmax, "
+            "for thousands of labels.",
+            choices=("softmax", "one-vs-all", "hierarchical-softmax"),
+            metavar="NAME",
+        ),
         Setting("epochs", 5, int, TRAINING, "Passes over the texts.", minimum=1),
         Setting(
             "learning_rate",

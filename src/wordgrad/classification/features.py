@@ -72,6 +72,7 @@ COMMON = 2
 
 _FEW = 100  # texts that are tokenised in plain Python
 _CHARACTERS = 1 << 22  # of the texts that are tokenised at a time
+_TEXTS = 1 << 16  # whose features are taken at a time
 _TOKENS = 1 << 20  # of the texts whose features are found at a time
 _LARGEST_TABLE = 1 << 24  # buckets; of more, hashes are found by bisection
 
@@ -128,8 +129,13 @@ class Bags:
         """Bags of some of the texts, in the order given; ``tokens`` and ``unknown`` stay."""
         sizes = np.diff(self.offsets)[texts]
         offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        indices = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], sizes)
-        return Bags(self.features[indices], offsets, self.tokens, self.unknown)
+        features = GrowingArray(np.int32)
+        for start in range(0, len(texts), _TEXTS):
+            part = slice(start, start + _TEXTS)
+            shifts = np.repeat(self.offsets[texts[part]] - offsets[:-1][part], sizes[part])
+            first, last = offsets[start], offsets[min(start + _TEXTS, len(texts))]
+            features.append(self.features[np.arange(first, last) + shifts])
+        return Bags(features.array(), offsets, self.tokens, self.unknown)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -23,12 +23,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.classification.losses import (
+    FAST,
+    HIERARCHICAL_SOFTMAX,
+    SOFTMAX,
+    one_vs_all_loss,
+    softmax_loss,
+    tree_loss,
+)
 from wordgrad.compiling import compiled
 from wordgrad.training.kernels.random import GOLDEN, mix
 
 Array32 = NDArray[np.float32]
 
-FAST = {"contract", "reassoc", "nsz"}  # sums in any order; NaN and infinity keep their meaning
 jit = compiled(fastmath=FAST)
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -83,7 +90,7 @@ class StateArrays(NamedTuple):
 
 
 class Rates(NamedTuple):
-    """Rates and shares of a training: float32, and ``steps_all`` int."""
+    """Rates and shares of a training: float32, and ``steps_all`` and ``loss`` int."""
 
     vectors: np.float32
     layers: np.float32
@@ -91,6 +98,7 @@ class Rates(NamedTuple):
     smoothing: np.float32
     drop: np.float32
     steps_all: int
+    loss: int
 
 
 @jit
@@ -229,14 +237,17 @@ def count_texts(features: Any, offsets: Any, weights: Any, counts: Any) -> None:
 
 @jit
 def divergences_of_rows(
-    features: Any, offsets: Any, labels: Any, weights: Any, prior: Any, counts: Any, start: Any,
-    stop: Any, smoothing: Any, out: Any,
+    features: Any, offsets: Any, labels: Any, ends: Any, weights: Any, prior: Any, counts: Any,
+    start: Any, stop: Any, smoothing: Any, out: Any,
 ) -> None:  # fmt: skip
     """Set ``out[start:stop]`` to the roots of the divergences of some rows; see ``divergences``.
 
     The texts of each row are listed first, so that only the classes that a row meets are visited:
     a table of rows and classes would have billions of cells, nearly all of them empty.
 
+    A text of several labels is an equal part of an observation of each.
+
+    labels, ends : int64, as in :func:`add_gradients`.
     counts : int64 (R,), from :func:`count_texts`; prior : float64 (C,).
     """
     n = stop - start
@@ -258,13 +269,15 @@ def divergences_of_rows(
         n_met = 0
         total = 0.0
         for k in range(places[r], places[r + 1]):
-            c = labels[texts[k]]
-            weight = weights[texts[k]]
-            if sums[c] == 0:
-                met[n_met] = c
-                n_met += 1
-            sums[c] += weight
-            total += weight
+            i = texts[k]
+            for place in range(ends[i], ends[i + 1]):
+                c = labels[place]
+                weight = weights[i] / (ends[i + 1] - ends[i])
+                if sums[c] == 0:
+                    met[n_met] = c
+                    n_met += 1
+                sums[c] += weight
+                total += weight
         # Of a class without the feature q / p is the same, smoothing / (total + smoothing).
         share = smoothing / (total + smoothing)
         divergence = 0.0
@@ -348,94 +361,85 @@ def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> N
 
 
 @jit
-def softmax_loss(logits: Any, label: Any, smoothing: Any) -> Any:
-    """Turn logits into y_hat - y in place and return the cross-entropy, in nats.
-
-    With smoothing s the target is 1 - s for the label plus s / C for every class.
-    """
-    top = logits[0]
-    for c in range(1, logits.size):
-        top = max(top, logits[c])
-    total = _ZERO
-    mean = _ZERO
-    for c in range(logits.size):
-        mean += logits[c]
-    right = logits[label] * (_ONE - smoothing) + smoothing * mean / np.float32(logits.size)
-    for c in range(logits.size):
-        logits[c] = np.exp(logits[c] - top)
-        total += logits[c]
-    for c in range(logits.size):
-        logits[c] = logits[c] / total - smoothing / np.float32(logits.size)
-    logits[label] -= _ONE - smoothing
-    return np.log(total) + top - right
-
-
-@jit
-def backward_layers(
-    x: Any, h: Any, delta_2: Any, W1: Any, W2: Any, d_W1: Any, d_b1: Any, d_W2: Any, d_b2: Any,
-    delta_1: Any, d_x: Any,
-) -> None:  # fmt: skip
-    """Add one text's gradients of the layers, and set d_x = delta_1 W1^T."""
+def backward_outputs(h: Any, delta_2: Any, W2: Any, d_W2: Any, d_b2: Any, d_h: Any) -> None:
+    """Add one text's gradients of the output layer, and set d_h = delta_2 W2^T."""
     for c in range(delta_2.size):
         d_b2[c] += delta_2[c]
-    if d_b1.size == 0:  # h is x
-        for j in range(h.size):
-            back = _ZERO
-            for c in range(delta_2.size):
-                d_W2[j, c] += h[j] * delta_2[c]
-                back += W2[j, c] * delta_2[c]
-            d_x[j] = back
-        return
     for j in range(h.size):
         back = _ZERO
         for c in range(delta_2.size):
             d_W2[j, c] += h[j] * delta_2[c]
             back += W2[j, c] * delta_2[c]
-        delta_1[j] = back * h[j] * (_ONE - h[j])
-        d_b1[j] += delta_1[j]
+        d_h[j] = back
+
+
+@jit
+def backward_hidden(x: Any, h: Any, d_h: Any, W1: Any, d_W1: Any, d_b1: Any, d_x: Any) -> None:
+    """Add one text's gradients of the hidden layer, and set d_x; d_h becomes delta_1.
+
+    Without hidden units h is x.
+    """
+    if d_b1.size == 0:
+        d_x[:] = d_h
+        return
+    for j in range(h.size):
+        d_h[j] *= h[j] * (_ONE - h[j])
+        d_b1[j] += d_h[j]
     for d in range(x.size):
         back = _ZERO
         for j in range(h.size):
-            d_W1[d, j] += x[d] * delta_1[j]
-            back += W1[d, j] * delta_1[j]
+            d_W1[d, j] += x[d] * d_h[j]
+            back += W1[d, j] * d_h[j]
         d_x[d] = back
 
 
 @jit
 def add_gradients(
-    texts: Any, features: Any, offsets: Any, labels: Any, weights: Any, network: Any, state: Any,
-    smoothing: Any, drop: Any, key: Any,
+    texts: Any, features: Any, offsets: Any, labels: Any, ends: Any, weights: Any, network: Any,
+    tree: Any, state: Any, rates: Any, key: Any,
 ) -> Any:  # fmt: skip
     """Gather the gradient of the mean loss of a batch; return the mean and the number of rows met.
 
     texts : int64 (B,), numbers of texts.
-    labels, weights : int64 and float32 (N,), the class of every text and what its loss counts.
-    network : NetworkArrays
+    labels, ends : int64 (L,) and (N + 1,)
+        Text i has the classes ``labels[ends[i]:ends[i + 1]]``.
+    weights : float32 (N,), what the loss of every text counts.
+    network : NetworkArrays; tree : Tree
     state : StateArrays
         ``slot`` is -1 everywhere; afterwards it is each row's place among the rows met.
     """
     x = np.empty(network.W1.shape[0], np.float32)
     h = np.empty(network.W2.shape[0], np.float32)
-    delta_1 = np.empty_like(h)
+    d_h = np.empty_like(h)
     logits = np.empty(network.b2.size, np.float32)
+    drop = rates.drop
     met = 0
     loss = 0.0
     for k in range(texts.size):
         i = texts[k]
         weight = weights[i] / np.float32(texts.size)
+        classes = labels[ends[i] : ends[i + 1]]
         scale = read_text(
             features, offsets[i], offsets[i + 1], network.vectors, network.importance, drop, key, x
         )
         hidden_layer(x, network.W1, network.b1, h)
-        output_layer(h, network.W2, network.b2, logits)
-        loss += np.float64(weight) * softmax_loss(logits, labels[i], smoothing)
-        for c in range(logits.size):
-            logits[c] *= weight
+        if rates.loss == HIERARCHICAL_SOFTMAX:
+            loss += np.float64(weight) * tree_loss(
+                h, classes, tree, rates.smoothing, weight, network.W2, network.b2, state.d_W2,
+                state.d_b2, d_h,
+            )  # fmt: skip
+        else:
+            output_layer(h, network.W2, network.b2, logits)
+            if rates.loss == SOFTMAX:
+                value = np.float64(softmax_loss(logits, classes, rates.smoothing))
+            else:
+                value = one_vs_all_loss(logits, classes, rates.smoothing)
+            loss += np.float64(weight) * value
+            for c in range(logits.size):
+                logits[c] *= weight
+            backward_outputs(h, logits, network.W2, state.d_W2, state.d_b2, d_h)
         d_x = state.d_x[k]
-        backward_layers(
-            x, h, logits, network.W1, network.W2, state.d_W1, state.d_b1, state.d_W2, state.d_b2,
-            delta_1, d_x,
-        )  # fmt: skip
+        backward_hidden(x, h, d_h, network.W1, state.d_W1, state.d_b1, d_x)
         norm = _ZERO
         for d in range(x.size):
             d_x[d] *= scale
@@ -533,8 +537,8 @@ def step_layer(p: Any, d_p: Any, mean: Any, square: Any, rate: Any, steps: Any, 
 
 @jit
 def train(
-    texts: Any, batch_size: Any, features: Any, offsets: Any, labels: Any, weights: Any,
-    network: Any, state: Any, rates: Any, key: Any,
+    texts: Any, batch_size: Any, features: Any, offsets: Any, labels: Any, ends: Any,
+    weights: Any, network: Any, tree: Any, state: Any, rates: Any, key: Any,
 ) -> Any:  # fmt: skip
     """Take one step a batch of ``texts``, in their order; return the mean loss, weighted, float64.
 
@@ -546,8 +550,7 @@ def train(
     for start in range(0, texts.size, batch_size):
         batch = texts[start : start + batch_size]
         mean, met = add_gradients(
-            batch, features, offsets, labels, weights, network, state, rates.smoothing, rates.drop,
-            key,
+            batch, features, offsets, labels, ends, weights, network, tree, state, rates, key,
         )  # fmt: skip
         loss += mean * np.float64(batch.size)
         left = np.float32(1.0 - state.steps[0] / rates.steps_all)

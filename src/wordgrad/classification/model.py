@@ -30,7 +30,10 @@ A :class:`~wordgrad.container.Container` of the part "classifier", with the arra
 ``label_offsets`` I64 (C + 1)
 ================== =========== ==================================================================
 
-and the settings as its record.  ``settings["label_type"]`` is "str", "int" or "bool", what the
+and the settings as its record.  With ``settings["loss"]`` "hierarchical-softmax" W2 and b2 have
+C - 1 columns, and ``settings["label_counts"]`` makes its tree; files without that setting are
+those of "softmax".  ``settings["several"]`` tells whether texts have several labels.
+``settings["label_type"]`` is "str", "int" or "bool", what the
 labels were in Python; files written before it was kept have none, and their labels are strings.
 ``settings["signs"]`` is true where tokens are words and signs; files of before have none, and if
 they have no pattern either, white space separates their tokens.
@@ -49,7 +52,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from wordgrad.classification.features import (
     RANGES,
@@ -62,6 +64,14 @@ from wordgrad.classification.features import (
     tokenise,
 )
 from wordgrad.classification.kernels import Array32, NetworkArrays, forward
+from wordgrad.classification.losses import (
+    LOSSES,
+    NO_TREE,
+    Tree,
+    class_tree,
+    log_odds_slopes,
+    probabilities,
+)
 from wordgrad.container import Arrays, Container, checksum
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.files import check_output
@@ -85,7 +95,11 @@ class TextNetwork:
     layers : float32 (P,)
         W1 ``(D, H)``, b1, W2 ``(H, C)`` and b2, row by row, one after another.
     hidden_size, n_classes : int
-        H, C.
+        H, C; of the tree of hierarchical softmax, C counts its questions.
+    loss : str
+        What the C scores mean: see :mod:`wordgrad.classification.losses`.
+    tree : Tree
+        Of hierarchical softmax.
     """
 
     vectors: Array32
@@ -93,25 +107,38 @@ class TextNetwork:
     layers: Array32
     hidden_size: int
     n_classes: int
+    loss: str = "softmax"
+    tree: Tree = NO_TREE
 
     @classmethod
     def initial(
-        cls, importance: Array32, vector_size: int, hidden_size: int, n_classes: int, seed: int
+        cls,
+        importance: Array32,
+        vector_size: int,
+        hidden_size: int,
+        n_classes: int,
+        seed: int,
+        loss: str = "softmax",
+        tree: Tree = NO_TREE,
     ) -> TextNetwork:
         """Random vectors, and layers as :class:`~wordgrad.maths.OneHiddenLayer` starts them."""
         rng = np.random.default_rng([seed, 2])
         vectors = rng.random((len(importance), vector_size), np.float32)
         vectors -= np.float32(0.5)
         vectors *= 2 * START
-        layers = _layers(vector_size, hidden_size, n_classes, seed).pack()
-        return cls(vectors, importance, layers.astype(np.float32), hidden_size, n_classes)
+        flat = _layers(vector_size, hidden_size, n_classes, seed).pack().astype(np.float32)
+        return cls(vectors, importance, flat, hidden_size, n_classes, loss, tree)
 
     @classmethod
-    def of(cls, tensors: Mapping[str, NDArray[Any]]) -> TextNetwork:
+    def of(
+        cls, tensors: Mapping[str, NDArray[Any]], loss: str = "softmax", tree: Tree = NO_TREE
+    ) -> TextNetwork:
         """Network with the arrays that :meth:`tensors` names; their shapes fit each other."""
         layers = np.concatenate([tensors[name].ravel() for name in ("W1", "b1", "W2", "b2")])
         hidden_size, n_classes = tensors["W1"].shape[1], tensors["W2"].shape[1]
-        return cls(tensors["vectors"], tensors["importance"], layers, hidden_size, n_classes)
+        return cls(
+            tensors["vectors"], tensors["importance"], layers, hidden_size, n_classes, loss, tree
+        )
 
     @classmethod
     def joined(cls, members: Sequence[TextNetwork]) -> TextNetwork:
@@ -139,6 +166,8 @@ class TextNetwork:
             np.concatenate(layers).astype(np.float32),
             column,
             members[0].n_classes,
+            members[0].loss,
+            members[0].tree,
         )
 
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -190,11 +219,10 @@ def contributions(
 ) -> NDArray[np.float64]:
     r"""Contribution of every token of one text.
 
-    With J the cross-entropy, :math:`g = dJ(q)/dx - dJ(y)/dx` is the gradient of the label's log
-    odds, :math:`\log \hat y / (1 - \hat y)`: y is the label and q the distribution of the other
-    classes.  (:math:`-dJ(y)/dx` alone, the gradient of :math:`\log \hat y`, is g times
-    :math:`1 - \hat y`: it vanishes where the network is sure.)  Both come from
-    :class:`wordgrad.maths.OneHiddenLayer`.  Feature f adds
+    :math:`g = d/dx \log p / (1 - p)` is the gradient of the label's log odds: that for the scores
+    (:func:`~wordgrad.classification.losses.log_odds_slopes`), propagated back by
+    :class:`wordgrad.maths.OneHiddenLayer`.  (The gradient of :math:`\log p` is g times
+    :math:`1 - p`: it vanishes where the network is sure.)  Feature f adds
     :math:`a_f v_f / \sqrt{\sum a}` to x; its product with g is shared equally among the tokens of
     the feature (the edges of a text, which are symbols of n-grams, leave their part to the words).
 
@@ -205,7 +233,7 @@ def contributions(
     """
     bags = features.bags(tokens)
     x, _ = network.inputs_and_logits(bags)
-    d_x = _log_odds_gradient(network.exact_layers(), x.astype(np.float64), label)
+    d_x = _log_odds_gradient(network, x.astype(np.float64), label)
     values = np.zeros(len(tokens.ids))
     total = float(network.importance[bags.features].astype(np.float64).sum())
     if total == 0:
@@ -223,18 +251,18 @@ def contributions(
 
 
 def _log_odds_gradient(
-    layers: OneHiddenLayer | SoftmaxLayer, x: NDArray[np.float64], label: int
+    network: TextNetwork, x: NDArray[np.float64], label: int
 ) -> NDArray[np.float64]:
-    """Gradient of ``log(y_hat / (1 - y_hat))`` for one row x ``(1, D)``: float64 (D,)."""
-    logits = layers.forward(x).logits
-    logits[0, label] = -np.inf
-    others = np.exp(logits - logits.max())
-    others /= others.sum()
-    target = np.zeros_like(others)
-    target[0, label] = 1.0
-    towards, away = (layers.loss_and_gradients(x, Y).d_X[0] for Y in (target, others))
-    gradient: NDArray[np.float64] = away - towards
-    return gradient
+    """Gradient of ``log(p / (1 - p))`` for one row x ``(1, D)``: float64 (D,)."""
+    layers = network.exact_layers()
+    slopes = log_odds_slopes(network.loss, layers.forward(x).logits[0], label, network.tree)
+    found = layers.loss_and_gradients(x, slopes[None], loss=_given_slopes)
+    return np.asarray(found.d_X[0], np.float64)
+
+
+def _given_slopes(logits: Any, slopes: Any, reduction: str) -> tuple[float, Any]:
+    """A loss whose gradient is known."""
+    return 0.0, slopes
 
 
 ENTRY = "wordgrad-classifier"  # metadata of version 0.1
@@ -345,7 +373,7 @@ def read_model(
     file = Path(path)
     settings, arrays = CLASSIFIER.read(file)
     arrays.setdefault("subword_hashes", np.zeros(0, np.int64))
-    _check_shapes(file, arrays)
+    _check_shapes(file, arrays, settings)
     strings = {
         name: Vocabulary.from_packed(arrays.pop(name), arrays.pop(offsets), str(file)).words
         for name, offsets in _STRINGS.items()
@@ -353,17 +381,18 @@ def read_model(
     return arrays, strings, settings
 
 
-def _check_shapes(file: Path, tensors: Arrays) -> None:
+def _check_shapes(file: Path, tensors: Arrays, settings: dict[str, Any]) -> None:
     rows, size = tensors["vectors"].shape
-    hidden, classes = tensors["W1"].shape[1], tensors["W2"].shape[1]
+    hidden, outputs = tensors["W1"].shape[1], tensors["W2"].shape[1]
+    classes = outputs + (settings.get("loss") == "hierarchical-softmax")
     n_others = len(tensors["beginning_offsets"]) - 1
     n_others += len(tensors["hashes"]) + len(tensors["subword_hashes"])
     expected = {
         "importance": (rows,),
         "W1": (size, hidden),
-        "W2": (hidden or size, classes),
+        "W2": (hidden or size, outputs),
         "b1": (hidden,),
-        "b2": (classes,),
+        "b2": (outputs,),
         "label_offsets": (classes + 1,),
         "word_offsets": (rows - n_others + 1,),
     }
@@ -393,21 +422,27 @@ class TextModel:
     pattern : str or None
     lowercase : bool
         How texts are split into tokens; see :class:`~wordgrad.corpus.tokenizer.Tokenizer`.
+    several : bool
+        Whether a text has several labels.
+    label_counts : tuple of int (C,)
+        Of hierarchical softmax: how often each class was seen, which makes the tree.
     """
 
     features: Features
     network: TextNetwork
     pattern: str | None
     lowercase: bool
+    several: bool = False
+    label_counts: tuple[int, ...] = ()
 
     def bags(self, texts: Sequence[str]) -> Bags:
         """Features of the texts."""
         return self.features.bags(tokenise(texts, pattern=self.pattern, lowercase=self.lowercase))
 
     def probabilities(self, bags: Bags) -> NDArray[np.float64]:
-        """Probability of every class: float64 (N, C), rows sum to 1."""
+        """Probability of every class: float64 (N, C); rows sum to 1 unless it is one-vs-all."""
         logits = self.network.inputs_and_logits(bags)[1].astype(np.float64)
-        return np.asarray(softmax(logits, axis=1), np.float64)
+        return probabilities(self.network.loss, logits, self.network.tree)
 
     def explain(self, text: str, label: int | None) -> list[tuple[str, float]]:
         """Tokens of a text with their contributions to a class, by default the most probable."""
@@ -436,6 +471,9 @@ class TextModel:
         features = self.features
         settings = {
             "label_type": type(labels[0]).__name__,
+            "loss": self.network.loss,
+            "several": self.several,
+            "label_counts": list(self.label_counts),
             "pattern": self.pattern,
             "signs": self.pattern is None,
             "lowercase": self.lowercase,
@@ -479,11 +517,25 @@ class TextModel:
             tuple(settings["subwords"]) if settings.get("subwords") else None,
             arrays["subword_hashes"],
         )
-        network = TextNetwork.of(arrays)
+        loss, counts = settings.get("loss", "softmax"), tuple(settings.get("label_counts", ()))
+        if loss == "hierarchical-softmax" and len(counts) != len(strings["labels"]):
+            raise FormatError(
+                f"{path} is damaged: it counts {len(counts)} of {len(strings['labels'])} labels; "
+                f"{REMEDY}"
+            )
+        tree = class_tree(np.array(counts)) if loss == "hierarchical-softmax" else NO_TREE
+        network = TextNetwork.of(arrays, loss, tree)
         pattern = settings["pattern"]
         if pattern is None and not settings.get("signs", False):
             pattern = SPACES
-        model = cls(features, network, pattern, settings["lowercase"])
+        model = cls(
+            features,
+            network,
+            pattern,
+            settings["lowercase"],
+            settings.get("several", False),
+            counts,
+        )
         labels = _typed(strings["labels"], settings.get("label_type", "str"))
         if labels is None:
             raise FormatError(
@@ -516,9 +568,14 @@ def _are_settings(found: dict[str, Any]) -> bool:
     )
     pattern = found.get("pattern", 0)
     lengths = found.get("subwords")
+    counts = found.get("label_counts", [])
     return (
         numbers
         and (lengths is None or are_lengths(lengths))
+        and found.get("loss", "softmax") in LOSSES
+        and isinstance(found.get("several", False), bool)
+        and isinstance(counts, list)
+        and all(type(count) is int and 0 <= count < 1 << 40 for count in counts)
         and isinstance(found.get("lowercase"), bool)
         and (pattern is None or isinstance(pattern, str))
         and isinstance(found.get("history"), list)

@@ -1,7 +1,12 @@
-"""Scores of a classifier: accuracy, precision, recall and F1 of each class, confusions."""
+"""Scores of a classifier: accuracy, precision, recall and F1 of each class, confusions.
+
+Of texts with several labels, and of the k best labels of a text: precision and recall of the labels
+that were given, as fastText counts them.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -160,3 +165,115 @@ def _mean(
         labels, predicted, labels=present, average=name, zero_division=0.0
     )
     return ClassScores(f"{name} mean", float(precision), float(recall), float(f1), len(labels))
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """Scores of several labels a text; made by :func:`score_labels`.
+
+    Attributes
+    ----------
+    texts : int
+    first_right : int
+        Texts whose first label was right.
+    given, wanted, right : int
+        Labels that were given to texts, that they have, and that are both.
+    classes : tuple of ClassScores
+        The classifier's classes in their order, then labels it does not know, in theirs.
+    unknown : dict of str to int
+        Labels the classifier has never seen, and how many texts have them.
+    """
+
+    texts: int
+    first_right: int
+    given: int
+    wanted: int
+    right: int
+    classes: tuple[ClassScores, ...]
+    unknown: dict[str, int]
+
+    @property
+    def precision_of_the_first(self) -> float:
+        """Share of the texts whose first label is right."""
+        return self.first_right / self.texts
+
+    @property
+    def precision(self) -> float:
+        """Share of the labels given that are right; 0 if none was given."""
+        return self.right / self.given if self.given else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the texts' labels that were given."""
+        return self.right / self.wanted if self.wanted else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return 2 * self.right / (self.given + self.wanted) if self.given + self.wanted else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON takes it."""
+        return {
+            "texts": self.texts,
+            "precision_of_the_first": self.precision_of_the_first,
+            "precision": self.precision,
+            "recall": self.recall,
+            "f1": self.f1,
+            "labels_given": self.given,
+            "labels_wanted": self.wanted,
+            "labels_right": self.right,
+            "classes": [asdict(one) for one in self.classes],
+            "unknown_labels": self.unknown,
+        }
+
+
+def score_labels(
+    classes: Sequence[str], labels: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
+) -> LabelReport:
+    """Compare the labels of texts with those they were given.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Those the classifier knows.
+    labels, predicted : sequence of sequences of str (N,)
+        What each text has, and what it was given, the most probable first; each label once.
+
+    Raises
+    ------
+    ParameterError
+        If there are no texts, or the lengths differ.
+
+    Examples
+    --------
+    >>> report = score_labels(["a", "b"], [["a", "b"], ["b"]], [["a"], ["a"]])
+    >>> report.precision, round(report.recall, 4), report.precision_of_the_first
+    (0.5, 0.3333, 0.5)
+    """
+    if len(labels) != len(predicted) or not labels:
+        raise ParameterError(
+            "labels and predicted must be as many, and at least one, got "
+            f"{len(labels)} and {len(predicted)}."
+        )
+    known = set(classes)
+    wanted = Counter(label for one in labels for label in one)
+    given = Counter(label for one in predicted for label in one)
+    right = Counter(
+        label for one, two in zip(labels, predicted, strict=True) for label in set(one) & set(two)
+    )
+    unknown = {label: wanted[label] for label in sorted(set(wanted) - known)}
+    scores = tuple(
+        ClassScores(
+            label,
+            right[label] / given[label] if given[label] else 0.0,
+            right[label] / wanted[label] if wanted[label] else None,
+            2 * right[label] / (given[label] + wanted[label]) if wanted[label] else None,
+            wanted[label],
+        )
+        for label in (*classes, *unknown)
+    )
+    first = sum(bool(two) and two[0] in one for one, two in zip(labels, predicted, strict=True))
+    return LabelReport(
+        len(labels), first, given.total(), wanted.total(), right.total(), scores, unknown
+    )

@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from wordgrad.classification.examples import LabelledBags
 from wordgrad.classification.kernels import Rates, StateArrays, train
+from wordgrad.classification.losses import LOSSES, NO_TREE, Tree, mean_loss, probabilities
 from wordgrad.classification.model import START, TextNetwork
 from wordgrad.errors import (
     InputError,
     ParameterError,
     TrainingError,
     check_bool,
+    check_choice,
     check_int,
     check_real,
     check_share,
@@ -61,6 +62,7 @@ class TextTraining:
     patience : int
         Epochs without a lower validation loss before training stops.
     seed : int
+    loss : {"softmax", "one-vs-all", "hierarchical-softmax"}
 
     Raises
     ------
@@ -82,6 +84,7 @@ class TextTraining:
     validation_fraction: float
     patience: int
     seed: int
+    loss: str = "softmax"
 
     def __post_init__(self) -> None:
         for name in ("members", "epochs", "batch_size", "patience"):
@@ -95,6 +98,7 @@ class TextTraining:
                     f"got {getattr(self, name)}."
                 )
         check_int("seed", self.seed, minimum=0)
+        check_choice("loss", self.loss, LOSSES)
         check_real("learning_rate", self.learning_rate, above=0.0)
         check_real("l2", self.l2, minimum=0.0)
         check_share("dropout", self.dropout)
@@ -202,6 +206,7 @@ class Member:
             np.float32(settings.smoothing),
             np.float32(settings.dropout),
             batches * settings.epochs,
+            LOSSES.index(network.loss),
         )
 
     @property
@@ -218,7 +223,7 @@ class Member:
         order = self._visits[self._random.permutation(len(self._visits))]
         key = int(self._random.integers(2**63))
         loss = self.apply(order, key, self._weights)
-        return loss * (len(order) / len(self.examples.labels))
+        return loss * (len(order) / len(self.examples.bags))
 
     def apply(
         self, texts: NDArray[np.int64], key: int = 0, weights: NDArray[np.float32] | None = None
@@ -256,8 +261,9 @@ class Member:
             weights = self.examples.weights
         return float(
             train(
-                texts, size, bags.features, bags.offsets, self.examples.labels, weights,
-                self.network.arrays(), self._state, self._rates, np.uint64(key),
+                texts, size, bags.features, bags.offsets, self.examples.labels,
+                self.examples.ends, weights, self.network.arrays(), self.network.tree, self._state,
+                self._rates, np.uint64(key),
             )
         )  # fmt: skip
 
@@ -335,15 +341,22 @@ class TextTrainer:
 
 
 def evaluate(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:
-    """Weighted mean loss in nats, and accuracy, of labelled texts."""
+    """Weighted mean loss in nats, and the share of texts whose best label is one of theirs."""
     logits = network.inputs_and_logits(held.bags)[1].astype(np.float64)
-    losses = -log_softmax(logits, axis=1)[np.arange(len(logits)), held.labels]
-    hits = logits.argmax(axis=1) == held.labels
+    losses = mean_loss(network.loss, logits, held.labels, held.ends, network.tree)
+    best = probabilities(network.loss, logits, network.tree).argmax(axis=1)
+    owners = np.repeat(np.arange(len(logits)), np.diff(held.ends))
+    hits = np.zeros(len(logits), bool)
+    hits[owners[held.labels == best[owners]]] = True
     return float(np.average(losses, weights=held.weights)), float(hits.mean())
 
 
 def first_networks(
-    settings: TextTraining, importance: NDArray[np.float32], n_classes: int, size: int
+    settings: TextTraining,
+    importance: NDArray[np.float32],
+    n_classes: int,
+    size: int,
+    tree: Tree = NO_TREE,
 ) -> list[TextNetwork]:
     """Members of the sizes that ``size`` and ``hidden_size`` come to when divided among them."""
     sizes, hidden = (
@@ -351,7 +364,9 @@ def first_networks(
         for total in (size, settings.hidden_size)
     )
     return [
-        TextNetwork.initial(importance, D, H, n_classes, settings.seed + 1000 * number)
+        TextNetwork.initial(
+            importance, D, H, n_classes, settings.seed + 1000 * number, settings.loss, tree
+        )
         for number, (D, H) in enumerate(zip(sizes, hidden, strict=True))
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -25,15 +24,17 @@ from wordgrad.cli.console import (
     write_lines,
 )
 from wordgrad.cli.exit import Interrupted, make_reads_interruptible
-from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE, source_of, takes
+from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE, seconds, source_of, takes
 from wordgrad.training.config import SETTINGS, TEXT
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from wordgrad.classification.report import ClassificationReport, ClassScores
+    from wordgrad.classification.examples import EncodedTexts
+    from wordgrad.classification.report import ClassificationReport, ClassScores, LabelReport
     from wordgrad.corpus.labelled import LabelledText
+    from wordgrad.text_classifier import TextClassifier
 
 
 MODEL = typer.Argument(metavar="MODEL", help="A classifier that 'wordgrad classify train' wrote.")
@@ -64,6 +65,14 @@ LABEL_PREFIX = typer.Option(
     help="What labels begin with in '__label__x text'.",
     rich_help_panel=TEXT,
 )
+SEPARATOR = typer.Option(
+    "--label-separator",
+    metavar="TEXT",
+    help="What separates the labels of a text, before the tab or in the column of labels. "
+    "Default: a text has one label there.",
+    rich_help_panel=TEXT,
+    show_default=False,
+)
 ERRORS = typer.Option(help=SETTINGS["errors"].help, rich_help_panel=TEXT)
 
 Answer: TypeAlias = tuple[list[str], list[float]]
@@ -84,9 +93,12 @@ def read_data(
     label_column: str | None,
     text_column: str | None,
     label_prefix: str,
+    separator: str | None,
     errors: Errors,
 ) -> LabelledText:
     """Labelled text of all inputs; what is odd in it is counted on standard error.
+
+    Labels are tuples of strings.
 
     Raises
     ------
@@ -102,8 +114,15 @@ def read_data(
         label_column=label_column,
         text_column=text_column,
         label_prefix=label_prefix,
+        several=True,
+        separator=separator,
         errors=errors,
     )
+    _say_odd(read)
+    return read
+
+
+def _say_odd(read: LabelledText | EncodedTexts) -> None:
     _say_count(read.blank_lines, "blank line was skipped", "blank lines were skipped")
     _say_count(
         read.empty_texts,
@@ -111,7 +130,6 @@ def read_data(
         "texts are empty but for their labels",
     )
     _say_replaced(read.bytes_replaced)
-    return read
 
 
 def _say_replaced(count: int) -> None:
@@ -204,14 +222,31 @@ def _list(report: ClassificationReport) -> Table:
 
 
 def measure(
-    model: Annotated[Path, MODEL],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A classifier that 'wordgrad classify train' or fastText (.bin, .ftz) wrote.",
+        ),
+    ],
     data: Annotated[list[str], DATA],
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top", "-k", min=1, help="Labels to give each text at most.", show_default=False
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Give no labels of a smaller probability.", show_default=False),
+    ] = None,
     json_output: Annotated[Path | None, JSON_OUTPUT] = None,
     overwrite: Annotated[bool, OVERWRITE] = False,
     form: Annotated[Form | None, FORMAT] = None,
     label_column: Annotated[str | None, LABEL_COLUMN] = None,
     text_column: Annotated[str | None, TEXT_COLUMN] = None,
     label_prefix: Annotated[str, LABEL_PREFIX] = PREFIX,
+    separator: Annotated[str | None, SEPARATOR] = None,
     errors: Annotated[Errors, ERRORS] = "strict",
 ) -> None:
     """Measure a classifier: accuracy, precision, recall and F1 of each class, and confusions.
@@ -220,32 +255,107 @@ def measure(
     that the texts have. Through a pipe, lines separated by tabs: 'accuracy', share, correct, texts;
     'class', label, precision, recall, F1, texts; 'macro' and 'weighted' likewise; 'confusion',
     label, label given, texts.
+
+    With --top, --threshold, a model of fastText, or several labels a text: precision and recall of
+    the labels given, and those of each label. Through a pipe: 'labels', precision, recall, F1,
+    texts; 'first', the share of texts whose first label is right; 'class' as above.
     """
     from wordgrad.files import check_output
 
     printed = str(json_output) == "-"
     if json_output is not None and not printed:
         check_output(json_output, overwrite=overwrite)
-    from wordgrad.classification.report import score_predictions
-    from wordgrad.text_classifier import TextClassifier
+    from wordgrad.classification.report import LabelReport, score_labels, score_predictions
+    from wordgrad.io.fasttext_model import is_model
 
-    classifier = TextClassifier.load(model)
-    read = read_data(data, form, label_column, text_column, label_prefix, errors)
-    predicted = [str(label) for label in classifier.predict(read.texts)]
-    report = score_predictions([str(one) for one in classifier.classes_], read.labels, predicted)
+    several = is_model(model) or top is not None or threshold is not None
+    names, predicted = _fasttext_labels(model) if is_model(model) else _own_labels(model)
+    read = read_data(data, form, label_column, text_column, label_prefix, separator, errors)
+    found = predicted(read.texts, top, threshold)
+    several = several or any(len(one) != 1 for one in read.labels) or not isinstance(found[0], str)
+    report: ClassificationReport | LabelReport
+    if several:
+        lists = [(one,) if isinstance(one, str) else one for one in found]
+        report = score_labels(names, read.labels, lists)
+    else:
+        report = score_predictions(names, [label for (label,) in read.labels], found)
     if report.unknown:
-        names = [repr(label) for label in list(report.unknown)[:SHOWN_LABELS]]
+        shown = [repr(label) for label in list(report.unknown)[:SHOWN_LABELS]]
         more = ", ..." if len(report.unknown) > SHOWN_LABELS else ""
         say(
             f"{sum(report.unknown.values()):,} of {report.texts:,} texts have labels that the "
-            f"classifier has never seen ({', '.join(names)}{more}); each is counted as an error.",
+            f"classifier has never seen ({', '.join(shown)}{more}); each is counted as an error.",
             style="yellow",
         )
     if json_output is not None:
         whole = {"model": str(model), **report.to_dict()}
         write_json(whole, json_output, overwrite=overwrite)
-    if not printed:
+    if printed:
+        return
+    if isinstance(report, LabelReport):
+        _show_labels(report)
+    else:
         _show(report)
+
+
+Predicted: TypeAlias = Callable[[list[str], int | None, float | None], list[Any]]
+
+
+def _own_labels(model: Path) -> tuple[list[str], Predicted]:
+    """Classes of a model, and what gives texts a label each, or several."""
+    from wordgrad.text_classifier import TextClassifier
+
+    classifier = TextClassifier.load(model)
+
+    def predicted(texts: list[str], top: int | None, threshold: float | None) -> list[Any]:
+        found = classifier.predict(texts, top, threshold)
+        return [
+            tuple(map(str, one)) if isinstance(one, tuple) else str(one)
+            for one in (found if isinstance(found, list) else found.tolist())
+        ]
+
+    return [str(one) for one in classifier.classes_], predicted
+
+
+def _fasttext_labels(model: Path) -> tuple[list[str], Predicted]:
+    from wordgrad.fasttext_classifier import FastTextClassifier
+
+    classifier = FastTextClassifier.load(model)
+
+    def predicted(texts: list[str], top: int | None, threshold: float | None) -> list[Any]:
+        found = classifier.predict(texts, top or 1, threshold or 0.0)[0]
+        return [tuple(label.removeprefix(PREFIX) for label in one) for one in found]
+
+    return [label.removeprefix(PREFIX) for label in classifier.labels], predicted
+
+
+def _show_labels(report: LabelReport) -> None:
+    console = results_console()
+    if not console.is_terminal:
+        write_lines([("labels", report.precision, report.recall, report.f1, report.texts)])
+        write_lines([("first", report.precision_of_the_first)])
+        write_lines(
+            ("class", one.label, one.precision, one.recall, one.f1, one.texts)
+            for one in report.classes
+        )
+        return
+    from rich.text import Text
+
+    lines = (
+        f"{report.right:,} of {report.given:,} labels given are right (precision "
+        f"{report.precision:.3f}), of {report.wanted:,} that {report.texts:,} texts have (recall "
+        f"{report.recall:.3f}, F1 {report.f1:.3f}).",
+        f"The first label is right in {report.precision_of_the_first:.1%} of the texts.",
+    )
+    for line in lines:
+        console.print(Text(line, style="bold"))
+    console.print()
+    narrow = console.width < NARROW
+    names = ["prec.\nrecall\nF1"] if narrow else ["precision", "recall", "F1"]
+    table = results_table("Classes", "label", *names, "texts")
+    for one in sorted(report.classes, key=lambda one: -one.texts):
+        _add(table, one, narrow)
+    console.print(table)
 
 
 def _show(report: ClassificationReport) -> None:
@@ -493,6 +603,43 @@ def _show_explanation(found: list[tuple[str, float]], label: str) -> None:
 
 
 SHOWN_CLASSES = 8
+AUTOTUNE = "Autotune"
+
+
+def _autotuned(
+    read: EncodedTexts, held: LabelledText, duration: float, settings: dict[str, Any]
+) -> TextClassifier:
+    """Search for settings, say each trial, and return the best classifier."""
+    from wordgrad.autotune import Trial, autotune
+
+    usual = {name: one.default for name, one in classifier.SETTINGS.items()}
+    fixed = {name: value for name, value in settings.items() if value != usual[name]}
+
+    def tell(trial: Trial) -> None:
+        tried = {name: value for name, value in trial.settings.items() if name not in fixed}
+        words = [
+            f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in tried.items()
+        ]
+        found = "out of time" if trial.score is None else f"{trial.score:.1%} right"
+        say(
+            f"Trial {trial.number}: {found}{', the best so far' if trial.best else ''}, "
+            f"{format_duration(trial.seconds)}: {', '.join(words) or 'the settings given'}."
+        )
+
+    say(f"Trying settings for {format_duration(duration)} on {len(held.texts):,} texts.")
+    model, trials = autotune(
+        read,
+        held.texts,
+        held.labels,
+        duration=duration,
+        settings=fixed,
+        seed=settings["seed"],
+        progress=tell,
+    )
+    best = max(trial.score for trial in trials if trial.score is not None)
+    say(f"The best of {len(trials):,} trials: {best:.1%} right.")
+    return model
 
 
 @takes(classifier.SETTINGS.values())
@@ -507,13 +654,37 @@ def train(
     label_column: Annotated[str | None, LABEL_COLUMN] = None,
     text_column: Annotated[str | None, TEXT_COLUMN] = None,
     label_prefix: Annotated[str, LABEL_PREFIX] = PREFIX,
+    separator: Annotated[str | None, SEPARATOR] = None,
     errors: Annotated[Errors, ERRORS] = "strict",
+    autotune: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Try many settings, and keep the classifier that labels this file best.",
+            rich_help_panel=AUTOTUNE,
+            show_default=False,
+        ),
+    ] = None,
+    duration: Annotated[
+        float,
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="How long to try, as in 90s, 5m or 1h.",
+            rich_help_panel=AUTOTUNE,
+            show_default="5m",
+        ),
+    ] = 300.0,
     **settings: Any,
 ) -> None:
     """Train a classifier on labelled text, and write it to a file.
 
     The classifier averages the vectors of a text's words and word n-grams, and passes the mean
-    through a network with one hidden layer. Every text has one label.
+    through a network with one hidden layer. The text may be larger than the memory. A text has one
+    label, or several: all '__label__' words of a line, or what --label-separator separates; use
+    --loss one-vs-all where their number differs from text to text.
+
+    With --autotune, settings that are given stay as they are, and others are tried.
     """
     from wordgrad.cli.progress import PREPARING, ProgressDisplay
     from wordgrad.files import check_output
@@ -521,18 +692,38 @@ def train(
     if output.suffix.lower() != ".safetensors":  # what saving would refuse at the end
         raise typer.BadParameter(f"The output {output} must end in .safetensors; rename it.")
     check_output(output, overwrite=overwrite)
-    read = read_data(data, form, label_column, text_column, label_prefix, errors)
-    counts = Counter(read.labels).most_common()
+    make_reads_interruptible()
+    from wordgrad.classification.examples import encode_files
+
+    read = encode_files(
+        source_of(data),
+        pattern=settings["pattern"],
+        lowercase=settings["lowercase"],
+        form=form,
+        label_column=label_column,
+        text_column=text_column,
+        label_prefix=label_prefix,
+        separator=separator,
+        errors=errors,
+    )
+    _say_odd(read)
+    counts = list(read.counts.items())
     shown = ", ".join(f"{label} {count:,}" for label, count in counts[:SHOWN_CLASSES])
     more = len(counts) - SHOWN_CLASSES
     rest = f", and {more:,} more" if more > 0 else ""
-    say(f"Read {len(read.texts):,} texts with {len(counts):,} labels: {shown}{rest}.")
+    say(f"Read {len(read):,} texts with {len(counts):,} labels: {shown}{rest}.")
     try:
-        with ProgressDisplay(errors_console(), waiting=PREPARING) as display:
-            from wordgrad.text_classifier import TextClassifier
+        if autotune is not None:
+            held = read_data(
+                [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+            )
+            model = _autotuned(read, held, duration, settings)
+        else:
+            with ProgressDisplay(errors_console(), waiting=PREPARING) as display:
+                from wordgrad.text_classifier import TextClassifier
 
-            model = TextClassifier(**settings, progress=display.end_epoch)
-            model.fit(read.texts, read.labels)
+                model = TextClassifier(**settings, progress=display.end_epoch)
+                model.fit_encoded(read)
     except KeyboardInterrupt as interrupt:
         raise Interrupted("Interrupted; no classifier was written.") from interrupt
     model.save(output, overwrite=overwrite)

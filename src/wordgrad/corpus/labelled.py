@@ -4,12 +4,14 @@
 form                    what it is
 ======================  ==========================================================================
 ``tab``                 ``label<TAB>text`` a line, no quotes; a further tab belongs to the text
-``fasttext``            ``__label__x text`` a line, as fastText takes it, with one label a line
+``fasttext``            ``__label__x text`` a line, as fastText takes it
 ``csv`` ``tsv``         a table with a header, one column for labels and one for texts
 ``jsonl`` ``parquet``   the same
 ======================  ==========================================================================
 
-A file's name tells the form, and where it does not, its first line does (:func:`guess_form`).
+A file's name tells the form, and where it does not, its first line does (:func:`guess_form`).  A
+text has one label; with ``several`` it may have more: words that begin with the prefix in
+``fasttext``, parts of its cell between ``separator`` in the other forms.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from wordgrad.corpus.blocks import decompressed, text_blocks
 from wordgrad.corpus.reader import decoded_lines
 from wordgrad.corpus.sources import Sentences, TextInput, opened, resolve
 from wordgrad.corpus.tables import listed, read_table
-from wordgrad.errors import FormatError, InputError, ParameterError, check_choice
+from wordgrad.errors import FormatError, InputError, ParameterError, check_bool, check_choice
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,6 +50,7 @@ Columns = tuple[str | None, str | None]
 _TABLES = ("csv", "tsv", "jsonl", "parquet")
 _SHOWN = 60
 _READ_BYTES = 1 << 16
+_ROWS_AT_ONCE = 1 << 14
 _TOLD_FROM = 10  # lines, from which on it shows which column is that of the labels
 
 # What a header calls the two columns, in lower case.  A line of nothing but these is a header.
@@ -65,8 +69,9 @@ class LabelledText:
 
     Attributes
     ----------
-    texts, labels : list of str
-        As many of the one as of the other.
+    texts : list of str
+    labels : list of str, or list of tuple of str
+        One for each text; tuples with ``several``.
     empty_texts : int
         Labelled texts without a character other than white space; they are kept.
     blank_lines : int
@@ -76,7 +81,7 @@ class LabelledText:
     """
 
     texts: list[str]
-    labels: list[str]
+    labels: list[Any]
     empty_texts: int = 0
     blank_lines: int = 0
     bytes_replaced: int = 0
@@ -89,6 +94,8 @@ def read_labelled(
     label_column: str | None = None,
     text_column: str | None = None,
     label_prefix: str = PREFIX,
+    several: bool = False,
+    separator: str | None = None,
     errors: str = "strict",
 ) -> LabelledText:
     r"""Read texts with their labels, from one file or several.
@@ -104,6 +111,11 @@ def read_labelled(
         can be meant.
     label_prefix : str, default "__label__"
         What a label begins with in the form ``fasttext``; it is no part of the label.
+    several : bool, default False
+        Whether a text may have several labels: each text's are a tuple then.
+    separator : str, optional
+        What separates the labels of a text in the other forms, with ``several``; by default they
+        have one label a text.
     errors : {"strict", "replace"}, default "strict"
         What to do with bytes that are not UTF-8.
 
@@ -114,9 +126,9 @@ def read_labelled(
     Raises
     ------
     InputError
-        A file cannot be read, is empty, or has an example without a label, or with several;
-        FormatError if its form cannot be determined, the file does not have it, or the labels are
-        evidently texts.  The message names file and line.
+        A file cannot be read, is empty, or has an example without a label, or with several where it
+        may have one; FormatError if its form cannot be determined, the file does not have it, or
+        the labels are evidently texts.  The message names file and line.
     ParameterError
         An argument is wrong, or columns are named for something without columns.
 
@@ -128,12 +140,70 @@ def read_labelled(
     >>> read_labelled(path)
     LabelledText(texts=['a joy to watch', 'dull'], labels=['good', 'bad'], ...)
     """
+    found = list(
+        read_labelled_blocks(
+            source,
+            form=form,
+            label_column=label_column,
+            text_column=text_column,
+            label_prefix=label_prefix,
+            several=several,
+            separator=separator,
+            errors=errors,
+        )
+    )
+    return LabelledText(
+        texts=[text for part in found for text in part.texts],
+        labels=[label for part in found for label in part.labels],
+        empty_texts=sum(part.empty_texts for part in found),
+        blank_lines=sum(part.blank_lines for part in found),
+        bytes_replaced=sum(part.bytes_replaced for part in found),
+    )
+
+
+def read_labelled_blocks(
+    source: LabelledSource,
+    *,
+    form: str | None = None,
+    label_column: str | None = None,
+    text_column: str | None = None,
+    label_prefix: str = PREFIX,
+    several: bool = False,
+    separator: str | None = None,
+    errors: str = "strict",
+) -> Iterator[LabelledText]:
+    r"""Read as :func:`read_labelled` does, some thousand texts at a time.
+
+    Yields
+    ------
+    LabelledText
+        What was met since the one before it; together they are what :func:`read_labelled` gives.
+
+    Raises
+    ------
+    InputError, FormatError, ParameterError
+        As :func:`read_labelled`; wrong arguments at once, the others on the way.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "recipes.txt"
+    >>> _ = path.write_text("__label__bread __label__yeast why does it not rise\n")
+    >>> next(read_labelled_blocks(path, several=True))
+    LabelledText(texts=['why does it not rise'], labels=[('bread', 'yeast')], ...)
+    """
     check_choice("errors", errors, ("strict", "replace"))
+    check_bool("several", several)
     if form is not None:
         check_choice("format", form, FORMS)
     if not isinstance(label_prefix, str) or len(label_prefix.split()) != 1:
         raise ParameterError(
             f"label_prefix must be a string without white space, got {label_prefix!r}."
+        )
+    if separator is not None and not (several and isinstance(separator, str) and separator):
+        raise ParameterError(
+            "separator must be a string that is not empty, and goes with several=True, got "
+            f"{separator!r} with several={several}."
         )
     found = resolve(source)
     if isinstance(found, Sentences):
@@ -141,15 +211,9 @@ def read_labelled(
             "Labelled text is read from files; give a path, or '-', or give texts and labels to "
             "TextClassifier.fit."
         )
-    reader = _LabelledReader(form, (label_column, text_column), label_prefix, errors)
-    parts = [reader.read(file) for file in found]
-    return LabelledText(
-        texts=[text for part in parts for text in part.texts],
-        labels=[label for part in parts for label in part.labels],
-        empty_texts=sum(part.empty_texts for part in parts),
-        blank_lines=sum(part.blank_lines for part in parts),
-        bytes_replaced=sum(part.bytes_replaced for part in parts),
-    )
+    columns = (label_column, text_column)
+    reader = _LabelledReader(form, columns, label_prefix, several, separator, errors)
+    return (part for file in found for part in reader.read(file))
 
 
 @dataclass(frozen=True)
@@ -157,47 +221,47 @@ class _LabelledReader:
     form: str | None
     columns: Columns
     prefix: str
+    several: bool
+    separator: str | None
     errors: str
 
-    def read(self, file: TextInput) -> LabelledText:
+    def read(self, file: TextInput) -> Iterator[LabelledText]:
         with opened(file) as handle:
             if "parquet" in (self.form, file.format if self.form is None else None):
-                return self._table(file, "parquet", handle, handle.read)
+                yield from self._table(file, "parquet", handle, handle.read)
+                return
             read = decompressed(handle, file.compression, file.name)
             start, read = _peeked(read, file.name)
             form = self.form or guess_form(
                 file.name, file.format, start, any(self.columns), self.prefix
             )
             if form in _TABLES:
-                return self._table(file, form, handle, read)
+                yield from self._table(file, form, handle, read)
+                return
             if any(self.columns):
                 raise ParameterError(
                     f"label_column and text_column are for {', '.join(_TABLES)} alone, got them "
                     f"for {file.name}, which is read as {form}; leave them out, or name another "
                     "format."
                 )
-            return self._lines(file.name, form, read)
+            yield from self._lines(file.name, form, read)
 
     def _table(
         self, file: TextInput, form: str, handle: BinaryIO, read: Callable[[int], bytes]
-    ) -> LabelledText:
+    ) -> Iterator[LabelledText]:
         def choose(name: str, schema: Mapping[str, Any], *, guessed: bool) -> list[str]:
             return labelled_columns(name, schema, self.columns, guessed=guessed)
 
-        labels: list[str] = []
-        texts: list[str] = []
-        replaced = 0
+        done = 0
         for rows in read_table(file, form, choose, self.errors, handle, read):
-            some_labels, some_texts = _row_values(rows.frame, file.name, len(labels))
-            labels += some_labels
-            texts += some_texts
-            replaced += rows.replaced
-        if not labels:
+            labels, texts = _row_values(rows.frame, file.name, done)
+            done += len(labels)
+            yield self._counted(labels, texts, 0, rows.replaced)
+        if not done:
             raise InputError(f"{file.name} has a header and no rows; give it at least one example.")
-        return _counted(labels, texts, 0, replaced)
 
-    def _lines(self, name: str, form: str, read: Callable[[int], bytes]) -> LabelledText:
-        replaced = blank = 0
+    def _lines(self, name: str, form: str, read: Callable[[int], bytes]) -> Iterator[LabelledText]:
+        replaced = blank = done = 0
 
         def lines() -> Iterator[str]:
             nonlocal replaced, blank
@@ -207,24 +271,36 @@ class _LabelledReader:
                 blank += sum(not line.strip() for line in part.texts)
                 yield from part.texts
 
-        rows = (
-            tab_rows(lines(), name) if form == "tab" else fasttext_rows(lines(), name, self.prefix)
+        rows: Iterator[Any] = (
+            tab_rows(lines(), name)
+            if form == "tab"
+            else fasttext_rows(lines(), name, self.prefix, several=self.several)
         )
-        labels: list[str] = []
-        texts: list[str] = []
-        for label, text in rows:
-            labels.append(label)
-            texts.append(text)
-        if not labels:
+        while block := list(islice(rows, _ROWS_AT_ONCE)):
+            labels, texts = ([row[i] for row in block] for i in (0, 1))
+            if form == "tab" and self.form is None and not done and self.separator is None:
+                _refuse_swapped(labels, texts, name)
+            done += len(block)
+            yield self._counted(labels, texts, blank, replaced)
+            blank = replaced = 0
+        if not done:
             raise _empty(name)
-        if form == "tab" and self.form is None:
-            _refuse_swapped(labels, texts, name)
-        return _counted(labels, texts, blank, replaced)
+        if blank or replaced:
+            yield LabelledText([], [], 0, blank, replaced)
 
+    def _counted(
+        self, labels: list[Any], texts: list[str], blank: int, replaced: int
+    ) -> LabelledText:
+        if self.several:
+            labels = [self._separated(label) for label in labels]
+        empty = sum(not text.strip() for text in texts)
+        return LabelledText(texts, labels, empty, blank, replaced)
 
-def _counted(labels: list[str], texts: list[str], blank: int, replaced: int) -> LabelledText:
-    empty = sum(not text.strip() for text in texts)
-    return LabelledText(texts, labels, empty, blank, replaced)
+    def _separated(self, label: str | tuple[str, ...]) -> tuple[str, ...]:
+        if not isinstance(label, str):
+            return label
+        parts = (label,) if self.separator is None else label.split(self.separator)
+        return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 def _peeked(read: Callable[[int], bytes], name: str) -> tuple[bytes, Callable[[int], bytes]]:
@@ -295,37 +371,44 @@ def tab_rows(lines: Iterable[str], name: str) -> Iterator[Row]:
         yield label.strip(), text
 
 
-def fasttext_rows(lines: Iterable[str], name: str, prefix: str = PREFIX) -> Iterator[Row]:
-    """Take the label, the one word that begins with ``prefix``, out of each line.
+def fasttext_rows(
+    lines: Iterable[str], name: str, prefix: str = PREFIX, *, several: bool = False
+) -> Iterator[tuple[Any, str]]:
+    """Take the labels, words that begin with ``prefix``, out of each line.
 
-    fastText takes a label anywhere on a line, and so does this.
+    fastText takes a label anywhere on a line, and so does this.  With ``several`` the labels of a
+    line are a tuple, each once, else there is one, a string.
 
     Raises
     ------
     InputError
-        If a line has no label, or several: one text has one label here.
+        If a line has no label, or several that must have one.
 
     Examples
     --------
     >>> list(fasttext_rows(["__label__good a joy", "dull __label__bad"], "reviews.txt"))
     [('good', 'a joy'), ('bad', 'dull')]
+    >>> list(fasttext_rows(["__label__good __label__long a joy"], "reviews.txt", several=True))
+    [(('good', 'long'), 'a joy')]
     """
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if not words:
             continue
         labels = [word for word in words if word.startswith(prefix)]
-        if len(labels) > 1:
+        if len(labels) > 1 and not several:
             raise InputError(
                 f"{name}, line {number}, has {len(labels)} labels ({_short(' '.join(labels))}); a "
                 "text has one label here: keep one of them."
             )
-        if not labels or labels[0] == prefix:
+        if not labels or prefix in labels:
             raise InputError(
                 f"{name}, line {number}, has no label: {_short(line)!r}; begin it with "
                 f"{prefix} and a name, or remove it, or name another prefix with label_prefix."
             )
-        yield labels[0].removeprefix(prefix), " ".join(w for w in words if w is not labels[0])
+        names = tuple(dict.fromkeys(label.removeprefix(prefix) for label in labels))
+        text = " ".join(word for word in words if not word.startswith(prefix))
+        yield names if several else names[0], text
 
 
 def _short(line: str) -> str:

@@ -11,7 +11,9 @@ an optimiser sees a plain function of one flat vector of parameters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +69,10 @@ class NetworkGradients:
     def pack(self) -> FloatArray:
         """Gradients of the parameters, flat, in the order of :meth:`OneHiddenLayer.pack`."""
         return _flat(self.d_W1, self.d_b1, self.d_W2, self.d_b2)
+
+
+OutputLoss: TypeAlias = Callable[[npt.ArrayLike, npt.ArrayLike, str], tuple[float, FloatArray]]
+"""From logits, labels and reduction to a loss and its gradient for the logits."""
 
 
 class OneHiddenLayer:
@@ -179,7 +185,11 @@ class OneHiddenLayer:
         return Activations(inputs, h, logits, softmax(logits))
 
     def loss_and_gradients(
-        self, X: npt.ArrayLike, Y: npt.ArrayLike, reduction: str = "mean"
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        reduction: str = "mean",
+        loss: OutputLoss = cross_entropy,
     ) -> NetworkGradients:
         r"""Cross-entropy of a batch, and its gradients by back-propagation.
 
@@ -195,6 +205,10 @@ class OneHiddenLayer:
             Labels, as in :func:`~wordgrad.maths.cross_entropy`.
         reduction : {"mean", "sum"}
             Over the rows of the batch, for the loss and its gradients.
+        loss : callable
+            From logits, ``Y`` and ``reduction`` to the loss and its gradient :math:`\delta_2`: by
+            default :func:`~wordgrad.maths.cross_entropy`, or
+            :func:`~wordgrad.maths.binary_cross_entropy`.
 
         Raises
         ------
@@ -213,10 +227,10 @@ class OneHiddenLayer:
         (2, 3)
         """
         cache = self.forward(X)
-        loss, delta_2 = cross_entropy(cache.logits, Y, reduction)
+        value, delta_2 = loss(cache.logits, Y, reduction)
         delta_1 = (delta_2 @ self.W2.T) * sigmoid_grad(cache.h)
         return NetworkGradients(
-            loss,
+            value,
             d_W1=cache.X.T @ delta_1,
             d_b1=delta_1.sum(axis=0),
             d_W2=cache.h.T @ delta_2,
@@ -308,7 +322,11 @@ class SoftmaxLayer:
         return Activations(inputs, inputs, logits, softmax(logits))
 
     def loss_and_gradients(
-        self, X: npt.ArrayLike, Y: npt.ArrayLike, reduction: str = "mean"
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        reduction: str = "mean",
+        loss: OutputLoss = cross_entropy,
     ) -> NetworkGradients:
         r"""Cross-entropy of a batch, and its gradients; ``d_W1`` and ``d_b1`` are empty.
 
@@ -320,6 +338,8 @@ class SoftmaxLayer:
         X : array (B, Dx)
         Y : integers (B,), or distributions (B, Dy)
         reduction : {"mean", "sum"}
+        loss : callable
+            As in :meth:`OneHiddenLayer.loss_and_gradients`.
 
         Raises
         ------
@@ -332,9 +352,9 @@ class SoftmaxLayer:
         (2, 3)
         """
         cache = self.forward(X)
-        loss, delta_2 = cross_entropy(cache.logits, Y, reduction)
+        value, delta_2 = loss(cache.logits, Y, reduction)
         return NetworkGradients(
-            loss,
+            value,
             d_W1=np.zeros((len(self.W2), 0)),
             d_b1=np.zeros(0),
             d_W2=cache.X.T @ delta_2,
