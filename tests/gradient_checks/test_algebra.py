@@ -206,6 +206,12 @@ LOSSES = {
     "negative sampling: v_c, u_o, u_k": lambda x: sampled_pair(
         x["v_c"], CENTER, NEGATIVES, x["W_out"]
     ),
+    "path in a tree: h, u_n": lambda x: (
+        -sum(
+            log(sigmoid(sign * (x["W_out"][node] @ x["h"])))
+            for node, sign in zip(points.PATH, points.TURNS, strict=True)
+        )
+    ),
     "skip-gram, softmax": lambda x: sum(
         softmax_pair(x["W_in"][CENTER], o, x["W_out"]) for o in OUTSIDE
     ),
@@ -230,7 +236,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 27
+    assert len(LOSSES) == 28
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

@@ -24,7 +24,8 @@ from wordgrad.errors import (
 
 ARCHITECTURES = ("skipgram", "cbow")
 DEVICES = ("cpu", "cuda")
-LOSSES = ("negative-sampling", "softmax")
+HIERARCHICAL, BOTH = "hierarchical-softmax", "hierarchical-softmax+negative-sampling"
+LOSSES = ("negative-sampling", "softmax", HIERARCHICAL, BOTH)
 COMBINATIONS = ("mean", "sum")
 DOCUMENT_ARCHITECTURES = ("dbow", "dm")
 DOCUMENT_COMBINATIONS = (*COMBINATIONS, "concat")
@@ -72,6 +73,10 @@ DEFAULT_EPOCHS = {
     ("cbow", "negative-sampling"): 5,
     ("skipgram", "softmax"): 15,
     ("cbow", "softmax"): 5,
+    ("skipgram", HIERARCHICAL): 5,
+    ("cbow", HIERARCHICAL): 5,
+    ("skipgram", BOTH): 5,
+    ("cbow", BOTH): 5,
 }
 """Skip-gram's softmax steps once a word and epoch, the others once a window."""
 
@@ -214,7 +219,7 @@ class Setting:
 
         >>> [SETTINGS[name].signature for name in ("window", "loss")]
         ['int (1 to 1,000,000,000), default 5',
-         '{"negative-sampling", "softmax"}, default "negative-sampling"']
+         '{"negative-sampling", "softmax", ...}, default "negative-sampling"']
         """
         names: dict[type, str] = {Path: "path", tuple: "(int, int)"}
         kind = names.get(self.kind, self.kind.__name__)
@@ -277,7 +282,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             5,
             int,
             MODEL,
-            "Noise words drawn for each window.",
+            "Noise words drawn for each window; of no effect without negative sampling.",
             minimum=1,
             maximum=10_000,
         ),
@@ -701,6 +706,16 @@ class TrainingConfig:
             checked["workers"] = usable_cores()
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether windows predict the path to a word in a tree."""
+        return self.loss in (HIERARCHICAL, BOTH)
+
+    @property
+    def drawn_negatives(self) -> int:
+        """Negatives drawn for a window: none with the hierarchical softmax alone."""
+        return 0 if self.loss == HIERARCHICAL else self.negative
 
     @property
     def initial_rate(self) -> float:
