@@ -28,6 +28,7 @@ from wordgrad.compat.gensim.models.word2vec import (
 )
 from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.corpus.documents import Documents, number_words
+from wordgrad.errors import ParameterError
 from wordgrad.search.exact import unit
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.inference import Inference
@@ -327,6 +328,11 @@ class Doc2Vec(Word2Vec):
         self._inference = None
 
     def _settings(self, epochs: int, total: int) -> dict[str, Any]:
+        if self.hs:
+            raise ParameterError(
+                "hs=1 (hierarchical softmax) is not offered for documents; hs=0, negative=5 trains "
+                "the same model with negative sampling."
+            )
         concatenated = {"combine": "concat", "cbow_step": "exact"} if self._width > 1 else {}
         alone = self.dbow and not self.dbow_words
         documents = {"documents": "alone" if alone else "with-words"}
