@@ -17,7 +17,7 @@ from wordgrad.cli.train import train
 SMALL = ["--vector-size", 16, "--min-count", 1, "--workers", 1, "--sample", 0, "--epochs", 2]
 
 
-FLAGS = ["--lowercase", "--reproducible"]
+FLAGS = ["--lowercase", "--reproducible", "--fixed-windows", "--keep-output"]
 
 
 @pytest.fixture
@@ -84,17 +84,20 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "sample": 0.25,
         "epochs": 9,
         "learning_rate": 0.125,
+        "final_learning_rate": 0.0625,
         "max_vocab": 99,
         "workers": 1,
         "seed": 5,
         "blocks": 4,
         "combine": "sum",
         "cbow_step": "whole",
+        "output_weight": 0.25,
         "column": "body",
         "phrases": "2",
         "pattern": r"\w+",
         "errors": "replace",
         "vectors": tmp_path / "start.safetensors",
+        "vocabulary": tmp_path / "words.tsv",
         "validation": "held-out.txt",
         "early_stopping": 3,
         "checkpoint": tmp_path / "run",
@@ -115,7 +118,9 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, *FLAGS)
     assert seen.pop("source") == str(text)
     assert callable(seen.pop("progress"))
-    assert seen == {**settings, "lowercase": True, "reproducible": True}
+    assert seen.pop("on_epoch") is None
+    flags = {"lowercase": True, "reproducible": True, "shrink_windows": False, "keep_output": True}
+    assert seen == settings | flags
 
 
 def test_options_have_the_estimators_names_and_defaults():
@@ -127,7 +132,7 @@ def test_options_have_the_estimators_names_and_defaults():
     parameters = {
         name: parameter.default
         for name, parameter in inspect.signature(Word2Vec).parameters.items()
-        if name != "progress"
+        if name not in ("progress", "on_epoch")
     }
     assert options == parameters
 
@@ -177,7 +182,7 @@ def test_the_output_is_checked_before_the_text_is_read(wordgrad, tmp_path, text)
         (["--vector-size", 0], "vector_size must be an integer"),
         (["--learning-rate", "nan"], "learning_rate must be a finite number"),
         (["--sample", "-1"], "sample must be"),
-        (["--min-count", 0], "min_count must be"),
+        (["--min-count", -1], "min_count must be"),
         (["--architecture", "glove"], "'glove' is not one of"),
         (["--no-such-option"], "No such option"),
         (["--epochs", "many"], "Invalid value for '--epochs'"),

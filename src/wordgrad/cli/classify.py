@@ -695,6 +695,11 @@ def train(
     make_reads_interruptible()
     from wordgrad.classification.examples import encode_files
 
+    held = None
+    if autotune is not None:
+        held = read_data(
+            [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+        )
     read = encode_files(
         source_of(data),
         pattern=settings["pattern"],
@@ -713,10 +718,7 @@ def train(
     rest = f", and {more:,} more" if more > 0 else ""
     say(f"Read {len(read):,} texts with {len(counts):,} labels: {shown}{rest}.")
     try:
-        if autotune is not None:
-            held = read_data(
-                [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
-            )
+        if held is not None:
             model = _autotuned(read, held, duration, settings)
         else:
             with ProgressDisplay(errors_console(), waiting=PREPARING) as display:
