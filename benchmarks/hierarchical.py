@@ -29,8 +29,8 @@ from machine import (
 )
 
 THREADS = 2
-SETTINGS = {"vector_size": 100, "window": 5, "min_count": 5, "sample": 1e-3}
-KINDS = {
+SETTINGS: dict[str, Any] = {"vector_size": 100, "window": 5, "min_count": 5, "sample": 1e-3}
+KINDS: dict[str, dict[str, int]] = {
     "skip-gram": {"sg": 1, "negative": 0},
     "skip-gram, beside 5 negatives": {"sg": 1, "negative": 5},
     "CBOW": {"sg": 0, "negative": 0},
@@ -131,7 +131,7 @@ def measure(
                 },
             }
     record = {
-        "question": "How fast is the hierarchical softmax beside gensim's, and how good are vectors?",
+        "question": "How fast is the hierarchical softmax beside gensim's, and how good?",
         "method": (
             f"{rounds} rounds in turns, each run in a fresh process; {epochs} epochs, seconds an "
             f"epoch of training alone; {THREADS} threads, each program's own learning rate; gensim "
