@@ -104,6 +104,10 @@ class Word2Vec(
         Give the same bytes for any number of workers, too, at some cost in speed
         (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
         so that the files they are saved to are the same.
+    blocks : int (1 to 1,024), optional
+        Deal the words to so many buckets, and train skip-gram with negative sampling in blocks, no
+        two of which share a row while they are trained (:mod:`wordgrad.training.engines.blocks`):
+        the same vectors for any number of workers, and as good.  8 to 32 are good numbers.
     shrink_windows : bool, default True
         Whether the reach of each window is drawn uniformly from 1..m, as in word2vec; else it is m.
     final_learning_rate : float (0 to 1e+30), optional
@@ -249,6 +253,7 @@ class Word2Vec(
         shrink_windows: bool = True,
         final_learning_rate: float | None = None,
         reproducible: bool = False,
+        blocks: int | None = None,
         combine: str = "mean",
         cbow_step: str = "exact",
         column: str | None = None,
@@ -289,6 +294,7 @@ class Word2Vec(
         self.shrink_windows = shrink_windows
         self.final_learning_rate = final_learning_rate
         self.reproducible = reproducible
+        self.blocks = blocks
         self.combine = combine
         self.cbow_step = cbow_step
         self.column = column

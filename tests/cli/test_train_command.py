@@ -87,6 +87,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "max_vocab": 99,
         "workers": 1,
         "seed": 5,
+        "blocks": 4,
         "combine": "sum",
         "cbow_step": "whole",
         "column": "body",

@@ -29,6 +29,7 @@ from wordgrad.training.config import CBOW_STEPS, TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.engines import ENGINES as TABLE
 from wordgrad.training.engines import make_engine
+from wordgrad.training.engines.blocks import BlockEngine
 from wordgrad.training.engines.deterministic import DeterministicEngine
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.reference import ReferenceEngine
@@ -62,8 +63,8 @@ else:
         def __init__(self, config, tables=None):
             super().__init__(replace(config, subword_step="exact"), tables)
 
-    ENGINES = [ReferenceEngine, HogwildEngine, DeterministicEngine, ComposingEngine]
-    COMPILED = [HogwildEngine, DeterministicEngine, ComposingEngine]
+    COMPILED = [HogwildEngine, DeterministicEngine, BlockEngine, ComposingEngine]
+    ENGINES = [ReferenceEngine, *COMPILED]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
 SHARES = {"exact": None, "balanced": (2.4, -0.5), "whole": (1.0, 0.0)}
 """Of CBOW's step: what each of n rows gets, f n^q, and None for the gradient's share."""
@@ -906,6 +907,7 @@ MAKERS = {
     "hogwild": table_engine(),
     "hogwild, cbow": table_engine(architecture="cbow"),
     "deterministic": by_class(DeterministicEngine),
+    "blocks": table_engine(blocks=3),
     "reference": by_class(ReferenceEngine),
     "softmax, skipgram": table_engine(loss="softmax"),
     "softmax, cbow": table_engine(loss="softmax", architecture="cbow"),

@@ -404,6 +404,18 @@ SETTINGS: Final[dict[str, Setting]] = {
             "Write the same file whatever the number of workers.",
         ),
         Setting(
+            "blocks",
+            None,
+            int,
+            TRAINING,
+            "Deal the words to N buckets and train skip-gram in N x N blocks of the matrices: the "
+            "same vectors whatever the number of workers. 8 to 32 are good.",
+            minimum=1,
+            maximum=1024,
+            default_text="no blocks",
+            metavar="N",
+        ),
+        Setting(
             "device",
             "cpu",
             str,
@@ -659,6 +671,7 @@ class TrainingConfig:
     workers: int | None = _DEFAULTS["workers"]
     seed: int = _DEFAULTS["seed"]
     reproducible: bool = _DEFAULTS["reproducible"]
+    blocks: int | None = _DEFAULTS["blocks"]
     device: str = _DEFAULTS["device"]
     subwords: tuple[int, int] | None = _DEFAULTS["subwords"]
     buckets: int = _DEFAULTS["buckets"]

@@ -45,6 +45,8 @@ class OnDemand:
 CUDA = OnDemand(f"{__name__}.cuda", "CudaEngine")
 CUDA_SOFTMAX = OnDemand(f"{__name__}.cuda_softmax", "CudaSoftmaxEngine")
 
+BLOCKS = OnDemand(f"{__name__}.blocks", "BlockEngine")
+
 ENGINES: tuple[tuple[str, str, str | None, bool | None, EngineClass], ...] = (
     # device  loss                 architecture  reproducible  engine
     ("cpu",   "softmax",           "skipgram",   None,         SkipGramSoftmaxEngine),
@@ -78,6 +80,19 @@ def engine_class(config: TrainingConfig) -> EngineClass:
     ParameterError
         If nothing trains with these settings, or a card does not.
     """
+    if config.blocks is not None:
+        for name, needed in (
+            ("architecture", "skipgram"),
+            ("loss", "negative-sampling"),
+            ("device", "cpu"),
+            ("subwords", None),
+        ):
+            if getattr(config, name) != needed:
+                raise ParameterError(
+                    f"blocks are trained with {name}={needed!r}, got "
+                    f"{name}={getattr(config, name)!r}; change it, or leave blocks out."
+                )
+        return BLOCKS
     if config.subwords is not None:
         for name, needed in (("loss", "negative-sampling"), ("device", "cpu")):
             if getattr(config, name) != needed:

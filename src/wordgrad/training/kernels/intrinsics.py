@@ -341,3 +341,21 @@ class Emitter:
         bias = ir.Constant(self.integers, [127] * self.lanes)
         scale = self.b.bitcast(self.b.shl(self.b.add(exponent, bias), shift), self.vector)
         return self.b.fmul(p, scale)
+
+
+@intrinsic
+def prefetch_row(typingctx: Any, address: Any, n_bytes: Any) -> Any:
+    """Prefetch the cache lines of ``n_bytes`` at ``address``, a multiple of 64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        e = Emitter(builder, LANES)
+        row, n = arguments
+
+        def line(i: Any, _: list[Any]) -> list[Any]:
+            e.prefetch(builder.add(row, i))
+            return []
+
+        e.loop("prefetch", ir.Constant(I64, 0), n, 64, [], line)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen

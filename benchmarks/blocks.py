@@ -1,0 +1,145 @@
+"""What training in blocks costs, in time and in quality, beside the default engine.
+
+::
+
+    python benchmarks/blocks.py wiki8.txt --sets DATA --only overhead
+    python benchmarks/blocks.py wiki8.txt --sets DATA
+
+First an epoch of each number of blocks must give the same pairs as the default engine, and the same
+bytes on one thread and on two.  *Overhead*: epochs in turns in one process, at two threads; beside
+the seconds on the clock those of the processor, which on a busy machine are the ones to trust.
+*Quality*: five epochs, scored as in :mod:`quality`.  A cell that is measured is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import threading
+from functools import partial
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+from machine import Cells, describe_text, load_average, spread
+from quality import JUDGED, RESTRICT_VOCAB, SIMILARITY
+
+from wordgrad import Word2Vec, encode_corpus
+from wordgrad.corpus.corpus import EncodedCorpus
+from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engine import Loss
+from wordgrad.training.engines import make_engine
+from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import with_threshold
+
+BLOCKS = (None, 8, 16, 32)
+THREADS = 2
+EPOCHS = 5
+
+
+def name_of(blocks: int | None) -> str:
+    return "default engine" if blocks is None else f"{blocks} buckets"
+
+
+def _made(corpus: EncodedCorpus, blocks: int | None, threads: int) -> tuple[Any, Parameters]:
+    counts = corpus.vocabulary.counts
+    config = with_threshold(TrainingConfig(workers=threads, blocks=blocks), counts)
+    engine = make_engine(corpus, config)
+    parameters = Parameters.initial(engine.n_inputs, engine.n_outputs, config.vector_size, 1)
+    engine.prepare(parameters)
+    return engine, parameters
+
+
+def _epoch(engine: Any, parameters: Parameters, epoch: int = 0) -> Loss:
+    steps = list(engine.epoch(parameters, epoch, 0, threading.Event()))
+    return Loss(sum(s.loss.total for s in steps), sum(s.loss.pairs for s in steps))
+
+
+def verify(corpus: EncodedCorpus) -> int:
+    """Compare pairs, and bytes on one thread and on two; return the pairs of an epoch."""
+    pairs: dict[int | None, float] = {None: _epoch(*_made(corpus, None, THREADS)).pairs}
+    for blocks in BLOCKS[1:]:
+        digests = set()
+        for threads in (1, THREADS):
+            engine, parameters = _made(corpus, blocks, threads)
+            pairs[blocks] = _epoch(engine, parameters).pairs
+            digests.add(hashlib.sha256(parameters.W_in_rows.tobytes()).hexdigest())
+        if len(digests) != 1:
+            raise SystemExit(f"{blocks} buckets: other bytes on {THREADS} threads than on one")
+    if len(set(pairs.values())) != 1:
+        raise SystemExit(f"other pairs than the default engine's: {pairs}")
+    return int(pairs[None])
+
+
+def overhead(corpus: EncodedCorpus, rounds: int) -> dict[str, Any]:
+    """Seconds of an epoch, on the clock and of the processor, in turns."""
+    made = {blocks: _made(corpus, blocks, THREADS) for blocks in BLOCKS}
+    seconds: dict[int | None, list[tuple[float, float]]] = {blocks: [] for blocks in BLOCKS}
+    load = load_average()
+    for _ in range(rounds):
+        for blocks, (engine, parameters) in made.items():
+            clock, processor = perf_counter(), process_time()
+            _epoch(engine, parameters)
+            seconds[blocks].append((perf_counter() - clock, process_time() - processor))
+    engines: dict[str, Any] = {}
+    for blocks, found in seconds.items():
+        engines[name_of(blocks)] = figures = {}
+        for k, figure in enumerate(("clock", "processor")):
+            times = [pair[k] for pair in found]
+            base = [pair[k] for pair in seconds[None]]
+            ratios = [one / other for one, other in zip(times, base, strict=True)]
+            figures[figure] = {**spread(times), "times_default": spread(ratios)}
+    return {"load_average_before": load, "threads": THREADS, "engines": engines}
+
+
+def quality(corpus: Path, sets: Path, blocks: int | None, seed: int) -> dict[str, Any]:
+    """Train and score."""
+    model = Word2Vec(workers=THREADS, epochs=EPOCHS, blocks=blocks, seed=seed).fit(str(corpus))
+    vectors = model.vectors_
+    scores = {
+        name: evaluate_similarity(vectors, sets / file).correlation
+        for name, file in SIMILARITY.items()
+    }
+    questions = sets / "analogies/questions-words.txt"
+    found = evaluate_analogies(vectors, questions, restrict_vocab=RESTRICT_VOCAB)
+    scores["Google analogies"] = found.accuracy
+    return {
+        "scores": {name: 100 * score for name, score in scores.items()},
+        "average": 100 * float(np.mean([scores[name] for name in JUDGED])),
+        "losses": [record["loss"] for record in model.history_],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("--sets", type=Path, required=True, help="folder of the test sets")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--only", choices=["overhead", "quality"])
+    given = parser.parse_args()
+    text = describe_text(given.text)
+    head = {"question": "What do blocks cost, in time and in quality?", "text": text}
+    cells = Cells("blocks.json", head, fresh=False)
+    if given.only != "quality":
+
+        def measure() -> dict[str, Any]:
+            with encode_corpus(given.text) as corpus:
+                pairs = verify(corpus)
+                return {"pairs": pairs, **overhead(corpus, given.rounds)}
+
+        cells.measure("overhead", {"text": text["sha256"], "rounds": given.rounds}, measure)
+    if given.only != "overhead":
+        for seed in given.seeds:
+            for blocks in (32, None, 16):
+                cells.measure(
+                    f"quality, {name_of(blocks)}, seed {seed}",
+                    {"text": text["sha256"], "blocks": blocks, "seed": seed, "epochs": EPOCHS},
+                    partial(quality, given.text, given.sets, blocks, seed),
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,419 @@
+"""Blocks of the two matrices, no two of which that are trained at once share a row.
+
+Words are dealt to B buckets, and the parameters with them.  In an *episode* (:data:`EPISODE_TOKENS`
+tokens) the windows of a piece of text are drawn and their pairs sorted by the bucket of the context
+word, the *owner*, and by that of the target.  Then the buckets of ``W_out`` go round: in turn t
+owner a trains the pairs whose target is in bucket a + t (mod B), with negatives from that bucket.
+All owners of a turn may work at once, on as many threads, or machines, as there are, and nothing is
+ever averaged.  The next episode deals the words anew, so that every two words can be negatives of
+one another.
+
+Words are dealt in order of frequency, B at a time, each group at random: buckets of equal sizes and
+like masses.  The pairs of a block that share their target are gathered in windows of at most
+:data:`CONTEXTS` context words, in random order, which take the same exact steps as any window.
+
+What is learned depends on B and the seed, and not on timing nor on the number of threads: the same
+bytes for any number.  Next to the default engine three things differ: negatives come from a bucket
+(and a word's share of the noise from its share of its bucket's), windows are made of pairs that
+were near one another in an episode and not in a sentence, and pairs are taken in another order.
+
+Sources: the partition is that of Ordentlich et al. 2016 (by rows, not columns), Zhu et al. 2019
+(*GraphVite*) and Lerer et al. 2019 (*PyTorch-BigGraph*), who go through blocks in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.corpus.corpus import EncodedCorpus
+from wordgrad.errors import ParameterError
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engine import Loss, ProgressCallback, Step
+from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
+from wordgrad.training.kernels.blocks import (
+    MOST_ROWS,
+    count_pairs,
+    gather,
+    list_windows,
+    train_block,
+    write_pairs,
+)
+from wordgrad.training.kernels.window import Workspace
+from wordgrad.training.parameters import Parameters, row_floats
+from wordgrad.training.sampling import (
+    AliasTable,
+    Batch,
+    SamplingTables,
+    Span,
+    first_sentence,
+    keep_probabilities,
+)
+
+EPISODE_TOKENS = 2_000_000
+EPISODES_AN_EPOCH = 8
+"""At least so many, so that words meet negatives of several buckets in a small text, too."""
+
+MOST_PAIRS = 1 << 24
+"""Pairs of an episode, as expected: 4 bytes each."""
+
+UNITS = 32
+"""Pieces of an episode that threads draw pairs from."""
+
+CONTEXTS = 6
+"""Context words of a window: the mean of the default engine's with window=5."""
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Words dealt to buckets.
+
+    Attributes
+    ----------
+    bucket_of : int32 (V,)
+        Word w has row ``w // B`` of its bucket.
+    words : int32 (B, rows)
+        The word of each row; the last row of a bucket may be empty, and is -1.
+    sizes : int64 (B,)
+        Rows of each bucket.
+    noise : int32 (B, rows, 2)
+        Alias table of each bucket, as in :class:`~wordgrad.training.sampling.SamplingTables`.
+    """
+
+    bucket_of: NDArray[np.int32]
+    words: NDArray[np.int32]
+    sizes: NDArray[np.int64]
+    noise: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, noise: NDArray[np.float64], n_buckets: int, key: int) -> Deal:
+        """Deal words, the most frequent first, whose probabilities as noise are given.
+
+        >>> deal = Deal.of(np.full(7, 1 / 7), 2, key=3)
+        >>> sorted(deal.words[0].tolist() + deal.words[1].tolist())
+        [-1, 0, 1, 2, 3, 4, 5, 6]
+        >>> [sorted(deal.bucket_of[[2 * r, 2 * r + 1]].tolist()) for r in range(3)]
+        [[0, 1], [0, 1], [0, 1]]
+        """
+        n_words = len(noise)
+        rows = -(-n_words // n_buckets)
+        draw = np.random.default_rng([key])
+        # Row r of all buckets: the words r B to (r + 1) B, each in the bucket that it is dealt to.
+        dealt = draw.permuted(np.tile(np.arange(n_buckets), (rows, 1)), axis=1).reshape(-1)
+        bucket_of = dealt[:n_words].astype(np.int32)
+        words = np.full((n_buckets, rows), -1, np.int32)
+        ids = np.arange(n_words, dtype=np.int32)
+        words[bucket_of, ids // n_buckets] = ids
+        sizes = np.bincount(bucket_of, minlength=n_buckets)
+        tables = np.zeros((n_buckets, rows, 2), np.int32)
+        for bucket, size in enumerate(sizes.tolist()):
+            share = noise[words[bucket, :size]]
+            total = share.sum()
+            # Of an extreme exponent nothing may be left in float64: then all words are alike.
+            share = share / total if total > 0 else np.full(size, 1 / size)
+            table = AliasTable.from_probabilities(share)
+            tables[bucket, :size, 0] = table.threshold.view(np.int32)
+            tables[bucket, :size, 1] = table.alias
+        return cls(bucket_of, words, sizes, tables)
+
+
+class BlockEngine(NegativeSamplingEngine):
+    """Skip-gram with negative sampling by blocks of ``config.blocks`` buckets a matrix.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    tables : SamplingTables, optional
+    episode_tokens : int
+        An episode's, from the beginning of each epoch on.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        tables: SamplingTables | None = None,
+        episode_tokens: int = EPISODE_TOKENS,
+    ) -> None:
+        super().__init__(config, tables)
+        self.episode_tokens = episode_tokens
+
+    @classmethod
+    def from_corpus(
+        cls,
+        corpus: EncodedCorpus,
+        config: TrainingConfig,
+        progress: ProgressCallback | None = None,
+    ) -> Self:
+        """Return an engine that trains on a corpus.
+
+        Raises
+        ------
+        ParameterError
+            If a bucket would hold less than two words, of which one could not be a negative.
+        """
+        counts = corpus.vocabulary.counts
+        n_buckets = buckets_of(config)
+        if len(counts) < 2 * n_buckets:
+            raise ParameterError(
+                f"blocks must be at most {len(counts) // 2}, half of the {len(counts)} words of "
+                f"the vocabulary, got {n_buckets}; a bucket needs two words at least."
+            )
+        if -(-len(counts) // n_buckets) > MOST_ROWS:
+            raise ParameterError(
+                f"blocks must be at least {-(-len(counts) // MOST_ROWS)} for {len(counts)} words, "
+                f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
+            )
+        keep = keep_probabilities(counts, config.sample)
+        tables = SamplingTables(corpus, config)
+        pairs_a_token = float(counts @ keep) / counts.sum() * 2 * tables.reach.mean
+        tokens = len(corpus.ids)
+        episode_tokens = min(
+            EPISODE_TOKENS,
+            -(-tokens // EPISODES_AN_EPOCH),
+            math.ceil(MOST_PAIRS / pairs_a_token),
+        )
+        return cls(config, tables, max(1, episode_tokens))
+
+    @cached_property
+    def noise(self) -> NDArray[np.float64]:
+        """Probability of each word as noise."""
+        noise = self.tables.noise
+        threshold = np.ascontiguousarray(noise[:, 0]).view(np.uint32)
+        return AliasTable(threshold, noise[:, 1]).probabilities()
+
+    def prepare(self, parameters: Parameters) -> None:
+        """Compile the kernels (or load them from the cache) on throw-away parameters."""
+        parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
+        spare = Parameters.zeros(self.n_inputs, self.n_outputs, self.config.vector_size)
+        episode = Episode(self, 0, 0, 1)
+        worker = BlockWorker(self, spare)
+        worker.draw(episode, 0)
+        episode.end_drawing()
+        for turn in range(episode.n_buckets):
+            worker.train(episode, turn, 0)
+
+    def epoch(
+        self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
+    ) -> Generator[Step, None, None]:
+        """Give the episodes of an epoch, in their order; see the protocol.
+
+        All threads wait for one another between the phases of an episode: the drawing of pairs, and
+        each turn of the buckets.  In a phase they take pieces of work as they come.
+        """
+        parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
+        n_threads = min(self.config.threads, max(buckets_of(self.config), UNITS))
+        workers = [BlockWorker(self, parameters) for _ in range(n_threads)]
+        phases = self._phases(epoch, start, pause)
+        lock = threading.Lock()
+        pieces: Iterator[tuple[Any, ...]] = iter(())
+        running = True
+
+        def next_phase() -> None:
+            """End a phase and choose the next, while no thread works."""
+            nonlocal pieces, running
+            phase = None if pool.stop.is_set() else next(phases, None)
+            while isinstance(phase, Step):
+                pool.put(phase)
+                phase = next(phases, None)
+            running = phase is not None
+            pieces = iter(phase or ())
+
+        barrier = threading.Barrier(n_threads, action=next_phase)
+
+        def work(k: int) -> None:
+            try:
+                while True:
+                    barrier.wait()
+                    if not running:
+                        return
+                    while not pool.stop.is_set():
+                        with lock:
+                            piece = next(pieces, None)
+                        if piece is None:
+                            break
+                        workers[k].do(*piece)
+            except threading.BrokenBarrierError:
+                return  # another thread failed, and says why
+
+        pool = WorkerPool(n_threads, work, barrier.abort)
+        with pool as steps:
+            yield from steps
+
+    def _phases(
+        self, epoch: int, start: int, pause: threading.Event
+    ) -> Iterator[list[tuple[Any, ...]] | Step]:
+        """Pieces of work that threads may do at once; after an episode its step."""
+        for begin in range(start, self.length, self.episode_tokens):
+            if pause.is_set():
+                return
+            episode = Episode(self, epoch, begin, min(begin + self.episode_tokens, self.length))
+            yield [(episode, unit) for unit in range(episode.n_units)]
+            episode.end_drawing()
+            for place, turn in enumerate(episode.turns):
+                episode.set_rate((place + 0.5) / episode.n_buckets)
+                yield [(episode, turn, owner) for owner in range(episode.n_buckets)]
+            yield episode.step()
+
+
+class Episode:
+    """A piece of text, its deal and its pairs.
+
+    Attributes
+    ----------
+    deal : Deal
+    turns : list of int
+        Turns in a random order.
+    n_units : int
+    pairs : list of uint32 arrays
+        Of each unit, sorted by slot.
+    edges : int64 (units, B^2 + 1)
+        Where each slot's begin and end.
+    bases : int64 (units,)
+        Addresses of the pairs.
+    sizes : list of int
+        Pairs of each slot, once all are drawn.
+    learning_rate : float
+    """
+
+    def __init__(self, engine: BlockEngine, epoch: int, start: int, stop: int) -> None:
+        config = engine.config
+        self.n_buckets = buckets_of(config)
+        self.start, self.stop, self.epoch = start, stop, epoch
+        # Apart from the numbers that decide about tokens, which are those of every engine.
+        self.key = (~engine.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
+        self.deal = Deal.of(engine.noise, self.n_buckets, self.key)
+        draw = np.random.default_rng([self.key, 1])
+        self.turns: list[int] = draw.permutation(self.n_buckets).tolist()
+        self.unit_tokens = -(-(stop - start) // UNITS)
+        self.n_units = -(-(stop - start) // self.unit_tokens)
+        self.pairs: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * self.n_units
+        self.edges = np.zeros((self.n_units, self.n_buckets**2 + 1), np.int64)
+        self.bases = np.zeros(self.n_units, np.int64)
+        self.sizes: list[int] = []
+        self.losses = np.zeros(self.n_buckets**2)
+        self.learning_rate = config.initial_rate
+        self._config, self._length = config, engine.length
+
+    def end_drawing(self) -> None:
+        """Count the pairs of every slot."""
+        self.sizes = np.diff(self.edges).sum(axis=0).tolist()
+
+    def set_rate(self, share: float) -> None:
+        """Set the learning rate for a share of the episode that is done."""
+        done = self.start + share * (self.stop - self.start)
+        progress = (self.epoch + done / self._length) / self._config.epochs
+        self.learning_rate = self._config.learning_rate_at(progress)
+
+    def block_key(self, slot: int) -> np.uint64:
+        """Key of the random numbers of a block."""
+        return np.uint64((self.key + (slot + 1) * 0xBF58476D1CE4E5B9) & _MASK)
+
+    def step(self) -> Step:
+        """What the episode has come to."""
+        loss = Loss(float(self.losses.sum()), int(self.edges[:, -1].sum()))
+        return Step(self.start, self.stop, loss, self.learning_rate)
+
+
+class BlockWorker:
+    """What one thread has of its own."""
+
+    def __init__(self, engine: BlockEngine, parameters: Parameters) -> None:
+        config = engine.config
+        self._config, self._tables, self._parameters = config, engine.tables, parameters
+        unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
+        self._workspace = Workspace(
+            window_rows=max(2 * engine.most_reach, CONTEXTS),
+            negative=config.negative,
+            n_floats=row_floats(config.vector_size),
+            span_tokens=unit_tokens,
+        )
+        self._places = np.empty(
+            2 * unit_tokens + 4 * engine.most_reach + 2 * CONTEXTS + 4, np.int64
+        )
+        rows = -(-engine.n_outputs // buckets_of(config))
+        self._at = np.empty(max(rows, buckets_of(config) ** 2) + 1, np.int64)
+        self._contexts = np.empty(0, np.int32)
+        self._windows = np.empty(0, np.int64)
+
+    def do(self, episode: Episode, *piece: int) -> None:
+        """Draw the pairs of a unit, or train a block, which is a turn and an owner."""
+        if len(piece) == 1:
+            self.draw(episode, *piece)
+        else:
+            self.train(episode, *piece)
+
+    def draw(self, episode: Episode, unit: int) -> None:
+        """Draw and sort the pairs of a unit."""
+        tables, n_buckets = self._tables, episode.n_buckets
+        start = episode.start + unit * episode.unit_tokens
+        stop = min(start + episode.unit_tokens, episode.stop)
+        edges = episode.edges[unit]
+        sentence, _ = first_sentence(tables, Span(start, stop, episode.epoch, 0.0))
+        found = count_pairs(
+            tables.ids.ctypes.data, tables.offsets.ctypes.data, sentence, start, stop,
+            np.uint64(tables.key(episode.epoch)), tables.keep.ctypes.data, tables.reach,
+            episode.deal.bucket_of, n_buckets, self._places, edges, self._workspace.addresses,
+        )  # fmt: skip
+        pairs = np.empty(int(edges[-1]), np.uint32)
+        at = self._at[: len(edges)]
+        at[:] = edges
+        write_pairs(
+            self._places, *found, tables.reach, n_buckets, at, pairs, self._workspace.addresses
+        )
+        episode.pairs[unit] = pairs
+        episode.bases[unit] = pairs.ctypes.data
+
+    def train(self, episode: Episode, turn: int, owner: int) -> None:
+        """Train on the pairs whose context word is the owner's, and whose target the turn's."""
+        slot, target = self._gather(episode, turn, owner)
+        deal, workspace, parameters = episode.deal, self._workspace, self._parameters
+        workspace.set_learning_rate(episode.learning_rate)
+        train_block(
+            self._windows, self._n_windows, self._contexts, deal.words[owner], deal.words[target],
+            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(slot),
+            parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
+            row_floats(self._config.vector_size), workspace.addresses,
+        )  # fmt: skip
+        episode.losses[slot] = workspace.loss[0]
+
+    def windows(self, episode: Episode, turn: int, owner: int) -> Batch:
+        """The windows that :meth:`train` trains on, as arrays."""
+        slot, target = self._gather(episode, turn, owner)
+        n, deal = self._n_windows, episode.deal
+        words, offsets = np.empty(episode.sizes[slot], np.int32), np.empty(n + 1, np.int64)
+        targets = np.empty((n, 1 + self._config.negative), np.int32)
+        list_windows(
+            self._windows, n, self._contexts, deal.words[owner], deal.words[target],
+            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(slot), words,
+            offsets, targets,
+        )  # fmt: skip
+        return Batch.from_windows(words, offsets, targets)
+
+    def _gather(self, episode: Episode, turn: int, owner: int) -> tuple[int, int]:
+        """Make the windows of a block; return its slot and the bucket of its targets."""
+        slot = turn * episode.n_buckets + owner
+        target = (owner + turn) % episode.n_buckets
+        size = episode.sizes[slot]
+        if size > len(self._contexts):
+            self._contexts = np.empty(size + size // 4, np.int32)
+            self._windows = np.empty(size + size // 4, np.int64)
+        self._n_windows = gather(
+            episode.bases, episode.edges, slot, episode.deal.sizes[target], CONTEXTS,
+            ~episode.block_key(slot), self._at, self._contexts, self._windows,
+        )  # fmt: skip
+        return slot, target
+
+
+def buckets_of(config: TrainingConfig) -> int:
+    """Return the number of buckets, never None."""
+    return int(config.blocks or 1)

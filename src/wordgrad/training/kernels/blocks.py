@@ -1,0 +1,265 @@
+"""Pairs sorted by the two buckets of their words, and windows made of the pairs of one block.
+
+Design
+(a) Pairs are drawn twice: once to count how many each block gets, once to write each where it
+    belongs.  That is cheaper than to keep, read and move them, for drawing is arithmetic on tokens
+    that lie in the cache.  What a pair consists of is two rows within buckets, 4 bytes.
+(b) A window as drawn has, of one block, about one pair left, and a step on one pair loads as many
+    rows of ``W_out`` as one on six.  So all pairs of a block with one target are put side by side,
+    by a counting sort, and cut into new windows.  These are trained on in random order.
+(c) Windows that follow one another share no row, unlike those of a text.  So the rows of the
+    contexts, too, are prefetched when a window is formed, some windows before it is trained.
+
+Which pairs is in draw.py, what update in window.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wordgrad.compiling import inline_jit, jit
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives, draw_reach
+from wordgrad.training.kernels.intrinsics import (
+    load_int32,
+    load_int64,
+    load_uint32,
+    load_uint64,
+    prefetch_row,
+    store_float64,
+    store_int64,
+)
+from wordgrad.training.kernels.random import GOLDEN, below, mix
+from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
+
+_ROW_BITS, _SIZE_BITS = 16, 8
+MOST_ROWS = 1 << _ROW_BITS
+"""Rows of a bucket."""
+
+_ROW = np.uint64(MOST_ROWS - 1)
+
+MOST_CONTEXTS = (1 << _SIZE_BITS) - 1
+"""Context words of a window."""
+
+
+@inline_jit
+def _put_pairs(
+    places: Any, bits: Any, begin: Any, first: Any, last: Any, end: Any, reach: Any,
+    n_buckets: Any, writes: Any, at: Any, pairs: Any,
+) -> None:  # fmt: skip
+    """Move ``at`` of a pair's slot on by one, for every pair; write the pairs there, too."""
+    for k in range(first, last):
+        target = places[k]
+        if target < 0:
+            continue
+        n_words_a_side = draw_reach(load_uint64(bits, k), reach)
+        bucket = target >> _ROW_BITS
+        row = target & (MOST_ROWS - 1)
+        for side in range(2):
+            step = 1 if side else -1
+            after, before = min(k + n_words_a_side + 1, end), max(k - n_words_a_side, begin) - 1
+            stop = after if side else before
+            j = k + step
+            while j != stop:
+                context = places[j]
+                if context < 0:
+                    break
+                owner = context >> _ROW_BITS
+                turn = bucket - owner
+                turn += n_buckets if turn < 0 else 0
+                slot = turn * n_buckets + owner
+                if writes:
+                    pairs[at[slot]] = np.uint32((context & (MOST_ROWS - 1)) << _ROW_BITS | row)
+                at[slot] += 1
+                j += step
+
+
+@jit
+def count_pairs(
+    ids: Any, offsets: Any, sentence: Any, start: Any, stop: Any, key: Any, keep: Any, reach: Any,
+    bucket_of: Any, n_buckets: Any, places: Any, edges: Any, ws: Any,
+) -> Any:  # fmt: skip
+    """Collect the tokens of a unit, and find where each slot's pairs begin.
+
+    Parameters
+    ----------
+    ids, offsets, sentence, start, stop, key, keep, reach, ws : as in span.py.
+    bucket_of : int32 (V,); word w has row ``w // B`` of its bucket.
+    places : int64, as long as ``ws.tokens``; written: bucket and row of every token.
+    edges : int64 (B^2 + 1,), written: slot ``turn * B + owner`` has the pairs from ``edges[slot]``
+        to ``edges[slot + 1]``.
+
+    Returns
+    -------
+    What :func:`~wordgrad.training.kernels.draw.collect` does, for :func:`write_pairs`.
+    """
+    begin, first, last, end = collect(
+        ids, offsets, sentence, start, stop, reach.most, key, keep, ws.tokens, ws.bits
+    )
+    for k in range(begin, end):
+        word = np.int64(load_int32(ws.tokens, k))
+        if word == NO_TOKEN:
+            places[k] = -1
+        else:
+            places[k] = np.int64(bucket_of[word]) << _ROW_BITS | word // n_buckets
+    edges[:] = 0
+    # Nothing is written to the last argument.
+    _put_pairs(places, ws.bits, begin, first, last, end, reach, n_buckets, False, edges[1:], edges)
+    for slot in range(1, edges.size):
+        edges[slot] += edges[slot - 1]
+    return begin, first, last, end
+
+
+@jit
+def write_pairs(
+    places: Any, begin: Any, first: Any, last: Any, end: Any, reach: Any, n_buckets: Any, at: Any,
+    pairs: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Write the pairs of the unit that :func:`count_pairs` has collected.
+
+    at : int64 (B^2 + 1,), a copy of the edges, overwritten.
+    pairs : uint32 (n,), written: rows within their buckets of context (high half) and target.
+    """
+    _put_pairs(places, ws.bits, begin, first, last, end, reach, n_buckets, True, at, pairs)
+
+
+@jit
+def gather(
+    bases: Any, edges: Any, slot: Any, n_rows: Any, most: Any, key: Any, at: Any, contexts: Any,
+    windows: Any,
+) -> Any:  # fmt: skip
+    """Put the pairs of a block together by target, cut them into windows and shuffle these.
+
+    Parameters
+    ----------
+    bases : int64 (units,), addresses of each unit's pairs.
+    edges : int64 (units, B^2 + 1).
+    slot, n_rows : the block, and rows of its bucket of ``W_out``.
+    most : context words of a window.
+    key : of the order.
+    at : int64 (n_rows + 1,), scratch.
+    contexts : int32 (pairs,), written: rows of context words.
+    windows : int64 (pairs,), written: first context, their number (8 bits), target (16 bits).
+
+    Returns
+    -------
+    Number of windows.
+    """
+    at[: n_rows + 1] = 0
+    for u in range(bases.size):
+        for i in range(edges[u, slot], edges[u, slot + 1]):
+            at[(load_uint32(bases[u], i) & _ROW) + np.uint64(1)] += 1
+    n = 0
+    total = 0
+    for row in range(n_rows):
+        left = at[row + 1]
+        at[row + 1] = total + left
+        cuts = (left + most - 1) // most
+        while left > 0:  # as even as they can be
+            size = (left + cuts - 1) // cuts
+            windows[n] = total << (_SIZE_BITS + _ROW_BITS) | size << _ROW_BITS | row
+            n += 1
+            total += size
+            left -= size
+            cuts -= 1
+    for u in range(bases.size):
+        for i in range(edges[u, slot], edges[u, slot + 1]):
+            pair = load_uint32(bases[u], i)
+            row = pair & _ROW
+            contexts[at[row]] = np.int32(pair >> np.uint64(_ROW_BITS))
+            at[row] += 1
+    state = key
+    for i in range(n - 1, 0, -1):
+        state += GOLDEN
+        j = below(mix(state), i + 1)
+        windows[i], windows[j] = windows[j], windows[i]
+    return n
+
+
+@inline_jit
+def _form(
+    w: Any, windows: Any, contexts: Any, in_words: Any, out_words: Any, n_rows: Any, noise: Any,
+    key: Any, n_negative: Any, W_in: Any, W_out: Any, row_bytes: Any, prefetches: Any, rows: Any,
+    outputs: Any,
+) -> Any:  # fmt: skip
+    """Write the row addresses of a window, negatives drawn from its bucket; return its contexts."""
+    window = windows[w]
+    start = window >> (_SIZE_BITS + _ROW_BITS)
+    size = (window >> _ROW_BITS) & MOST_CONTEXTS
+    target = window & (MOST_ROWS - 1)
+    for i in range(size):
+        row = W_in + np.int64(in_words[contexts[start + i]]) * row_bytes
+        store_int64(rows, i, row)
+        if prefetches:
+            prefetch_row(row, row_bytes)
+    draw_negatives(
+        mix(key - np.uint64(w) * GOLDEN), target, n_rows, noise, n_negative, 0, 1, outputs + ADDRESS
+    )
+    store_int64(outputs, 0, target)
+    for k in range(1 + n_negative):
+        word = np.int64(out_words[load_int64(outputs, k)])
+        store_int64(outputs, k, W_out + word * row_bytes)
+    return size
+
+
+@jit
+def train_block(
+    windows: Any, n: Any, contexts: Any, in_words: Any, out_words: Any, n_rows: Any, noise: Any,
+    key: Any, W_in: Any, W_out: Any, n_floats: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Train on the windows of a block; the loss is in the workspace.
+
+    in_words, out_words : int32, the word of each row of the two buckets.
+    noise : address of the alias table of the bucket of ``W_out``.
+    """
+    store_float64(ws.loss, 0, 0.0)
+    row_bytes = FLOAT * n_floats
+    drawn = trained = 0
+    while True:
+        while drawn - trained < DEPTH and drawn < n:
+            i_ring = drawn % DEPTH
+            rows = ws.rows + ADDRESS * i_ring * ws.window_rows
+            outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+            size = _form(
+                drawn, windows, contexts, in_words, out_words, n_rows, noise, key,
+                ws.n_outputs - 1, W_in, W_out, row_bytes, True, rows, outputs,
+            )  # fmt: skip
+            store_int64(ws.row_counts, i_ring, size)
+            store_int64(outputs, ws.n_padded, load_int64(rows, 0))
+            drawn += 1
+        if drawn == trained:
+            break
+        i_ring = trained % DEPTH
+        rows = ws.rows + ADDRESS * i_ring * ws.window_rows
+        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+        prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
+        train_window(
+            rows, load_int64(ws.row_counts, i_ring), outputs, n_floats, True, prefetch_rows, ws
+        )
+        trained += 1
+    take_logarithm(ws)
+
+
+@jit
+def list_windows(
+    windows: Any, n: Any, contexts: Any, in_words: Any, out_words: Any, n_rows: Any, noise: Any,
+    key: Any, words: Any, offsets: Any, targets: Any,
+) -> None:  # fmt: skip
+    """The same windows as arrays: contexts, their offsets, and targets with negatives (n, 1 + K).
+
+    A "row address" with base 0 and rows of one byte is a word's id.
+    """
+    rows = np.empty(MOST_CONTEXTS, np.int64)
+    outputs = np.empty(targets.shape[1], np.int64)
+    offsets[0] = 0
+    for w in range(n):
+        size = _form(
+            w, windows, contexts, in_words, out_words, n_rows, noise, key, targets.shape[1] - 1, 0,
+            0, 1, False, rows.ctypes.data, outputs.ctypes.data,
+        )  # fmt: skip
+        offsets[w + 1] = offsets[w] + size
+        for i in range(size):
+            words[offsets[w] + i] = rows[i]
+        for k in range(targets.shape[1]):
+            targets[w, k] = outputs[k]

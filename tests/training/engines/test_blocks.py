@@ -1,0 +1,279 @@
+"""Blocks: every pair of the text once, in its block, by the oracle's steps, on any threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wordgrad import Word2Vec
+from wordgrad.corpus.corpus import encode_corpus
+from wordgrad.errors import ParameterError
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines import blocks as module
+from wordgrad.training.engines import check_device, make_engine
+from wordgrad.training.engines.blocks import BlockEngine, BlockWorker, Deal, Episode
+from wordgrad.training.engines.reference import ReferenceEngine
+from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import Span, draw_batch, noise_distribution
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    rng = np.random.default_rng(2)
+    text = [map(str, rng.zipf(1.3, rng.integers(1, 40)) % 60) for _ in range(300)]
+    with encode_corpus([list(words) for words in text], min_count=1) as encoded:
+        yield encoded
+
+
+def engine_of(corpus, blocks, workers=1, **options):
+    defaults = {"vector_size": 6, "negative": 3, "window": 4, "sample": 0.01}
+    config = TrainingConfig(**(defaults | options), blocks=blocks, workers=workers)
+    return make_engine(corpus, config)
+
+
+def parameters_of(engine, seed=1):
+    return Parameters.initial(
+        engine.n_inputs, engine.n_outputs, engine.config.vector_size, seed=seed
+    )
+
+
+def drawn(engine, epoch=0, start=0):
+    """An episode with its pairs, and a worker."""
+    stop = min(start + engine.episode_tokens, engine.length)
+    episode = Episode(engine, epoch, start, stop)
+    worker = BlockWorker(engine, parameters_of(engine))
+    for unit in range(episode.n_units):
+        worker.draw(episode, unit)
+    episode.end_drawing()
+    return episode, worker
+
+
+def blocks_of(episode):
+    return [(turn, owner) for turn in episode.turns for owner in range(episode.n_buckets)]
+
+
+@given(
+    st.integers(1, 17), st.integers(1, 50), st.booleans(), st.sampled_from([0, 0.01]),
+    st.integers(0, 2),
+)  # fmt: skip
+@settings(max_examples=15, deadline=None)
+def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, shrink, sample, epoch):
+    engine = engine_of(corpus, blocks, window=window, shrink_windows=shrink, sample=sample)
+    found = Counter()
+    for start in range(0, engine.length, engine.episode_tokens):
+        episode, worker = drawn(engine, epoch, start)
+        for block in blocks_of(episode):
+            batch = worker.windows(episode, *block)
+            targets = batch.outputs.reshape(len(batch), 1 + worker._config.negative)[:, 0]
+            pairs = zip(batch.inputs, np.repeat(targets, np.diff(batch.groups)), strict=True)
+            found.update((int(a), int(b)) for a, b in pairs)
+            assert np.diff(batch.groups).max(initial=0) <= module.CONTEXTS
+            assert worker._n_windows == len(batch)
+    expected = Counter()
+    span = Span(0, engine.length, epoch, 0.1)
+    batch = draw_batch(engine.tables, span, engine.tables.reach, 1, architecture="skipgram")
+    targets = batch.outputs.reshape(len(batch), 2)[:, 0]
+    pairs = zip(batch.inputs, np.repeat(targets, np.diff(batch.groups)), strict=True)
+    expected.update((int(a), int(b)) for a, b in pairs)
+    assert found == expected
+
+
+def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
+    engine = engine_of(corpus, 4)
+    episode, worker = drawn(engine)
+    sizes = []
+    for turn, owner in blocks_of(episode):
+        batch = worker.windows(episode, turn, owner)
+        sizes.append(len(batch))
+        bucket = (owner + turn) % 4
+        assert (episode.deal.bucket_of[batch.inputs] == owner).all()
+        assert (episode.deal.bucket_of[batch.outputs] == bucket).all()
+        rows = batch.outputs.reshape(len(batch), 4)
+        assert (rows[:, 1:] != rows[:, :1]).all()
+        worker._parameters = parameters = parameters_of(engine)
+        parameters.W_out[:] = 0.1
+        before = parameters.copy()
+        worker.train(episode, turn, owner)
+        touched = (parameters.W_in != before.W_in).any(axis=1)
+        assert np.array_equal(np.flatnonzero(touched), np.unique(batch.inputs))
+        touched = (parameters.W_out != before.W_out).any(axis=1)
+        assert np.array_equal(np.flatnonzero(touched), np.unique(batch.outputs))
+    assert min(sizes) > 0
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 20])
+def test_a_block_takes_the_oracles_steps(corpus, blocks):
+    engine = engine_of(corpus, blocks, learning_rate=0.1)
+    episode, worker = drawn(engine)
+    oracle = ReferenceEngine(engine.config)
+    for turn, owner in blocks_of(episode)[:: blocks // 3 + 1]:
+        worker._parameters = found = parameters_of(engine, seed=3)
+        found.W_out[:] = np.random.default_rng(4).normal(0, 0.3, found.W_out.shape)
+        found.W_in[:] *= 30
+        wanted = found.copy()
+        worker.train(episode, turn, owner)
+        batch = worker.windows(episode, turn, owner)
+        exact = oracle.apply_batch(wanted, batch, episode.learning_rate)
+        loss = episode.losses[turn * blocks + owner]
+        assert loss == pytest.approx(exact.total, rel=1e-5)
+        np.testing.assert_allclose(found.W_in, wanted.W_in, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found.W_out, wanted.W_out, rtol=1e-4, atol=1e-5)
+
+
+def test_negatives_are_noise_of_the_bucket(corpus):
+    engine = engine_of(corpus, 2, negative=400, sample=0)
+    episode, worker = drawn(engine)
+    noise = noise_distribution(corpus.vocabulary.counts)
+    np.testing.assert_allclose(engine.noise, noise, atol=1e-9)
+    batch = worker.windows(episode, 1, 0)
+    words = episode.deal.words[1, : episode.deal.sizes[1]]
+    rows = batch.outputs.reshape(len(batch), -1)
+    drawn_words = np.bincount(rows[:, 1:].reshape(-1), minlength=len(noise))
+    # Of a window with target t, word w is a negative with probability p_w / (1 - p_t).
+    share = noise / noise[words].sum()
+    targets, times = np.unique(rows[:, 0], return_counts=True)
+    expected = np.zeros(len(noise))
+    for target, n in zip(targets, times, strict=True):
+        others = words[words != target]
+        expected[others] += 400 * n * share[others] / share[others].sum()
+    z = (drawn_words[words] - expected[words]) / np.sqrt(expected[words])
+    assert np.abs(z).max() < 4.5
+    assert drawn_words.sum() == drawn_words[words].sum() == 400 * len(batch)
+
+
+@given(st.integers(2, 90), st.integers(1, 45), st.integers(0, 2**64 - 1))
+@settings(max_examples=60, deadline=None)
+def test_a_deal_gives_every_word_a_row(n_words, n_buckets, key):
+    n_buckets = min(n_buckets, n_words // 2)
+    noise = noise_distribution(np.arange(n_words, 0, -1))
+    deal = Deal.of(noise, n_buckets, key)
+    for bucket in range(n_buckets):
+        words = deal.words[bucket, : deal.sizes[bucket]]
+        assert (deal.bucket_of[words] == bucket).all()
+        assert (words // n_buckets == np.arange(len(words))).all()
+    assert deal.sizes.sum() == n_words
+    assert np.ptp(deal.sizes) <= 1
+    assert deal.sizes.min() >= 2
+
+
+def test_words_are_dealt_anew_in_every_episode_and_by_the_seed_alone(corpus):
+    engine = engine_of(corpus, 4)
+    deals = [
+        Episode(engine, epoch, start, start + 10).deal.bucket_of.tolist()
+        for epoch in (0, 1)
+        for start in (0, 10)
+    ]
+    assert all(one != other for i, one in enumerate(deals) for other in deals[:i])
+    again = Episode(engine_of(corpus, 4, vector_size=9), 0, 0, 10).deal.bucket_of.tolist()
+    assert again == deals[0]
+    other = Episode(engine_of(corpus, 4, seed=2), 0, 0, 10).deal.bucket_of.tolist()
+    assert other != deals[0]
+
+
+def trained(corpus, blocks, workers, pauses=0, epochs=2):
+    engine = engine_of(corpus, blocks, workers)
+    parameters = parameters_of(engine)
+    steps = []
+    for epoch in range(epochs):
+        position = 0
+        while position < engine.length:
+            pause = threading.Event()
+            for step in engine.epoch(parameters, epoch, position, pause):
+                steps.append(step)
+                position = step.stop
+                if pauses:
+                    pause.set()
+    return parameters, steps
+
+
+@pytest.mark.parametrize("blocks", [1, 5])
+def test_threads_and_pauses_change_no_byte(corpus, blocks):
+    wanted, steps = trained(corpus, blocks, 1)
+    assert len(steps) == 2 * module.EPISODES_AN_EPOCH
+    for workers, pauses in ((2, 0), (5, 0), (2, 1)):
+        found, again = trained(corpus, blocks, workers, pauses)
+        assert again == steps
+        assert (found.W_in_rows == wanted.W_in_rows).all()
+        assert (found.W_out_rows == wanted.W_out_rows).all()
+
+
+def test_a_failure_of_a_thread_ends_the_epoch(corpus, monkeypatch):
+    def fail(self, episode, turn, owner):
+        raise ArithmeticError("no")
+
+    monkeypatch.setattr(BlockWorker, "train", fail)
+    engine = engine_of(corpus, 3, workers=3)
+    with pytest.raises(ArithmeticError, match="no"):
+        list(engine.epoch(parameters_of(engine), 0, 0, threading.Event()))
+    assert not [one for one in threading.enumerate() if one.name.startswith("wordgrad-")]
+
+
+def test_episodes_are_short_where_there_are_many_pairs(corpus, monkeypatch):
+    assert engine_of(corpus, 2).episode_tokens == -(-len(corpus.ids) // 8)
+    monkeypatch.setattr(module, "MOST_PAIRS", 500)
+    engine = engine_of(corpus, 2, sample=0)
+    assert engine.episode_tokens == 100  # window 4: five pairs a token
+    monkeypatch.setattr(module, "EPISODE_TOKENS", 7)
+    assert engine_of(corpus, 2).episode_tokens == 7
+
+
+def test_what_blocks_cannot_train_is_refused(corpus, monkeypatch):
+    V = len(corpus.vocabulary)
+    with pytest.raises(ParameterError, match=rf"blocks must be at most {V // 2}, half of the {V}"):
+        engine_of(corpus, V // 2 + 1)
+    for options in (
+        {"architecture": "cbow"},
+        {"loss": "softmax"},
+        {"subwords": (3, 4)},
+        {"device": "cuda"},
+    ):
+        (name,) = options
+        with pytest.raises(ParameterError, match=f"blocks are trained with {name}="):
+            check_device(TrainingConfig(blocks=2, **options))
+    with pytest.raises(ParameterError, match=r"blocks must be an integer in \[1, 1024\], got 0"):
+        TrainingConfig(blocks=0)
+    monkeypatch.setattr(module, "MOST_ROWS", 10)
+    with pytest.raises(ParameterError, match=r"blocks must be at least \d+ for \d+ words, got 2"):
+        engine_of(corpus, 2)
+
+
+def test_an_extreme_noise_exponent_leaves_no_bucket_without_negatives(corpus):
+    engine = engine_of(corpus, 4, ns_exponent=400.0)
+    parameters = parameters_of(engine)
+    list(engine.epoch(parameters, 0, 0, threading.Event()))
+    assert parameters.are_finite()
+
+
+def test_a_training_with_blocks_is_a_training(tmp_path):
+    rng = np.random.default_rng(1)
+    text = [[f"{'ab'[t]}{k}" for k in rng.integers(0, 30, 10)] for t in rng.integers(0, 2, 2000)]
+    settings = {
+        "vector_size": 16,
+        "min_count": 1,
+        "sample": 0,
+        "blocks": 8,
+        "validation": text[:100],
+    }
+    whole = Word2Vec(**settings, workers=2, epochs=6).fit(text)
+    words = whole.vectors_.words
+    near = [whole.vectors_.most_similar(word, topn=5) for word in words]
+    hits = np.mean([w[0] == other[0] for w, r in zip(words, near, strict=True) for other, _ in r])
+    assert hits > 0.95
+    assert whole.history_[-1]["validation_loss"] < whole.history_[0]["validation_loss"]
+    half = Word2Vec(**settings, workers=1, epochs=3, checkpoint=tmp_path, checkpoint_every=1e-3)
+    half.fit(text)
+    resumed = Word2Vec.from_checkpoint(tmp_path, epochs=6, workers=3).resume()
+    assert len(resumed.history_) == 6
+    again = Word2Vec(**settings, workers=2, epochs=6, reproducible=True).fit(text)
+    assert (again.vectors_.matrix == whole.vectors_.matrix).all()
+
+
+def test_an_engine_without_a_corpus_takes_batches_alone():
+    engine = BlockEngine(TrainingConfig(blocks=2))
+    with pytest.raises(TypeError, match="needs sampling tables"):
+        _ = engine.noise
