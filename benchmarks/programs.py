@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -240,7 +240,9 @@ _TRAIN: dict[str, tuple[Callable[[str, Settings], Trained], str]] = {
 def main(program: str, text: str, settings: str, result: str, vectors: str | None = None) -> None:
     """Train, then write the result and, if asked, the vectors."""
     train, distribution = _TRAIN[program]
+    began = process_time()
     trained = train(text, Settings(**json.loads(settings)))
+    processor = process_time() - began
     memory = peak_memory()
     if vectors is not None:
         np.savez(vectors, words=np.array(trained.words), matrix=trained.matrix)
@@ -251,6 +253,7 @@ def main(program: str, text: str, settings: str, result: str, vectors: str | Non
         "vocabulary_seconds": trained.vocabulary_seconds,
         "training_seconds": trained.training_seconds,
         "total_seconds": trained.total_seconds,
+        "processor_seconds": processor,
         "peak_memory_bytes": memory,
         "details": trained.details,
     }

@@ -161,6 +161,53 @@ def sweep() -> str:
     return table(["average of the judged sets at seed 1", "rate: score"], rows)
 
 
+def _learned(found: Record, names: list[str]) -> list[list[str]]:
+    """Scores of variants, input vectors alone, and the average with half of the outputs added."""
+    rows = []
+    for name in names:
+        variant = found["variants"].get(name)
+        if variant is None:
+            continue
+        alone, half = variant["weights"]["0.0"], variant["weights"].get("0.5")
+        scores = [f"{100 * score:.1f}" for score in (*alone["sets"].values(), alone["average"])]
+        rows.append([name, *scores, f"{100 * half['average']:.1f}" if half else ""])
+    return rows
+
+
+def cbow_steps() -> str:
+    """Steps of CBOW and schedules on the whole text."""
+    result = load("time-to-quality.json")
+    found = max(result["texts"].values(), key=lambda text: int(text["bytes"]))
+    head = ["one seed", *result["judged"], "average", "average, + W_out / 2"]
+    return table(head, _learned(found, list(found["variants"])))
+
+
+def cbow_checks() -> str:
+    """The same choice on smaller texts, other windows, sizes and numbers of epochs."""
+    result = load("time-to-quality.json")
+    texts = sorted(result["texts"].values(), key=lambda text: -int(text["bytes"]))[1:]
+    rows = []
+    for found in texts:
+        size = f"{found['bytes'] / 1e6:.0f} MB"
+        rows += [
+            [f"{size}: {row[0]}", *row[1:]] for row in _learned(found, list(found["variants"]))
+        ]
+    head = ["one seed", *result["judged"], "average", "average, + W_out / 2"]
+    return table(head, rows)
+
+
+def time_to_quality() -> str:
+    """From the text on disk to vectors, and how good they are."""
+    rows = []
+    for name, found in load("time-to-quality.json")["race"].items():
+        averages = ", ".join(f"{100 * one:.1f}" for one in found["averages"])
+        seconds = [
+            f"{found[figure]['median']:.1f} s" for figure in ("seconds", "processor_seconds")
+        ]
+        rows.append([name, *seconds, averages])
+    return table(["from text to vectors", "time", "processor time", "average, by seed"], rows)
+
+
 def kernels() -> str:
     """Nanoseconds of a window's parts, rows in cache, and of a window in training."""
     sizes = load("kernels.json")["sizes"]

@@ -81,6 +81,8 @@ class Doc2Vec(Word2Vec):
         times as long; ``dm`` always trains them.
     epochs : int (at least 1), default 10
         Passes over the documents.
+    cbow_step : {"exact", "balanced", "whole"}, default "exact"
+        How far ``dm`` moves the vectors that it combines.
     tag_column : str, optional
         The column of tables that holds the tag of each document (a string or an integer), or a
         list of tags.  By default a document's tag is its number, from 0.

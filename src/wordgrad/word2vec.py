@@ -114,10 +114,15 @@ class Word2Vec(
         At the end; by default 1/10,000 of that at the start.
     combine : {"mean", "sum"}, default "mean"
         How CBOW combines its context vectors; the gradient follows.
-    cbow_step : {"exact", "balanced", "whole"}, default "exact"
+    cbow_step : {"exact", "balanced", "whole"}, optional
         How far CBOW moves the words of a context: by the gradient; by the mean's gradient handed
-        undivided to each word, as word2vec.c, gensim and fastText do; or in between, by 2.4 over
-        the root of their number (:func:`wordgrad.maths.input_share`).
+        undivided to each word, as word2vec.c, gensim and fastText do; or in between, by a multiple
+        of the root of their number (:func:`wordgrad.maths.input_share`), which is the default but
+        for the softmax and subwords, where the step is exact.
+    output_weight : float (0 to 1), optional
+        How much of its output vector is added to a word's input vector once training ends:
+        ``vectors_`` are v_w + output_weight u_w.  By default 0.5 for CBOW, and 0 for skip-gram,
+        the softmax and subwords.
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
         (a DataFrame, say), that holds the text.
@@ -188,7 +193,8 @@ class Word2Vec(
     Attributes
     ----------
     vectors_ : WordVectors
-        The input vectors v_w, most frequent word first; with the softmax, whose loss leaves them
+        The input vectors v_w, plus a share of the output vectors u_w with ``output_weight``, most
+        frequent word first; with the softmax, whose loss leaves them
         free up to an invertible matrix, what its scores determine
         (:mod:`wordgrad.training.engines.block_softmax`).
     history_ : list of dict
@@ -255,7 +261,8 @@ class Word2Vec(
         reproducible: bool = False,
         blocks: int | None = None,
         combine: str = "mean",
-        cbow_step: str = "exact",
+        cbow_step: str | None = None,
+        output_weight: float | None = None,
         column: str | None = None,
         lowercase: bool = False,
         phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
@@ -297,6 +304,7 @@ class Word2Vec(
         self.blocks = blocks
         self.combine = combine
         self.cbow_step = cbow_step
+        self.output_weight = output_weight
         self.column = column
         self.lowercase = lowercase
         self.phrases = phrases
@@ -495,7 +503,8 @@ class Word2Vec(
                     trainer.parameters, np.array(rows), known.subwords, np.arange(len(rows))
                 )
             else:
-                trainer.parameters.W_in[rows] = known.matrix
+                added = _output_weight(known) * self.output_vectors_
+                trainer.parameters.W_in[rows] = known.matrix - added
             trainer.parameters.W_out[rows] = self.output_vectors_
             self.words_with_vectors_ = 0
             if start is not None:
@@ -611,9 +620,9 @@ class Word2Vec(
             The ``checkpoint`` of that training.
         **changes
             Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``device``,
-            ``checkpoint_every``, ``early_stopping``, ``final_learning_rate``, ``keep_output``,
-            ``tolerance``, ``max_hours``, ``progress``, ``on_epoch``.  :meth:`resume` refuses any
-            other.
+            ``output_weight``, ``checkpoint_every``, ``early_stopping``, ``final_learning_rate``,
+            ``keep_output``, ``tolerance``, ``max_hours``, ``progress``, ``on_epoch``.
+            :meth:`resume` refuses any other.
 
         Raises
         ------
@@ -924,7 +933,16 @@ def _copy_vectors(
                 "vectors hold an output vector that is not finite; give an undamaged file."
             )
         parameters.W_out[ours] = vectors.outputs[theirs]
+        if not isinstance(engine, SubwordEngine):
+            parameters.W_in[ours] -= _output_weight(vectors) * parameters.W_out[ours]
     return len(found)
+
+
+def _output_weight(vectors: WordVectors) -> np.float32:
+    """The share of the output vectors in these vectors, by their metadata."""
+    settings = vectors.metadata.get("settings")
+    weight = settings.get("output_weight") if isinstance(settings, dict) else None
+    return np.float32(weight if isinstance(weight, float) and 0 <= weight <= 1 else 0)
 
 
 def listed_texts(X: Any, column: str | None) -> list[Any]:

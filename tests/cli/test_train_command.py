@@ -90,6 +90,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "blocks": 4,
         "combine": "sum",
         "cbow_step": "whole",
+        "output_weight": 0.25,
         "column": "body",
         "phrases": "2",
         "pattern": r"\w+",

@@ -66,7 +66,7 @@ else:
     COMPILED = [HogwildEngine, DeterministicEngine, BlockEngine, ComposingEngine]
     ENGINES = [ReferenceEngine, *COMPILED]
 KINDS = [("skipgram", "mean"), ("cbow", "mean"), ("cbow", "sum")]
-SHARES = {"exact": None, "balanced": (2.4, -0.5), "whole": (1.0, 0.0)}
+SHARES = {"exact": None, "balanced": (2.2, -0.5), "whole": (1.0, 0.0)}
 """Of CBOW's step: what each of n rows gets, f n^q, and None for the gradient's share."""
 U = 2.0**-24
 

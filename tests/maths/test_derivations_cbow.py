@@ -92,7 +92,7 @@ def test_how_far_the_combined_vector_moves():
     for step, moved in (
         ("exact", rate / M),
         ("whole", rate),
-        ("balanced", 2.4 * rate / sp.sqrt(M)),
+        ("balanced", 2.2 * rate / sp.sqrt(M)),
     ):
         share = float(input_share(M, combine="mean", step=step))
         change = sum((-rate * share * d for _ in outside), sp.zeros(D, 1)) / M

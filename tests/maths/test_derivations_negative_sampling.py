@@ -63,3 +63,13 @@ def test_the_usual_slips_are_wrong():
     """negative-sampling.md, second note."""
     assert not same(d_output[TARGET, :], sigma(score(TARGET)) * v_c.T)
     assert not same(d_output[2, :], sum(sigma(score(k)) for k in DRAWS) * v_c.T)
+
+
+def test_input_and_output_vectors_together():
+    """negative-sampling.md, "Input and output vectors together", for words 0 and 1."""
+    V_in, alpha = sp.Matrix(2, D, sp.symbols("p:4", real=True)), sp.symbols("alpha", positive=True)
+    v, u = [V_in[w, :].T for w in (0, 1)], [W_out[w, :].T for w in (0, 1)]
+    x = [v[w] + alpha * u[w] for w in (0, 1)]
+    scores = u[1].dot(v[0]) + u[0].dot(v[1])
+    expected = v[0].dot(v[1]) + alpha**2 * u[0].dot(u[1]) + alpha * scores
+    assert sp.expand(x[0].dot(x[1]) - expected) == 0

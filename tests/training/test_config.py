@@ -15,6 +15,7 @@ from wordgrad.training.config import (
     COMBINATIONS,
     DEFAULT_EPOCHS,
     DEFAULT_LEARNING_RATES,
+    EXACT_CBOW_LEARNING_RATES,
     FINAL_LEARNING_RATE,
     SOFTMAX_LEARNING_RATES,
     TrainingConfig,
@@ -34,8 +35,32 @@ def test_defaults():
 def test_default_learning_rate_is_the_architectures(architecture, combine):
     config = TrainingConfig(architecture=architecture, combine=combine)
     assert config.learning_rate == DEFAULT_LEARNING_RATES[architecture, combine] > 0
+    exact = TrainingConfig(architecture=architecture, combine=combine, cbow_step="exact")
+    rates = EXACT_CBOW_LEARNING_RATES if architecture == "cbow" else {combine: config.learning_rate}
+    assert exact.learning_rate == rates[combine]
     assert config.initial_rate == config.learning_rate
     assert TrainingConfig(architecture=architecture, learning_rate=0.5).initial_rate == 0.5
+
+
+def test_steps_and_outputs_of_cbow_have_defaults_where_they_have_a_use():
+    for settings, expected in [
+        ({}, ("balanced", 0.0)),
+        ({"architecture": "cbow"}, ("balanced", 0.5)),
+        ({"architecture": "cbow", "loss": "softmax"}, ("exact", 0.0)),
+        ({"architecture": "cbow", "subwords": (3, 6)}, ("exact", 0.0)),
+        ({"architecture": "cbow", "cbow_step": "whole", "output_weight": 0.25}, ("whole", 0.25)),
+    ]:
+        config = TrainingConfig(**settings)
+        assert (config.cbow_step, config.output_weight) == expected
+    for settings, name in [
+        ({"loss": "softmax"}, 'loss="softmax"'),
+        ({"subwords": (3, 6)}, "subwords and"),
+    ]:
+        with pytest.raises(
+            ParameterError, match=rf"^output_weight must be 0 with {name}.*got 0\.5"
+        ):
+            TrainingConfig(output_weight=0.5, **settings)
+        assert TrainingConfig(output_weight=0.0, **settings).output_weight == 0
 
 
 def test_the_softmax_has_defaults_of_its_own():

@@ -153,7 +153,7 @@ def test_it_agrees_with_the_training_loss_where_nothing_is_learnt(
 @pytest.mark.parametrize(("architecture", "combine"), KINDS)
 def test_it_agrees_with_the_training_loss_at_the_end(corpus, other_text, architecture, combine):
     """At the end of a long training on much of the same, the two losses measure one thing."""
-    trainer = train(corpus, other_text, architecture=architecture, combine=combine, epochs=6)
+    trainer = train(corpus, other_text, architecture=architecture, combine=combine, epochs=12)
     last = trainer.history[-1]
     assert last.validation_loss == pytest.approx(last.loss, rel=0.01)
     assert last.validation_loss < trainer.history[0].validation_loss

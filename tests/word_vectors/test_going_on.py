@@ -93,6 +93,28 @@ def test_known_rows_are_kept_and_new_ones_start_as_ever():
     assert (model.report_.tokens_kept, model.report_.tokens_trained) == (250, 250)
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+def test_a_share_of_the_output_vectors_is_added_at_the_end_and_taken_back_to_go_on():
+    alone = small(architecture="cbow", output_weight=0).fit(TEXT)
+    model = small(architecture="cbow").fit(TEXT)
+    together = alone.vectors_.matrix + np.float32(0.5) * alone.output_vectors_
+    np.testing.assert_array_equal(model.vectors_.matrix, together)
+    assert np.abs(model.output_vectors_).max() > 0.01
+    before = model.vectors_
+    model.set_params(**STILL, output_weight=0).partial_fit(["a cat and a bird"] * 50)
+    for word in before.words:
+        expected = alone.vectors_[word]
+        np.testing.assert_allclose(model.vectors_[word], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+def test_vectors_that_were_kept_with_their_outputs_start_where_they_ended():
+    kept = small(architecture="cbow", keep_output=True).fit(TEXT).vectors_
+    went_on = small(architecture="cbow", vectors=kept, **STILL).fit(TEXT).vectors_
+    for word in kept.words:
+        np.testing.assert_allclose(went_on[word], kept[word], rtol=0, atol=1e-6)
+
+
 def test_more_of_the_same_goes_on_learning():
     model = small().fit(TEXT)
     first = model.history_[-1]["loss"]

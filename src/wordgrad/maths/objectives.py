@@ -23,7 +23,7 @@ LOSSES = ("softmax", "negative-sampling")
 
 CBOW_SHARES: dict[str, tuple[float, float] | None] = {
     "exact": None,
-    "balanced": (2.4, -0.5),
+    "balanced": (2.2, -0.5),
     "whole": (1.0, 0.0),
 }
 """Factor f and power q of :func:`input_share`'s f M^q; None is the gradient's own share."""
@@ -333,12 +333,12 @@ def input_share(M: npt.ArrayLike, *, combine: str = "mean", step: str = "exact")
     with the share
 
     .. math:: s = \begin{cases} 1/M & \text{exact, mean} \\ 1 & \text{exact, sum} \\
-                                2.4 / \sqrt M & \text{balanced} \\
+                                2.2 / \sqrt M & \text{balanced} \\
                                 1 & \text{whole.} \end{cases}
 
     So a row of ``W_in`` moves by the gradient of the loss, :func:`cbow`'s ``d_W_in``, times the
     positive factor s / a, with a = 1/M for the mean and 1 for the sum: M times as far where
-    the mean's gradient is handed on whole, 2.4 root M times in between.  ``W_out`` takes the
+    the mean's gradient is handed on whole, 2.2 root M times in between.  ``W_out`` takes the
     exact step always.
 
     Parameters

@@ -350,6 +350,7 @@ def _text(value: Any) -> str:
 
 EARLIER_SETTINGS: dict[str, object] = {
     "cbow_step": "exact",
+    "output_weight": 0.0,
     "shrink_windows": True,
     "final_learning_rate": None,
     "keep_output": False,

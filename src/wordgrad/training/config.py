@@ -36,10 +36,16 @@ SUBWORD_STEPS = ("whole", "exact")
 DEFAULT_LEARNING_RATES = {
     ("skipgram", "mean"): 0.04,
     ("skipgram", "sum"): 0.04,
-    ("cbow", "mean"): 0.15,
+    ("cbow", "mean"): 0.1,
     ("cbow", "sum"): 0.02,
 }
 """Chosen by measurement: see docs/performance.md.  Skip-gram combines nothing."""
+
+EXACT_CBOW_LEARNING_RATES = {"mean": 0.15, "sum": 0.02}
+"""The same for CBOW with ``cbow_step="exact"``, whose steps on W_in are shorter."""
+
+DEFAULT_OUTPUT_WEIGHTS = {"skipgram": 0.0, "cbow": 0.5}
+"""With negative sampling, without subwords; else 0."""
 
 SUBWORD_LEARNING_RATES = {
     ("skipgram", "mean"): 0.05,
@@ -199,7 +205,7 @@ class Setting:
         ['1 to 1,000,000,000', 'at least 1', 'above 0, at most 1e+30', 'at least 0, below 1']
         """
         if self.minimum is not None and self.maximum is not None:
-            return f"{self.minimum:,} to {self.maximum:,}"
+            return f"{_plain(self.minimum)} to {_plain(self.maximum)}"
         ends = {
             "at least": self.minimum,
             "above": self.above,
@@ -326,6 +332,17 @@ SETTINGS: Final[dict[str, Setting]] = {
             choices=SUBWORD_STEPS,
         ),
         Setting(
+            "output_weight",
+            None,
+            float,
+            MODEL,
+            "How much of its output vector is added to a word's input vector, once training ends.",
+            minimum=0.0,
+            maximum=1.0,
+            default_text="0.5 for CBOW, 0 for skip-gram, the softmax and subwords",
+            resumable=True,
+        ),
+        Setting(
             "softmax_offset",
             "unigram",
             str,
@@ -367,12 +384,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
         Setting(
             "cbow_step",
-            "exact",
+            None,
             str,
             TRAINING,
             "How far CBOW moves the words of a context: by the gradient (exact), by the "
             "mean's undivided one as word2vec.c, gensim and fastText do (whole), or in between.",
             choices=CBOW_STEPS,
+            default_text="balanced; exact with the softmax and with subwords",
         ),
         Setting(
             "sample",
@@ -556,9 +574,15 @@ SETTINGS: Final[dict[str, Setting]] = {
 }
 """Every setting of :class:`~wordgrad.Word2Vec` but its callables, in the order of the help."""
 
+
+def _plain(end: float) -> str:
+    return f"{end:,g}" if isinstance(end, float) else f"{end:,}"
+
+
 _LEFT_OUT = {
     *("loss", "softmax_offset", "tolerance", "max_hours"),
     *("subwords", "buckets", "subword_step", "phrases", "device", "vectors", "keep_output"),
+    "output_weight",
 }
 _CHANGED: dict[str, dict[str, Any]] = {
     "architecture": {
@@ -572,6 +596,7 @@ _CHANGED: dict[str, dict[str, Any]] = {
         "help": "How dm combines the vectors of a document and a context.",
     },
     "epochs": {"default": 10, "default_text": ""},
+    "cbow_step": {"default": "exact", "default_text": ""},
     "learning_rate": {"default_text": "the best one measured for the architecture"},
     "validation": {"help": "Held-out documents, whose loss is measured after each epoch."},
     "column": {"help": "Column of .jsonl, .csv, .tsv and .parquet files that holds the texts."},
@@ -623,7 +648,7 @@ class TrainingConfig:
 
     The fields are the parameters of :class:`~wordgrad.Word2Vec` of the same names, which describes
     them; :data:`SETTINGS` holds their defaults and ranges.  Numbers become plain Python numbers,
-    and these three are never None:
+    and these are never None:
 
     Attributes
     ----------
@@ -631,7 +656,13 @@ class TrainingConfig:
         By default :data:`DEFAULT_EPOCHS` of the architecture and the loss.
     learning_rate : float
         By default :data:`DEFAULT_LEARNING_RATES` of the architecture and ``combine``, or with the
-        softmax :data:`SOFTMAX_LEARNING_RATES`.
+        softmax :data:`SOFTMAX_LEARNING_RATES`, with exact steps of CBOW
+        :data:`EXACT_CBOW_LEARNING_RATES`.
+    cbow_step : str
+        By default "balanced", and "exact" with the softmax and with subwords.
+    output_weight : float
+        By default :data:`DEFAULT_OUTPUT_WEIGHTS` of the architecture, and 0 with the softmax and
+        with subwords.
     workers : int
         By default one for each core that this process may use.
 
@@ -648,7 +679,7 @@ class TrainingConfig:
     Examples
     --------
     >>> TrainingConfig(architecture="cbow").learning_rate
-    0.15
+    0.1
     >>> TrainingConfig(window=0)
     Traceback (most recent call last):
         ...
@@ -668,6 +699,7 @@ class TrainingConfig:
     final_learning_rate: float | None = _DEFAULTS["final_learning_rate"]
     combine: str = _DEFAULTS["combine"]
     cbow_step: str = _DEFAULTS["cbow_step"]
+    output_weight: float | None = _DEFAULTS["output_weight"]
     workers: int | None = _DEFAULTS["workers"]
     seed: int = _DEFAULTS["seed"]
     reproducible: bool = _DEFAULTS["reproducible"]
@@ -689,12 +721,26 @@ class TrainingConfig:
         checked = {
             field.name: table[field.name].check(getattr(self, field.name)) for field in fields(self)
         }
+        words_alone = self.subwords is None and self.documents == "no"
+        plain = self.loss == "negative-sampling" and words_alone
+        if checked["cbow_step"] is None:
+            checked["cbow_step"] = "balanced" if plain else "exact"
+        if checked["output_weight"] is None:
+            checked["output_weight"] = DEFAULT_OUTPUT_WEIGHTS[self.architecture] if plain else 0.0
+        if checked["output_weight"] > 0 and not plain:
+            other = 'loss="softmax"' if words_alone else "subwords and documents"
+            raise ParameterError(
+                f"output_weight must be 0 with {other}, got {checked['output_weight']:g}: the word "
+                "vectors are not input vectors to which others could be added; leave it out."
+            )
         if checked["learning_rate"] is None:
             rates = SOFTMAX_LEARNING_RATES if self.loss == "softmax" else DEFAULT_LEARNING_RATES
             rates = rates if self.documents == "no" else DOCUMENT_LEARNING_RATES
             if self.subwords is not None:
                 rates = SUBWORD_LEARNING_RATES
             checked["learning_rate"] = rates[self.architecture, self.combine]
+            if plain and self.architecture == "cbow" and checked["cbow_step"] == "exact":
+                checked["learning_rate"] = EXACT_CBOW_LEARNING_RATES[self.combine]
         if checked["epochs"] is None:
             checked["epochs"] = DEFAULT_EPOCHS[self.architecture, self.loss]
         if checked["workers"] is None:

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numba import njit
 
 from wordgrad.training.kernels import tiles
-from wordgrad.training.kernels.intrinsics import LANES
+from wordgrad.training.kernels.intrinsics import LANES, MOST_COMPARED, may_repeat
 from wordgrad.training.kernels.window import TILE_SIZES, tiles_of
 from wordgrad.training.parameters import aligned_rows
 
@@ -258,3 +260,57 @@ def test_tiles_hold_every_output_and_at_most_two_spare_rows():
         assert len(sizes) == max(1, -(-n_outputs // 6))
         spare = sum(sizes) - n_outputs
         assert 0 <= spare <= (1 if n_outputs > 2 else 2)
+
+
+@njit
+def asked(table, n):
+    return may_repeat(table, n)
+
+
+@settings(max_examples=300)
+@given(
+    words=st.lists(st.integers(0, 30), max_size=MOST_COMPARED),
+    base=st.sampled_from([0, 64, 1 << 20, 0x7F00_0000_0000]),
+    after=st.sampled_from([0, -1, 0x7F00_0000_0000]),
+)
+def test_repeated_rows_are_found_and_no_others(words, base, after):
+    """Rows of 448 bytes; what stands behind the end of the table is not looked at."""
+    table = np.full(2 * MOST_COMPARED, after, np.int64)
+    # No row lies in the first kilobyte of memory, whose numbers stand for what is not there.
+    table[: len(words)] = base + 1024 + 448 * np.array(words, np.int64)
+    assert asked(table.ctypes.data, len(words)) == (len(set(words)) < len(words))
+
+
+@njit
+def context_step(
+    rows, n_rows, scale, hidden, outputs, n_floats, pattern, steps, sums, before, share
+):
+    tiles.score_context(6, rows, n_rows, scale, hidden, outputs, n_floats, pattern, steps, sums)
+    tiles.update_context(
+        6, rows, n_rows, share, hidden, before, outputs, n_floats, steps, rows, n_rows
+    )
+
+
+@pytest.mark.parametrize("n_floats", [16 * k for k in range(1, 9)] + [304])
+def test_a_context_of_rows_of_any_length(n_floats):
+    """Blocks of four vectors, of two and of one: every float of a row, once."""
+    rng = np.random.default_rng(n_floats)
+    X, Y = rng.normal(size=(3, n_floats)), rng.normal(size=(6, n_floats))
+    Y /= n_floats**0.5
+    rows = rows_of(np.concatenate([X, Y, np.zeros((2, n_floats))]))
+    table = table_of(rows)
+    signs = np.array([-1.0, 1, 1, 1, 1, 1])
+    pattern = pattern_of(signs, np.zeros(6), -0.1 * signs)
+    steps, sums = aligned_rows(2, 16).reshape(-1), aligned_rows(2, LANES)
+    sums[0] = 1.0
+    h = 0.5 * X.sum(axis=0)
+    context_step(
+        table[:3].ctypes.data, 3, np.float32(0.5), table[9], table[3:9].ctypes.data, n_floats,
+        pattern.ctypes.data, steps.ctypes.data, sums.ctypes.data, table[10], np.float32(2.0),
+    )  # fmt: skip
+    g = -0.1 * signs * (1 / (1 + np.exp(-signs * (Y @ h))))
+    tolerance = {"rtol": 1e-5, "atol": 1e-5}
+    np.testing.assert_allclose(steps[:6], g, **tolerance)
+    np.testing.assert_allclose(rows[9], h, **tolerance)
+    np.testing.assert_allclose(rows[3:9], Y + np.outer(g, h), **tolerance)
+    np.testing.assert_allclose(rows[:3], X + 2.0 * (g @ Y), **tolerance)

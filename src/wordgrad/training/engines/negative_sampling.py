@@ -258,9 +258,11 @@ class NegativeSamplingEngine:
         return workspace
 
     def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
-        """Return the word vectors: the input vectors of single words, (V, D)."""
+        """Return the word vectors, (V, D): those of single words, plus a share of the outputs."""
         if self.rows is None:
-            return parameters.W_in[: self.n_words]
+            W_in = parameters.W_in[: self.n_words]
+            weight = np.float32(self.config.output_weight or 0.0)
+            return W_in + weight * parameters.W_out[: self.n_words] if weight else W_in
         rows, offsets = self.rows.of(np.arange(self.n_outputs, dtype=np.int32))
         vectors = np.empty((self.n_outputs, parameters.vector_size), np.float32)
         combine_inputs(parameters.W_in_rows, rows, offsets, self._mean, vectors)

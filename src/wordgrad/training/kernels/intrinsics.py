@@ -267,6 +267,45 @@ class Emitter:
         self.b.position_at_end(after)
         return results
 
+    def loop_if_any(
+        self, name: str, start: Any, stop: Any, step: int, carried: list[Any], body: Any
+    ) -> Any:
+        """Emit :meth:`loop` so that it runs not at all if ``start >= stop``."""
+        entry = self.b.block
+        begin = self.b.append_basic_block(f"{name}.any")
+        after = self.b.append_basic_block(f"{name}.none")
+        self.b.cbranch(self.b.icmp_signed("<", start, stop), begin, after)
+        self.b.position_at_end(begin)
+        results = self.loop(name, start, stop, step, carried, body)
+        last = self.b.block
+        self.b.branch(after)
+        self.b.position_at_end(after)
+        merged = []
+        for value, result in zip(carried, results, strict=True):
+            phi = self.b.phi(value.type)
+            phi.add_incoming(value, entry)
+            phi.add_incoming(result, last)
+            merged.append(phi)
+        return merged
+
+    def blocks(self, n_floats: Any, carried: list[Any], body: Any) -> Any:
+        """Pass over a row in blocks of 4 vectors, then one of 2 and one of 1 if these are left.
+
+        ``body(offsets, carried) -> new carried`` gets the places of a block's vectors, in floats.
+        """
+        start: Any = ir.Constant(I64, 0)
+        for width in (4, 2, 1):
+            step = width * self.lanes
+            stop = self.b.and_(n_floats, ir.Constant(I64, -step))
+
+            def block(i: Any, values: list[Any], width: int = width) -> Any:
+                places = [self.b.add(i, ir.Constant(I64, k * self.lanes)) for k in range(width)]
+                return body(places, values)
+
+            carried = self.loop_if_any(f"block{width}", start, stop, step, carried, block)
+            start = stop
+        return carried
+
     def sums(self, vectors: list[Any]) -> list[Any]:
         """Return the horizontal sums of ``vectors``, in order, ``lanes`` to a vector.
 
@@ -333,14 +372,58 @@ class Emitter:
         high = 0.693359375
         r = self.fma(n, self.constant(-high), a)
         r = self.fma(n, self.constant(high - math.log(2.0)), r)
-        p = self.constant(1.0 / math.factorial(7))
-        for k in range(6, -1, -1):
-            p = self.fma(p, r, self.constant(1.0 / math.factorial(k)))
+        # Estrin's order: four steps that wait for one another, where Horner's has seven.
+        c = [self.constant(1.0 / math.factorial(k)) for k in range(8)]
+        square = self.b.fmul(r, r)
+        low = self.fma(self.fma(c[3], r, c[2]), square, self.fma(c[1], r, c[0]))
+        top = self.fma(self.fma(c[7], r, c[6]), square, self.fma(c[5], r, c[4]))
+        p = self.fma(top, self.b.fmul(square, square), low)
         exponent = self.b.fptosi(n, self.integers)
         shift = ir.Constant(self.integers, [23] * self.lanes)
         bias = ir.Constant(self.integers, [127] * self.lanes)
         scale = self.b.bitcast(self.b.shl(self.b.add(exponent, bias), shift), self.vector)
         return self.b.fmul(p, scale)
+
+
+MOST_COMPARED = 16
+"""Rows that :func:`may_repeat` compares; as many entries of a table may be read."""
+
+
+@intrinsic
+def may_repeat(typingctx: Any, table: Any, n: Any) -> Any:
+    """Return whether two of a table's first ``n`` <= 16 row addresses may be equal.
+
+    False is certain.  True may be wrong for rows 2^38 bytes apart, since rows are aligned to 64
+    bytes and 32 bits of an address, of those above them, are compared: all with all, by eight
+    rotations of one vector.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        table_, n_ = arguments
+        lanes = MOST_COMPARED
+        long, short = ir.VectorType(I64, lanes), ir.VectorType(I32, lanes)
+
+        def same(kind: Any, value: int) -> Any:
+            return ir.Constant(kind, [value] * lanes)
+
+        place = builder.inttoptr(table_, ir.PointerType(long))
+        rows = builder.trunc(builder.lshr(builder.load(place, align=8), same(long, 6)), short)
+        numbers = ir.Constant(short, list(range(lanes)))
+        one = builder.insert_element(
+            ir.Constant(short, ir.Undefined), builder.trunc(n_, I32), ir.Constant(I32, 0)
+        )
+        count = builder.shuffle_vector(one, ir.Constant(short, ir.Undefined), same(short, 0))
+        # What stands behind the table's end becomes numbers that differ from one another.
+        rows = builder.select(builder.icmp_signed("<", numbers, count), rows, numbers)
+        equal = None
+        for turn in range(1, lanes // 2 + 1):
+            order = ir.Constant(short, [(k + turn) % lanes for k in range(lanes)])
+            found = builder.icmp_signed("==", rows, builder.shuffle_vector(rows, rows, order))
+            equal = found if equal is None else builder.or_(equal, found)
+        bits = builder.bitcast(equal, ir.IntType(lanes))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(lanes), 0))
+
+    return types.boolean(types.int64, types.int64), codegen
 
 
 @intrinsic

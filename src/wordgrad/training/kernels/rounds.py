@@ -36,6 +36,7 @@ from wordgrad.training.config import TrainingConfig
 from wordgrad.training.kernels.draw import NO_TOKEN, collect, draw_negatives, draw_reach
 from wordgrad.training.kernels.intrinsics import (
     I64,
+    MOST_COMPARED,
     Emitter,
     fetch_add,
     load_float64,
@@ -171,7 +172,8 @@ class RoundMemory:
             tokens=self._integers(G, P, tokens),
             windows=self._integers(G, P, n, 4),
             n_windows=self._integers(G, P),
-            outputs=self._integers(G, P, n, outputs),
+            # may_repeat reads so many entries, wherever it starts.
+            outputs=self._integers(G * P * n * outputs + MOST_COMPARED),
             copy_sources=self._integers(G, P, copies),
             next_copies=self._integers(G, P, copies),
             n_copies=self._integers(G, P),

@@ -278,19 +278,25 @@ def score_context(
         zero, factor = e.constant(0.0), e.splat(scale_)
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
 
-        def chunk(i: Any, accumulators: list[Any]) -> list[Any]:
-            def row(c: Any, total: list[Any]) -> list[Any]:
-                return [builder.fadd(total[0], e.load_row(e.address(rows_, c), i))]
+        def block(places: list[Any], accumulators: list[Any]) -> list[Any]:
+            def row(c: Any, totals: list[Any]) -> list[Any]:
+                place = e.address(rows_, c)
+                return [
+                    builder.fadd(total, e.load_row(place, i))
+                    for total, i in zip(totals, places, strict=True)
+                ]
 
-            (total,) = e.loop("context", ir.Constant(I64, 0), n_rows_, 1, [zero], row)
-            h = builder.fmul(total, factor)
-            e.store_row(h, hidden_, i)
-            return [
-                e.fma(h, e.load_row(place, i), dot)
-                for place, dot in zip(o, accumulators, strict=True)
-            ]
+            totals = e.loop("context", ir.Constant(I64, 0), n_rows_, 1, [zero] * len(places), row)
+            for total, i in zip(totals, places, strict=True):
+                h = builder.fmul(total, factor)
+                e.store_row(h, hidden_, i)
+                accumulators = [
+                    e.fma(h, e.load_row(place, i), dot)
+                    for place, dot in zip(o, accumulators, strict=True)
+                ]
+            return accumulators
 
-        dots = e.loop("chunks", ir.Constant(I64, 0), n_floats_, e.lanes, [zero] * n_outputs, chunk)
+        dots = e.blocks(n_floats_, [zero] * n_outputs, block)
         finish_scores(e, dots, pattern_, steps_, sums_)
         return context.get_dummy_value()
 
@@ -331,25 +337,28 @@ def update_context(
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
         g = [e.broadcast(builder.add(steps_, ir.Constant(I64, 4 * k))) for k in range(n_outputs)]
 
-        def chunk(i: Any, _: list[Any]) -> list[Any]:
-            h = e.load_row(hidden_, i)
-            change = e.load_row(before_, i)
-            for step, place in zip(g, o, strict=True):
-                u = e.load_row(place, i)
-                change = e.fma(step, u, change)
-                e.store_row(e.fma(step, h, u), place, i)
-            share = builder.fmul(change, factor)
+        def block(places: list[Any], _: list[Any]) -> list[Any]:
+            shares = []
+            for i in places:
+                h = e.load_row(hidden_, i)
+                change = e.load_row(before_, i)
+                for step, place in zip(g, o, strict=True):
+                    u = e.load_row(place, i)
+                    change = e.fma(step, u, change)
+                    e.store_row(e.fma(step, h, u), place, i)
+                shares.append(builder.fmul(change, factor))
+                prefetch(e, prefetch_rows_, n_prefetch_, i)
 
             def row(c: Any, _: list[Any]) -> list[Any]:
                 place = e.address(rows_, c)
-                e.store_row(builder.fadd(e.load_row(place, i), share), place, i)
+                for share, i in zip(shares, places, strict=True):
+                    e.store_row(builder.fadd(e.load_row(place, i), share), place, i)
                 return []
 
-            prefetch(e, prefetch_rows_, n_prefetch_, i)
             e.loop("context", ir.Constant(I64, 0), n_rows_, 1, [], row)
             return []
 
-        e.loop("chunks", ir.Constant(I64, 0), n_floats_, e.lanes, [], chunk)
+        e.blocks(n_floats_, [], block)
         return context.get_dummy_value()
 
     kinds = [types.int64, types.int64, types.float32, *([types.int64] * 7)]

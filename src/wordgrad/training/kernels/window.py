@@ -26,9 +26,11 @@ from wordgrad.maths import input_share
 from wordgrad.training.kernels.draw import repeats
 from wordgrad.training.kernels.intrinsics import (
     LANES,
+    MOST_COMPARED,
     load_float32,
     load_float64,
     load_int64,
+    may_repeat,
     store_float32,
     store_float64,
     store_int64,
@@ -152,9 +154,10 @@ class Workspace:
             tokens=self._table(np.zeros(capacity, np.int32)),
             bits=self._table(np.zeros(capacity, np.uint64)),
             window_rows=window_rows,
-            rows=self._table(np.zeros((DEPTH, window_rows), np.int64)),
+            # may_repeat reads so many entries, wherever it starts.
+            rows=self._table(np.zeros(DEPTH * window_rows + MOST_COMPARED, np.int64)),
             row_counts=self._table(np.zeros(DEPTH, np.int64)),
-            outputs=self._table(np.full((DEPTH, padded + 1), rows[SPARE])),
+            outputs=self._table(np.full(DEPTH * (padded + 1) + MOST_COMPARED, rows[SPARE])),
             totals=self._table(rows[FIRST_TOTAL : FIRST_TOTAL + window_rows].copy()),
             cbow=self._table(rows[[HIDDEN, ZERO, CHANGE]]),
             one=self._table(np.zeros(1, np.int64)),
@@ -353,6 +356,8 @@ def _cbow_step(
 @inline_jit
 def _copy_repeats(table: Any, n: Any, n_copies: Any, n_floats: Any, ws: Any) -> Any:
     """Let every row that occurs earlier in the table be a copy; return the number of copies."""
+    if n == 1 or (n <= MOST_COMPARED and not may_repeat(table, n)):
+        return n_copies
     row_bytes = FLOAT * n_floats
     for k in range(repeats(table, n, ws.found)):
         place = load_int64(ws.found, k)
