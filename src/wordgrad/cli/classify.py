@@ -711,6 +711,11 @@ def train(
         separator=separator,
         errors=errors,
     )
+    held = None
+    if autotune is not None:
+        held = read_data(
+            [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+        )
     _say_odd(read)
     counts = list(read.counts.items())
     shown = ", ".join(f"{label} {count:,}" for label, count in counts[:SHOWN_CLASSES])
@@ -718,10 +723,7 @@ def train(
     rest = f", and {more:,} more" if more > 0 else ""
     say(f"Read {len(read):,} texts with {len(counts):,} labels: {shown}{rest}.")
     try:
-        if autotune is not None:
-            held = read_data(
-                [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
-            )
+        if held is not None:
             model = _autotuned(read, held, duration, settings)
         else:
             with ProgressDisplay(errors_console(), waiting=PREPARING) as display:
