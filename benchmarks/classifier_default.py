@@ -277,6 +277,7 @@ def epoch_rounds(data: Path, name: str) -> list[Record]:
         "calibrate": False,
     }
     plain: Record = {"dim": SIZE, "wordNgrams": 2, "lr": 0.01}
+    train_wordgrad(texts, labels, {**fixed, "epochs": 1}, False)  # compiles
     return [
         {
             "wordgrad": _epoch_seconds(

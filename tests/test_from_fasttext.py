@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import wordgrad.compat.fasttext
-from wordgrad import FastTextClassifier, WordVectors, load
+from wordgrad import FastTextClassifier, TextClassifier, WordVectors, load
 from wordgrad.cli.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,12 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name, source in MODELS.items():
         shutil.copy(ROOT / "tests" / "fasttext_models" / source, tmp_path / name)
     labelled = ["__label__l1 bake zu", "__label__l0 ri mo __label__l1", "__label__l2 keke"]
-    (tmp_path / "labelled.txt").write_text("".join(f"{line}\n" for line in labelled))
+    for name, lines in (
+        ("labelled.txt", labelled),
+        ("valid.txt", labelled),
+        ("hashes.txt", [line.replace("__label__", "#") for line in labelled]),
+    ):
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
     (tmp_path / "text.txt").write_text("".join(f"{line}\n" for line in LINES))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -47,6 +52,8 @@ def ours(folder) -> dict[str, Any]:
     """What the second column may name."""
     return {
         "FastTextClassifier": FastTextClassifier,
+        "TextClassifier": TextClassifier,
+        "wordgrad": wordgrad,
         "load": load,
         "classifier": FastTextClassifier.load("model.bin"),
         "small": FastTextClassifier.load("model.bin").quantize(norms=True),
@@ -78,7 +85,7 @@ def same(ours: Any, theirs: Any) -> None:
 
 def test_the_tables_are_found() -> None:
     assert len(ROWS) >= 20
-    assert len(COMMANDS) == 7
+    assert len(COMMANDS) == 14
     assert sum(not difference for _, _, difference in ROWS) >= 8
 
 
@@ -89,8 +96,9 @@ def test_our_column_runs(call: str, ours: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("theirs", "call", "difference"),
-    # What changes or writes a model is compared in tests/classification/test_quantisation.py.
-    [row for row in ROWS if not re.search(r"\.(quantize|save_model)\(", row[0])],
+    # What changes or writes a model is compared in tests/classification/test_quantisation.py, and
+    # what is trained is never the same twice.
+    [row for row in ROWS if not re.search(r"\.(quantize|save_model|train_\w+)\(", row[0])],
 )
 def test_both_columns_agree(
     theirs: str, call: str, difference: str, ours: dict[str, Any], folder: Path
@@ -121,6 +129,9 @@ def test_our_commands_run(command: str, folder: Path) -> None:
     done = CliRunner().invoke(app, arguments, input="".join(f"{line}\n" for line in LINES))
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
+    if "train" in arguments:
+        assert TextClassifier.load("model.safetensors").classes_.tolist() == ["l0", "l1", "l2"]
+        return
     if "quantize" in arguments:
         assert FastTextClassifier.load("small.ftz").labels
         return

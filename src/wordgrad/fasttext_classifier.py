@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from typing import Any, TypeAlias, overload
 
@@ -21,22 +21,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.classification import fasttext_kernels as kernels
-from wordgrad.errors import FormatError, InputError, ParameterError, check_int, check_real
+from wordgrad.classification.fasttext_training import LabelledLines, new_model, train_model
+from wordgrad.errors import (
+    FormatError,
+    InputError,
+    ParameterError,
+    check_choice,
+    check_int,
+    check_real,
+)
 from wordgrad.io.fasttext_model import (
     HIERARCHICAL_SOFTMAX,
+    LONGEST,
+    NEGATIVE_SAMPLING,
+    ONE_VS_ALL,
+    SOFTMAX,
     SUPERVISED,
+    DenseMatrix,
     FastTextModel,
     Matrix,
     QuantisedMatrix,
+    Settings,
     read_model,
     write_model,
 )
 from wordgrad.training.config import usable_cores
 from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.parameters import aligned_rows
+from wordgrad.word_vectors import WordVectors, load
 
 Labels: TypeAlias = tuple[str, ...]
 Probabilities: TypeAlias = NDArray[np.float32]
+
+LOSSES = {
+    "softmax": SOFTMAX,
+    "one-vs-all": ONE_VS_ALL,
+    "hierarchical-softmax": HIERARCHICAL_SOFTMAX,
+    "negative-sampling": NEGATIVE_SAMPLING,
+}
 
 COPIED_BYTES = 1 << 25
 """An input matrix of more bytes stays in the file."""
@@ -145,6 +167,100 @@ class FastTextClassifier:
             See :func:`wordgrad.io.fasttext_model.write_model`.
         """
         write_model(self.model, path, overwrite=overwrite)
+
+    @classmethod
+    def train(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        vector_size: int = 100,
+        epochs: int = 5,
+        learning_rate: float = 0.1,
+        loss: str = "softmax",
+        ngrams: int = 1,
+        subwords: tuple[int, int] | None = None,
+        buckets: int = 2_000_000,
+        negative: int = 5,
+        min_count: int = 1,
+        min_count_label: int = 0,
+        label_prefix: str = "__label__",
+        vectors: WordVectors | str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+        seed: int = 1,
+        progress: Callable[[int, float], None] | None = None,
+    ) -> FastTextClassifier:
+        """Train a classifier as fastText does, which fastText opens; a file of any size.
+
+        :class:`~wordgrad.TextClassifier` is the better classifier; this one is for programs that
+        read ``.bin`` and ``.ftz``.
+
+        Parameters
+        ----------
+        path : path
+            Text with labels on every line, as fastText reads it.
+        vector_size, epochs, learning_rate, ngrams, buckets, negative, min_count, min_count_label
+            fastText's ``dim``, ``epoch``, ``lr``, ``wordNgrams``, ``bucket``, ``neg``, ``minCount``
+            and ``minCountLabel``.
+        loss : {"softmax", "one-vs-all", "hierarchical-softmax", "negative-sampling"}
+        subwords : (int, int), optional
+            Shortest and longest n-grams of characters, ``minn`` and ``maxn``; by default none.
+        label_prefix : str
+            What a label begins with.  fastText's files do not keep it: with another one than the
+            usual, labels that the training text lacks count as words afterwards.
+        vectors : WordVectors or path, optional
+            Where the vectors of words start.
+        workers : int, optional
+            Threads; by default one a core.  With one the same seed gives the same bytes.
+        seed : int
+        progress : callable, optional
+            Receives the epochs done, and the mean loss of the last.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or has no label or no word.
+        ParameterError
+            A setting is out of range.
+        TrainingError
+            The loss is no longer a number.
+        """
+        check_choice("loss", loss, tuple(LOSSES))
+        for name, value, least in (
+            ("vector_size", vector_size, 1), ("epochs", epochs, 1), ("ngrams", ngrams, 1),
+            ("buckets", buckets, 0), ("negative", negative, 1), ("min_count", min_count, 0),
+            ("min_count_label", min_count_label, 0), ("seed", seed, 0),
+        ):  # fmt: skip
+            check_int(name, value, minimum=least, maximum=2**31 - 1)
+        learning_rate = check_real("learning_rate", learning_rate, above=0.0)
+        workers = usable_cores() if workers is None else check_int("workers", workers, minimum=1)
+        if subwords is not None and not (
+            len(subwords) == 2 and 1 <= subwords[0] <= subwords[1] <= LONGEST
+        ):
+            raise ParameterError(
+                f"subwords must be two lengths from 1 to {LONGEST}, the shorter first, got "
+                f"{subwords!r}."
+            )
+        if not isinstance(label_prefix, str) or len(label_prefix.split()) != 1:
+            raise ParameterError(
+                f"label_prefix must be a string without white space, got {label_prefix!r}."
+            )
+        minn, maxn = subwords or (0, 0)
+        lines = LabelledLines.read(path, label_prefix.encode(), min_count, min_count_label)
+        settings = Settings(
+            dim=vector_size, ws=5, epoch=epochs, min_count=min_count, neg=negative,
+            word_ngrams=ngrams, loss=LOSSES[loss], model=SUPERVISED,
+            bucket=buckets if ngrams > 1 or maxn > 0 else 0, minn=minn, maxn=maxn,
+            lr_update_rate=100, t=1e-4,
+        )  # fmt: skip
+        model = new_model(lines, settings, seed)
+        if vectors is not None:
+            _start_from(model, vectors)
+        reader = cls(model)  # holds what the addresses in its record belong to
+        train_model(
+            model, reader._record, lines, learning_rate=learning_rate, epochs=epochs,
+            workers=workers, seed=seed, progress=progress,
+        )  # fmt: skip
+        return cls(model)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.model.path is None:
@@ -399,7 +515,8 @@ class FastTextClassifier:
         if not isinstance(matrix, QuantisedMatrix):
             # A mapped row is read past its end, up to a whole vector of at most LANES floats: from
             # the last one into the output matrix, which has at least one row as long.
-            if matrix.values.nbytes > COPIED_BYTES and columns >= LANES:
+            mapped = matrix.values.nbytes > COPIED_BYTES and columns >= LANES
+            if _reaches_past(matrix.values) or (mapped and self.model.path is not None):
                 return matrix.values, 4 * columns
         elif self.model.path is not None and rows * stride > max(
             2**26, DECODED_RATIO * self.model.path.stat().st_size
@@ -447,6 +564,35 @@ class FastTextClassifier:
         rising = np.float64(1) + np.exp(-steps).astype(np.float32)
         self._enter(output=table, width=width, blocks=blocks,
                     sigmoid=(1 / rising).astype(np.float32))  # fmt: skip
+
+
+def _start_from(model: FastTextModel, vectors: WordVectors | str | os.PathLike[str]) -> None:
+    """Give words the vectors they have elsewhere."""
+    if not isinstance(vectors, WordVectors):
+        vectors = load(vectors)
+    if vectors.vector_size != model.settings.dim:
+        raise ParameterError(
+            f"vectors must have vector_size={model.settings.dim} numbers, got "
+            f"{vectors.vector_size}; set vector_size to that."
+        )
+    table = model.input
+    assert isinstance(table, DenseMatrix)
+    for row, word in enumerate(model.words):
+        name = word.decode(errors="surrogateescape")
+        if name in vectors:
+            table.values[row] = vectors[name]
+
+
+def _reaches_past(values: NDArray[np.float32]) -> bool:
+    """Whether rows in memory, one after another, are followed by a whole vector of floats."""
+    base = values.base
+    return (
+        isinstance(base, np.ndarray)
+        and base.dtype == np.float32
+        and base.ctypes.data == values.ctypes.data
+        and values.flags.c_contiguous
+        and base.size >= values.size + LANES
+    )
 
 
 def as_bytes(text: object) -> bytes:

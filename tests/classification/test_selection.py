@@ -15,7 +15,7 @@ from wordgrad.classification.examples import EncodedTexts
 from wordgrad.classification.features import Bags, tokenise
 from wordgrad.classification.model import TextNetwork
 from wordgrad.classification.selection import Chosen, best_temperature, choose, cooled
-from wordgrad.errors import ParameterError
+from wordgrad.errors import ParameterError, TrainingError
 from wordgrad.maths import scaled_cross_entropy
 
 
@@ -151,6 +151,24 @@ def test_of_many_texts_a_sample_is_searched(monkeypatch):
     found, _ = searched({"rate": 0.025, "subwords": None, "smooth": False}, n=8000)
     assert found.temperature is None
     assert found.lower == pytest.approx(found.learning_rate / 2)
+
+
+def test_a_rate_that_diverges_is_not_chosen(monkeypatch):
+    monkeypatch.setattr(selection, "PARTS", 1)
+    plain = selection._Trials.run
+
+    def run(self, settings):
+        if settings.learning_rate > 0.03:
+            monkeypatch.setattr(self, "_train", diverge)
+        return plain(self, settings)
+
+    def diverge(*arguments):
+        raise TrainingError("Training diverged.")
+
+    monkeypatch.setattr(selection._Trials, "run", run)
+    best = {"rate": 0.1, "subwords": None, "smooth": False}
+    found, _ = searched(best, n=8000, n_classes=6, smoothing=False)
+    assert found.learning_rate == 0.025
 
 
 def test_with_too_few_texts_nothing_is_chosen():

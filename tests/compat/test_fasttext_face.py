@@ -77,6 +77,63 @@ def test_a_label_that_the_model_lacks_has_no_meter(tmp_path):
         meter.precision_recall_curve("__label__odd")
 
 
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """Labelled lines, each label with words of its own."""
+    path = tmp_path_factory.mktemp("text") / "train.txt"
+    lines = [f"__label__{i % 3} word{i % 3} other{(i * 7) % 5} thing" for i in range(300)]
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize("loss", ["softmax", "ova", "hs", "ns"])
+def test_a_classifier_is_trained(text, tmp_path, loss):
+    model = ours.train_supervised(str(text), lr=0.5, dim=8, epoch=10, loss=loss, thread=1,
+                                  word_ngrams=2, bucket=100, minCount=2)  # fmt: skip
+    assert (model.lr, model.dim, model.wordNgrams, model.loss) == (0.5, 8, 2, loss)
+    assert model.predict("word1 thing")[0] == ("__label__1",)
+    assert model.test(str(text))[1] > 0.99
+    assert model.get_input_matrix().shape == (len(model.words) + 100, 8)
+    model.save_model(tmp_path / "m.bin")
+    again = ours.load_model(tmp_path / "m.bin")
+    assert again.test(str(text)) == model.test(str(text))
+    model.quantize(cutoff=80)
+    assert model.is_quantized()
+    assert model.lr == 0.5
+
+
+@pytest.mark.parametrize(("kind", "maxn"), [("skipgram", 4), ("cbow", 4), ("skipgram", 0)])
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+def test_vectors_are_trained(text, tmp_path, kind, maxn):
+    model = ours.train_unsupervised(str(text), kind, dim=8, epoch=2, minCount=1, minn=2, maxn=maxn,
+                                    bucket=200, thread=1, t=1.0)  # fmt: skip
+    assert set(model.words) >= {"thing", "word1", "other3"}
+    assert model.get_output_matrix().shape == (len(model.words), 8)
+    assert np.abs(model.get_output_matrix()).max() > 0
+    assert len(model.get_nearest_neighbors("thing", k=3)) == 3
+    assert np.abs(model.get_word_vector("thingsome")).any() == (maxn > 0)
+    model.save_model(tmp_path / "v.bin")
+    again = ours.load_model(tmp_path / "v.bin")
+    np.testing.assert_array_equal(again.get_word_vector("word1"), model.get_word_vector("word1"))
+    fasttext = pytest.importorskip("fasttext", reason="fasttext is not installed")
+    theirs = fasttext.load_model(str(tmp_path / "v.bin"))
+    for word in ("word1", "thing", "unseenthing"):
+        close(theirs.get_word_vector(word), model.get_word_vector(word))
+    close(theirs.get_output_matrix(), model.get_output_matrix())
+
+
+def test_what_cannot_be_trained_so(text):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'rate'"):
+        ours.train_supervised(str(text), rate=1)
+    for options in ({"autotuneValidationFile": "a"}, {"autotuneDuration": 9}):
+        with pytest.raises(ParameterError, match="--autotune FILE"):
+            ours.train_supervised(str(text), **options)
+    with pytest.raises(ParameterError, match="loss must be"):
+        ours.train_supervised(str(text), loss="hinge")
+    with pytest.raises(ParameterError, match="model must be"):
+        ours.train_unsupervised(str(text), "glove")
+
+
 def test_tokens_are_fasttexts():
     assert ours.tokenize("ba  ke\nzu\t\n") == ["ba", "ke", "</s>", "zu", "</s>"]
 

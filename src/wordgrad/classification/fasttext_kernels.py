@@ -260,7 +260,7 @@ class Memory(NamedTuple):
     """A thread's private memory: arrays, and addresses of some of them."""
 
     hidden_row: Any  # float32 (vectors * LANES,)
-    row_list: Any  # int64 (ROWS,)
+    row_list: Any  # int64 (capacity,)
     hash_list: Any  # int32 (tokens,)
     z: Any  # float32 (labels with padding,)
     nodes: Any  # int32 (labels + 1,), what is to be looked at in the tree
@@ -271,13 +271,14 @@ class Memory(NamedTuple):
     rows: Any
     hashes: Any
     z_address: Any
+    capacity: Any  # rows that are listed before they are summed
 
 
 @inline_jit
-def make_memory(model: Any, longest: Any, k: Any) -> Any:
+def make_memory(model: Any, longest: Any, k: Any, capacity: Any) -> Any:
     """Return the memory for texts of at most ``longest`` bytes and k labels."""
     tree = model.loss == HIERARCHICAL_SOFTMAX
-    hidden, rows = np.zeros(model.vectors * LANES, np.float32), np.empty(ROWS, np.int64)
+    hidden, rows = np.zeros(model.vectors * LANES, np.float32), np.empty(capacity, np.int64)
     hashes = np.empty(longest // 2 + 2 if model.word_ngrams > 1 else 1, np.int32)
     z = np.empty(1 if tree else model.blocks * model.width * LANES, np.float32)
     depth = model.n_labels + 1 if tree else 1
@@ -285,7 +286,7 @@ def make_memory(model: Any, longest: Any, k: Any) -> Any:
     return Memory(
         hidden, rows, hashes, z, nodes, sums, np.empty(k + 1, np.float32),
         np.empty(k + 1, np.int32), hidden.ctypes.data, rows.ctypes.data, hashes.ctypes.data,
-        z.ctypes.data,
+        z.ctypes.data, capacity,
     )  # fmt: skip
 
 
@@ -378,7 +379,9 @@ def kept_row(model: Any, number: Any) -> Any:
 
 
 @jit
-def list_ngrams(model: Any, data: Any, a: Any, b: Any, rows: Any, n: Any, target: Any) -> Any:
+def list_ngrams(
+    model: Any, data: Any, a: Any, b: Any, rows: Any, n: Any, capacity: Any, target: Any
+) -> Any:
     """List the rows of the n-grams of the word ``data[a:b]``; return how many are listed, added.
 
     Positions a - 1 and b stand for < and >.  A full list is added to ``target``.
@@ -406,7 +409,7 @@ def list_ngrams(model: Any, data: Any, a: Any, b: Any, rows: Any, n: Any, target
                 row = kept_row(model, np.int64(h % bucket))
                 if row < 0:
                     continue
-                if n == ROWS:
+                if n == capacity:
                     add_rows(rows, n, model.vectors, target)
                     n = 0
                 place = table + row * stride
@@ -443,7 +446,7 @@ def read_text(model: Any, data: Any, a: Any, stop: Any, memory: Any) -> Any:
         ``hidden`` is all zero.
     """
     n_words, stride, table, vectors = model.n_words, model.stride, model.table, model.vectors
-    rows, hidden, hashes = memory.rows, memory.hidden, memory.hashes
+    rows, hidden, hashes, capacity = memory.rows, memory.hidden, memory.hashes, memory.capacity
     pairs = model.word_ngrams > 1 and model.ngrams != 0
     subwords = model.maxn > 0 and model.ngrams != 0
     n = 0  # listed
@@ -484,10 +487,10 @@ def read_text(model: Any, data: Any, a: Any, stop: Any, memory: Any) -> Any:
                 continue
         if word < 0:
             if subwords and not end:
-                n, added = list_ngrams(model, data, i, b, rows, n, hidden)
+                n, added = list_ngrams(model, data, i, b, rows, n, capacity, hidden)
                 total += added
         else:
-            if n == ROWS:
+            if n == capacity:
                 add_rows(rows, n, vectors, hidden)
                 n = 0
             place = table + word * stride
@@ -497,7 +500,7 @@ def read_text(model: Any, data: Any, a: Any, stop: Any, memory: Any) -> Any:
             total += 1
             if subwords and word != model.end_of_sentence:
                 start, last = load_int64(model.offsets, word), load_int64(model.offsets, word + 1)
-                n, added = list_ngrams(model, model.text, start, last, rows, n, hidden)
+                n, added = list_ngrams(model, model.text, start, last, rows, n, capacity, hidden)
                 total += added
         if pairs:
             store_int32(hashes, n_hashes, np.int64(np.int32(h)))
@@ -515,7 +518,7 @@ def read_text(model: Any, data: Any, a: Any, stop: Any, memory: Any) -> Any:
                 row = kept_row(model, np.int64(q % bucket))
                 if row < 0:
                     continue
-                if n == ROWS:
+                if n == capacity:
                     add_rows(rows, n, vectors, hidden)
                     n = 0
                 place = table + (n_words + row) * stride
@@ -707,7 +710,7 @@ def answer_one(
     itself: a caller may then share ``labels`` among threads, and need not make one for each text.
     """
     model = models[0]
-    memory = make_memory(model, len(bytes_), k)
+    memory = make_memory(model, len(bytes_), k, ROWS)
     n = answer(
         model, address_of(bytes_), 0, len(bytes_), k, np.float32(threshold), memory, labels,
         probabilities,
@@ -721,7 +724,7 @@ def answer_one(
 def text_vector(models: Any, bytes_: Any, vector: Any) -> None:
     """Set ``vector``, float32 (D,), to the mean of a text's rows; to zero if it has none."""
     model = models[0]
-    memory = make_memory(model, len(bytes_), 1)
+    memory = make_memory(model, len(bytes_), 1, ROWS)
     total = read_text(model, address_of(bytes_), 0, len(bytes_), memory)
     scale = np.float32(1.0 / np.float64(max(total, 1)))
     for d in range(model.size):
@@ -747,7 +750,7 @@ def answer_lines(
     longest = 0
     for i in range(first, last):
         longest = max(longest, ends[i] - (ends[i - 1] + 1 if i > 0 else 0))
-    memory = make_memory(model, longest, k)
+    memory = make_memory(model, longest, k, ROWS)
     for i in range(first, last):
         start = ends[i - 1] + 1 if i > 0 else 0
         found[i] = answer(

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -252,7 +253,8 @@ def _pruned(
     ngrams = np.sort(kept[kept >= words])
     entries = np.concatenate([chosen, np.arange(words, words + model.n_labels)])
     sizes = np.diff(model.offsets)[entries]
-    dictionary = Dictionary(
+    dictionary = partial(
+        Dictionary,
         b"".join(model.entry(number) for number in entries.tolist()),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         model.counts[entries],
@@ -260,7 +262,7 @@ def _pruned(
     left = replace(
         model,
         n_words=len(chosen),
-        read_dictionary=lambda: dictionary,
+        read_dictionary=dictionary,
         pruned=np.stack([ngrams - words, np.arange(len(ngrams))], axis=1).astype(np.int32),
     )
     return left, DenseMatrix(table.rows(np.concatenate([chosen, ngrams])))

@@ -44,7 +44,7 @@ from wordgrad.classification.examples import (
 from wordgrad.classification.features import Features, Tokens
 from wordgrad.classification.model import TextNetwork
 from wordgrad.classification.trainer import evaluate
-from wordgrad.errors import InputError, ParameterError
+from wordgrad.errors import InputError, ParameterError, TrainingError
 from wordgrad.maths import scaled_cross_entropy
 
 SUBWORDS = (1, 4)
@@ -230,6 +230,8 @@ def choose(
         return wanted
     if len(sample) == len(texts):
         return replace(best.settings, temperature=best.temperature if calibrate else 1.0)
+    if not (rate or calibrate):
+        return best.settings
     lower = best.settings.learning_rate * float(np.sqrt(len(sample) / len(texts)))
     return replace(best.settings, temperature=None, lower=lower if rate else None)
 
@@ -293,9 +295,13 @@ class _Trials:
                 self._prepare(fold, settings.subwords) for fold in self.folds
             ]
         parts = self._prepared[settings.subwords]
-        networks = [
-            self._train(part.features, part.examples, part.importance, settings) for part in parts
-        ]
+        try:
+            networks = [
+                self._train(part.features, part.examples, part.importance, settings)
+                for part in parts
+            ]
+        except TrainingError:  # the rate is too high
+            return _Trial(settings, np.inf, 1.0)
         temperature, loss = measure(networks, [part.held for part in parts])
         return _Trial(settings, loss, temperature)
 

@@ -700,6 +700,11 @@ def train(
     make_reads_interruptible()
     from wordgrad.classification.examples import encode_files
 
+    held = None
+    if autotune is not None:
+        held = read_data(
+            [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+        )
     read = encode_files(
         source_of(data),
         pattern=settings["pattern"],

@@ -1,7 +1,7 @@
-"""fastText's Python interface for opened models: ``import wordgrad.compat.fasttext as fasttext``.
+"""fastText's Python interface: ``import wordgrad.compat.fasttext as fasttext``.
 
-Signatures, names and values are those of fastText 0.9.2; what trains, quantises or saves is not
-here.  A model's matrices stay mapped in its file.
+Signatures, names and values are those of fastText 0.9.2.  The matrices of an opened model stay
+mapped in its file.
 
 >>> model = load_model("lid.176.ftz")  # doctest: +SKIP
 >>> model.predict("Guten Tag")  # doctest: +SKIP
@@ -14,13 +14,15 @@ import os
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.classification.quantisation import quantise_model
-from wordgrad.errors import ParameterError
+from wordgrad.errors import ParameterError, check_choice
 from wordgrad.fasttext_classifier import FastTextClassifier, as_bytes
 from wordgrad.io.fasttext_model import (
     SUPERVISED,
@@ -31,12 +33,26 @@ from wordgrad.io.fasttext_model import (
     write_model,
 )
 from wordgrad.subwords import Subwords
+from wordgrad.word2vec import Word2Vec
 from wordgrad.word_vectors import WordVectors
 
 EOS, BOW, EOW = "</s>", "<", ">"
 PREFIX = "__label__"
 LINES_AT_ONCE = 1 << 12
 MISSED = np.float32(-1)
+LOSSES = {
+    "softmax": "softmax",
+    "ova": "one-vs-all",
+    "hs": "hierarchical-softmax",
+    "ns": "negative-sampling",
+}
+ALIASES = {
+    "min_count": "minCount",
+    "word_ngrams": "wordNgrams",
+    "lr_update_rate": "lrUpdateRate",
+    "label_prefix": "label",
+    "pretrained_vectors": "pretrainedVectors",
+}
 
 
 def load_model(path: str | os.PathLike[str]) -> FastText:
@@ -50,6 +66,127 @@ def load_model(path: str | os.PathLike[str]) -> FastText:
     return FastText(read_model(path))
 
 
+def train_supervised(
+    input: str | os.PathLike[str], lr: float = 0.1, dim: int = 100, ws: int = 5, epoch: int = 5,
+    minCount: int = 1, minCountLabel: int = 0, minn: int = 0, maxn: int = 0, neg: int = 5,
+    wordNgrams: int = 1, loss: str = "softmax", bucket: int = 2_000_000, thread: int | None = None,
+    lrUpdateRate: int = 100, t: float = 1e-4, label: str = PREFIX, verbose: int = 2,
+    pretrainedVectors: str = "", seed: int = 0, autotuneValidationFile: str = "",
+    **aliases: Any,
+) -> FastText:  # fmt: skip
+    """Train a classifier; see :meth:`wordgrad.FastTextClassifier.train`.
+
+    ``word_ngrams``, ``min_count``, ``label_prefix`` and ``pretrained_vectors`` are other names, as
+    in fastText.  ``ws``, ``t``, ``lrUpdateRate`` and ``verbose`` have no effect.
+
+    Raises
+    ------
+    ParameterError
+        A setting is out of range, or ``autotuneValidationFile`` is given.
+    InputError, TrainingError
+        See :meth:`wordgrad.FastTextClassifier.train`.
+    """
+    given = _named(locals())
+    if given["autotuneValidationFile"] or any(name.startswith("autotune") for name in aliases):
+        raise ParameterError(
+            "autotuneValidationFile must be left out, got "
+            f"{given['autotuneValidationFile']!r}: settings are searched for by wordgrad.autotune "
+            "and 'wordgrad classify train --autotune FILE'."
+        )
+    classifier = FastTextClassifier.train(
+        given["input"],
+        vector_size=given["dim"],
+        epochs=given["epoch"],
+        learning_rate=given["lr"],
+        loss=_chosen("loss", given["loss"], LOSSES),
+        ngrams=given["wordNgrams"],
+        subwords=(given["minn"], given["maxn"]) if given["maxn"] > 0 else None,
+        buckets=given["bucket"],
+        negative=given["neg"],
+        min_count=given["minCount"],
+        min_count_label=given["minCountLabel"],
+        label_prefix=given["label"],
+        vectors=given["pretrainedVectors"] or None,
+        workers=given["thread"],
+        seed=given["seed"],
+    )
+    return _trained(classifier.model, given, "supervised")
+
+
+def train_unsupervised(
+    input: str | os.PathLike[str], model: str = "skipgram", lr: float = 0.05, dim: int = 100,
+    ws: int = 5, epoch: int = 5, minCount: int = 5, minCountLabel: int = 0, minn: int = 3,
+    maxn: int = 6, neg: int = 5, wordNgrams: int = 1, loss: str = "ns", bucket: int = 2_000_000,
+    thread: int | None = None, lrUpdateRate: int = 100, t: float = 1e-4, label: str = PREFIX,
+    verbose: int = 2, pretrainedVectors: str = "", seed: int = 0, **aliases: Any,
+) -> FastText:  # fmt: skip
+    """Train word vectors; see :class:`wordgrad.Word2Vec`, whose ``subwords`` these are.
+
+    ``wordNgrams``, ``label``, ``lrUpdateRate`` and ``verbose`` have no effect.  ``</s>`` is no
+    word, and windows do not reach over the end of a line, as in fastText.
+
+    Raises
+    ------
+    ParameterError, InputError, TrainingError
+        See :class:`wordgrad.Word2Vec`.
+    """
+    given = _named(locals())
+    kinds = {"skipgram": "skipgram", "cbow": "cbow"}
+    estimator = Word2Vec(
+        architecture=_chosen("model", given["model"], kinds),
+        learning_rate=given["lr"],
+        vector_size=given["dim"],
+        window=given["ws"],
+        epochs=given["epoch"],
+        min_count=given["minCount"],
+        subwords=(max(1, given["minn"]), given["maxn"]) if given["maxn"] > 0 else None,
+        buckets=given["bucket"],
+        negative=given["neg"],
+        loss=_chosen("loss", given["loss"], LOSSES),
+        sample=given["t"],
+        workers=given["thread"],
+        vectors=given["pretrainedVectors"] or None,
+        seed=given["seed"],
+        keep_output=True,
+    ).fit(os.fspath(given["input"]))
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # mapped: it stays open
+        path = Path(folder, "vectors.bin")
+        estimator.vectors_.save(path, format="fasttext")
+        written = read_model(path)
+        written.dictionary  # noqa: B018  # read while the file has its name
+    outputs = np.ascontiguousarray(estimator.output_vectors_, dtype=np.float32)
+    return _trained(replace(written, path=None, output=DenseMatrix(outputs)), given, given["model"])
+
+
+def _named(given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by fastText's first name for each."""
+    aliases = given.pop("aliases")
+    for name, value in aliases.items():
+        usual = ALIASES.get(name)
+        if usual is None and name in ALIASES.values():
+            usual = name
+        if usual is None and name.startswith("autotune"):
+            continue
+        if usual is None or usual not in given:
+            raise TypeError(f"unexpected keyword argument '{name}'")
+        given[usual] = value
+    return given
+
+
+def _chosen(name: str, value: str, choices: dict[str, str]) -> str:
+    check_choice(name, value, tuple(choices))
+    return choices[value]
+
+
+def _trained(model: FastTextModel, given: dict[str, Any], kind: str) -> FastText:
+    """Model that knows what it was trained with, as fastText's does."""
+    found = FastText(model)
+    for name, value in {**given, "model": kind}.items():
+        if name not in ("input", "seed") and not name.startswith("autotune"):
+            setattr(found, name, value)
+    return found
+
+
 def tokenize(text: str) -> list[str]:
     """Words of a text, with ``</s>`` for each new line."""
     lines = text.split("\n")
@@ -58,14 +195,19 @@ def tokenize(text: str) -> list[str]:
 
 
 class FastText:
-    """A model that fastText wrote; get one from :func:`load_model`."""
+    """A model of fastText; get one from :func:`load_model` or :func:`train_supervised`.
+
+    One that was trained here has its settings as attributes: ``model.lr``, ``model.dim``, ...
+    """
 
     def __init__(self, model: FastTextModel) -> None:
         self._set(model)
 
     def _set(self, model: FastTextModel) -> None:
         """Take a model, and forget what was made from the one before."""
-        vars(self).clear()
+        for name, value in vars(type(self)).items():
+            if isinstance(value, cached_property):
+                vars(self).pop(name, None)
         self._model = model
         settings = model.settings
         self._subwords = Subwords(
