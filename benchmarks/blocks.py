@@ -5,8 +5,8 @@
     python benchmarks/blocks.py wiki8.txt --sets DATA --only overhead
     python benchmarks/blocks.py wiki8.txt --sets DATA
 
-First an epoch of each number of blocks must give the same pairs as the default engine, and the same
-bytes on one thread and on two.  *Overhead*: epochs in turns in one process, at two threads; beside
+First an epoch of blocks must give the same pairs as the default engine, and the same bytes on one
+thread and on two.  *Overhead*: epochs in turns in one process, at two threads; beside
 the seconds on the clock those of the processor, which on a busy machine are the ones to trust.
 *Quality*: five epochs, scored as in :mod:`quality`.  A cell that is measured is kept.
 """
@@ -19,6 +19,7 @@ import threading
 from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,10 @@ from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.engines import make_engine
+from wordgrad.training.engines.blocks import BlockEngine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import with_threshold
+from wordgrad.training.sampling import SamplingTables, with_threshold
 
 BLOCKS = (None, 8, 16, 32)
 THREADS = 2
@@ -59,18 +62,17 @@ def _epoch(engine: Any, parameters: Parameters, epoch: int = 0) -> Loss:
 
 def verify(corpus: EncodedCorpus) -> int:
     """Compare pairs, and bytes on one thread and on two; return the pairs of an epoch."""
-    pairs: dict[int | None, float] = {None: _epoch(*_made(corpus, None, THREADS)).pairs}
-    for blocks in BLOCKS[1:]:
-        digests = set()
-        for threads in (1, THREADS):
-            engine, parameters = _made(corpus, blocks, threads)
-            pairs[blocks] = _epoch(engine, parameters).pairs
-            digests.add(hashlib.sha256(parameters.W_in_rows.tobytes()).hexdigest())
-        if len(digests) != 1:
-            raise SystemExit(f"{blocks} buckets: other bytes on {THREADS} threads than on one")
-    if len(set(pairs.values())) != 1:
-        raise SystemExit(f"other pairs than the default engine's: {pairs}")
-    return int(pairs[None])
+    pairs = {_epoch(*_made(corpus, None, THREADS)).pairs}
+    digests = set()
+    for threads in (1, THREADS):
+        engine, parameters = _made(corpus, BLOCKS[-1], threads)
+        pairs.add(_epoch(engine, parameters).pairs)
+        digests.add(hashlib.sha256(parameters.W_in_rows.tobytes()).hexdigest())
+    if len(digests) != 1:
+        raise SystemExit(f"blocks give other bytes on {THREADS} threads than on one")
+    if len(pairs) != 1:
+        raise SystemExit(f"blocks have other pairs than the default engine: {pairs}")
+    return int(pairs.pop())
 
 
 def overhead(corpus: EncodedCorpus, rounds: int) -> dict[str, Any]:
@@ -92,6 +94,35 @@ def overhead(corpus: EncodedCorpus, rounds: int) -> dict[str, Any]:
             ratios = [one / other for one, other in zip(times, base, strict=True)]
             figures[figure] = {**spread(times), "times_default": spread(ratios)}
     return {"load_average_before": load, "threads": THREADS, "engines": engines}
+
+
+def large(n_words: int, n_tokens: int) -> dict[str, Any]:
+    """Processor seconds of an epoch on a made-up text of many words, with Zipf's frequencies."""
+    draw = np.random.default_rng(1)
+    share = 1 / (np.arange(n_words) + 2.7)
+    share /= share.sum()
+    ids = np.searchsorted(np.cumsum(share), draw.random(n_tokens)).clip(0, n_words - 1)
+    counts = np.maximum(5, np.rint(share * n_tokens * 20)).astype(np.int64)
+    text = SimpleNamespace(
+        ids=ids.astype(np.int32),
+        offsets=np.append(np.arange(0, n_tokens, 1000), n_tokens),
+        vocabulary=SimpleNamespace(counts=counts),
+    )
+    seconds = {}
+    for blocks in BLOCKS:
+        if blocks == 8:  # a bucket may hold 65,536 words
+            continue
+        config = TrainingConfig(workers=1, blocks=blocks, sample=1e-4)
+        engine: Any = HogwildEngine(config, SamplingTables(text, config))  # type: ignore[arg-type]
+        if blocks is not None:
+            engine = BlockEngine(config, SamplingTables(text, config), 12 * n_words)  # type: ignore[arg-type]
+        parameters = Parameters.zeros(n_words, n_words, config.vector_size)
+        parameters.W_in[:] = 0.01
+        engine.prepare(parameters)
+        start = process_time()
+        _epoch(engine, parameters)
+        seconds[name_of(blocks)] = process_time() - start
+    return {"words": n_words, "tokens": n_tokens, "processor_seconds": seconds}
 
 
 def quality(corpus: Path, sets: Path, blocks: int | None, seed: int) -> dict[str, Any]:
@@ -118,12 +149,15 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, required=True, help="folder of the test sets")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--only", choices=["overhead", "quality"])
+    parser.add_argument("--only", choices=["overhead", "large", "quality"])
     given = parser.parse_args()
     text = describe_text(given.text)
     head = {"question": "What do blocks cost, in time and in quality?", "text": text}
     cells = Cells("blocks.json", head, fresh=False)
-    if given.only != "quality":
+    if given.only in (None, "large"):
+        size = {"words": 1_000_000, "tokens": 12_000_000}
+        cells.measure("a million words", size, partial(large, *size.values()))
+    if given.only in (None, "overhead"):
 
         def measure() -> dict[str, Any]:
             with encode_corpus(given.text) as corpus:
@@ -131,7 +165,7 @@ def main() -> None:
                 return {"pairs": pairs, **overhead(corpus, given.rounds)}
 
         cells.measure("overhead", {"text": text["sha256"], "rounds": given.rounds}, measure)
-    if given.only != "overhead":
+    if given.only in (None, "quality"):
         for seed in given.seeds:
             for blocks in (32, None, 16):
                 cells.measure(

@@ -17,7 +17,7 @@ from wordgrad.cli.train import train
 SMALL = ["--vector-size", 16, "--min-count", 1, "--workers", 1, "--sample", 0, "--epochs", 2]
 
 
-FLAGS = ["--lowercase", "--reproducible"]
+FLAGS = ["--lowercase", "--reproducible", "--fixed-windows", "--keep-output"]
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "sample": 0.25,
         "epochs": 9,
         "learning_rate": 0.125,
+        "final_learning_rate": 0.0625,
         "max_vocab": 99,
         "workers": 1,
         "seed": 5,
@@ -96,6 +97,7 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "pattern": r"\w+",
         "errors": "replace",
         "vectors": tmp_path / "start.safetensors",
+        "vocabulary": tmp_path / "words.tsv",
         "validation": "held-out.txt",
         "early_stopping": 3,
         "checkpoint": tmp_path / "run",
@@ -116,7 +118,9 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
     wordgrad("train", text, "-o", tmp_path / "v.safetensors", *options, *FLAGS)
     assert seen.pop("source") == str(text)
     assert callable(seen.pop("progress"))
-    assert seen == {**settings, "lowercase": True, "reproducible": True}
+    assert seen.pop("on_epoch") is None
+    flags = {"lowercase": True, "reproducible": True, "shrink_windows": False, "keep_output": True}
+    assert seen == settings | flags
 
 
 def test_options_have_the_estimators_names_and_defaults():
@@ -128,7 +132,7 @@ def test_options_have_the_estimators_names_and_defaults():
     parameters = {
         name: parameter.default
         for name, parameter in inspect.signature(Word2Vec).parameters.items()
-        if name != "progress"
+        if name not in ("progress", "on_epoch")
     }
     assert options == parameters
 
@@ -178,7 +182,7 @@ def test_the_output_is_checked_before_the_text_is_read(wordgrad, tmp_path, text)
         (["--vector-size", 0], "vector_size must be an integer"),
         (["--learning-rate", "nan"], "learning_rate must be a finite number"),
         (["--sample", "-1"], "sample must be"),
-        (["--min-count", 0], "min_count must be"),
+        (["--min-count", -1], "min_count must be"),
         (["--architecture", "glove"], "'glove' is not one of"),
         (["--no-such-option"], "No such option"),
         (["--epochs", "many"], "Invalid value for '--epochs'"),
@@ -321,3 +325,18 @@ def test_a_training_starts_from_vectors(wordgrad, text, tmp_path):
     assert "vectors have 16 numbers each and vector_size is 100; set vector_size to 16" in (
         " ".join(outcome.err.split())
     )
+
+
+def test_hierarchical_softmax_fixed_windows_and_output_vectors(wordgrad, tmp_path):
+    text, output = tmp_path / "text.txt", tmp_path / "v.safetensors"
+    text.write_text("sun rain wind\nbread milk salt\n" * 200)
+    result = wordgrad(
+        "train", text, "-o", output, "--loss", "hierarchical-softmax+negative-sampling",
+        "--min-count", "1", "--epochs", "1", "--keep-output", "--fixed-windows",
+        "--final-learning-rate", "0.01",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    vectors = load(output)
+    assert vectors.metadata["settings"]["loss"] == "hierarchical-softmax+negative-sampling"
+    assert vectors.metadata["settings"]["shrink_windows"] is False
+    assert vectors.outputs.shape == (5 + 6, 100)

@@ -364,9 +364,10 @@ def test_words_that_all_went_into_phrases_are_no_words():
     table = learn_phrases(text, threshold=0.1)
     with pytest.raises(InputError, match="is one word, 'new_york'"):
         encode_corpus(text, min_count=1, phrases=table)
-    with encode_corpus([*text, ["x"]], min_count=1, phrases=table) as corpus:
-        assert list(corpus.vocabulary.words) == ["new_york", "x"]
-        assert corpus.report.types_read == 3
+    for min_count in (0, 1):
+        with encode_corpus([*text, ["x"]], min_count=min_count, phrases=table) as corpus:
+            assert list(corpus.vocabulary.words) == ["new_york", "x"]
+            assert corpus.report.types_read == 3
 
 
 def test_a_number_of_passes_learns_with_the_defaults():

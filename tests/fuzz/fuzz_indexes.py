@@ -1,4 +1,4 @@
-"""Files of an approximate index, as targets."""
+"""Files of an approximate index and tables of phrases, as targets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import fuzz_seeds as seeds
+
+from wordgrad import PhraseTable, encode_corpus, learn_phrases
+
+PHRASES = ["the bank of america in new york", "new york has a bank of america"]
+
+
+@cache
+def phrases() -> bytes:
+    """A table of phrases, with connector words and from two passes."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "p.phrases")
+        learn_phrases(
+            PHRASES * 3, passes=2, min_count=1, threshold=0.1, connector_words="english"
+        ).save(path)
+        return path.read_bytes()
+
+
+def use_phrases(path: Path, rng: random.Random) -> None:
+    """Open a table of phrases; join a sentence and a text."""
+    table = PhraseTable.load(path)
+    sentences = [sentence.split() for sentence in PHRASES]
+    joined = [table.join(sentence) for sentence in sentences]
+    assert len(table.scores) <= len(table)
+    with encode_corpus(sentences, min_count=1, phrases=table) as corpus:
+        assert sum(map(len, joined)) == len(corpus.ids)
 
 
 @cache

@@ -385,6 +385,8 @@ TARGETS = (
     ),
     Target("index", "vectors", "i.index", lambda: [indexes.index()], indexes.use_index,
            change.container),
+    Target("phrases", "corpora", "p.phrases", lambda: [indexes.phrases()], indexes.use_phrases,
+           change.container),
     Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
            classifiers.use_model, change.container),
     Target("fasttext-classifier", "classifiers", "m.bin", classifiers.fasttext_models,

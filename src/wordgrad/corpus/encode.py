@@ -220,7 +220,8 @@ def choose_words(
     types: Types, *, min_count: int, max_vocab: int | None
 ) -> tuple[Vocabulary, NDArray[np.int32]]:
     """Vocabulary, and the final id of each provisional one (-1: dropped)."""
-    kept = np.flatnonzero(types.counts >= min_count)
+    # A word that has gone into phrases, all of it, is met no more, whatever min_count is.
+    kept = np.flatnonzero(types.counts >= max(min_count, 1))
     order = types.words.ranked(kept, types.counts[kept])[:max_vocab]
     vocabulary = Vocabulary(types.words.at(order), types.counts[order])
     final_of_word = np.full(len(types.words) + 1, _DROPPED, dtype=np.int32)
@@ -242,7 +243,7 @@ def join_words(
     if grow:
         counts = known.counts.copy()
         counts[ids[ids >= 0]] += types.counts[ids >= 0]
-        unknown = np.flatnonzero((ids < 0) & (types.counts >= min_count))
+        unknown = np.flatnonzero((ids < 0) & (types.counts >= max(min_count, 1)))
         room = None if max_vocab is None else max(0, max_vocab - len(known))
         new = types.words.ranked(unknown, types.counts[unknown])[:room]
         vocabulary = Vocabulary.from_counts(

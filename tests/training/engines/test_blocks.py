@@ -213,13 +213,19 @@ def test_a_failure_of_a_thread_ends_the_epoch(corpus, monkeypatch):
     assert not [one for one in threading.enumerate() if one.name.startswith("wordgrad-")]
 
 
-def test_episodes_are_short_where_there_are_many_pairs(corpus, monkeypatch):
-    assert engine_of(corpus, 2).episode_tokens == -(-len(corpus.ids) // 8)
+def test_how_long_episodes_are(corpus, monkeypatch):
+    V, tokens = len(corpus.vocabulary), len(corpus.ids)
+    assert engine_of(corpus, 2).episode_tokens == -(-tokens // 8)
     monkeypatch.setattr(module, "MOST_PAIRS", 500)
-    engine = engine_of(corpus, 2, sample=0)
-    assert engine.episode_tokens == 100  # window 4: five pairs a token
+    monkeypatch.setattr(module, "PAIRS_A_WORD", 0)
+    assert engine_of(corpus, 2, sample=0).episode_tokens == 100  # window 4: five pairs a token
+    monkeypatch.setattr(module, "PAIRS_A_WORD", 10)
+    assert engine_of(corpus, 2, sample=0).episode_tokens == 2 * V
     monkeypatch.setattr(module, "EPISODE_TOKENS", 7)
+    monkeypatch.setattr(module, "TOKENS_A_WORD", 0)
     assert engine_of(corpus, 2).episode_tokens == 7
+    monkeypatch.setattr(module, "TOKENS_A_WORD", 1)
+    assert engine_of(corpus, 2).episode_tokens == V
 
 
 def test_what_blocks_cannot_train_is_refused(corpus, monkeypatch):

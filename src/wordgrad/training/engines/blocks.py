@@ -1,9 +1,10 @@
 """Blocks of the two matrices, no two of which that are trained at once share a row.
 
 Words are dealt to B buckets, and the parameters with them.  In an *episode* (:data:`EPISODE_TOKENS`
-tokens) the windows of a piece of text are drawn and their pairs sorted by the bucket of the context
-word, the *owner*, and by that of the target.  Then the buckets of ``W_out`` go round: in turn t
-owner a trains the pairs whose target is in bucket a + t (mod B), with negatives from that bucket.
+or more) the windows of a piece of text are drawn and their pairs sorted by the bucket of the
+context word, the *owner*, and by that of the target.  Then the buckets of ``W_out`` go round: in
+turn t owner a trains the pairs whose target is in bucket a + t (mod B), with negatives from that
+bucket.
 All owners of a turn may work at once, on as many threads, or machines, as there are, and nothing is
 ever averaged.  The next episode deals the words anew, so that every two words can be negatives of
 one another.
@@ -57,12 +58,16 @@ from wordgrad.training.sampling import (
     keep_probabilities,
 )
 
-EPISODE_TOKENS = 2_000_000
+EPISODE_TOKENS, TOKENS_A_WORD = 2_000_000, 12
+"""Tokens of an episode: that many, or so many for each word of the vocabulary.  In a short episode
+rare words have too few pairs in a block to make windows of."""
+
 EPISODES_AN_EPOCH = 8
 """At least so many, so that words meet negatives of several buckets in a small text, too."""
 
-MOST_PAIRS = 1 << 24
-"""Pairs of an episode, as expected: 4 bytes each."""
+MOST_PAIRS, PAIRS_A_WORD = 1 << 24, 60
+"""Pairs of an episode, as expected: no more than that, or than so many for each word.  They take 4
+bytes each, a small part of what the vectors of the words take."""
 
 UNITS = 32
 """Pieces of an episode that threads draw pairs from."""
@@ -178,9 +183,9 @@ class BlockEngine(NegativeSamplingEngine):
         pairs_a_token = float(counts @ keep) / counts.sum() * 2 * tables.reach.mean
         tokens = len(corpus.ids)
         episode_tokens = min(
-            EPISODE_TOKENS,
+            max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
             -(-tokens // EPISODES_AN_EPOCH),
-            math.ceil(MOST_PAIRS / pairs_a_token),
+            math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
         )
         return cls(config, tables, max(1, episode_tokens))
 

@@ -14,7 +14,7 @@ from functools import partial, wraps
 from itertools import chain, count, islice, pairwise, repeat
 from pathlib import Path
 from types import GeneratorType
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from wordgrad.compat.gensim.models.keyedvectors import (
 )
 from wordgrad.compat.gensim.saving import Saveable
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
+from wordgrad.corpus.documents import Documents, TagReader
 from wordgrad.errors import InputError, ParameterError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.parameters import Parameters
@@ -212,7 +213,10 @@ class Text:
 
     @classmethod
     def read(
-        cls, sentences: Iterable[Sequence[Any]], rows: Mapping[Any, int] | None = None
+        cls,
+        sentences: Iterable[Sequence[Any]],
+        rows: Mapping[Any, int] | None = None,
+        what: str = "'sentences' item",
     ) -> Text:
         """Read sentences once, in the rows of given keys, or numbering keys as they come."""
         number: Mapping[Any, int] = defaultdict(count().__next__) if rows is None else rows
@@ -222,8 +226,9 @@ class Text:
         while chunk := list(islice(source, SENTENCES_AT_ONCE)):
             if len(lengths) == 1 and isinstance(chunk[0], str):
                 logger.warning(
-                    "Each 'sentences' item should be a list of words (usually unicode strings). "
-                    "First item here is instead plain %s.",
+                    "Each %s should be a list of words (usually unicode strings). First item here "
+                    "is instead plain %s.",
+                    what,
                     type(chunk[0]),
                 )
             sizes = list(map(len, chunk))
@@ -247,14 +252,17 @@ class Text:
             rows = {word: row for row, word in enumerate(vocabulary.words)}
         if Path(path).suffix not in TABLES:
             try:
-                with encode_corpus(Path(path), min_count=0, vocabulary=vocabulary) as corpus:
+                with encode_corpus(
+                    Path(path), min_count=0, vocabulary=vocabulary, tags=TagReader()
+                ) as corpus:
+                    documents = cast(Documents, corpus.documents)
                     return cls(
                         list(corpus.vocabulary.words),
                         np.array(corpus.ids),
                         np.array(corpus.offsets),
                         corpus.report.sentences_read,
                         corpus.report.tokens_read,
-                        np.arange(len(corpus)),
+                        documents.rows.astype(np.int64),
                     )
             except (InputError, ParameterError):  # less than that reader wants, and gensim does not
                 pass
@@ -500,7 +508,7 @@ class Word2Vec(Saveable):
         self, corpus_iterable: Any, corpus_file: Any, trim_rule: TrimRule | None = None
     ) -> Text:
         """Read a text and set :attr:`raw_vocab` and what was counted."""
-        text = Text.read(corpus_iterable) if corpus_file is None else Text.read_file(corpus_file)
+        text = self._read(corpus_iterable, corpus_file)
         self.raw_vocab = text.counted()
         if self.max_vocab_size is not None and len(self.raw_vocab) > self.max_vocab_size:
             self.raw_vocab = self._pruned(text, trim_rule)
@@ -758,8 +766,8 @@ class Word2Vec(Saveable):
         ValueError
             If ``epochs``, or both totals, are not given.
         """
-        self._check_training(total_examples, total_words, epochs, start_alpha)
         self._check_corpus(corpus_iterable, corpus_file, passes=epochs or 1)
+        self._check_training(total_examples, total_words, epochs, start_alpha)
         text = self._read(corpus_iterable, corpus_file, known=True)
         return self._train(
             text,
