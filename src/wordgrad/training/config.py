@@ -584,11 +584,14 @@ def _plain(end: float) -> str:
     return f"{end:,g}" if isinstance(end, float) else f"{end:,}"
 
 
-_LEFT_OUT = {
-    *("loss", "softmax_offset", "tolerance", "max_hours"),
-    *("subwords", "buckets", "subword_step", "phrases", "device", "vectors", "keep_output"),
-    "output_weight",
-}
+_SHARED = (
+    *("vector_size", "window", "shrink_windows", "architecture", "negative", "ns_exponent"),
+    *("combine", "epochs", "learning_rate", "final_learning_rate", "cbow_step", "sample"),
+    *("workers", "seed", "reproducible", "validation", "early_stopping", "checkpoint"),
+    *("checkpoint_every", "min_count", "max_vocab", "vocabulary", "column", "lowercase"),
+    *("pattern", "errors"),
+)
+"""Settings of Word2Vec that Doc2Vec has, too."""
 _CHANGED: dict[str, dict[str, Any]] = {
     "architecture": {
         "default": "dbow",
@@ -628,7 +631,7 @@ _ADDED = {
 DOCUMENT_SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
     for name, given in SETTINGS.items()
-    if name not in _LEFT_OUT
+    if name in _SHARED
     for setting in (replace(given, **_CHANGED.get(name, {})), _ADDED.get(name))
     if setting is not None
 }
