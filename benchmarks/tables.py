@@ -343,34 +343,6 @@ def phrases() -> str:
     return table([head, "wordgrad", "gensim", "gensim / wordgrad"], rows)
 
 
-def blocks() -> str:
-    """What an epoch in blocks takes beside the default engine's, at two threads."""
-    engines = load("blocks.json")["cells"]["overhead"]["engines"]
-    rows = []
-    for name, found in engines.items():
-        ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
-        seconds = f"{found['processor']['median']:.1f} s"
-        cells = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
-        rows.append([name, seconds, *cells])
-    head = ["an epoch of skip-gram", "processor", "clock, times default", "least", "most"]
-    return table([*head, "processor, times default", "least", "most"], rows)
-
-
-def blocks_quality() -> str:
-    """Quality of vectors trained in blocks, beside the default engine's."""
-    cells = load("blocks.json")["cells"]
-    rows = []
-    names = [name for name in cells["overhead"]["engines"] if f"quality, {name}, seed 1" in cells]
-    sets = list(cells[f"quality, {names[0]}, seed 1"]["scores"])
-    sets.remove("RG-65")  # which is not judged
-    for name in names:
-        runs = [cell for key, cell in cells.items() if key.startswith(f"quality, {name}, seed ")]
-        scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
-        average = f"{fmean(run['average'] for run in runs):.2f}"
-        rows.append([name, *scores, average, str(len(runs))])
-    return table(["5 epochs, D = 100", *sets, "average", "seeds"], rows)
-
-
 # ------------------------------------------------------------------ opening and querying
 
 READ = {"word2vec-binary": "word2vec binary", "word2vec-text": "word2vec text"}

@@ -677,7 +677,9 @@ def test_cbow_of_words_with_several_rows_is_cbow_of_their_rows(engine, data, see
     )
     context = np.array(data.draw(st.lists(st.integers(0, V - 1), min_size=1, max_size=6)), np.int32)
     combine = data.draw(st.sampled_from(["mean", "sum"]))
-    config = TrainingConfig(vector_size=D, negative=2, architecture="cbow", combine=combine)
+    config = TrainingConfig(
+        vector_size=D, negative=2, architecture="cbow", combine=combine, cbow_step="exact"
+    )
     batch = Batch.from_windows(
         context, np.array([0, len(context)]), np.array([[1, 0, 3]], np.int32),
         architecture="cbow", rows=rows,
@@ -848,7 +850,7 @@ def test_softmax_takes_adagrads_step_on_the_oracles_gradient(
             for c, t in zip(contexts, targets, strict=True)
             for word in c
         ]
-        factors = [1.0] * len(parts)
+        factors = [handed(config, 1)] * len(parts)
     assert found.pairs == batch.n_vectors == len(parts)
     assert found.total == pytest.approx(sum(part.loss for part in parts), rel=1e-5)
     for rows, before, sums, gradient, own_rate in (
