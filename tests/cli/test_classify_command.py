@@ -115,7 +115,9 @@ def test_every_option_reaches_the_estimator(wordgrad, data, tmp_path, monkeypatc
     monkeypatch.setattr(TextClassifier, "fit_encoded", fit)
     flags = {"lowercase": ("--no-lowercase", False), "train_vectors": ("--fixed-vectors", False)}
     flags["early_stopping"] = ("--early-stopping", True)
+    flags["calibrate"] = ("--no-calibrate", False)
     special = {"class_weight": "balanced", "pattern": r"\w+", "workers": 3, "vectors": tmp_path}
+    special |= {"vector_size": 9, "learning_rate": 0.3, "smoothing": 0.1, "subwords": (2, 4)}
     special["loss"] = "one-vs-all"
     wanted, options = {}, []
     for name, default in TextClassifier().get_params().items():
@@ -128,7 +130,8 @@ def test_every_option_reaches_the_estimator(wordgrad, data, tmp_path, monkeypatc
         wanted[name] = special.get(name, default)
         if name not in special:
             wanted[name] = default + 1 if isinstance(default, int) else default / 2 + 0.01
-        options += [f"--{name.replace('_', '-')}", wanted[name]]
+        values = wanted[name] if isinstance(wanted[name], tuple) else [wanted[name]]
+        options += [f"--{name.replace('_', '-')}", *values]
     outcome = wordgrad("classify", "train", data, "-o", tmp_path / "m.safetensors", *options)
     assert outcome.code == 130
     assert outcome.message.endswith("Interrupted; no classifier was written.")
@@ -332,7 +335,7 @@ def test_objects_with_labels_and_probabilities(wordgrad, model, typed):
     assert [tuple(record["labels"]) for record in records] == labels
     assert [record["probabilities"] for record in records] == [s.tolist() for s in shares]
     typed(b"good film\n")
-    outcome = wordgrad("classify", "predict", model, "--json", "--threshold", 0.99999)
+    outcome = wordgrad("classify", "predict", model, "--json", "--threshold", 1.0)
     assert json.loads(outcome.out) == {"labels": [], "probabilities": []}
 
 

@@ -48,12 +48,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.classification.features import (
+    FEW,
     RANGES,
     SPACES,
     UNKNOWN,
@@ -63,7 +64,6 @@ from wordgrad.classification.features import (
     are_lengths,
     tokenise,
 )
-from wordgrad.classification.kernels import Array32, NetworkArrays, forward
 from wordgrad.classification.losses import (
     LOSSES,
     NO_TREE,
@@ -75,11 +75,29 @@ from wordgrad.classification.losses import (
 from wordgrad.container import Arrays, Container, checksum
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.files import check_output
-from wordgrad.maths import OneHiddenLayer, SoftmaxLayer
+from wordgrad.maths import OneHiddenLayer, SoftmaxLayer, sigmoid
 from wordgrad.vocabulary import Vocabulary
+
+Array32 = NDArray[np.float32]
 
 START = np.float32(0.1)
 """Vectors start uniform on [-START, START)."""
+
+
+class NetworkArrays(NamedTuple):
+    """Parameters of the network; ``W1`` to ``b2`` are views of ``layers``, in this order.
+
+    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
+    Without hidden units W1 has no columns, and W2 is (D, C).
+    """
+
+    vectors: Array32
+    importance: Array32
+    layers: Array32
+    W1: Array32
+    b1: Array32
+    W2: Array32
+    b2: Array32
 
 
 @dataclass(frozen=True)
@@ -197,8 +215,24 @@ class TextNetwork:
         """Inputs x ``(N, D)`` and logits ``(N, C)`` of every text."""
         x = np.zeros((len(bags), self.vectors.shape[1]), np.float32)
         logits = np.zeros((len(bags), self.n_classes), np.float32)
+        if len(bags) <= FEW:
+            self._few(bags, x, logits)
+            return x, logits
+        from wordgrad.classification.kernels import forward
+
         forward(bags.features, bags.offsets, self.arrays(), x, logits)
         return x, logits
+
+    def _few(self, bags: Bags, x: Array32, logits: Array32) -> None:
+        """The same for few texts, in NumPy: compiled code takes half a second to load."""
+        W1, b1, W2, b2 = self.parts(self.layers)
+        for i in range(len(bags)):
+            rows = bags.features[bags.offsets[i] : bags.offsets[i + 1]]
+            weights = self.importance[rows]
+            if len(rows):
+                x[i] = weights @ self.vectors[rows] / np.sqrt(weights.sum())
+            h = sigmoid(x[i] @ W1 + b1).astype(np.float32) if self.hidden_size else x[i]
+            logits[i] = h @ W2 + b2
 
     def exact_layers(self) -> OneHiddenLayer | SoftmaxLayer:
         """Return the layers as the float64 network of the mathematics."""
@@ -434,6 +468,11 @@ class TextModel:
     lowercase: bool
     several: bool = False
     label_counts: tuple[int, ...] = ()
+
+    @property
+    def splits_by_itself(self) -> bool:
+        """Whether texts are split without a regular expression, and so without Polars."""
+        return self.pattern in (None, SPACES)
 
     def bags(self, texts: Sequence[str]) -> Bags:
         """Features of the texts."""

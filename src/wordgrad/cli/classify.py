@@ -429,7 +429,8 @@ def predict(
     tabs, the most probable first. With --json: an object with "labels" and "probabilities". Where a
     model of fastText has no label for a text, or none reaches the --threshold, the line is empty.
     """
-    make_reads_interruptible()
+    if any(one != "-" for one in inputs or []):  # they may be tables
+        make_reads_interruptible()
     from wordgrad.corpus.reader import read_lines
     from wordgrad.io.fasttext_model import is_model
 
@@ -461,13 +462,16 @@ def predict(
 
 
 def _own_answers(model: Path) -> Answers:
-    from wordgrad.text_classifier import TextClassifier
+    # The estimator would load scikit-learn, which takes longer than a line's answer.
+    from wordgrad.classification.model import TextModel
 
-    classifier = TextClassifier.load(model)
-    names = [str(label) for label in classifier.classes_]
+    classifier, labels, _ = TextModel.load(model)
+    if not classifier.splits_by_itself:
+        make_reads_interruptible()
+    names = [str(label) for label in labels]
 
     def answers(texts: list[str], top: int, threshold: float) -> Iterator[Answer]:
-        found = classifier.predict_proba(texts)
+        found = classifier.probabilities(classifier.bags(texts))
         order = (-found).argsort(axis=1, kind="stable")[:, :top]
         for row, best in zip(found, order, strict=True):
             kept = [i for i in best if row[i] >= threshold]
@@ -679,10 +683,11 @@ def train(
 ) -> None:
     """Train a classifier on labelled text, and write it to a file.
 
-    The classifier averages the vectors of a text's words and word n-grams, and passes the mean
-    through a network with one hidden layer. The text may be larger than the memory. A text has one
-    label, or several: all '__label__' words of a line, or what --label-separator separates; use
-    --loss one-vs-all where their number differs from text to text.
+    The classifier averages the vectors of a text's words and n-grams, and answers by a softmax, or
+    through a hidden layer with --hidden-size. What is not given is chosen on a part of the texts
+    that is held out. The text may be larger than the memory. A text has one label, or several: all
+    '__label__' words of a line, or what --label-separator separates; use --loss one-vs-all where
+    their number differs from text to text.
 
     With --autotune, settings that are given stay as they are, and others are tried.
     """
@@ -711,6 +716,11 @@ def train(
         separator=separator,
         errors=errors,
     )
+    held = None
+    if autotune is not None:
+        held = read_data(
+            [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+        )
     _say_odd(read)
     counts = list(read.counts.items())
     shown = ", ".join(f"{label} {count:,}" for label, count in counts[:SHOWN_CLASSES])
@@ -735,6 +745,11 @@ def train(
         f"{format_size(output.stat().st_size)}; trained in "
         f"{format_duration(sum(epoch['seconds'] for epoch in history))} to a loss of "
         f"{history[-1]['loss']:.4f} per text."
+    )
+    letters = "none" if model.subwords_ is None else "{} to {}".format(*model.subwords_)
+    say(
+        f"Learning rate {model.learning_rate_:.3g}, n-grams of letters: {letters}, smoothing "
+        f"{model.smoothing_:g}, temperature {model.temperature_:.2f}."
     )
     if model.vectors is not None:
         say(
