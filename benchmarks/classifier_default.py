@@ -350,17 +350,23 @@ def plot() -> None:
     import matplotlib.pyplot as plt
 
     cells = _results()["cells"]
-    figure, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey=True)
-    for axis, (name, title) in zip(axes.flat, SETS.items(), strict=True):
+    measured = [name for name in SETS if "bins" in cells.get(name, {}).get("wordgrad", {})]
+    rows = -(-len(measured) // 4)
+    figure, axes = plt.subplots(
+        rows, 4, figsize=(10, 2.7 * rows), sharex=True, sharey=True, squeeze=False
+    )
+    for axis, name in zip(axes.flat, measured, strict=False):
         axis.plot([0, 1], [0, 1], color="0.8", linewidth=1)
         for program in ("fasttext", "wordgrad"):
-            bins = cells.get(name, {}).get(program, {}).get("bins", [])
-            points = [one for one in bins if one["texts"] >= 20]
+            bins = cells[name].get(program, {}).get("bins", [])
+            points = [one for one in bins if one.get("texts", 0) >= 20]
             axis.plot(
                 [one["probability"] for one in points], [one["right"] for one in points],
                 marker="o", markersize=3, label=PROGRAMS[program],
             )  # fmt: skip
-        axis.set_title(title, fontsize=9)
+        axis.set_title(SETS[name], fontsize=9)
+    for axis in axes.flat[len(measured) :]:
+        axis.axis("off")
     axes[0, 0].legend(fontsize=7)
     figure.supxlabel("probability of the answer")
     figure.supylabel("share of right answers")

@@ -57,8 +57,6 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.machine,
         tables.checkpoint,
         tables.phrases,
-        tables.blocks,
-        tables.blocks_quality,
         tables.queries,
         tables.gensim_face,
         tables.fuzz,

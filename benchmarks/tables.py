@@ -198,15 +198,29 @@ def cbow_checks() -> str:
 
 
 def time_to_quality() -> str:
-    """From the text on disk to vectors, and how good they are."""
-    rows = []
-    for name, found in load("time-to-quality.json")["race"].items():
-        averages = ", ".join(f"{100 * one:.1f}" for one in found["averages"])
-        seconds = [
-            f"{found[figure]['median']:.1f} s" for figure in ("seconds", "processor_seconds")
-        ]
-        rows.append([name, *seconds, averages])
-    return table(["from text to vectors", "time", "processor time", "average, by seed"], rows)
+    """From the text on disk to vectors: reading and epochs as `speed` has them, and scores."""
+    race, tables = load("time-to-quality.json")["race"], load("quality.json")["tables"]
+    plans = [("gensim", "skipgram", 5), ("wordgrad", "skipgram", 5), ("wordgrad", "cbow", 5)]
+    rows, rival = [], None
+    for program, architecture, epochs in [*plans, ("wordgrad", "cbow", 4)]:
+        speed = load(f"speed-{architecture}-d100.json")["summary"][program]
+        reading, training = (
+            speed[figure]["median"] for figure in ("vocabulary_seconds", "training_seconds")
+        )
+        seconds = reading + epochs * training
+        rival = rival or seconds
+        name = f"{NAMES[program]}, {ARCHITECTURES[architecture]}, {epochs} epochs"
+        if epochs == 5:
+            found = tables[architecture][program]
+            score, seeds = found["average"], len(found["seeds"])
+        else:
+            name += ", rate .12"
+            averages = race[name]["averages"]
+            score, seeds = fmean(averages), len(averages)
+        cells = [f"{seconds:.1f} s", f"{rival / seconds:.1f} x", f"{100 * score:.1f}", str(seeds)]
+        rows.append([name, *cells])
+    head = ["from text to vectors", "time", "gensim's is", "average", "seeds"]
+    return table(head, rows)
 
 
 def kernels() -> str:
@@ -327,34 +341,6 @@ def phrases() -> str:
     rows.append(["memory", *cells, f"{found['gensim_over_wordgrad'][key]['median']:.1f}"])
     head = f"`{Path(found['text']['name']).stem}`, {found['phrases']:,} phrases"
     return table([head, "wordgrad", "gensim", "gensim / wordgrad"], rows)
-
-
-def blocks() -> str:
-    """What an epoch in blocks takes beside the default engine's, at two threads."""
-    engines = load("blocks.json")["cells"]["overhead"]["engines"]
-    rows = []
-    for name, found in engines.items():
-        ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
-        seconds = f"{found['processor']['median']:.1f} s"
-        cells = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
-        rows.append([name, seconds, *cells])
-    head = ["an epoch of skip-gram", "processor", "clock, times default", "least", "most"]
-    return table([*head, "processor, times default", "least", "most"], rows)
-
-
-def blocks_quality() -> str:
-    """Quality of vectors trained in blocks, beside the default engine's."""
-    cells = load("blocks.json")["cells"]
-    rows = []
-    names = [name for name in cells["overhead"]["engines"] if f"quality, {name}, seed 1" in cells]
-    sets = list(cells[f"quality, {names[0]}, seed 1"]["scores"])
-    sets.remove("RG-65")  # which is not judged
-    for name in names:
-        runs = [cell for key, cell in cells.items() if key.startswith(f"quality, {name}, seed ")]
-        scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
-        average = f"{fmean(run['average'] for run in runs):.2f}"
-        rows.append([name, *scores, average, str(len(runs))])
-    return table(["5 epochs, D = 100", *sets, "average", "seeds"], rows)
 
 
 # ------------------------------------------------------------------ opening and querying

@@ -14,7 +14,7 @@ checks it too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -35,11 +35,12 @@ from wordgrad.maths import (
     skipgram,
 )
 from wordgrad.maths.objectives import CBOW_SHARES
-from wordgrad.training.config import TrainingConfig
+from wordgrad.training.config import HIERARCHICAL, TrainingConfig
 from wordgrad.training.engines.block_softmax import BlockSoftmax, SparseTargets, logit_offset
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.pair_counts import counts_of
 from wordgrad.training.kernels.batch import combine_inputs, scatter_add
+from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Batch
 
@@ -186,6 +187,46 @@ def _oracle(
     d_W_in = np.zeros_like(W_in)
     np.add.at(d_W_in, context, d_v)
     return loss, d_W_in, np.asarray(d_W_out)
+
+
+def tree_error() -> float:
+    """Largest error of a kernel's step and loss, over windows that predict paths of random trees.
+
+    Skip-gram and CBOW by turns; errors are measured as in :func:`kernel_error`.
+    """
+    rng = np.random.default_rng(1)
+    engines = [
+        HogwildEngine(TrainingConfig(vector_size=20, architecture=kind, loss=HIERARCHICAL))
+        for kind in ("skipgram", "cbow")
+    ]
+    return max(_tree_step_error(engine, rng) for engine in engines for _ in range(STEPS))
+
+
+def _tree_step_error(engine: HogwildEngine, rng: np.random.Generator) -> float:
+    V, size = int(rng.integers(2, 60)), engine.config.vector_size
+    tree = HuffmanTree.from_counts(np.ceil(rng.pareto(0.7, V)))
+    parameters = Parameters.zeros(V, tree.n_nodes, size)
+    for rows in (parameters.W_in, parameters.W_out):
+        rows[:] = rng.normal(scale=rng.choice([0.05, 0.3, 1.0]), size=rows.shape)
+    W_in, W_out = (rows.astype(np.float64) for rows in (parameters.W_in, parameters.W_out))
+    context = rng.integers(0, V, size=rng.integers(1, 11)).astype(np.int32)
+    target = rng.integers(0, V, size=(1, 1)).astype(np.int32)
+    architecture = engine.config.architecture
+    batch = Batch.from_windows(
+        context, np.array([0, len(context)]), target, architecture=architecture
+    )
+    outputs, offsets, signs = tree.outputs(target)
+    batch = replace(batch, outputs=outputs, output_offsets=offsets, signs=signs)
+    got = engine.apply_batch(parameters, batch, LEARNING_RATE)
+    h = W_in[context] if architecture == "skipgram" else W_in[context].mean(axis=0)
+    loss, d_h, d_W_out = maths.logistic_loss(h, outputs, signs, W_out)
+    d_W_in = np.zeros_like(W_in)
+    np.add.at(d_W_in, context, d_h if architecture == "skipgram" else d_h / len(context))
+    errors = [abs(got.total - loss) / max(1.0, loss)]
+    for old, new, gradient in ((W_in, parameters.W_in, d_W_in), (W_out, parameters.W_out, d_W_out)):
+        wanted = old - LEARNING_RATE * gradient
+        errors.append(float(np.abs(new - wanted).max() / max(1.0, np.abs(old).max())))
+    return max(errors)
 
 
 D = 20
@@ -558,6 +599,7 @@ V, D = 4, 2
 CENTER, OUTSIDE = 1, (0, 2, 0, 1)
 PAIR_NEGATIVES = ((2, 3), (0, 0), (1, 3), (2, 2))  # for each outside word of skip-gram
 NEGATIVES = (3, 0, 3)  # for the centre word of CBOW
+PATH, TURNS = (2, 3, 0), (1, -1, -1)  # inner nodes, and the signs of the turns taken there
 CORPUS = (0, 1, 0, 1, 2, 3, 3)
 PAIRS = [pair for one, other in pairwise(CORPUS) for pair in ((one, other), (other, one))]
 OFFSET = np.log(np.array([0.5, 0.25, 0.1, 0.15]))
@@ -589,7 +631,19 @@ def pair_checks() -> list[GradientCheck]:
             point,
             sampling_loss,
         ),
+        gradient_check(
+            "path in a tree: h, u_n",
+            "hierarchical-softmax.md#gradients",
+            random_point(6, h=(D,), W_out=(V, D)),
+            _path_loss,
+            kernels=tree_error,
+        ),
     ]
+
+
+def _path_loss(x: Point) -> tuple[float, Point]:
+    loss, d_h, d_W_out = maths.logistic_loss(x["h"], PATH, TURNS, x["W_out"])
+    return loss, {"h": np.asarray(d_h), "W_out": np.asarray(d_W_out)}
 
 
 def skipgram_checks() -> list[GradientCheck]:

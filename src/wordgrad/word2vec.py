@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -39,12 +40,14 @@ from wordgrad.training.checkpoint import (
     Saving,
     recorded_settings,
 )
-from wordgrad.training.config import SETTINGS, Setting, TrainingConfig
+from wordgrad.training.config import HIERARCHICAL, SETTINGS, Setting, TrainingConfig
 from wordgrad.training.engines import check_device
 from wordgrad.training.engines.subwords import SubwordEngine
-from wordgrad.training.sampling import AUTO, with_threshold
+from wordgrad.training.kernels.huffman import HuffmanTree
+from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import AUTO, SamplingTables, Span, draw_batch, with_threshold
 from wordgrad.training.trainer import EpochHook, Trainer
-from wordgrad.training.validation import HeldOut
+from wordgrad.training.validation import HeldOut, batch_loss
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
@@ -76,10 +79,12 @@ class Word2Vec(
         Words that occur less often are dropped; 0 and 1 drop none.
     architecture : {"skipgram", "cbow"}, default "skipgram"
         Whether the centre predicts each context word, or the context the centre.
-    loss : {"negative-sampling", "softmax"}, default "negative-sampling"
-        Negative sampling, or the exact softmax over the whole vocabulary.
+    loss : {"negative-sampling", "softmax", "hierarchical-softmax", \
+"hierarchical-softmax+negative-sampling"}, default "negative-sampling"
+        Negative sampling; the exact softmax over the whole vocabulary; the hierarchical softmax,
+        over a Huffman tree of the words; or that and negative sampling, both losses added up.
     negative : int (1 to 10,000), default 5
-        K, noise words a window.
+        K, noise words a window; of no effect where the loss is not of negative sampling.
     ns_exponent : float, default 0.75
         Noise words are drawn with probability ~ count ** ns_exponent.
     sample : "auto" or float (at least 0), default "auto"
@@ -205,7 +210,9 @@ class Word2Vec(
     report_ : CorpusReport
         What was read, and what of it was kept; ``tokens_trained`` as ``words_trained`` above.
     output_vectors_ : float32 (n, D)
-        ``W_out``: a row for each word.  Not kept with the softmax, unless ``keep_output`` is set.
+        ``W_out``: a row for each word; with the hierarchical softmax one for each of the V - 1
+        inner nodes of the tree, before those of words.  Not kept with the exact softmax, unless
+        ``keep_output`` is set.
     phrases_ : PhraseTable or None
         The phrases that were joined.
     words_with_vectors_ : int
@@ -426,8 +433,9 @@ class Word2Vec(
         words that occur ``min_count`` times in this text join, up to ``max_vocab``, and start at
         random or from ``vectors``.  The learning rate begins at ``learning_rate`` again and falls
         over the ``epochs`` of this text; lower it to change known words less.  Words that this text
-        lacks are drawn as noise alone, which moves their output vectors, not their vectors.  The
-        first call is :meth:`fit`.
+        lacks are drawn as noise alone, which moves their output vectors, not their vectors.  With
+        the hierarchical softmax other counts make another tree, whose nodes start at zero, unless
+        ``vocabulary`` holds words and counts fixed.  The first call is :meth:`fit`.
 
         Parameters
         ----------
@@ -503,9 +511,10 @@ class Word2Vec(
                     trainer.parameters, np.array(rows), known.subwords, np.arange(len(rows))
                 )
             else:
-                added = _output_weight(known) * self.output_vectors_
-                trainer.parameters.W_in[rows] = known.matrix - added
-            trainer.parameters.W_out[rows] = self.output_vectors_
+                trainer.parameters.W_in[rows] = known.matrix
+                if weight := _output_weight(known):
+                    trainer.parameters.W_in[rows] -= weight * self.output_vectors_
+            _start_outputs(trainer, self.output_vectors_, known.vocabulary, np.array(rows))
             self.words_with_vectors_ = 0
             if start is not None:
                 new = np.setdiff1d(np.arange(len(vocabulary)), rows).tolist()
@@ -582,6 +591,117 @@ class Word2Vec(
                 stacklevel=2,
             )
         return means
+
+    def word_probabilities(self, context: str | Iterable[str]) -> NDArray[np.float64]:
+        """Return p(w | context) of every word, by the tree of the hierarchical softmax.
+
+        Parameters
+        ----------
+        context : str or iterable of str
+            A text or its words: with skip-gram one word, which predicts those around it; with CBOW
+            the words around, in any order.
+
+        Returns
+        -------
+        float64 (V,)
+            Of ``vectors_.words``, in their order, with sum 1.
+
+        Raises
+        ------
+        NotFittedError
+            Nothing was trained yet.
+        ParameterError
+            The loss has no tree, or skip-gram is given more than one word.
+        UnknownWordError
+            A word is not in the vocabulary.
+
+        Examples
+        --------
+        >>> model = Word2Vec(vector_size=8, min_count=1, loss="hierarchical-softmax", workers=1)
+        >>> _ = model.fit(["left right", "up down"] * 500)
+        >>> p = model.word_probabilities("left")
+        >>> round(float(p.sum()), 6), model.vectors_.words[p.argmax()]
+        (1.0, 'right')
+        """
+        config, tree = self._trained_tree("word_probabilities")
+        (words,) = self._words_of([context if isinstance(context, str) else list(context)])
+        rows = [self.vectors_.vocabulary.index(word) for word in words]
+        if not rows or (len(rows) > 1 and config.architecture == "skipgram"):
+            wanted = "one word" if config.architecture == "skipgram" else "at least one word"
+            raise ParameterError(
+                f"context must be {wanted} with {config.architecture}, got {len(rows)}."
+            )
+        h = self.vectors_.matrix[rows].astype(np.float64).sum(axis=0)
+        if config.architecture == "cbow" and config.combine == "mean":
+            h /= len(rows)
+        return np.exp(tree.log_probabilities(h, self.output_vectors_))
+
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Return the log likelihood of each text, by the tree of the hierarchical softmax.
+
+        It is the sum of log p(centre | context) over all windows of the text, as wide as ``window``
+        allows and without subsampling; with skip-gram, each word of a window is a context of its
+        own.  Words that are not in the vocabulary are left out.  A text with fewer than two known
+        words has 0.
+
+        Parameters
+        ----------
+        X : sequence of texts, or a table (n,)
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        float64 (n,)
+
+        Raises
+        ------
+        NotFittedError
+            Nothing was trained yet.
+        ParameterError
+            The loss has no tree, or they are not texts.
+
+        Examples
+        --------
+        >>> model = Word2Vec(vector_size=8, min_count=1, loss="hierarchical-softmax", workers=1)
+        >>> _ = model.fit(["left right", "up down"] * 500)
+        >>> usual, odd = model.score_samples(["left right", "left up"])
+        >>> bool(usual > odd)
+        True
+        """
+        config, _ = self._trained_tree("score_samples")
+        vectors = self.vectors_
+        ids, texts = vectors.vocabulary.ids, listed_texts(X, self.column)
+        rows = [[ids[word] for word in words if word in ids] for words in self._words_of(texts)]
+        scores = np.zeros(len(texts))
+        told = [k for k, row in enumerate(rows) if len(row) > 1]
+        if not told:
+            return scores
+        offsets = np.concatenate([[0], np.cumsum([len(rows[k]) for k in told])])
+        known = np.array([row for k in told for row in rows[k]], np.int32)
+        whole = replace(config, loss=HIERARCHICAL, sample=0.0, shrink_windows=False)
+        corpus = ValidationCorpus(known, offsets, vectors.vocabulary, len(known))
+        tables = SamplingTables(corpus, whole)
+        W_out = np.ascontiguousarray(self.output_vectors_)
+        parameters = Parameters(vectors.matrix, W_out, vectors.vector_size)
+        for k, (first, last) in zip(told, pairwise(offsets.tolist()), strict=True):
+            batch = draw_batch(
+                tables, Span(first, last, 0, 0.0), tables.reach, 0, architecture=config.architecture
+            )
+            scores[k] = -batch_loss(parameters, batch, config.combine).total
+        return scores
+
+    def _trained_tree(self, what: str) -> tuple[TrainingConfig, HuffmanTree]:
+        """The settings of the training, and its tree."""
+        check_is_fitted(self, "vectors_")
+        settings = self.vectors_.metadata["settings"]
+        known = {name: settings[name] for name in ("architecture", "loss", "combine", "window")}
+        config = TrainingConfig(vector_size=self.vectors_.vector_size, **known)
+        if not config.has_tree:
+            raise ParameterError(
+                f'{what} needs loss="hierarchical-softmax", whose probabilities have sum 1, got '
+                f"vectors trained with loss={config.loss!r}."
+            )
+        return config, HuffmanTree.from_counts(self.vectors_.vocabulary.counts)
 
     @property
     def _n_features_out(self) -> int:
@@ -927,15 +1047,36 @@ def _copy_vectors(
         engine.take_over(parameters, ours, subwords, theirs)
     else:
         engine.start_from(parameters, ours, values)
-    if vectors.outputs is not None and len(vectors.outputs) == len(vectors):
+    if vectors.outputs is not None:
         if not np.isfinite(vectors.outputs).all():
             raise InputError(
                 "vectors hold an output vector that is not finite; give an undamaged file."
             )
-        parameters.W_out[ours] = vectors.outputs[theirs]
-        if not isinstance(engine, SubwordEngine):
-            parameters.W_in[ours] -= _output_weight(vectors) * parameters.W_out[ours]
+        _start_outputs(trainer, vectors.outputs, vectors.vocabulary, ours, theirs)
+        weight = _output_weight(vectors)
+        if weight and not isinstance(engine, SubwordEngine):
+            parameters.W_in[ours] -= weight * vectors.outputs[theirs]
     return len(found)
+
+
+def _start_outputs(
+    trainer: Trainer,
+    outputs: NDArray[np.float32],
+    known: Vocabulary,
+    ours: NDArray[np.int64],
+    theirs: NDArray[np.int64] | slice = slice(None),
+) -> None:
+    """Start output vectors from those of a vocabulary: of words, inner nodes of its tree, or both.
+
+    Nodes have no names: they are taken over if the tree is the same, which words and counts make.
+    Word ``theirs`` of the known ones is our word ``ours``.
+    """
+    W_out, V = trainer.parameters.W_out, len(trainer.vocabulary)
+    n_nodes = 0 if len(outputs) == len(known) else len(known) - 1
+    if n_nodes and trainer.config.has_tree and trainer.vocabulary == known:
+        W_out[:n_nodes] = outputs[:n_nodes]
+    if len(outputs) >= len(known) and len(W_out) >= V:
+        W_out[len(W_out) - V + ours] = outputs[n_nodes:][theirs]
 
 
 def _output_weight(vectors: WordVectors) -> np.float32:

@@ -325,3 +325,18 @@ def test_a_training_starts_from_vectors(wordgrad, text, tmp_path):
     assert "vectors have 16 numbers each and vector_size is 100; set vector_size to 16" in (
         " ".join(outcome.err.split())
     )
+
+
+def test_hierarchical_softmax_fixed_windows_and_output_vectors(wordgrad, tmp_path):
+    text, output = tmp_path / "text.txt", tmp_path / "v.safetensors"
+    text.write_text("sun rain wind\nbread milk salt\n" * 200)
+    result = wordgrad(
+        "train", text, "-o", output, "--loss", "hierarchical-softmax+negative-sampling",
+        "--min-count", "1", "--epochs", "1", "--keep-output", "--fixed-windows",
+        "--final-learning-rate", "0.01",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    vectors = load(output)
+    assert vectors.metadata["settings"]["loss"] == "hierarchical-softmax+negative-sampling"
+    assert vectors.metadata["settings"]["shrink_windows"] is False
+    assert vectors.outputs.shape == (5 + 6, 100)

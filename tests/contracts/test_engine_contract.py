@@ -677,7 +677,9 @@ def test_cbow_of_words_with_several_rows_is_cbow_of_their_rows(engine, data, see
     )
     context = np.array(data.draw(st.lists(st.integers(0, V - 1), min_size=1, max_size=6)), np.int32)
     combine = data.draw(st.sampled_from(["mean", "sum"]))
-    config = TrainingConfig(vector_size=D, negative=2, architecture="cbow", combine=combine)
+    config = TrainingConfig(
+        vector_size=D, negative=2, architecture="cbow", combine=combine, cbow_step="exact"
+    )
     batch = Batch.from_windows(
         context, np.array([0, len(context)]), np.array([[1, 0, 3]], np.int32),
         architecture="cbow", rows=rows,
@@ -732,15 +734,17 @@ def test_skipgram_of_words_with_several_rows_reads_each_word_as_their_mean(engin
 @settings(max_examples=60 // SHARE, deadline=None)
 @given(case=cases(max_windows=3))
 def test_the_windows_kernel_and_that_of_any_batch_agree(engine, case):
-    """The same windows with their signs written out take the plain kernel."""
-    plain = replace(case.batch, signs=case.batch.all_signs)
+    """The same windows as if their words had several rows, or with their signs written out."""
+    signed = replace(case.batch, signs=case.batch.all_signs)
     assert case.batch.is_windows(case.config.negative, case.config.architecture)
-    assert not plain.is_windows(case.config.negative, case.config.architecture)
+    assert not signed.is_windows(case.config.negative, case.config.architecture)
     if np.abs(case.W_in).max() * np.abs(case.W_out).max() > 30:
         return  # steps that throw the next window far away: nothing to compare rounding by
     one_way, other = case.parameters(), case.parameters()
     fast = engine(case.config).apply_batch(one_way, case.batch, case.rate)
-    slow = engine(case.config).apply_batch(other, plain, case.rate)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Batch, "reads_words", lambda *_: False)
+        slow = engine(case.config).apply_batch(other, signed, case.rate)
     assert fast.pairs == slow.pairs
     assert fast.total == pytest.approx(slow.total, rel=1e-4, abs=1e-4)
     size = max(1.0, np.abs(one_way.W_in).max(), np.abs(one_way.W_out).max())
@@ -765,11 +769,13 @@ def test_the_fast_kernel_is_taken_for_windows_alone(engine, architecture, monkey
     windows = windows_of([[1, 2], [0]], [[0, 1, 2], [3, 1, 1]], architecture)
     two_rows = RowTable(np.array([0, 3, 1, 2, 3], np.int32), np.array([0, 2, 3, 4, 5]), 4)
     batches = {
-        "run_batch": [windows],
-        "batch_step": [
+        "run_batch": [
+            windows,
             replace(windows, signs=windows.all_signs),
             windows_of([[1, 2]], [[0, 1]], architecture),
             windows_of([[1, 2]], [[0, 1, 2, 3]], architecture),
+        ],
+        "batch_step": [
             Batch.from_windows(
                 np.array([0, 1], np.int32), np.array([0, 2]), np.array([[0, 1, 2]], np.int32),
                 architecture="cbow" if architecture == "skipgram" else "skipgram", rows=two_rows,
@@ -786,8 +792,11 @@ def test_the_fast_kernel_is_taken_for_windows_alone(engine, architecture, monkey
 @pytest.mark.parametrize("engine", COMPILED)
 @pytest.mark.parametrize("where", ["in", "out"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_the_kernel_of_any_batch_hides_nothing_that_is_not_finite(engine, where, value):
+def test_the_kernel_of_any_batch_hides_nothing_that_is_not_finite(
+    engine, where, value, monkeypatch
+):
     config, parameters, windows = spoilt(value, where, "skipgram")
+    monkeypatch.setattr(Batch, "reads_words", lambda *_: False)
     batch = replace(windows, signs=windows.all_signs)
     losses = [engine(config).apply_batch(parameters, batch, 0.1).total for _ in range(2)]
     assert not np.isfinite(losses).all()
@@ -841,7 +850,7 @@ def test_softmax_takes_adagrads_step_on_the_oracles_gradient(
             for c, t in zip(contexts, targets, strict=True)
             for word in c
         ]
-        factors = [1.0] * len(parts)
+        factors = [handed(config, 1)] * len(parts)
     assert found.pairs == batch.n_vectors == len(parts)
     assert found.total == pytest.approx(sum(part.loss for part in parts), rel=1e-5)
     for rows, before, sums, gradient, own_rate in (

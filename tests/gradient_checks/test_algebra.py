@@ -214,6 +214,12 @@ LOSSES = {
     "negative sampling: v_c, u_o, u_k": lambda x: sampled_pair(
         x["v_c"], CENTER, NEGATIVES, x["W_out"]
     ),
+    "path in a tree: h, u_n": lambda x: (
+        -sum(
+            log(sigmoid(sign * (x["W_out"][node] @ x["h"])))
+            for node, sign in zip(points.PATH, points.TURNS, strict=True)
+        )
+    ),
     "skip-gram, softmax": lambda x: sum(
         softmax_pair(x["W_in"][CENTER], o, x["W_out"]) for o in OUTSIDE
     ),

@@ -170,7 +170,7 @@ def _column(history: list[object], measure: str, name: str) -> NDArray[np.float6
 def _objective(settings: dict[str, object]) -> str:
     """The settings that change what the loss means, in words."""
     parts = [str(settings.get("architecture", "?")), str(settings.get("loss", "?"))]
-    if settings.get("loss") == "negative-sampling":
+    if str(settings.get("loss")).endswith("negative-sampling"):
         parts += [f"{settings.get('negative', '?')} negatives"]
     return ", ".join(parts)
 

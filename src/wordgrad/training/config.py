@@ -24,7 +24,8 @@ from wordgrad.errors import (
 
 ARCHITECTURES = ("skipgram", "cbow")
 DEVICES = ("cpu", "cuda")
-LOSSES = ("negative-sampling", "softmax")
+HIERARCHICAL, BOTH = "hierarchical-softmax", "hierarchical-softmax+negative-sampling"
+LOSSES = ("negative-sampling", "softmax", HIERARCHICAL, BOTH)
 COMBINATIONS = ("mean", "sum")
 DOCUMENT_ARCHITECTURES = ("dbow", "dm")
 DOCUMENT_COMBINATIONS = (*COMBINATIONS, "concat")
@@ -78,6 +79,10 @@ DEFAULT_EPOCHS = {
     ("cbow", "negative-sampling"): 5,
     ("skipgram", "softmax"): 15,
     ("cbow", "softmax"): 5,
+    ("skipgram", HIERARCHICAL): 5,
+    ("cbow", HIERARCHICAL): 5,
+    ("skipgram", BOTH): 5,
+    ("cbow", BOTH): 5,
 }
 """Skip-gram's softmax steps once a word and epoch, the others once a window."""
 
@@ -220,7 +225,7 @@ class Setting:
 
         >>> [SETTINGS[name].signature for name in ("window", "loss")]
         ['int (1 to 1,000,000,000), default 5',
-         '{"negative-sampling", "softmax"}, default "negative-sampling"']
+         '{"negative-sampling", "softmax", ...}, default "negative-sampling"']
         """
         names: dict[type, str] = {Path: "path", tuple: "(int, int)"}
         kind = names.get(self.kind, self.kind.__name__)
@@ -283,7 +288,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             5,
             int,
             MODEL,
-            "Noise words drawn for each window.",
+            "Noise words drawn for each window; of no effect without negative sampling.",
             minimum=1,
             maximum=10_000,
         ),
@@ -579,11 +584,14 @@ def _plain(end: float) -> str:
     return f"{end:,g}" if isinstance(end, float) else f"{end:,}"
 
 
-_LEFT_OUT = {
-    *("loss", "softmax_offset", "tolerance", "max_hours"),
-    *("subwords", "buckets", "subword_step", "phrases", "device", "vectors", "keep_output"),
-    "output_weight",
-}
+_SHARED = (
+    *("vector_size", "window", "shrink_windows", "architecture", "negative", "ns_exponent"),
+    *("combine", "epochs", "learning_rate", "final_learning_rate", "cbow_step", "sample"),
+    *("workers", "seed", "reproducible", "validation", "early_stopping", "checkpoint"),
+    *("checkpoint_every", "min_count", "max_vocab", "vocabulary", "column", "lowercase"),
+    *("pattern", "errors"),
+)
+"""Settings of Word2Vec that Doc2Vec has, too."""
 _CHANGED: dict[str, dict[str, Any]] = {
     "architecture": {
         "default": "dbow",
@@ -623,7 +631,7 @@ _ADDED = {
 DOCUMENT_SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
     for name, given in SETTINGS.items()
-    if name not in _LEFT_OUT
+    if name in _SHARED
     for setting in (replace(given, **_CHANGED.get(name, {})), _ADDED.get(name))
     if setting is not None
 }
@@ -724,11 +732,11 @@ class TrainingConfig:
         words_alone = self.subwords is None and self.documents == "no"
         plain = self.loss == "negative-sampling" and words_alone
         if checked["cbow_step"] is None:
-            checked["cbow_step"] = "balanced" if plain else "exact"
+            checked["cbow_step"] = "balanced" if words_alone and self.loss != "softmax" else "exact"
         if checked["output_weight"] is None:
             checked["output_weight"] = DEFAULT_OUTPUT_WEIGHTS[self.architecture] if plain else 0.0
         if checked["output_weight"] > 0 and not plain:
-            other = 'loss="softmax"' if words_alone else "subwords and documents"
+            other = f'loss="{self.loss}"' if words_alone else "subwords and documents"
             raise ParameterError(
                 f"output_weight must be 0 with {other}, got {checked['output_weight']:g}: the word "
                 "vectors are not input vectors to which others could be added; leave it out."
@@ -747,6 +755,16 @@ class TrainingConfig:
             checked["workers"] = usable_cores()
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def has_tree(self) -> bool:
+        """Whether windows predict the path to a word in a tree."""
+        return self.loss in (HIERARCHICAL, BOTH)
+
+    @property
+    def drawn_negatives(self) -> int:
+        """Negatives drawn for a window: none with the hierarchical softmax alone."""
+        return 0 if self.loss == HIERARCHICAL else self.negative
 
     @property
     def initial_rate(self) -> float:

@@ -27,6 +27,7 @@ from wordgrad.training.kernels.documents import (
     draw_document_span,
 )
 from wordgrad.training.kernels.draw import Reach, draw_span
+from wordgrad.training.kernels.huffman import HuffmanTree
 
 _FULL = 1 << 32  # a bucket of the alias table holds 2^32 equal parts
 
@@ -505,16 +506,20 @@ class Batch:
         signs[self.output_offsets[:-1]] = 1
         return signs
 
-    def is_windows(self, negative: int, architecture: str) -> bool:
-        """Whether these are windows of words with one row each and ``negative`` negatives each.
+    def reads_words(self, architecture: str) -> bool:
+        """Whether these are windows of words with one row each, whatever they predict.
 
         That is what the kernels of windows take; anything else is for those of any batch.
         """
         ones = self.input_offsets if architecture == "skipgram" else self.groups
+        return bool((np.diff(ones) == 1).all())
+
+    def is_windows(self, negative: int, architecture: str) -> bool:
+        """Whether they also predict a target and ``negative`` negatives each."""
         return (
             self.signs is None
             and bool((np.diff(self.output_offsets) == 1 + negative).all())
-            and bool((np.diff(ones) == 1).all())
+            and self.reads_words(architecture)
         )
 
 
@@ -613,6 +618,10 @@ class SamplingTables:
         Of a window, on either side.
     documents : DocumentTables or None
         Where sentences are documents.
+    tree : HuffmanTree or None
+        With the hierarchical softmax, the paths that windows predict.
+    negative : int
+        Negatives of a window: K, or none where the path is all that it predicts.
     """
 
     def __init__(self, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig) -> None:
@@ -621,6 +630,8 @@ class SamplingTables:
         self.ids = np.ascontiguousarray(np.asarray(corpus.ids), np.int32)
         self.offsets = np.ascontiguousarray(np.asarray(corpus.offsets), np.int64)
         self.reach = reach_of(config, corpus)
+        self.tree = HuffmanTree.from_counts(corpus.vocabulary.counts) if config.has_tree else None
+        self.negative = config.drawn_negatives
         self.seed = config.seed
         self._keys: dict[int, int] = {}
         self.documents = DocumentTables.of(corpus, config)
@@ -629,6 +640,17 @@ class SamplingTables:
     def n_inputs(self) -> int:
         """Rows of ``W_in``: one for each word, and those of documents beyond them."""
         return len(self.keep) if self.documents is None else self.documents.n_inputs
+
+    @property
+    def n_words(self) -> int:
+        """V."""
+        return len(self.keep)
+
+    @property
+    def n_outputs(self) -> int:
+        """Rows of ``W_out``: inner nodes of the tree, if there is one, then words, if they have."""
+        nodes = 0 if self.tree is None else self.tree.n_nodes
+        return nodes + (0 if self.tree is not None and not self.negative else self.n_words)
 
     def key(self, epoch: int) -> int:
         """Return :func:`epoch_key` of the seed."""
@@ -787,7 +809,8 @@ def draw_batch(
     negative : int
         K.
     architecture, rows
-        As in :meth:`Batch.from_windows`.
+        As in :meth:`Batch.from_windows`.  With a tree in the tables, what windows predict is the
+        path to the target, before the target itself and its negatives, if K is not 0.
     """
     reach = Reach.of(window) if isinstance(window, int) else window
     n_tokens, documents = span.stop - span.start, tables.documents
@@ -812,13 +835,14 @@ def draw_batch(
         )  # fmt: skip
     offsets = np.concatenate([[0], np.cumsum(sizes[:n])])
     contexts = context_rows[:n][np.arange(most_rows) < sizes[:n, np.newaxis]]
-    return Batch.from_windows(
-        contexts.astype(np.int32),
-        offsets,
-        targets[:n].astype(np.int32),
-        architecture=architecture,
-        rows=rows,
+    words = targets[:n].astype(np.int32)
+    batch = Batch.from_windows(
+        contexts.astype(np.int32), offsets, words, architecture=architecture, rows=rows
     )
+    if tables.tree is None:
+        return batch
+    outputs, output_offsets, signs = tables.tree.outputs(words)
+    return replace(batch, outputs=outputs, output_offsets=output_offsets, signs=signs)
 
 
 def first_sentence(tables: SamplingTables, span: Span) -> tuple[int, int]:

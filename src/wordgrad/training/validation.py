@@ -124,7 +124,7 @@ class NegativeSamplingValidation:
                 self._tables,
                 span,
                 self._tables.reach,
-                config.negative,
+                self._tables.negative,
                 architecture=config.architecture,
                 rows=self._rows,
             )

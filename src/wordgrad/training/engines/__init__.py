@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.errors import ParameterError
-from wordgrad.training.config import TrainingConfig
+from wordgrad.training.config import BOTH, HIERARCHICAL, TrainingConfig
 from wordgrad.training.engine import Engine, ProgressCallback
 from wordgrad.training.engines.deterministic import DeterministicEngine
 from wordgrad.training.engines.hogwild import HogwildEngine
@@ -53,6 +53,8 @@ ENGINES: tuple[tuple[str, str, str | None, bool | None, EngineClass], ...] = (
     ("cpu",   "softmax",           "cbow",       None,         CbowSoftmaxEngine),
     ("cpu",   "negative-sampling", None,         True,         DeterministicEngine),
     ("cpu",   "negative-sampling", None,         False,        HogwildEngine),
+    ("cpu",   HIERARCHICAL,        None,         None,         HogwildEngine),
+    ("cpu",   BOTH,                None,         None,         HogwildEngine),
     ("cuda",  "softmax",           "skipgram",   False,        CUDA_SOFTMAX),
     ("cuda",  "negative-sampling", None,         False,        CUDA),
 )  # fmt: skip
@@ -94,11 +96,11 @@ def engine_class(config: TrainingConfig) -> EngineClass:
                 )
         return BLOCKS
     if config.subwords is not None:
-        for name, needed in (("loss", "negative-sampling"), ("device", "cpu")):
-            if getattr(config, name) != needed:
+        for name, refused in (("loss", "softmax"), ("device", "cuda")):
+            if getattr(config, name) == refused:
                 raise ParameterError(
-                    f"subwords are trained with {name}={needed!r}, got "
-                    f"{name}={getattr(config, name)!r}; change it, or leave subwords out."
+                    f"subwords are not trained with {name}={refused!r}; change it, or leave "
+                    "subwords out."
                 )
         return SubwordEngine
     # Documents are reproducible on one thread, which is what the engine then takes.

@@ -19,7 +19,8 @@ class HogwildEngine(NegativeSamplingEngine):
     """Threads that share the parameters without locks, each on the next span (Hogwild).
 
     Each thread takes the next span when it has finished one, so that a slow core does not hold up
-    the others.  Skip-gram and CBOW with negative sampling, on the processor's vector units.
+    the others.  Skip-gram and CBOW with negative sampling and hierarchical softmax, on the
+    processor's vector units.
 
     Niu, Recht, Re and Wright, *Hogwild!*, 2011: steps touch few rows, so they seldom collide.
     """
@@ -67,7 +68,7 @@ class HogwildEngine(NegativeSamplingEngine):
                 tables,
                 span,
                 tables.reach,
-                config.negative,
+                tables.negative,
                 architecture=config.architecture,
                 rows=self.rows,
             )

@@ -1,4 +1,6 @@
-"""The base of the engines of negative sampling, and the threads that they train on.
+"""The base of the engines of logistic losses, and the threads that they train on.
+
+Windows predict a target among negatives, the path to it in a tree (hierarchical softmax), or both.
 
 Batches and validation loss are the same for all of them.  Every random choice follows from the
 seed, the epoch and the position, so a position is all that going on needs.
@@ -146,8 +148,9 @@ class NegativeSamplingEngine:
         self.config = config
         self.rows = rows
         self.length = len(tables.ids) if tables is not None else 0
-        self.n_outputs = self.n_words = len(tables.keep) if tables is not None else 0
-        self.n_inputs = self.n_outputs if rows is None else rows.n_inputs
+        self.n_words = tables.n_words if tables is not None else 0
+        self.n_outputs = tables.n_outputs if tables is not None else 0
+        self.n_inputs = self.n_words if rows is None else rows.n_inputs
         self.documents = None if tables is None else tables.documents
         if self.documents is not None:
             self.n_inputs = self.documents.n_inputs
@@ -190,8 +193,8 @@ class NegativeSamplingEngine:
     def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
         """Take one gradient step an example, one after another; see the protocol.
 
-        Windows of words with one row each take the kernel that training takes, any other batch a
-        plain one.
+        Windows of words with one row each take the kernel that training takes, whatever they
+        predict, any other batch a plain one.
         """
         check_batch(batch, parameters.n_inputs, parameters.n_outputs // self._width)
         parameters.check_rows(self.config.vector_size)
@@ -201,6 +204,7 @@ class NegativeSamplingEngine:
             for offsets in (batch.input_offsets, batch.groups, batch.output_offsets)
         )
         outputs = np.ascontiguousarray(batch.outputs, np.int32)
+        signs = np.ascontiguousarray(batch.all_signs, np.int8)
         windows = batch.is_windows(self.config.negative, self.config.architecture)
         if self._width > 1:
             if not windows or (np.diff(input_offsets) != self._width).any():
@@ -215,14 +219,16 @@ class NegativeSamplingEngine:
                 self._n_floats, workspace.addresses,
             )  # fmt: skip
             return Loss(float(workspace.loss[0]), batch.n_vectors)
-        if windows:
+        if batch.reads_words(self.config.architecture):
             offsets = groups if self._skipgram else input_offsets
-            workspace = self._workspace(window_rows=int(np.diff(offsets).max(initial=0)))
+            workspace = self._batch_workspace(
+                int(np.diff(offsets).max(initial=0)), int(np.diff(output_offsets).max(initial=1))
+            )
             workspace.set_learning_rate(learning_rate)
             run_batch(
-                inputs, offsets, outputs.reshape(len(batch), 1 + self.config.negative),
-                parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
-                self._n_floats, self._skipgram, workspace.addresses,
+                inputs, offsets, outputs, output_offsets, signs, parameters.W_in_rows.ctypes.data,
+                parameters.W_out_rows.ctypes.data, self._n_floats, self._skipgram,
+                workspace.addresses,
             )  # fmt: skip
             return Loss(float(workspace.loss[0]), batch.n_vectors)
         most_vectors = int(np.diff(groups).max())
@@ -230,7 +236,7 @@ class NegativeSamplingEngine:
         steps = np.empty((most_vectors, int(np.diff(output_offsets).max())), np.float32)
         total = batch_step(
             inputs, input_offsets, groups, outputs, output_offsets,
-            np.ascontiguousarray(batch.all_signs, np.int8), parameters.W_in_rows,
+            signs, parameters.W_in_rows,
             parameters.W_out_rows, self.config.vector_size, self._mean, float(learning_rate),
             input_shares(self.config, np.diff(input_offsets)), vectors, changes, steps,
         )  # fmt: skip
@@ -248,13 +254,34 @@ class NegativeSamplingEngine:
         ):
             workspace = Workspace(
                 window_rows=window_rows,
-                negative=self.config.negative,
+                negative=self.config.drawn_negatives,
                 n_floats=self._width * self._n_floats,
                 span_tokens=span_tokens,
                 combine="mean" if self._width > 1 else self.config.combine,
                 cbow_step=self.config.cbow_step,
+                tree=None if self._tables is None else self._tables.tree,
             )
             self._local.workspace = workspace
+        return workspace
+
+    def _batch_workspace(self, window_rows: int, most_outputs: int) -> Workspace:
+        """Return this thread's workspace for given windows, of which no two need be alike."""
+        workspace: Workspace | None = getattr(self._local, "batch_workspace", None)
+        if (
+            workspace is None
+            or workspace.addresses.window_rows < window_rows
+            or workspace.most_outputs < most_outputs
+        ):
+            workspace = Workspace(
+                window_rows=window_rows,
+                negative=0,
+                n_floats=self._n_floats,
+                span_tokens=1,
+                combine=self.config.combine,
+                cbow_step=self.config.cbow_step,
+                most_outputs=most_outputs,
+            )
+            self._local.batch_workspace = workspace
         return workspace
 
     def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
@@ -263,8 +290,8 @@ class NegativeSamplingEngine:
             W_in = parameters.W_in[: self.n_words]
             weight = np.float32(self.config.output_weight or 0.0)
             return W_in + weight * parameters.W_out[: self.n_words] if weight else W_in
-        rows, offsets = self.rows.of(np.arange(self.n_outputs, dtype=np.int32))
-        vectors = np.empty((self.n_outputs, parameters.vector_size), np.float32)
+        rows, offsets = self.rows.of(np.arange(self.n_words, dtype=np.int32))
+        vectors = np.empty((self.n_words, parameters.vector_size), np.float32)
         combine_inputs(parameters.W_in_rows, rows, offsets, self._mean, vectors)
         return vectors
 

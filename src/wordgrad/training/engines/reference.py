@@ -43,7 +43,7 @@ class ReferenceEngine(NegativeSamplingEngine):
             self.tables,
             span,
             self.tables.reach,
-            config.negative,
+            self.tables.negative,
             architecture=config.architecture,
             rows=self.rows,
         )

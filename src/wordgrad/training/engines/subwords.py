@@ -109,11 +109,6 @@ class SubwordEngine(HogwildEngine):
             config, tables, ngrams, staleness(ngrams, vocabulary.counts, config, tables.reach.mean)
         )
 
-    @property
-    def n_threads(self) -> int:
-        """One where the bytes are to be the same for any number: spans in their order."""
-        return 1 if self.config.reproducible else self.config.threads
-
     def sub_tokens(self, learning_rate: float) -> int:
         """Return the tokens of a sub-span at a learning rate."""
         most = MOST_STALE / max(self.staleness * learning_rate, 1e-9)
@@ -126,7 +121,7 @@ class SubwordEngine(HogwildEngine):
         sub_tokens = min(self.sub_tokens(span.learning_rate), span.stop - span.start)
         workspace = self._workspace(span_tokens=sub_tokens)
         workspace.set_learning_rate(span.learning_rate)
-        composed = self._composed_rows(min(self.n_outputs, sub_tokens + 2 * tables.reach.most))
+        composed = self._composed_rows(min(self.n_words, sub_tokens + 2 * tables.reach.most))
         pairs = run_composed_span(
             tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
             span.stop, sub_tokens, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
@@ -174,15 +169,15 @@ class SubwordEngine(HogwildEngine):
             # A sub-span grows as the learning rate falls: not a little at a time.
             capacity = max(capacity, 2 * composed.capacity if composed else 0)
             tokens = 2 * max(capacity, self.span_tokens) + 2 * self.most_reach + 4
-            composed = ComposedRows(self.n_outputs, capacity, tokens, self._n_floats)
+            composed = ComposedRows(self.n_words, capacity, tokens, self._n_floats)
             self._local.composed = composed
         return composed
 
     def compose(self, parameters: Parameters) -> NDArray[np.float32]:
         """Return the vectors of all words as aligned rows, float32 (V, P)."""
-        vectors = aligned_rows(self.n_outputs, self._n_floats)
-        for first in range(0, self.n_outputs, WORDS_AT_ONCE):
-            words = np.arange(first, min(first + WORDS_AT_ONCE, self.n_outputs), dtype=np.int32)
+        vectors = aligned_rows(self.n_words, self._n_floats)
+        for first in range(0, self.n_words, WORDS_AT_ONCE):
+            words = np.arange(first, min(first + WORDS_AT_ONCE, self.n_words), dtype=np.int32)
             place = vectors[first:].ctypes.data
             compose_words(
                 words.ctypes.data, len(words), self._rows, parameters.W_in_rows.ctypes.data,

@@ -11,6 +11,7 @@ window.py      take one window's gradient step; a thread's memory       span.py,
 batch.py       loss and step of any batch: multi-row inputs, signs      engines/, validation.py
 draw.py        which pairs: subsampling, windows, negatives             span.py, rounds.py,
                                                                         sampling.py
+huffman.py     the tree of the hierarchical softmax                      sampling.py, window.py
 random.py      the one generator of random numbers, SplitMix64          draw.py, classification
 tiles.py       score and update rows of W_in and W_out in registers     window.py
 intrinsics.py  memory by address, atomic counters, vector instructions  every kernel

@@ -15,16 +15,26 @@ from typing import Any
 import numpy as np
 
 from wordgrad.compiling import inline_jit, jit
-from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_negatives, draw_reach
+from wordgrad.training.kernels.draw import NO_TOKEN, collect, context_of, draw_reach
 from wordgrad.training.kernels.intrinsics import (
     load_int32,
     load_int64,
     load_uint64,
     store_float64,
+    store_int32,
     store_int64,
 )
 from wordgrad.training.kernels.random import mix
-from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
+from wordgrad.training.kernels.window import (
+    ADDRESS,
+    DEPTH,
+    FLOAT,
+    N_PADDED,
+    cut_tiles,
+    draw_outputs,
+    take_logarithm,
+    train_outputs,
+)
 
 
 @inline_jit
@@ -49,13 +59,11 @@ def _draw_window(
     n = context_of(inputs, i, begin, end, n_words_a_side, W_in, row_bytes, rows)
     store_int64(ws.row_counts, i_ring, n)
     outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
-    store_int64(outputs, 0, W_out + centre * row_bytes)
-    draw_negatives(
-        mix(bits), centre, n_words, noise, ws.n_outputs - 1, W_out, row_bytes, outputs + ADDRESS
-    )
+    tiles = ws.tiles + i_ring * ws.tiles_bytes
+    draw_outputs(centre, mix(bits), W_out, row_bytes, n_words, noise, outputs, tiles, ws)
     newest = load_int32(inputs, min(i + reach.most, end - 1))
     newest = load_int32(inputs, i) if newest == NO_TOKEN else newest
-    store_int64(outputs, ws.n_padded, W_in + newest * row_bytes)
+    store_int64(outputs, load_int64(tiles, N_PADDED), W_in + newest * row_bytes)
     return n
 
 
@@ -85,9 +93,14 @@ def train_windows(
         rows = ws.rows + ADDRESS * i_ring * ws.window_rows
         outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
         # The window before prefetched the rows of this one; this one, those of the last drawn.
-        prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
+        last_drawn = (drawn - 1) % DEPTH
+        prefetch_rows = ws.outputs + ADDRESS * last_drawn * (ws.n_padded + 1)
+        n_prefetch = load_int64(ws.tiles + last_drawn * ws.tiles_bytes, N_PADDED) + 1
         n = load_int64(ws.row_counts, i_ring)
-        train_window(rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
+        train_outputs(
+            rows, n, outputs, ws.tiles + i_ring * ws.tiles_bytes, n_floats, skipgram,
+            prefetch_rows, n_prefetch, ws,
+        )  # fmt: skip
         pairs += n if skipgram else 1
         trained += 1
     return pairs
@@ -117,13 +130,13 @@ def run_span(
 
 @jit
 def run_batch(
-    contexts: Any, offsets: Any, targets: Any, W_in: Any, W_out: Any, n_floats: Any,
-    skipgram: Any, ws: Any,
+    contexts: Any, offsets: Any, outputs: Any, output_offsets: Any, signs: Any, W_in: Any,
+    W_out: Any, n_floats: Any, skipgram: Any, ws: Any,
 ) -> Any:  # fmt: skip
     """Train on given windows, one after another; return the number of pairs.
 
     contexts : int32, the context ids of all windows; ``offsets``, int64 (B + 1,), cuts them.
-    targets : int32 (B, 1 + K), each window's target and its negatives.
+    outputs, output_offsets, signs : as in a :class:`~wordgrad.training.sampling.Batch`.
     """
     store_float64(ws.loss, 0, 0.0)
     row_bytes = FLOAT * n_floats
@@ -132,9 +145,13 @@ def run_batch(
         n = offsets[b + 1] - offsets[b]
         for k in range(n):
             store_int64(ws.rows, k, W_in + np.int64(contexts[offsets[b] + k]) * row_bytes)
-        for k in range(ws.n_outputs):
-            store_int64(ws.outputs, k, W_out + np.int64(targets[b, k]) * row_bytes)
-        train_window(ws.rows, n, ws.outputs, n_floats, skipgram, ws.outputs, ws)
+        first = output_offsets[b]
+        n_outputs = output_offsets[b + 1] - first
+        for k in range(n_outputs):
+            store_int64(ws.outputs, k, W_out + np.int64(outputs[first + k]) * row_bytes)
+            store_int32(ws.turns, k, signs[first + k] < 0)
+        cut_tiles(n_outputs, 0, ws.outputs, ws.tiles, ws)
+        train_outputs(ws.rows, n, ws.outputs, ws.tiles, n_floats, skipgram, ws.outputs, 1, ws)
         pairs += n if skipgram else 1
     take_logarithm(ws)
     return pairs

@@ -74,11 +74,13 @@ def finish_scores(e: Emitter, dots: list[Any], pattern: Any, steps: Any, sums: A
     e.store(hinge, builder.add(sums, ir.Constant(I64, size)), size)
 
 
-def prefetch(e: Emitter, table: Any, n_rows: Any, i: Any) -> None:
-    """Emit a prefetch of the cache line at float ``i`` of each of a table's rows."""
+def prefetch(e: Emitter, table: Any, n_rows: Any, *places: Any) -> None:
+    """Emit prefetches of the cache lines at floats ``places`` of each of a table's rows."""
 
     def one_row(k: Any, _: list[Any]) -> list[Any]:
-        e.prefetch(e.offset(e.address(table, k), i, 4))
+        row = e.address(table, k)
+        for i in places:
+            e.prefetch(e.offset(row, i, 4))
         return []
 
     e.loop("prefetch", ir.Constant(I64, 0), n_rows, 1, [], one_row)
@@ -323,6 +325,7 @@ def update_context(
 
     rows : table of ``n_rows`` row addresses; a row named twice receives its change twice.
     hidden, before : addresses of h and of the change that earlier tiles have summed up.
+    prefetch_rows : prefetched four lines of each row at a time: fewer loops, and still spread out.
     The rest is as in :func:`~wordgrad.training.kernels.tiles.update_tile`.
     """
     if not literal(S):
@@ -347,7 +350,7 @@ def update_context(
                     change = e.fma(step, u, change)
                     e.store_row(e.fma(step, h, u), place, i)
                 shares.append(builder.fmul(change, factor))
-                prefetch(e, prefetch_rows_, n_prefetch_, i)
+            prefetch(e, prefetch_rows_, n_prefetch_, *places)
 
             def row(c: Any, _: list[Any]) -> list[Any]:
                 place = e.address(rows_, c)

@@ -6,6 +6,9 @@ Design
 (b) The step is exactly ``-lr`` times the gradient of the window's loss at the parameters before the
     window (see docs/derivations/skip-gram.md and cbow.md).  A row that occurs twice in a window is
     worked on as a copy whose change is added afterwards.
+(c) What a window predicts is apart from what it reads: its output rows, each with a sign, are cut
+    into tiles when they are drawn (:func:`cut_tiles`), and the step does not ask whether they are a
+    target and its negatives, the path of a tree (hierarchical softmax), or both.
 
 Skip-gram reads each context word's row of W_in against the target's and the negatives' rows of
 W_out, the centre being the target, as word2vec.c does: the same pairs (i, j) as centre predicts
@@ -16,6 +19,9 @@ and hands each of them its share of the change: that of the gradient, or a large
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,16 +29,19 @@ from numpy.typing import NDArray
 
 from wordgrad.compiling import inline_jit, jit
 from wordgrad.maths import input_share
-from wordgrad.training.kernels.draw import repeats
+from wordgrad.training.kernels.draw import draw_negatives, repeats
+from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.kernels.intrinsics import (
     LANES,
     MOST_COMPARED,
     load_float32,
     load_float64,
+    load_int32,
     load_int64,
     may_repeat,
     store_float32,
     store_float64,
+    store_int32,
     store_int64,
 )
 from wordgrad.training.kernels.tiles import (
@@ -78,12 +87,16 @@ SIGN, BIAS, STEP = range(3)
 class Addresses(NamedTuple):
     """A workspace as the kernels see it: sizes, and where each table lies (all int64)."""
 
-    n_outputs: int  # 1 + K
-    n_padded: int  # the same with padding
-    n_tiles: int
-    tile_sizes: int  # int64 (tiles,)
-    pattern: int  # float32 (tiles, 2, pattern_bytes / 4): see score_tile
+    n_outputs: int  # 1 + K; 0 where there are no negatives
+    n_padded: int  # the most output rows of a window, with padding
+    tiles: int  # int64 (DEPTH or 1, 4 + 2 tiles): see cut_tiles
+    tiles_bytes: int  # from one window of the ring to the next; 0 where all are cut alike
+    patterns: int  # float32 (patterns, 2, pattern_bytes / 4): see score_tile
     pattern_bytes: int
+    turns: int  # int32 (padded,): 1 where the sign of an output is -1
+    paths: int  # int32: the paths' nodes, each times 2, and 1 for turn 1; 0 without a tree
+    path_offsets: int  # int64 (V + 1,)
+    n_nodes: int  # rows of W_out before those of words
     tokens: int  # int32, see draw.collect
     bits: int  # uint64
     window_rows: int  # 2 m
@@ -111,10 +124,12 @@ class Workspace:
     Parameters
     ----------
     window_rows : most context rows of a window (2 m).
-    negative : K.
+    negative : K; 0 if a target is not predicted beside negatives.
     n_floats : padded row length.
     span_tokens : most tokens of a span.
     combine, cbow_step : how CBOW combines the rows of a context, and hands its change on to them.
+    tree : the tree whose paths are predicted, if any.
+    most_outputs : most outputs of a window, if more than those of negatives and tree.
     """
 
     def __init__(
@@ -126,18 +141,26 @@ class Workspace:
         span_tokens: int,
         combine: str = "mean",
         cbow_step: str = "exact",
+        tree: HuffmanTree | None = None,
+        most_outputs: int = 0,
     ) -> None:
-        n_outputs = 1 + negative
-        sizes = tiles_of(n_outputs)
+        n_outputs = 1 + negative if negative or tree is None else 0
+        self.most_outputs = max(most_outputs, n_outputs + (tree.longest if tree else 0))
+        sizes = tiles_of(self.most_outputs)
         padded = sum(sizes)
-        n_copies = window_rows + n_outputs
+        n_copies = window_rows + self.most_outputs
         groups = -(-2 * max(TILE_SIZES) // LANES)
         capacity = 2 * span_tokens + 2 * window_rows + 4
         self.span_tokens = span_tokens
         self.loss = np.zeros(1)
-        self._pattern = aligned_rows(len(sizes) * 2 * groups * 3, LANES)
-        self._pattern = self._pattern.reshape(len(sizes), 2, groups, 3, LANES)
-        _fill_pattern(self._pattern, sizes, n_outputs)
+        self._patterns = aligned_rows(N_PATTERNS * 2 * groups * 3, LANES)
+        self._patterns = self._patterns.reshape(N_PATTERNS, 2, groups, 3, LANES)
+        self._patterns[:] = _all_patterns(groups)
+        pattern_bytes = 4 * groups * 3 * LANES
+        patterns = int(self._patterns.ctypes.data)
+        tiles = np.zeros((DEPTH, 4 + 2 * len(sizes)), np.int64)
+        if tree is None and not most_outputs:
+            tiles[0] = _window_tiles([0] + [1] * negative, patterns, 2 * pattern_bytes)
         self._sums = aligned_rows(2, LANES)
         self.clear_loss()
         scratch = aligned_rows(FIRST_TOTAL + window_rows + 2 * n_copies, n_floats)
@@ -147,10 +170,14 @@ class Workspace:
         self.addresses = Addresses(
             n_outputs=n_outputs,
             n_padded=padded,
-            n_tiles=len(sizes),
-            tile_sizes=self._table(np.array(sizes, np.int64)),
-            pattern=self._table(self._pattern),
-            pattern_bytes=4 * groups * 3 * LANES,
+            tiles=self._table(tiles),
+            tiles_bytes=tiles.strides[0] if tree is not None or most_outputs else 0,
+            patterns=patterns,
+            pattern_bytes=pattern_bytes,
+            turns=self._table(np.zeros(padded, np.int32)),
+            paths=0 if tree is None else self._table(2 * tree.nodes + tree.turns.astype(np.int32)),
+            path_offsets=0 if tree is None else self._table(tree.offsets),
+            n_nodes=0 if tree is None else tree.n_nodes,
             tokens=self._table(np.zeros(capacity, np.int32)),
             bits=self._table(np.zeros(capacity, np.uint64)),
             window_rows=window_rows,
@@ -189,7 +216,7 @@ class Workspace:
         """
         self._spare[:] = 0.0
         rate = np.float32(-learning_rate)
-        self._pattern[:, :, :, STEP] = rate * self._pattern[:, :, :, SIGN]
+        self._patterns[:, :, :, STEP] = rate * self._patterns[:, :, :, SIGN]
 
 
 def _by_size(window_rows: int, combine: str, step: str) -> NDArray[np.float32]:
@@ -198,20 +225,53 @@ def _by_size(window_rows: int, combine: str, step: str) -> NDArray[np.float32]:
     return input_share(sizes, combine=combine, step=step).astype(np.float32)
 
 
-def _fill_pattern(pattern: NDArray[np.float32], sizes: list[int], n_outputs: int) -> None:
-    """Write sign and bias of every lane; padding lanes get sign 0 and an impossible score."""
-    pattern[:, :, :, BIAS] = _IMPOSSIBLE
+N_OUTPUTS, N_PADDED, N_TILES, N_DISTINCT, FIRST_TILE = range(5)
+"""Of a window's tiles: its outputs, those with padding, its tiles, how many outputs at the front
+are sure to differ from all others; then size and address of the pattern of each tile."""
+
+
+def pattern_of(size: int, turns: Sequence[int]) -> int:
+    """Return the number of a tile's pattern: one for each size, real outputs and their turns.
+
+    >>> pattern_of(4, [0]), pattern_of(4, [1]), pattern_of(4, [0, 0]), pattern_of(6, [1] * 6)
+    (0, 1, 2, 155)
+    """
+    bits = sum(turn << k for k, turn in enumerate(turns))
+    return (1 << len(turns)) - 2 + bits + (PATTERNS_OF_4 if size == 6 else 0)
+
+
+PATTERNS_OF_4, N_PATTERNS = 30, 30 + 126
+"""2 + 4 + 8 + 16 patterns of tiles of four rows; and 2 + ... + 64 of tiles of six."""
+
+
+@cache
+def _all_patterns(groups: int) -> NDArray[np.float32]:
+    """Sign and bias of every lane; padding lanes have sign 0 and an impossible score."""
+    patterns = np.zeros((N_PATTERNS, 2, groups, 3, LANES), np.float32)
+    patterns[:, :, :, BIAS] = _IMPOSSIBLE
+    for size in TILE_SIZES:
+        for real in range(1, size + 1):
+            for turns in product((0, 1), repeat=real):
+                pattern = patterns[pattern_of(size, turns)]
+                for n_rows in (1, 2):
+                    for row in range(n_rows):
+                        for k, turn in enumerate(turns):
+                            group, lane = divmod(row * size + k, LANES)
+                            pattern[n_rows - 1, group, SIGN, lane] = 1.0 if turn else -1.0
+                            pattern[n_rows - 1, group, BIAS, lane] = 0.0
+    return patterns
+
+
+def _window_tiles(turns: Sequence[int], patterns: int, pattern_bytes: int) -> NDArray[np.int64]:
+    """Cut outputs with these turns into tiles, as :func:`cut_tiles`: of windows all alike."""
+    sizes = tiles_of(len(turns))
+    tiles = [len(turns), sum(sizes), len(sizes), 0]
     done = 0
-    for tile, size in enumerate(sizes):
-        real = min(size, n_outputs - done)
-        for n_rows in (1, 2):
-            lanes = pattern[tile, n_rows - 1]
-            for row in range(n_rows):
-                for k in range(real):
-                    group, lane = divmod(row * size + k, LANES)
-                    lanes[group, SIGN, lane] = -1.0 if done + k == 0 else 1.0
-                    lanes[group, BIAS, lane] = 0.0
+    for size in sizes:
+        pattern = pattern_of(size, turns[done : done + size])
+        tiles += [size, patterns + pattern * pattern_bytes]
         done += size
+    return np.array(tiles, np.int64)
 
 
 FLOAT = 4
@@ -243,10 +303,9 @@ def _count_call(ws: Any) -> None:
 
 @inline_jit
 def _score(
-    rows: Any, n_rows: Any, n_floats: Any, tile: Any, size: Any, outputs: Any, steps: Any, ws: Any
+    rows: Any, n_rows: Any, n_floats: Any, single: Any, size: Any, outputs: Any, steps: Any, ws: Any
 ) -> None:
     """Score ``n_rows`` rows against one tile of outputs, two rows at a time; fill its steps."""
-    single = ws.pattern + 2 * tile * ws.pattern_bytes
     double = single + ws.pattern_bytes
     for _ in range(n_rows // 2):
         if size == 6:
@@ -265,28 +324,41 @@ def _score(
 
 
 @inline_jit
+def _tile_size(tiles: Any, tile: Any) -> Any:
+    return load_int64(tiles, FIRST_TILE + 2 * tile)
+
+
+@inline_jit
+def _tile_pattern(tiles: Any, tile: Any) -> Any:
+    return load_int64(tiles, FIRST_TILE + 2 * tile + 1)
+
+
+@inline_jit
 def _skipgram_step(
-    rows: Any, n_rows: Any, outputs: Any, n_floats: Any, prefetch_rows: Any, ws: Any
-) -> None:
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
+    n_prefetch: Any, ws: Any,
+) -> None:  # fmt: skip
     """Score and update context rows and output rows, from the old values of both.
 
-    ``rows``, ``outputs`` and ``prefetch_rows`` are tables of row addresses.
+    ``rows``, ``outputs`` and ``prefetch_rows`` are tables of row addresses, ``tiles`` is what
+    :func:`cut_tiles` writes.
     Several tiles pass a running total of the context rows along, so that each sees the old ones.
     """
+    n_tiles = load_int64(tiles, N_TILES)
     steps = ws.steps
     done = 0
-    for tile in range(ws.n_tiles):
-        size = load_int64(ws.tile_sizes, tile)
-        _score(rows, n_rows, n_floats, tile, size, outputs + ADDRESS * done, steps, ws)
+    for tile in range(n_tiles):
+        size = _tile_size(tiles, tile)
+        pattern = _tile_pattern(tiles, tile)
+        _score(rows, n_rows, n_floats, pattern, size, outputs + ADDRESS * done, steps, ws)
         steps += FLOAT * (n_rows * size + LANES)
         done += size
     steps = ws.steps
     source = rows
-    n_prefetch = ws.n_padded + 1
     done = 0
-    for tile in range(ws.n_tiles):
-        size = load_int64(ws.tile_sizes, tile)
-        target = rows if tile == ws.n_tiles - 1 else ws.totals
+    for tile in range(n_tiles):
+        size = _tile_size(tiles, tile)
+        target = rows if tile == n_tiles - 1 else ws.totals
         place = outputs + ADDRESS * done
         if size == 6:
             update_tile(
@@ -304,8 +376,9 @@ def _skipgram_step(
 
 @inline_jit
 def _cbow_step(
-    rows: Any, n_rows: Any, outputs: Any, n_floats: Any, prefetch_rows: Any, ws: Any
-) -> None:
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
+    n_prefetch: Any, ws: Any,
+) -> None:  # fmt: skip
     """Score and update h = scale * sum of context rows and output rows, from the old values.
 
     The first tile makes h while it scores it; the last one hands the change of h, times ``share``,
@@ -315,23 +388,24 @@ def _cbow_step(
     share = load_float32(ws.shares, n_rows)
     hidden, zeros, change = ws.cbow, ws.cbow + ADDRESS, ws.cbow + 2 * ADDRESS
     h = load_int64(hidden, 0)
-    size = load_int64(ws.tile_sizes, 0)
+    size = _tile_size(tiles, 0)
+    pattern = _tile_pattern(tiles, 0)
     if size == 6:
-        score_context(6, rows, n_rows, scale, h, outputs, n_floats, ws.pattern, ws.steps, ws.sums)
+        score_context(6, rows, n_rows, scale, h, outputs, n_floats, pattern, ws.steps, ws.sums)
     else:
-        score_context(4, rows, n_rows, scale, h, outputs, n_floats, ws.pattern, ws.steps, ws.sums)
+        score_context(4, rows, n_rows, scale, h, outputs, n_floats, pattern, ws.steps, ws.sums)
     _count_call(ws)
     steps = ws.steps
     source = zeros
-    n_prefetch = ws.n_padded + 1
     done = 0
-    for tile in range(1, ws.n_tiles):
+    for tile in range(1, load_int64(tiles, N_TILES)):
         # Score this tile, then update the one before it: its steps are the last ones needed of it.
         after = steps + FLOAT * (size + LANES)
-        next_size = load_int64(ws.tile_sizes, tile)
+        next_size = _tile_size(tiles, tile)
+        pattern = _tile_pattern(tiles, tile)
         place = outputs + ADDRESS * done
         done += size
-        _score(hidden, 1, n_floats, tile, next_size, outputs + ADDRESS * done, after, ws)
+        _score(hidden, 1, n_floats, pattern, next_size, outputs + ADDRESS * done, after, ws)
         if size == 6:
             update_tile(
                 6, hidden, source, change, 1, place, n_floats, steps, prefetch_rows, n_prefetch
@@ -385,6 +459,90 @@ def _merge_copies(n_copies: Any, n_floats: Any, ws: Any) -> None:
 
 
 @inline_jit
+def cut_tiles(n: Any, n_distinct: Any, outputs: Any, tiles: Any, ws: Any) -> None:
+    """Cut a window's ``n`` outputs, whose signs ``ws.turns`` tells, into tiles of six and four.
+
+    outputs : table of ``n`` row addresses; those of padding are written after them.
+    tiles : where what the step reads goes: see :data:`FIRST_TILE`.
+    n_distinct : so many outputs at the front differ from all others.
+    """
+    even = max(4, n + n % 2)
+    n_tiles = (even + 5) // 6
+    n_sixes = n_tiles - (6 * n_tiles - even) // 2
+    done = 0
+    for tile in range(n_tiles):
+        size = 6 if tile < n_sixes else 4
+        real = min(size, n - done)
+        bits = 0
+        for k in range(real):
+            bits |= load_int32(ws.turns, done + k) << k
+        number = (1 << real) - 2 + bits + (PATTERNS_OF_4 if size == 6 else 0)
+        store_int64(tiles, FIRST_TILE + 2 * tile, size)
+        pattern = ws.patterns + 2 * number * ws.pattern_bytes
+        store_int64(tiles, FIRST_TILE + 2 * tile + 1, pattern)
+        done += size
+    for k in range(n, done):
+        store_int64(outputs, k, ws.spare)
+    store_int64(tiles, N_OUTPUTS, n)
+    store_int64(tiles, N_PADDED, done)
+    store_int64(tiles, N_TILES, n_tiles)
+    store_int64(tiles, N_DISTINCT, n_distinct)
+
+
+@inline_jit
+def draw_outputs(
+    centre: Any, bits: Any, W_out: Any, row_bytes: Any, n_words: Any, noise: Any, outputs: Any,
+    tiles: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Write the output rows of a centre to a table, and the tiles that they are cut into.
+
+    They are the path to the centre, if there is a tree, then the centre itself and its negatives,
+    drawn with 64 random ``bits``, if there are any.
+    """
+    n = 0
+    if ws.paths != 0:
+        first = load_int64(ws.path_offsets, centre)
+        n = load_int64(ws.path_offsets, centre + 1) - first
+        for k in range(n):
+            node = load_int32(ws.paths, first + k)
+            store_int64(outputs, k, W_out + (node >> 1) * row_bytes)
+            store_int32(ws.turns, k, node & 1)
+        for k in range(ws.n_outputs):
+            store_int32(ws.turns, n + k, k > 0)
+    if ws.n_outputs:
+        words = W_out + ws.n_nodes * row_bytes
+        store_int64(outputs, n, words + centre * row_bytes)
+        draw_negatives(
+            bits, centre, n_words, noise, ws.n_outputs - 1, words, row_bytes,
+            outputs + ADDRESS * (n + 1),
+        )  # fmt: skip
+    if ws.paths != 0:
+        cut_tiles(n + ws.n_outputs, n, outputs, tiles, ws)
+
+
+@inline_jit
+def train_outputs(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any,
+    prefetch_rows: Any, n_prefetch: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Take one window's gradient step; its loss goes to ``ws.loss``, by way of ``ws.sums``.
+
+    ``rows`` and ``outputs`` are tables of row addresses; repeated ones are overwritten by copies'.
+    ``tiles`` is what :func:`cut_tiles` wrote of the outputs; ``n_prefetch`` rows are prefetched.
+    """
+    distinct = load_int64(tiles, N_DISTINCT)
+    n_copies = _copy_repeats(
+        outputs + ADDRESS * distinct, load_int64(tiles, N_OUTPUTS) - distinct, 0, n_floats, ws
+    )
+    if skipgram:
+        n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
+        _skipgram_step(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+    else:
+        _cbow_step(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+    _merge_copies(n_copies, n_floats, ws)
+
+
+@inline_jit
 def train_window(
     rows: Any,
     n_rows: Any,
@@ -394,14 +552,7 @@ def train_window(
     prefetch_rows: Any,
     ws: Any,
 ) -> None:
-    """Take one window's gradient step; its loss goes to ``ws.loss``, by way of ``ws.sums``.
-
-    ``rows`` and ``outputs`` are tables of row addresses; repeated ones are overwritten by copies'.
-    """
-    n_copies = _copy_repeats(outputs, ws.n_outputs, 0, n_floats, ws)
-    if skipgram:
-        n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
-        _skipgram_step(rows, n_rows, outputs, n_floats, prefetch_rows, ws)
-    else:
-        _cbow_step(rows, n_rows, outputs, n_floats, prefetch_rows, ws)
-    _merge_copies(n_copies, n_floats, ws)
+    """Take the step of a window with a target and K negatives; see :func:`train_outputs`."""
+    train_outputs(
+        rows, n_rows, outputs, ws.tiles, n_floats, skipgram, prefetch_rows, ws.n_padded + 1, ws
+    )
