@@ -171,11 +171,23 @@ class Fitted:
     details: dict[str, Any]
 
 
+EARLIER: Settings = {
+    "vector_size": 64,
+    "hidden_size": 32,
+    "learning_rate": 0.025,
+    "smoothing": 0.0,
+    "subwords": (0, 0),
+    "calibrate": False,
+    "pattern": r"\S+",
+}
+"""One setting for all sets: what was the default before the classifier chose for itself."""
+
+
 def fit_wordgrad(texts: Texts, labels: Texts, settings: Settings, job: Settings) -> Fitted:
-    """``TextClassifier``; the setting ``vectors: true`` starts from the vectors of the job."""
+    """``TextClassifier`` at :data:`EARLIER`; ``vectors: true`` starts from those of the job."""
     from wordgrad import TextClassifier, load
 
-    changed = dict(settings)
+    changed = {**EARLIER, **settings}
     if changed.pop("vectors", False):
         changed["vectors"] = load(job["vectors"])
         changed["vector_size"] = changed["vectors"].vector_size
@@ -349,7 +361,11 @@ def epochs_of_wordgrad(texts: list[str], labels: list[str], job: Settings) -> Se
     """Seconds of the whole training, and of its epochs alone."""
     from wordgrad import TextClassifier
 
-    model = TextClassifier(workers=job["threads"], epochs=job["same"]["epoch"])
+    model = TextClassifier(
+        **{**EARLIER, "vector_size": job["same"]["dim"]},
+        workers=job["threads"],
+        epochs=job["same"]["epoch"],
+    )
     start = perf_counter()
     model.fit(texts, labels)
     whole = perf_counter() - start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -717,6 +718,134 @@ def classification_machine() -> str:
         f"threads; Python {where['python']}; {programs}; load average after a measurement, the "
         f"measured program's own threads among it: {busy}.\n"
     )
+
+
+def _default_cells() -> tuple[Record, dict[str, str], dict[str, str]]:
+    """Cells by set and program, and the names of both, of sets where ours was measured."""
+    from classifier_default import PROGRAMS, SETS
+
+    cells = load("classifier-default.json")["cells"]
+    sets = {
+        name: title
+        for name, title in SETS.items()
+        if "accuracy" in cells.get(name, {}).get("wordgrad", {})
+    }
+    return cells, sets, PROGRAMS
+
+
+def _default_table(head: str, show: Callable[[Record], str], programs: Sequence[str]) -> str:
+    cells, sets, titles = _default_cells()
+    rows = [
+        [titles[program], *(_default_cell(cells[name].get(program), show) for name in sets)]
+        for program in programs
+    ]
+    return table([head, *sets.values()], rows)
+
+
+def _default_cell(found: Record | None, show: Callable[[Record], str]) -> str:
+    if not found:
+        return "not measured"
+    return "failed" if "error" in found else show(found)
+
+
+def classifier_default() -> str:
+    """Test accuracy of the default and of its rivals, each at the best of its grid."""
+    return _default_table(
+        "test accuracy, raw text",
+        lambda found: f"{100 * found['accuracy']:.1f}",
+        ("wordgrad", "fasttext", "tfidf-logistic", "tfidf-svc"),
+    )
+
+
+def classifier_calibration() -> str:
+    """Expected calibration errors."""
+    return _default_table(
+        "expected calibration error",
+        lambda found: f"{found['calibration_error']:.3f}",
+        ("wordgrad", "fasttext", "tfidf-logistic"),
+    )
+
+
+def classifier_default_speed() -> str:
+    """Processor time of training and of answers."""
+    return _default_table(
+        "processor seconds to train; texts answered in one",
+        lambda found: f"{found['cpu_seconds']:.1f} s; {found['texts_a_cpu_second']:,.0f}",
+        ("wordgrad", "fasttext", "tfidf-logistic", "tfidf-svc"),
+    )
+
+
+def _epoch_ratio(rounds: list[Record]) -> float:
+    return float(median(one["fasttext"] / one["wordgrad"] for one in rounds))
+
+
+def classifier_labels() -> str:
+    """Several labels a text, and classifiers made small."""
+    rows = []
+    for key, cell in load("classifier-labels.json")["cells"].items():
+        name, loss, program = key.split("/")
+        if "failed" in cell:
+            continue
+        small = cell.get("small", {})
+        rows.append(
+            [
+                name, loss, program, f"{cell['precision']:.3f}", f"{cell['cpu_seconds']:.0f} s",
+                f"{cell['bytes'] / 1e6:.1f} MB",
+                *(
+                    f"{small[one]['precision']:.3f}, {small[one]['bytes'] / 1e6:.2f} MB"
+                    if one in small
+                    else ""
+                    for one in ("None", "10000")
+                ),
+            ]
+        )  # fmt: skip
+    return table(
+        [
+            "set", "loss", "program", "precision of the first label", "processor time", "file",
+            "quantised", "and 10,000 n-grams or rows",
+        ],
+        rows,
+    )  # fmt: skip
+
+
+def classifier_epochs() -> str:
+    """Processor seconds of an epoch, beside fastText's with vectors of the same size."""
+    rows = []
+    for name, rounds in load("classifier-default.json").get("epochs", {}).items():
+        ours, theirs = (median(one[key] for one in rounds) for key in ("wordgrad", "fasttext"))
+        rows.append([name, f"{ours:.3f} s", f"{theirs:.3f} s", f"{_epoch_ratio(rounds):.1f} x"])
+    return table(["an epoch", "wordgrad", "fastText", "fastText / wordgrad"], rows)
+
+
+def classifier_default_goals() -> str:
+    """What was aimed at, set by set."""
+    cells, sets, _ = _default_cells()
+    rows = []
+    for name, title in sets.items():
+        ours = cells[name]["wordgrad"]
+        rivals = [
+            found["accuracy"]
+            for program, found in cells[name].items()
+            if program != "wordgrad" and "accuracy" in found
+        ]
+        if rivals:
+            best = max(rivals)
+            rows.append(
+                [
+                    f"{title}: at least the best of the others",
+                    f"{100 * best:.1f}",
+                    f"{100 * ours['accuracy']:.1f}",
+                    passed(ours["accuracy"] >= best),
+                ]
+            )
+        error = ours["calibration_error"]
+        row = [f"{title}: calibration error at most .03", "0.030", f"{error:.3f}"]
+        rows.append([*row, passed(error <= 0.03)])
+    for name, rounds in load("classifier-default.json").get("epochs", {}).items():
+        ratio = _epoch_ratio(rounds)
+        row = [f"{sets.get(name, name)}: an epoch as fast as fastText's", "1 x", f"{ratio:.1f} x"]
+        rows.append([*row, passed(ratio >= 1)])
+    return table(["", "goal", "measured", "reached"], rows)
 
 
 LEVER_SETS = {"sst5": "SST, five-way", "trec": "TREC", "mr": "MR", "subj": "Subj"}

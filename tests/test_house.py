@@ -113,7 +113,7 @@ def test_every_act_is_traced_and_leads_into_the_files_that_it_must(tmp_path: Pat
     assert list(record["acts"]) == list(house.ACTS)
     for act, file in zip(
         house.ACTS,
-        ("training/trainer.py", "search/exact.py", "text_classifier.py", "search/exact.py"),
+        ("training/trainer.py", "search/exact.py", "classification/model.py", "search/exact.py"),
         strict=True,
     ):
         traced = record["acts"][act]

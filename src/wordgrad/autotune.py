@@ -34,6 +34,7 @@ SPACE: Final[dict[str, Any]] = {
     "hidden_size": [0, 0, 32, 64],
     "ngrams": [1, 2, 2, 3],
     "prefix": [0, 4, 5],
+    "subwords": [(0, 0), (0, 0), (1, 4), (2, 5)],
     "dropout": [0.0, 0.0, 0.2, 0.4],
     "smoothing": [0.0, 0.0, 0.1],
 }

@@ -532,6 +532,7 @@ def sigmoid_checks() -> list[GradientCheck]:
     ]
 
 
+SCORES = np.array([[1.5, -0.5, 0.25], [-2.0, 0.75, 1.0]])
 MANY_LABELS = np.array([[1.0, 0.0, 1.0], [0.0, 0.25, 0.0]])
 
 
@@ -552,6 +553,10 @@ def softmax_checks() -> list[GradientCheck]:
     def one_vs_all(x: Point) -> tuple[float, Point]:
         loss, d_logits = maths.binary_cross_entropy(x["x"], MANY_LABELS, reduction="mean")
         return loss, {"x": np.asarray(d_logits)}
+
+    def temperature(x: Point) -> tuple[float, Point]:
+        loss, slope = maths.scaled_cross_entropy(SCORES, [2, 0], x["beta"].item(), smoothing=0.1)
+        return loss, {"beta": np.array(slope)}
 
     return [
         gradient_check(
@@ -577,6 +582,12 @@ def softmax_checks() -> list[GradientCheck]:
             "cross-entropy.md#one-class-against-all-others",
             random_point(7, x=(2, 3)),
             one_vs_all,
+        ),
+        gradient_check(
+            "temperature: dJ/dβ = mean(Σ ŷ z - z_y)",
+            "cross-entropy.md#temperature",
+            {"beta": np.array(0.7)},
+            temperature,
         ),
     ]
 

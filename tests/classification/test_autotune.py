@@ -30,7 +30,8 @@ TRUTH = [(label,) for label in HELD[1]]
 def test_settings_that_are_tried_are_settings_in_their_ranges():
     for name, values in SPACE.items():
         setting = SETTINGS[name]
-        for value in values if isinstance(values, list) else [values.ppf(0.0), values.ppf(1.0)]:
+        ends = values if isinstance(values, list) else [values.ppf(0.0), values.ppf(1.0)]
+        for value in np.ravel(ends):
             assert setting.minimum is None or value >= setting.minimum
             assert setting.above is None or value > setting.above
             assert setting.below is None or value < setting.below

@@ -268,3 +268,19 @@ def test_apostrophes_and_signs():
         *("don't", "'", "quote", "'", "it's", ".", ".", ".", "rock'n'roll", ",", "a_b", ":"),
         *("\u0939\u093f\u0928\u094d\u0926\u0940", "\u0964", "x", "'", "\U0001f600", "\U0001f600"),
     ]
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), max_size=7), min_size=1, max_size=6), st.data())
+def test_few_texts_have_the_features_of_many(texts, data):
+    ngrams = data.draw(st.integers(1, 4))
+    subwords = data.draw(st.sampled_from([None, (1, 3)]))
+    texts.append(["abc", "a"])
+    given = [" ".join(text) for text in texts]
+    features, tokens = learn(given, ngrams=ngrams, subwords=subwords, prefix=2)
+    with pytest.MonkeyPatch.context() as patch:
+        few = features.bags(tokens)
+        patch.setattr("wordgrad.classification.features.FEW", -2)
+        many = features.bags(tokens)
+    assert few.features.tolist() == many.features.tolist()
+    assert few.offsets.tolist() == many.offsets.tolist()
+    assert (few.tokens, few.unknown) == (many.tokens, many.unknown)

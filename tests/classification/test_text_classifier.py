@@ -27,8 +27,16 @@ def reviews(n=400, seed=1):
     return texts, labels.tolist()
 
 
+GIVEN = {  # nothing is chosen
+    "learning_rate": 0.025,
+    "subwords": (0, 0),
+    "smoothing": 0.0,
+    "calibrate": False,
+}
+
+
 def small(**settings):
-    return TextClassifier(**({"vector_size": 8, "hidden_size": 6, "epochs": 3} | settings))
+    return TextClassifier(**({"vector_size": 8, "hidden_size": 6, "epochs": 3} | GIVEN | settings))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +81,7 @@ def test_probabilities_sum_to_one_and_agree_with_predictions(model):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
     assert (model.classes_[probabilities.argmax(axis=1)] == model.predict(texts)).all()
     one_by_one = np.concatenate([model.predict_proba([text]) for text in texts[:20]])
-    assert (one_by_one == probabilities[:20]).all()
+    np.testing.assert_allclose(one_by_one, probabilities[:20], rtol=1e-5)
 
 
 def test_texts_of_nothing_known_get_the_answer_of_the_biases(model):
@@ -242,6 +250,11 @@ def test_ngrams_tell_what_words_cannot():
     [
         ({"vector_size": 0}, "vector_size must be an integer >= 1, got 0"),
         ({"hidden_size": 1}, "hidden_size must be at least members=2"),
+        ({"hidden_size": -1}, "hidden_size must be an integer >= 0"),
+        ({"subwords": (3, 1)}, r"subwords must be two integers in \[1, 100\].* got \(3, 1\)"),
+        ({"subwords": "auto"}, "subwords must be two integers"),
+        ({"subwords": (0, 3)}, "subwords must be two integers"),
+        ({"calibrate": 1}, "calibrate must be True or False"),
         ({"members": 0}, "members must be an integer >= 1, got 0"),
         ({"epochs": 0}, "epochs must be an integer >= 1, got 0"),
         ({"learning_rate": -1}, "learning_rate must be a finite number > 0, got -1"),

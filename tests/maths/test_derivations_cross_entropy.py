@@ -52,6 +52,19 @@ def test_mean_over_a_batch():
             assert same(sp.diff(mean, t[n, i]), (rows[n][i] - truth[n, i]) / 2)
 
 
+def test_temperature():
+    """cross-entropy.md, "Temperature": derivatives for the scale of the scores."""
+    beta = sp.Symbol("beta", positive=True)
+    powers = [sp.exp(beta * t) for t in theta]
+    shares = [power / sum(powers) for power in powers]
+    mean = sum(share * t for share, t in zip(shares, theta, strict=True))
+    square = sum(share * t**2 for share, t in zip(shares, theta, strict=True))
+    for label in range(3):
+        loss = -sp.log(shares[label])
+        assert same(sp.diff(loss, beta), mean - theta[label])
+        assert same(sp.diff(loss, beta, 2), square - mean**2)
+
+
 def test_one_class_against_all_others():
     """cross-entropy.md, "One class against all others", for any labels."""
     free = sp.symbols("y:3", positive=True)

@@ -15,8 +15,16 @@ from wordgrad.training.config import MODEL, TEXT, TRAINING, Setting
 SETTINGS: Final[dict[str, Setting]] = {
     setting.name: setting
     for setting in (
-        Setting("vector_size", 64, int, MODEL, "Length of a word vector.", minimum=1),
-        Setting("hidden_size", 32, int, MODEL, "Units of the hidden layer; 0 for none.", minimum=0),
+        Setting(
+            "vector_size",
+            None,
+            int,
+            MODEL,
+            "Length of a word vector.",
+            minimum=1,
+            default_text="16 for two classes, up to 128 for more",
+        ),
+        Setting("hidden_size", 0, int, MODEL, "Units of the hidden layer; 0 for none.", minimum=0),
         Setting(
             "members",
             2,
@@ -47,6 +55,17 @@ SETTINGS: Final[dict[str, Setting]] = {
             maximum=1000,
         ),
         Setting(
+            "subwords",
+            None,
+            tuple,
+            MODEL,
+            "Lengths of the shortest and longest n-grams of a word's letters; 0 0 for none.",
+            minimum=0,
+            maximum=100,
+            default_text="chosen on held-out texts",
+            metavar="MIN MAX",
+        ),
+        Setting(
             "vectors",
             None,
             Path,
@@ -75,11 +94,12 @@ SETTINGS: Final[dict[str, Setting]] = {
         Setting("epochs", 5, int, TRAINING, "Passes over the texts.", minimum=1),
         Setting(
             "learning_rate",
-            0.025,
+            None,
             float,
             TRAINING,
             "Step size at the start, which falls linearly to 0.",
             above=0.0,
+            default_text="chosen on held-out texts",
         ),
         Setting("batch_size", 32, int, TRAINING, "Texts in a step.", minimum=1),
         Setting(
@@ -93,12 +113,13 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
         Setting(
             "smoothing",
-            0.0,
+            None,
             float,
             TRAINING,
             "Label smoothing: share of the target that is spread over the other labels.",
             minimum=0.0,
             below=1.0,
+            default_text="chosen on held-out texts",
         ),
         Setting("l2", 0.0, float, TRAINING, "Weight of the L2 penalty.", minimum=0.0),
         Setting(
@@ -135,6 +156,14 @@ SETTINGS: Final[dict[str, Setting]] = {
             default_text="every text has the same weight",
         ),
         Setting(
+            "calibrate",
+            True,
+            bool,
+            TRAINING,
+            "Fit probabilities to held-out texts, so that they say how often answers are right.",
+            option="--calibrate/--no-calibrate",
+        ),
+        Setting(
             "workers",
             None,
             int,
@@ -151,8 +180,8 @@ SETTINGS: Final[dict[str, Setting]] = {
             None,
             str,
             TEXT,
-            "Regular expression that matches a word.",
-            default_text="split at white space",
+            r"Regular expression that matches a word; \S+ splits at white space.",
+            default_text="words and single signs",
         ),
     )
 }

@@ -29,12 +29,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.kernels import (
-    count_hashes,
-    fill_bags,
-    hash_ngrams,
-    rows_of_hashes,
-)
 from wordgrad.corpus.tokenizer import WORDS_AND_SIGNS, TextLines, Tokenizer
 from wordgrad.errors import InputError, ParameterError
 from wordgrad.files import GrowingArray
@@ -70,7 +64,9 @@ UNKNOWN = -1
 COMMON = 2
 """In n-grams, words that occur less often are one symbol."""
 
-_FEW = 100  # texts that are tokenised in plain Python
+FEW = 100
+"""Texts that are answered without compiled code, which takes half a second to load."""
+
 _CHARACTERS = 1 << 22  # of the texts that are tokenised at a time
 _TEXTS = 1 << 16  # whose features are taken at a time
 _TOKENS = 1 << 20  # of the texts whose features are found at a time
@@ -97,6 +93,21 @@ class Tokens:
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     types: list[str]
+
+    def take(self, texts: NDArray[np.int64]) -> Tokens:
+        """Some of the texts, in the order given; types keep their order."""
+        ids, offsets = _taken(self.ids, self.offsets, texts)
+        used, numbers = np.unique(ids, return_inverse=True)
+        return Tokens(numbers.astype(np.int32), offsets, [self.types[i] for i in used.tolist()])
+
+
+def _taken(
+    values: NDArray[np.int32], offsets: NDArray[np.int64], texts: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Values of some texts, one after another, and their offsets."""
+    sizes = np.diff(offsets)[texts]
+    edges = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return values[np.arange(edges[-1]) + np.repeat(offsets[texts] - edges[:-1], sizes)], edges
 
 
 @dataclass(frozen=True)
@@ -259,7 +270,7 @@ def tokenise(texts: Sequence[str], *, pattern: str | None, lowercase: bool) -> T
     >>> tokens.types, tokens.ids.tolist(), tokens.offsets.tolist()
     (['to', 'be', '(', 'not', ')'], [0, 1, 2, 3, 4, 0, 1], [0, 2, 2, 7])
     """
-    if pattern in (None, SPACES) and len(texts) <= _FEW:
+    if pattern in (None, SPACES) and len(texts) <= FEW:
         split = str.split if pattern == SPACES else re.compile(WORDS_AND_SIGNS).findall
         return _split(texts, split, lowercase=lowercase)
     encoder = TextEncoder(pattern, lowercase=lowercase)
@@ -377,6 +388,8 @@ class Features:
         """Rising hashes of all n-grams of the texts."""
         if self.ngrams == 1:
             return np.zeros(0, np.int64)
+        from wordgrad.classification.kernels import count_hashes
+
         symbols = self._symbols(tokens.types)
         blocks = _blocks(tokens.offsets)
         if self.buckets > _LARGEST_TABLE:
@@ -407,7 +420,7 @@ class Features:
         shortened = [word[: self.prefix] if len(word) > self.prefix else "" for word in types]
         beginnings = _rows(self.beginnings, shortened, len(self.words))
         hashes, cuts = self._subword_hashes(types)
-        rows = self._places("subwords", self.subword_hashes, hashes, len(hashes))
+        rows = _places(self.subword_hashes, hashes)
         rows = np.where(rows == UNKNOWN, UNKNOWN, rows + self._first_ngram + len(self.hashes))
         whole = np.insert(rows, cuts[:-1], beginnings).astype(np.int32)
         kept = np.concatenate([[0], np.cumsum(whole != UNKNOWN)])
@@ -442,7 +455,8 @@ class Features:
             sizes += np.where(lengths > 0, room, 0)
         cuts = np.concatenate([[0], np.cumsum(sizes)])
         hashes = np.zeros(int(cuts[-1]), np.int64)
-        hash_ngrams(symbols, offsets, shortest, longest, self.buckets, cuts, hashes)
+        if len(hashes):
+            _hash_ngrams(symbols, offsets, shortest, longest, self.buckets, cuts, hashes)
         return hashes, cuts
 
     def ngrams_of(self, ids: NDArray[np.int32]) -> Iterator[tuple[int, int, int]]:
@@ -455,17 +469,10 @@ class Features:
             for first in range(-1, len(ids) + 2 - n)
             if len(ids)
         ]
-        rows = self._places("ngrams", self.hashes, hashes, len(ids))
+        rows = _places(self.hashes, hashes)
         for (first, n), row in zip(places, rows.tolist(), strict=True):
             if row != UNKNOWN:
                 yield first, n, row + self._first_ngram
-
-    def _places(
-        self, name: str, known: NDArray[np.int64], wanted: NDArray[np.int64], lookups: int
-    ) -> NDArray[np.int32]:
-        places = np.empty(len(wanted), np.int32)
-        rows_of_hashes(wanted, known, self._table(name, known, lookups), places)
-        return places
 
     def _table(self, name: str, known: NDArray[np.int64], lookups: int) -> NDArray[np.int32]:
         """Place among the known hashes of every bucket, for many look-ups; else an empty one."""
@@ -477,10 +484,37 @@ class Features:
             self._tables[name] = table
         return self._tables[name]
 
+    def _few_bags(
+        self,
+        tokens: Tokens,
+        words: NDArray[np.int32],
+        symbols: NDArray[np.int32],
+        parts: NDArray[np.int32],
+        part_ends: NDArray[np.int64],
+    ) -> Bags:
+        """The same for few texts, without compiled code."""
+        hashes, cuts = self.ngram_hashes(symbols[tokens.ids], tokens.offsets)
+        rows = _places(self.hashes, hashes)
+        rows = np.where(rows == UNKNOWN, UNKNOWN, rows + self._first_ngram).astype(np.int32)
+        found, unknown = [], 0
+        for i in range(len(tokens.offsets) - 1):
+            ids = tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]]
+            unknown += int((words[ids] == UNKNOWN).sum())
+            pieces = [parts[part_ends[t] : part_ends[t + 1]] for t in ids.tolist()]
+            whole = np.concatenate([words[ids], *pieces, rows[cuts[i] : cuts[i + 1]]])
+            found.append(whole[whole != UNKNOWN])
+        ends = np.cumsum([0, *map(len, found)]).astype(np.int64)
+        features = np.concatenate([np.zeros(0, np.int32), *found])
+        return Bags(features, ends, len(tokens.ids), unknown)
+
     def bags(self, tokens: Tokens, workers: int = 1) -> Bags:
         """Features of every text: words, then their parts, then n-grams by length and place."""
         words, symbols = _rows(self.words, tokens.types), self._symbols(tokens.types)
         parts, part_ends = self.parts_of(tokens.types)
+        if len(tokens.offsets) <= FEW + 1:
+            return self._few_bags(tokens, words, symbols, parts, part_ends)
+        from wordgrad.classification.kernels import fill_bags
+
         table = self._table("ngrams", self.hashes, len(tokens.ids))
 
         def fill(block: slice) -> tuple[NDArray[np.int32], NDArray[np.int64], int]:
@@ -503,6 +537,59 @@ class Features:
             features.append(found)
             unknown += more
         return Bags(features.array(), ends.array(), len(tokens.ids), unknown)
+
+
+def _places(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Place of every wanted hash among the known ones, which rise, or UNKNOWN."""
+    if len(known) == 0:
+        return np.full(len(wanted), UNKNOWN, np.int32)
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[places] == wanted, places, UNKNOWN).astype(np.int32)
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIXING = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
+
+
+def _hash_ngrams(
+    symbols: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    shortest: int,
+    longest: int,
+    buckets: int,
+    cuts: NDArray[np.int64],
+    out: NDArray[np.int64],
+) -> None:
+    """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``, by length and place.
+
+    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``; an edge
+    alone is no 1-gram.  The hash is that of :func:`~wordgrad.classification.kernels.fill_bags`.
+    """
+    full = np.flatnonzero(np.diff(offsets))
+    lengths = np.diff(offsets)[full]
+    # All texts one after another, each between two edges; the hashes of all places at once.
+    starts = np.concatenate([[0], np.cumsum(lengths + 2)])
+    whole = np.full(int(starts[-1]), _GOLDEN + np.uint64(1))
+    whole[starts[:-1]] = _GOLDEN
+    inside = np.arange(int(lengths.sum())) + np.repeat(2 * np.arange(len(full)) + 1, lengths)
+    whole[inside] = symbols.astype(np.int64).astype(np.uint64) + np.uint64(2)
+    free = cuts[full]  # where each text's next hashes go
+    for n in range(shortest, longest + 1):
+        sizes = lengths if n == 1 else np.maximum(lengths + 3 - n, 0)
+        firsts = np.repeat(starts[:-1] + (n == 1), sizes)
+        steps = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        places = firsts + steps
+        z = np.full(len(places), np.uint64(n))
+        for j in range(n):
+            z = z * _GOLDEN + whole[places + j]
+            for shift, factor in _MIXING:
+                z = (z ^ (z >> shift)) * factor
+            z ^= z >> np.uint64(31)
+        out[np.repeat(free, sizes) + steps] = (z % np.uint64(buckets)).astype(np.int64)
+        free = free + sizes
 
 
 def _rows(known: list[str], wanted: Sequence[str], first: int = 0) -> NDArray[np.int32]:

@@ -23,39 +23,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.classification.losses import (
-    FAST,
-    HIERARCHICAL_SOFTMAX,
-    SOFTMAX,
-    one_vs_all_loss,
-    softmax_loss,
-    tree_loss,
-)
 from wordgrad.compiling import compiled
 from wordgrad.training.kernels.random import GOLDEN, mix
 
 Array32 = NDArray[np.float32]
 
+SOFTMAX, ONE_VS_ALL, HIERARCHICAL_SOFTMAX = range(3)
+"""The losses, in the order of :data:`wordgrad.classification.losses.LOSSES`."""
+
+FAST = {"contract", "reassoc", "nsz"}  # sums in any order; NaN and infinity keep their meaning
 jit = compiled(fastmath=FAST)
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
+_AT_ONCE = 512  # factors of at most 2: their product is a float64
 _TINY = np.float32(1e-12)
-
-
-class NetworkArrays(NamedTuple):
-    """Parameters of the network; ``W1`` to ``b2`` are views of ``layers``, in this order.
-
-    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
-    Without hidden units W1 has no columns, and W2 is (D, C).
-    """
-
-    vectors: Array32
-    importance: Array32
-    layers: Array32
-    W1: Array32
-    b1: Array32
-    W2: Array32
-    b2: Array32
 
 
 class StateArrays(NamedTuple):
@@ -119,26 +100,6 @@ def _ngram_hash(symbols: Any, start: Any, length: Any, first: Any, n: Any, bucke
 
 
 @jit
-def hash_ngrams(
-    symbols: Any, offsets: Any, shortest: Any, longest: Any, buckets: Any, cuts: Any, out: Any
-) -> None:
-    """Write the hashes of text i's n-grams to ``out[cuts[i]:cuts[i + 1]]``.
-
-    The edges of a text take part: text ``a b`` has the 2-grams ``^a``, ``ab``, ``b$``; an edge
-    alone is no 1-gram.
-
-    symbols : int32 (T,); offsets : int64 (N + 1,); cuts : int64 (N + 1,); out : int64 (cuts[N],)
-    """
-    for i in range(offsets.size - 1):
-        length = offsets[i + 1] - offsets[i]
-        k = cuts[i]
-        for n in range(shortest, longest + 1 if length > 0 else shortest):
-            for first in range(0 if n == 1 else -1, length if n == 1 else length + 2 - n):
-                out[k] = _ngram_hash(symbols, offsets[i], length, first, n, buckets)
-                k += 1
-
-
-@jit
 def count_hashes(
     ids: Any, offsets: Any, symbols: Any, longest: Any, buckets: Any, counts: Any
 ) -> None:
@@ -174,13 +135,6 @@ def _row_of(hash_: Any, hashes: Any, table: Any) -> Any:
     place = np.searchsorted(hashes, hash_)
     found = place < hashes.size and hashes[place] == hash_
     return np.int32(place) if found else np.int32(-1)
-
-
-@jit
-def rows_of_hashes(wanted: Any, hashes: Any, table: Any, out: Any) -> None:
-    """Set ``out``, int32, to the place of each wanted hash, or -1."""
-    for k in range(wanted.size):
-        out[k] = _row_of(wanted[k], hashes, table)
 
 
 @jit
@@ -358,6 +312,103 @@ def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> N
         )  # fmt: skip
         hidden_layer(x[i], network.W1, network.b1, h)
         output_layer(h, network.W2, network.b2, logits[i])
+
+
+@jit
+def softmax_loss(logits: Any, labels: Any, smoothing: Any) -> Any:
+    """Turn logits into y_hat - y in place and return the cross-entropy, in nats.
+
+    The labels, at least one, share the target; with smoothing s that is 1 - s for them plus s / C
+    for every class.
+    """
+    top = logits[0]
+    for c in range(1, logits.size):
+        top = max(top, logits[c])
+    total = _ZERO
+    mean = _ZERO
+    for c in range(logits.size):
+        mean += logits[c]
+    share = (_ONE - smoothing) / np.float32(labels.size)
+    right = smoothing * mean / np.float32(logits.size)
+    for k in range(labels.size):
+        right += logits[labels[k]] * share
+    for c in range(logits.size):
+        logits[c] = np.exp(logits[c] - top)
+        total += logits[c]
+    for c in range(logits.size):
+        logits[c] = logits[c] / total - smoothing / np.float32(logits.size)
+    for k in range(labels.size):
+        logits[labels[k]] -= share
+    return np.log(total) + top - right
+
+
+@jit
+def one_vs_all_loss(logits: Any, labels: Any, smoothing: Any) -> Any:
+    """Turn logits into sigma(z) - y in place and return the loss, in nats.
+
+    log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), of which the second is one logarithm for many.
+    """
+    loss = 0.0
+    for k in range(labels.size):
+        loss -= np.float64((_ONE - smoothing) * logits[labels[k]])
+    factors = 1.0
+    for c in range(logits.size):
+        z = logits[c]
+        if c % _AT_ONCE == 0:
+            loss += np.log(factors)
+            factors = 1.0
+        e = np.exp(-abs(z))
+        factors *= np.float64(_ONE + e)
+        loss += np.float64(max(z, _ZERO) - _HALF * smoothing * z)
+        logits[c] = (_ONE if z >= 0 else e) / (_ONE + e) - _HALF * smoothing
+    for k in range(labels.size):
+        logits[labels[k]] -= _ONE - smoothing
+    return loss + np.log(factors)
+
+
+@jit
+def tree_loss(
+    h: Any, labels: Any, tree: Any, smoothing: Any, weight: Any, W2: Any, b2: Any, d_W2: Any,
+    d_b2: Any, d_h: Any,
+) -> Any:  # fmt: skip
+    """Return the loss of the paths of a text's labels, in nats, and add its gradients.
+
+    Those are multiplied by ``weight``; ``d_h`` is set.  Of the C - 1 questions only the asked ones
+    are looked at.
+    """
+    loss = 0.0
+    d_h[:] = _ZERO
+    for k in range(labels.size):
+        for p in range(tree.offsets[labels[k]], tree.offsets[labels[k] + 1]):
+            node, sign = tree.nodes[p], tree.signs[p]
+            z = b2[node]
+            for j in range(h.size):
+                z += h[j] * W2[j, node]
+            target = _HALF + _HALF * sign * (_ONE - smoothing)
+            e = np.exp(-abs(z))
+            loss += np.float64(max(z, _ZERO) - target * z) + np.log1p(np.float64(e))
+            delta = (_ONE if z >= 0 else e) / (_ONE + e) - target
+            delta *= weight / np.float32(labels.size)
+            d_b2[node] += delta
+            for j in range(h.size):
+                d_W2[j, node] += h[j] * delta
+                d_h[j] += W2[j, node] * delta
+    return loss / np.float64(labels.size)
+
+
+@jit
+def leaves_of(answers: Any, tree: Any, out: Any) -> None:
+    """Set ``out`` (N, C) to the products of the answers sigma(z) ``(N, C - 1)`` on every way."""
+    n = tree.left.size // 2 + 1
+    reached = np.empty(tree.left.size)
+    for i in range(answers.shape[0]):
+        reached[2 * n - 2] = 1.0
+        for node in range(2 * n - 2, n - 1, -1):
+            yes = answers[i, node - n]
+            reached[tree.left[node]] = reached[node] * (1.0 - yes)
+            reached[tree.right[node]] = reached[node] * yes
+        for c in range(n):
+            out[i, c] = reached[c]
 
 
 @jit

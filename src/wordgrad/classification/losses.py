@@ -23,23 +23,14 @@ classes, or by yes and no.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
-from wordgrad.classification.fasttext_kernels import build_tree
-from wordgrad.compiling import compiled
+from wordgrad.maths.functions import sigmoid, softmax
 
 LOSSES: Final = ("softmax", "one-vs-all", "hierarchical-softmax")
-SOFTMAX, ONE_VS_ALL, HIERARCHICAL_SOFTMAX = range(3)
-
-FAST = {"contract", "reassoc", "nsz"}  # sums in any order; NaN and infinity keep their meaning
-jit = compiled(fastmath=FAST)
-
-_ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
-_AT_ONCE = 512  # factors of at most 2: their product is a float64
 
 
 class Tree(NamedTuple):
@@ -73,6 +64,8 @@ def class_tree(counts: NDArray[np.int64]) -> Tree:
     >>> np.diff(tree.offsets).tolist()  # the most frequent class asks one question
     [2, 1, 2]
     """
+    from wordgrad.classification.fasttext_kernels import build_tree
+
     n = len(counts)
     order = np.argsort(-counts, kind="stable")
     left, right = np.empty(2 * n - 1, np.int32), np.empty(2 * n - 1, np.int32)
@@ -90,110 +83,15 @@ def class_tree(counts: NDArray[np.int64]) -> Tree:
     return Tree(left, right, nodes.astype(np.int32), signs.astype(np.float32), offsets)
 
 
-@jit
-def softmax_loss(logits: Any, labels: Any, smoothing: Any) -> Any:
-    """Turn logits into y_hat - y in place and return the cross-entropy, in nats.
-
-    The labels, at least one, share the target; with smoothing s that is 1 - s for them plus s / C
-    for every class.
-    """
-    top = logits[0]
-    for c in range(1, logits.size):
-        top = max(top, logits[c])
-    total = _ZERO
-    mean = _ZERO
-    for c in range(logits.size):
-        mean += logits[c]
-    share = (_ONE - smoothing) / np.float32(labels.size)
-    right = smoothing * mean / np.float32(logits.size)
-    for k in range(labels.size):
-        right += logits[labels[k]] * share
-    for c in range(logits.size):
-        logits[c] = np.exp(logits[c] - top)
-        total += logits[c]
-    for c in range(logits.size):
-        logits[c] = logits[c] / total - smoothing / np.float32(logits.size)
-    for k in range(labels.size):
-        logits[labels[k]] -= share
-    return np.log(total) + top - right
-
-
-@jit
-def one_vs_all_loss(logits: Any, labels: Any, smoothing: Any) -> Any:
-    """Turn logits into sigma(z) - y in place and return the loss, in nats.
-
-    log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), of which the second is one logarithm for many.
-    """
-    loss = 0.0
-    for k in range(labels.size):
-        loss -= np.float64((_ONE - smoothing) * logits[labels[k]])
-    factors = 1.0
-    for c in range(logits.size):
-        z = logits[c]
-        if c % _AT_ONCE == 0:
-            loss += np.log(factors)
-            factors = 1.0
-        e = np.exp(-abs(z))
-        factors *= np.float64(_ONE + e)
-        loss += np.float64(max(z, _ZERO) - _HALF * smoothing * z)
-        logits[c] = (_ONE if z >= 0 else e) / (_ONE + e) - _HALF * smoothing
-    for k in range(labels.size):
-        logits[labels[k]] -= _ONE - smoothing
-    return loss + np.log(factors)
-
-
-@jit
-def tree_loss(
-    h: Any, labels: Any, tree: Any, smoothing: Any, weight: Any, W2: Any, b2: Any, d_W2: Any,
-    d_b2: Any, d_h: Any,
-) -> Any:  # fmt: skip
-    """Return the loss of the paths of a text's labels, in nats, and add its gradients.
-
-    Those are multiplied by ``weight``; ``d_h`` is set.  Of the C - 1 questions only the asked ones
-    are looked at.
-    """
-    loss = 0.0
-    d_h[:] = _ZERO
-    for k in range(labels.size):
-        for p in range(tree.offsets[labels[k]], tree.offsets[labels[k] + 1]):
-            node, sign = tree.nodes[p], tree.signs[p]
-            z = b2[node]
-            for j in range(h.size):
-                z += h[j] * W2[j, node]
-            target = _HALF + _HALF * sign * (_ONE - smoothing)
-            e = np.exp(-abs(z))
-            loss += np.float64(max(z, _ZERO) - target * z) + np.log1p(np.float64(e))
-            delta = (_ONE if z >= 0 else e) / (_ONE + e) - target
-            delta *= weight / np.float32(labels.size)
-            d_b2[node] += delta
-            for j in range(h.size):
-                d_W2[j, node] += h[j] * delta
-                d_h[j] += W2[j, node] * delta
-    return loss / np.float64(labels.size)
-
-
-@jit
-def leaves_of(answers: Any, tree: Any, out: Any) -> None:
-    """Set ``out`` (N, C) to the products of the answers sigma(z) ``(N, C - 1)`` on every way."""
-    n = tree.left.size // 2 + 1
-    reached = np.empty(tree.left.size)
-    for i in range(answers.shape[0]):
-        reached[2 * n - 2] = 1.0
-        for node in range(2 * n - 2, n - 1, -1):
-            yes = answers[i, node - n]
-            reached[tree.left[node]] = reached[node] * (1.0 - yes)
-            reached[tree.right[node]] = reached[node] * yes
-        for c in range(n):
-            out[i, c] = reached[c]
-
-
 def probabilities(loss: str, logits: NDArray[np.float64], tree: Tree) -> NDArray[np.float64]:
     """Probability of every class: float64 (N, C); rows sum to 1 but with ``one-vs-all``."""
     if loss == "softmax":
-        return np.asarray(softmax(logits, axis=1), np.float64)
-    answers = np.asarray(expit(logits), np.float64)
+        return np.asarray(softmax(logits), np.float64)
+    answers = np.asarray(sigmoid(logits), np.float64)
     if loss == "one-vs-all":
         return answers
+    from wordgrad.classification.kernels import leaves_of
+
     found = np.empty((len(logits), len(tree.offsets) - 1))
     leaves_of(answers, tree, found)
     return found
@@ -228,8 +126,8 @@ def log_odds_slopes(
     if loss == "hierarchical-softmax":
         path = slice(tree.offsets[label], tree.offsets[label + 1])
         nodes, signs = tree.nodes[path], tree.signs[path].astype(np.float64)
-        others = 1 - np.prod(expit(signs * logits[nodes]))
-        slopes[nodes] = signs * expit(-signs * logits[nodes]) / max(float(others), 1e-300)
+        left = 1 - float(np.prod(sigmoid(signs * logits[nodes])))
+        slopes[nodes] = signs * sigmoid(-signs * logits[nodes]) / max(left, 1e-300)
         return slopes
     slopes[label] = 1
     if loss == "softmax":

@@ -277,3 +277,51 @@ def score_labels(
     return LabelReport(
         len(labels), first, given.total(), wanted.total(), right.total(), scores, unknown
     )
+
+
+def calibration(
+    probabilities: Sequence[float], right: Sequence[bool], bins: int = 15
+) -> tuple[list[dict[str, float]], float]:
+    r"""How often answers are right, by how sure they are, and the expected calibration error.
+
+    .. math:: \sum_b \frac{n_b}{n} \left| \mathrm{right}_b - \mathrm{probability}_b \right|
+
+    over bins of equal width, of the shares of right answers and the mean probabilities.
+
+    Parameters
+    ----------
+    probabilities : sequence of float in [0, 1] (N,)
+        Of the labels that were given.
+    right : sequence of bool (N,)
+        Whether they are right.
+    bins : int >= 1
+
+    Returns
+    -------
+    bins : list of dict
+        ``texts``, and where there are any their mean ``probability`` and the share ``right``.
+    error : float
+
+    Notes
+    -----
+    Guo, Pleiss, Sun and Weinberger, *On calibration of modern neural networks*, ICML 2017,
+    equation 3.
+
+    Examples
+    --------
+    >>> calibration([0.9, 0.8, 0.6, 0.6], [True, True, True, False], bins=2)
+    ([{'texts': 0}, {'texts': 4, 'probability': 0.725, 'right': 0.75}], 0.025)
+    """
+    shares, hits = np.asarray(probabilities, np.float64), np.asarray(right, bool)
+    places = np.minimum((shares * bins).astype(np.int64), bins - 1)
+    rows: list[dict[str, float]] = []
+    error = 0.0
+    for place in range(bins):
+        chosen = places == place
+        row: dict[str, float] = {"texts": int(chosen.sum())}
+        if row["texts"]:
+            row["probability"] = round(float(shares[chosen].mean()), 12)
+            row["right"] = float(hits[chosen].mean())
+            error += row["texts"] * abs(row["right"] - row["probability"]) / len(shares)
+        rows.append(row)
+    return rows, round(error, 12)

@@ -429,7 +429,8 @@ def predict(
     tabs, the most probable first. With --json: an object with "labels" and "probabilities". Where a
     model of fastText has no label for a text, or none reaches the --threshold, the line is empty.
     """
-    make_reads_interruptible()
+    if any(one != "-" for one in inputs or []):  # they may be tables
+        make_reads_interruptible()
     from wordgrad.corpus.reader import read_lines
     from wordgrad.io.fasttext_model import is_model
 
@@ -461,13 +462,16 @@ def predict(
 
 
 def _own_answers(model: Path) -> Answers:
-    from wordgrad.text_classifier import TextClassifier
+    # The estimator would load scikit-learn, which takes longer than a line's answer.
+    from wordgrad.classification.model import TextModel
 
-    classifier = TextClassifier.load(model)
-    names = [str(label) for label in classifier.classes_]
+    classifier, labels, _ = TextModel.load(model)
+    if not classifier.splits_by_itself:
+        make_reads_interruptible()
+    names = [str(label) for label in labels]
 
     def answers(texts: list[str], top: int, threshold: float) -> Iterator[Answer]:
-        found = classifier.predict_proba(texts)
+        found = classifier.probabilities(classifier.bags(texts))
         order = (-found).argsort(axis=1, kind="stable")[:, :top]
         for row, best in zip(found, order, strict=True):
             kept = [i for i in best if row[i] >= threshold]
@@ -490,50 +494,71 @@ def _fasttext_answers(model: Path) -> Answers:
 
 def quantize(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A classifier that fastText wrote (.bin).")
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A classifier that 'wordgrad classify train' or fastText (.bin) wrote.",
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file to write, ending in .ftz.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="The file to write: .safetensors, or for one of fastText .ftz."
+        ),
     ],
     overwrite: Annotated[bool, OVERWRITE] = False,
     cutoff: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
-            help="Keep so many rows of words and n-grams, the longest. Default: all.",
+            help="Keep so many n-grams, those that count most; of fastText's rows, words and "
+            "n-grams together. Default: all.",
             show_default=False,
         ),
-    ] = 0,
+    ] = None,
     width: Annotated[
-        int, typer.Option(min=1, help="Numbers of a row that become one byte together.")
+        int, typer.Option(min=1, help="Numbers of a vector that become one byte together.")
     ] = 2,
     norms: Annotated[
-        bool, typer.Option("--norms", help="Keep the lengths of rows apart: one byte more a row.")
+        bool,
+        typer.Option(
+            "--norms", help="Of fastText: keep the lengths of rows apart, one byte more a row."
+        ),
     ] = False,
     quantize_output: Annotated[
-        bool, typer.Option("--output-rows", help="Quantise the rows of the labels, too.")
+        bool, typer.Option("--output-rows", help="Of fastText: quantise the labels' rows, too.")
     ] = False,
 ) -> None:
-    """Make a classifier small: a byte for every two of its numbers, and rare rows left out.
+    """Make a classifier small: a byte for every two of its numbers, and rare n-grams left out.
 
-    The file is one that fastText opens, and predict and test take it like the model it was made
-    from.
+    predict, test and explain take it like the classifier it was made from; of one of fastText the
+    file is one that fastText opens.
     """
     make_reads_interruptible()
-    from wordgrad.fasttext_classifier import FastTextClassifier
     from wordgrad.files import check_output
+    from wordgrad.io.fasttext_model import is_model
 
-    if output.suffix.lower() != ".ftz":  # what saving would refuse at the end
-        raise typer.BadParameter(f"The output {output} must end in .ftz; rename it.")
+    fasttext = is_model(model)
+    suffix = ".ftz" if fasttext else ".safetensors"
+    if output.suffix.lower() != suffix:  # what saving would refuse at the end
+        raise typer.BadParameter(f"The output {output} must end in {suffix}; rename it.")
     check_output(output, overwrite=overwrite)
-    whole = FastTextClassifier.load(model)
-    small = whole.quantize(cutoff=cutoff, width=width, norms=norms, output=quantize_output)
-    small.save(output, overwrite=overwrite)
+    if fasttext:
+        from wordgrad.fasttext_classifier import FastTextClassifier
+
+        FastTextClassifier.load(model).quantize(
+            cutoff=cutoff or 0, width=width, norms=norms, output=quantize_output
+        ).save(output, overwrite=overwrite)
+    elif norms or quantize_output:
+        raise typer.BadParameter("--norms and --output-rows are for models of fastText alone.")
+    else:
+        from wordgrad.text_classifier import TextClassifier
+
+        TextClassifier.load(model).quantize(width=width, ngrams=cutoff).save(
+            output, overwrite=overwrite
+        )
     before, after = model.stat().st_size, output.stat().st_size
-    say(
-        f"Wrote {output}: {format_size(after)}, {after / before:.1%} of {model}, with "
-        f"{small.model.input.shape[0]:,} of {whole.model.input.shape[0]:,} rows."
-    )
+    say(f"Wrote {output}: {format_size(after)}, {after / before:.1%} of {model}.")
 
 
 def explain(
@@ -679,10 +704,11 @@ def train(
 ) -> None:
     """Train a classifier on labelled text, and write it to a file.
 
-    The classifier averages the vectors of a text's words and word n-grams, and passes the mean
-    through a network with one hidden layer. The text may be larger than the memory. A text has one
-    label, or several: all '__label__' words of a line, or what --label-separator separates; use
-    --loss one-vs-all where their number differs from text to text.
+    The classifier averages the vectors of a text's words and n-grams, and answers by a softmax, or
+    through a hidden layer with --hidden-size. What is not given is chosen on a part of the texts
+    that is held out. The text may be larger than the memory. A text has one label, or several: all
+    '__label__' words of a line, or what --label-separator separates; use --loss one-vs-all where
+    their number differs from text to text.
 
     With --autotune, settings that are given stay as they are, and others are tried.
     """
@@ -711,6 +737,11 @@ def train(
         separator=separator,
         errors=errors,
     )
+    held = None
+    if autotune is not None:
+        held = read_data(
+            [str(autotune)], form, label_column, text_column, label_prefix, separator, errors
+        )
     _say_odd(read)
     counts = list(read.counts.items())
     shown = ", ".join(f"{label} {count:,}" for label, count in counts[:SHOWN_CLASSES])
@@ -735,6 +766,11 @@ def train(
         f"{format_size(output.stat().st_size)}; trained in "
         f"{format_duration(sum(epoch['seconds'] for epoch in history))} to a loss of "
         f"{history[-1]['loss']:.4f} per text."
+    )
+    letters = "none" if model.subwords_ is None else "{} to {}".format(*model.subwords_)
+    say(
+        f"Learning rate {model.learning_rate_:.3g}, n-grams of letters: {letters}, smoothing "
+        f"{model.smoothing_:g}, temperature {model.temperature_:.2f}."
     )
     if model.vectors is not None:
         say(

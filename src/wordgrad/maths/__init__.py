@@ -12,6 +12,7 @@ from wordgrad.maths.losses import (
     cross_entropy,
     logistic_loss,
     negative_sampling_loss,
+    scaled_cross_entropy,
     softmax_loss,
 )
 from wordgrad.maths.network import Activations, NetworkGradients, OneHiddenLayer, SoftmaxLayer
@@ -51,6 +52,7 @@ __all__ = [
     "phrase_score",
     "pv_dbow",
     "pv_dm",
+    "scaled_cross_entropy",
     "sigmoid",
     "sigmoid_grad",
     "skipgram",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from wordgrad.errors import ParameterError, check_choice
+from wordgrad.errors import ParameterError, check_choice, check_real, check_share
 from wordgrad.maths.functions import log_sigmoid, log_softmax, sigmoid, softmax
 from wordgrad.maths.validation import (
     FloatArray,
@@ -80,6 +80,71 @@ def cross_entropy(
     scale = scores[..., 0].size if reduction == "mean" else 1
     terms = np.multiply(y / scale, log_y_hat, where=used, out=np.zeros_like(log_y_hat))
     return -float(terms.sum()), (softmax(scores) - y) / scale
+
+
+def scaled_cross_entropy(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    scale: float,
+    weights: npt.ArrayLike | None = None,
+    smoothing: float = 0.0,
+) -> tuple[float, float]:
+    r"""Mean cross-entropy of softmax(``scale`` * ``logits``), and its derivative for the scale.
+
+    .. math:: J(\beta) = -\sum_n w_n \log S(\beta z_n)_{y_n}, \qquad
+              \frac{dJ}{d\beta} = \sum_n w_n \Big(\sum_i S(\beta z_n)_i z_{ni} - z_{n y_n}\Big)
+
+    with weights that sum to 1.  J is convex: its second derivative is the mean variance of the
+    scores under their own probabilities.  1 / scale is called the temperature.
+
+    Parameters
+    ----------
+    logits : array (B, C) of finite numbers
+    labels : integers (B,) in 0 .. C-1
+    scale : float > 0
+    weights : array (B,) of numbers >= 0, optional
+        What each row counts; by default all the same.
+    smoothing : float in [0, 1)
+        Share of the target that all classes divide among them: z_y becomes a mean of scores.
+
+    Returns
+    -------
+    loss, derivative : float
+
+    Raises
+    ------
+    ParameterError
+        If an argument has another shape or range.
+
+    Notes
+    -----
+    Guo, Pleiss, Sun and Weinberger, *On calibration of modern neural networks*, ICML 2017,
+    section 4.2; derived in ``docs/derivations/cross-entropy.md``.
+
+    Examples
+    --------
+    >>> loss, slope = scaled_cross_entropy([[0.0, 2.0]], [1], 0.5)
+    >>> round(loss, 6), round(slope, 6)  # log(1 + 1/e), and -2 / (1 + e)
+    (0.313262, -0.537883)
+    """
+    check_real("scale", scale, above=0.0)
+    z = as_finite("logits", logits, shape=("B", "C"))
+    y = as_ids("labels", labels, z.shape[1])
+    if y.shape != (len(z),):
+        raise ParameterError(f"labels must be one for each of {len(z)} rows, got shape {y.shape}.")
+    given = np.ones(len(z)) if weights is None else as_finite("weights", weights, shape=(len(z),))
+    refuse_where(given < 0, given, "weights must be at least 0")
+    shares = given / given.sum()
+    check_share("smoothing", smoothing)
+    log_y_hat = log_softmax(scale * z)
+
+    def of_target(values: FloatArray) -> FloatArray:
+        named: FloatArray = values[np.arange(len(z)), y]
+        mean: FloatArray = values.mean(axis=1)
+        return np.asarray((1 - smoothing) * named + smoothing * mean, np.float64)
+
+    loss = -float(shares @ of_target(log_y_hat))
+    return loss, float(shares @ ((np.exp(log_y_hat) * z).sum(axis=1) - of_target(z)))
 
 
 def binary_cross_entropy(
