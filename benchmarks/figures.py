@@ -75,6 +75,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.classifier_default_speed,
         tables.classifier_default_goals,
         tables.classifier_epochs,
+        tables.classifier_labels,
         tables.classification,
         tables.classification_goals,
         tables.classification_rates,

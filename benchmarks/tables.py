@@ -709,6 +709,35 @@ def _epoch_ratio(rounds: list[Record]) -> float:
     return float(median(one["fasttext"] / one["wordgrad"] for one in rounds))
 
 
+def classifier_labels() -> str:
+    """Several labels a text, and classifiers made small."""
+    rows = []
+    for key, cell in load("classifier-labels.json")["cells"].items():
+        name, loss, program = key.split("/")
+        if "failed" in cell:
+            continue
+        small = cell.get("small", {})
+        rows.append(
+            [
+                name, loss, program, f"{cell['precision']:.3f}", f"{cell['cpu_seconds']:.0f} s",
+                f"{cell['bytes'] / 1e6:.1f} MB",
+                *(
+                    f"{small[one]['precision']:.3f}, {small[one]['bytes'] / 1e6:.2f} MB"
+                    if one in small
+                    else ""
+                    for one in ("None", "10000")
+                ),
+            ]
+        )  # fmt: skip
+    return table(
+        [
+            "set", "loss", "program", "precision of the first label", "processor time", "file",
+            "quantised", "and 10,000 n-grams or rows",
+        ],
+        rows,
+    )  # fmt: skip
+
+
 def classifier_epochs() -> str:
     """Processor seconds of an epoch, beside fastText's with vectors of the same size."""
     rows = []

@@ -90,6 +90,7 @@ def test_the_tables_are_found() -> None:
 
 
 @pytest.mark.parametrize("call", [row[1] for row in ROWS])
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")  # of a text of three lines
 def test_our_column_runs(call: str, ours: dict[str, Any]) -> None:
     exec(call, ours)
 

@@ -146,6 +146,14 @@ def test_the_import_lines_are_there() -> None:
     assert len(block.splitlines()) == 3
 
 
+def test_training_on_ngrams_in_our_own_words(ours: dict[str, Any]) -> None:
+    section = DOCUMENT.partition("## Words from their pieces")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `.+?` \| `(.+?)` \|$", section, re.MULTILINE)
+    model = eval(rows[0], ours)
+    assert eval(rows[1], {"model": model}).shape == (100,)
+    assert len(rows) == 2
+
+
 @pytest.mark.parametrize("call", [row[1] for row in ROWS])
 def test_our_column_runs(call: str, ours: dict[str, Any]) -> None:
     run(call, ours, OURS)

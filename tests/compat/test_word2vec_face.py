@@ -109,13 +109,56 @@ def test_a_file_is_read_as_its_sentences_are(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"sg": 1}, {"cbow_mean": 0}, {"shrink_windows": False},
-                                      {"window": 10**6}, {"sample": 40}])  # fmt: skip
+                                      {"window": 10**6}, {"sample": 40}, {"hs": 1},
+                                      {"hs": 1, "negative": 0, "sg": 1}])  # fmt: skip
 def test_every_kind_of_training_learns(settings) -> None:
     model = trained(epochs=30, alpha=0.05, compute_loss=True, **settings)
     first = trained(epochs=1, alpha=0.05, compute_loss=True, **settings)
     assert 0 < model.get_latest_training_loss() < 30 * first.get_latest_training_loss()
     assert np.isfinite(model.wv.vectors).all()
-    assert model.syn1neg.any()
+    assert [hasattr(model, name) for name in ("syn1", "syn1neg")] == [
+        bool(model.hs),
+        bool(model.negative),
+    ]
+    for name in ("syn1", "syn1neg"):
+        assert not hasattr(model, name) or getattr(model, name).any()
+
+
+def test_the_tree_has_paths_and_scores(tmp_path) -> None:
+    model = trained(hs=1, negative=0, epochs=60, alpha=0.1)
+    assert model.syn1.shape == model.wv.vectors.shape
+    codes = [model.wv.get_vecattr(word, "code") for word in model.wv.index_to_key]
+    assert sum(0.5 ** len(code) for code in codes) == 1  # Kraft: the tree is full
+    assert [len(code) for code in codes] == sorted(len(code) for code in codes)
+    usual, odd, empty = model.score([TEXT[0], ["rug", "cat", "dog"], ["nowhere"]])
+    assert odd < usual < empty == 0
+    with pytest.raises(RuntimeError, match="predict_output_word"):
+        model.predict_output_word(["cat"])
+    model.save(tmp_path / "model")
+    twins = [Word2Vec.load(tmp_path / "model"), copy.deepcopy(model)]
+    for twin in twins:
+        assert (twin.syn1 == model.syn1).all()
+        assert (twin.wv.get_vecattr("cat", "point") == model.wv.get_vecattr("cat", "point")).all()
+        twin.build_vocab([["owl", "cat"]], update=True)
+        assert len(twin.wv.get_vecattr("owl", "code")) > 0
+        twin.train(TEXT, total_examples=60, epochs=1)
+    assert (twins[0].syn1 == twins[1].syn1).all()
+
+
+@pytest.mark.parametrize("sg", [0, 1])
+def test_gensims_defaults_find_the_communities_of_a_graph(sg, monkeypatch) -> None:
+    import gensim_face  # of the benchmarks
+
+    for name, number in (("COMMUNITIES", 12), ("MEMBERS", 20), ("STEPS", 30)):
+        monkeypatch.setattr(gensim_face, name, number)
+    walks = gensim_face.communities(seed=5)
+    settings = {"sg": sg, "min_count": 1, "sample": 0, "epochs": 2, "workers": 2}
+    ours = gensim_face.own_community(Word2Vec(walks, **settings).wv)
+    assert ours > 0.9
+    if find_spec("gensim"):
+        from gensim.models import Word2Vec as Theirs
+
+        assert abs(ours - gensim_face.own_community(Theirs(walks, **settings).wv)) < 0.05
 
 
 def test_the_same_settings_make_the_same_vectors() -> None:
@@ -257,11 +300,7 @@ def test_every_signature_is_gensims() -> None:
     from gensim.models import Word2Vec as Theirs
 
     for name, function in inspect.getmembers(Theirs, callable):
-        if (name.startswith("_") and name != "__init__") or name in (
-            "save",
-            "load",
-            "create_binary_tree",
-        ):
+        if (name.startswith("_") and name != "__init__") or name in ("save", "load"):
             continue
         wanted, ours = (
             [(one.name, one.default, one.kind) for one in inspect.signature(of).parameters.values()]

@@ -83,8 +83,9 @@ def test_constructor_checks_and_changes_nothing():
 def test_defaults_are_those_of_the_training_config():
     config, params = TrainingConfig(), Word2Vec().get_params()
     for name, value in config.as_dict().items():
-        if name not in ("learning_rate", "workers", "epochs"):
+        if name not in ("learning_rate", "workers", "epochs", "cbow_step", "output_weight"):
             assert params[name] == value, name
+    assert params["cbow_step"] is params["output_weight"] is None  # by architecture and loss
     assert params["min_count"] == 5
     assert (
         params["learning_rate"]

@@ -58,7 +58,8 @@ def adopt(model: Any) -> Any:
             continue
         of = getattr(value, "__module__", None) if callable(value) else type(value).__module__
         if not str(of).startswith("gensim."):
-            setattr(made, name, copy.deepcopy(value))
+            own = f"_{name}" if isinstance(getattr(ours, name, None), property) else name
+            setattr(made, name if name == "vectors" else own, copy.deepcopy(value))
         elif callable(value):  # a function: the one of the same name here
             setattr(made, name, getattr(import_module(ours.__module__), value.__name__))
         else:

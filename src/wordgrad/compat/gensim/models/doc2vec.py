@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from wordgrad.compat.gensim.models.callbacks import CallbackAny2Vec
 from wordgrad.compat.gensim.models.keyedvectors import (
-    REAL,
     KeyedVectors,
     prep_vectors,
     pseudorandom_weak_vector,
@@ -29,6 +28,7 @@ from wordgrad.compat.gensim.models.word2vec import (
 )
 from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.corpus.documents import Documents, number_words
+from wordgrad.errors import ParameterError
 from wordgrad.search.exact import unit
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.inference import Inference
@@ -297,15 +297,13 @@ class Doc2Vec(Word2Vec):
         return [self.wv, self.dv, self._edge] if self._width > 1 else [self.wv, self.dv]
 
     def _outputs(self) -> dict[str, int]:
-        return dict.fromkeys(super()._outputs(), self._width)
+        return {name: n_rows * self._width for name, n_rows in super()._outputs().items()}
 
     def init_weights(self) -> None:
         """Begin anew: small random vectors of words and tags, and outputs that are zero."""
+        self.layer1_size = self._width * self.vector_size
         super().init_weights()
         self._inference = None
-        self.layer1_size = self._width * self.vector_size
-        if self.negative:
-            self.syn1neg = np.zeros((len(self.wv), self.layer1_size), REAL)
         shape = (len(self.dv), self.vector_size)
         self.dv.vectors = prep_vectors(shape, seed=self.seed + OTHER_SEED)
         if self._width > 1:  # what stands beyond a text's ends
@@ -330,6 +328,11 @@ class Doc2Vec(Word2Vec):
         self._inference = None
 
     def _settings(self, epochs: int, total: int) -> dict[str, Any]:
+        if self.hs:
+            raise ParameterError(
+                "hs=1 (hierarchical softmax) is not offered for documents; hs=0, negative=5 trains "
+                "the same model with negative sampling."
+            )
         concatenated = {"combine": "concat", "cbow_step": "exact"} if self._width > 1 else {}
         alone = self.dbow and not self.dbow_words
         documents = {"documents": "alone" if alone else "with-words"}

@@ -100,6 +100,11 @@ class KeyedVectors(Saveable):
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def _state(self) -> dict[str, Any]:
+        paths = ("code", "point")  # of a tree, which the counts make
+        expandos = {name: of for name, of in self.expandos.items() if name not in paths}
+        return super()._state() | {"expandos": expandos}
+
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k not in ("_norms", "_index")}
 

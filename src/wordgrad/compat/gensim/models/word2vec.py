@@ -30,10 +30,13 @@ from wordgrad.compat.gensim.saving import Saveable
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.corpus.documents import Documents, TagReader
 from wordgrad.errors import InputError, ParameterError
-from wordgrad.training.config import TrainingConfig
+from wordgrad.training.config import BOTH, HIERARCHICAL, TrainingConfig
+from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.trainer import LiveModel, Trainer
 from wordgrad.vocabulary import Vocabulary
+from wordgrad.word2vec import Word2Vec as Estimator
+from wordgrad.word_vectors import WordVectors
 
 logger = logging.getLogger(__name__)
 MAX_WORDS_IN_BATCH = 10000
@@ -369,6 +372,7 @@ class Word2Vec(Saveable):
 
     _unsaved = frozenset({"_parameters", "cum_table"})
     wv: KeyedVectors
+    syn1: NDArray[np.float32]
     syn1neg: NDArray[np.float32]
     _parameters: Parameters | None = None
 
@@ -685,8 +689,9 @@ class Word2Vec(Saveable):
         """Begin anew: small random vectors, and output vectors that are zero."""
         self.wv.vectors = prep_vectors((len(self.wv), self.vector_size), seed=self.seed)
         self.wv.allocate_vecattrs()
-        if self.negative:
-            self.syn1neg = np.zeros((len(self.wv), self.vector_size), REAL)
+        for name in self._outputs():
+            setattr(self, name, np.zeros((len(self.wv), self.layer1_size), REAL))
+        self._make_tree()
 
     def update_weights(self) -> None:
         """Make vectors for words that were added.
@@ -704,9 +709,22 @@ class Word2Vec(Saveable):
                 "an online update."
             )
         self.wv.resize_vectors(seed=self.seed)
-        if self.negative:
-            added = np.zeros((len(self.wv) - before, self.syn1neg.shape[1]), REAL)
-            self.syn1neg = np.vstack([self.syn1neg, added])
+        added = np.zeros((len(self.wv) - before, self.layer1_size), REAL)
+        for name in self._outputs():
+            setattr(self, name, np.vstack([getattr(self, name), added]))
+        self._make_tree()
+
+    def _make_tree(self) -> None:
+        if self.hs and len(self.wv) > 1:
+            self.create_binary_tree()
+
+    def create_binary_tree(self) -> None:
+        """Set the path of every word in the Huffman tree: turns as ``code``, nodes as ``point``."""
+        tree, wv = HuffmanTree.from_counts(np.maximum(self.wv.expandos["count"], 1)), self.wv
+        for name, values in (("code", tree.turns), ("point", tree.nodes)):
+            wv.allocate_vecattrs([name], [object])
+            for row, (start, stop) in enumerate(pairwise(tree.offsets.tolist())):
+                wv.expandos[name][row] = values[start:stop]
 
     @property
     def cum_table(self) -> Any:
@@ -848,6 +866,7 @@ class Word2Vec(Saveable):
         frozen = [(kv, rows, kv.vectors[rows].copy()) for kv, rows in self._frozen()]
 
         def between_epochs(live: LiveModel) -> None:
+            self._take(parameters)
             for kv, rows, kept in frozen:
                 kv.vectors[rows] = kept
                 kv._forget()
@@ -868,22 +887,18 @@ class Word2Vec(Saveable):
             on_epoch=between_epochs,
         )
         trainer.run()
-        self._take(parameters)
         return int(trainer.tokens_trained * epochs)
 
     def _settings(self, epochs: int, total: int) -> dict[str, Any]:
         """Return the settings in the words of this package."""
-        if self.hs:
-            raise ParameterError(
-                "hs=1 (hierarchical softmax) is not offered; hs=0, negative=5 trains the same "
-                "model with negative sampling."
-            )
+        tree = BOTH if self.negative else HIERARCHICAL
         return {
+            "loss": tree if self.hs else "negative-sampling",
             "vector_size": self.vector_size,
             "window": self.window,
             "shrink_windows": self.shrink_windows,
             "architecture": "skipgram" if self.sg else "cbow",
-            "negative": self.negative,
+            "negative": max(1, self.negative),
             "ns_exponent": self.ns_exponent,
             "sample": self._threshold(self.sample, total) / total,
             "epochs": epochs,
@@ -905,8 +920,10 @@ class Word2Vec(Saveable):
         return [self.wv]
 
     def _outputs(self) -> dict[str, int]:
-        """Matrices that are rows of ``W_out``, by name, and how many rows of each word."""
-        return {"syn1neg": 1}
+        """Matrices that are rows of ``W_out``, by name in their order, and how many rows."""
+        V = len(self.wv)
+        nodes = {"syn1": V - 1} if self.hs else {}
+        return nodes | ({"syn1neg": V} if self.negative else {})
 
     def _matrices(self) -> Parameters:
         """Return the matrices as training has them, and the model's own are views of them then."""
@@ -916,7 +933,7 @@ class Word2Vec(Saveable):
             raise ValueError(f"The model has no output vectors ({missing[0]}); train one that has.")
         size = self.vector_size
         n_inputs = sum(len(kv.vectors) for kv in inputs)
-        n_outputs = len(self.wv) * sum(outputs.values())
+        n_outputs = sum(outputs.values())
         mine = self._parameters
         if mine is None or (mine.n_inputs, mine.n_outputs) != (n_inputs, n_outputs):
             mine = self._parameters = Parameters.zeros(n_inputs, n_outputs, size)
@@ -928,23 +945,23 @@ class Word2Vec(Saveable):
                 kv.vectors = rows
             row += len(rows)
         row = 0
-        for name, width in outputs.items():
-            rows, matrix = mine.W_out[row : row + width * len(self.wv)], getattr(self, name)
+        for name, n_rows in outputs.items():
+            rows, matrix = mine.W_out[row : row + n_rows], getattr(self, name)
             if not _same_memory(rows, matrix):
-                rows[:] = np.reshape(matrix, rows.shape)
-                if width == 1:
+                rows[:] = np.reshape(matrix, (-1, size))[:n_rows]
+                if matrix.shape == rows.shape:
                     setattr(self, name, rows)
-            row += len(rows)
+            row += n_rows
         return mine
 
     def _take(self, parameters: Parameters) -> None:
         """Take what training learned, where the model's matrices are no views of it."""
         row = 0
-        for name, width in self._outputs().items():
-            rows = parameters.W_out[row : row + width * len(self.wv)]
-            if width > 1:
-                setattr(self, name, rows.reshape(len(self.wv), -1))
-            row += len(rows)
+        for name, n_rows in self._outputs().items():
+            rows, matrix = parameters.W_out[row : row + n_rows], getattr(self, name)
+            if not _same_memory(rows, matrix):
+                np.reshape(matrix, (-1, self.vector_size))[:n_rows] = rows
+            row += n_rows
 
     def _frozen(self) -> list[tuple[KeyedVectors, NDArray[np.int64]]]:
         """Rows that are put back after every epoch.
@@ -1022,10 +1039,23 @@ class Word2Vec(Saveable):
         RuntimeError
             If the model was not trained with it.
         """
-        raise RuntimeError(
-            "We have currently only implemented score for the hierarchical softmax scheme, so you "
-            "need to have run word2vec with hs=1 and negative=0 for this to work."
+        if not self.hs:
+            raise RuntimeError(
+                "We have currently only implemented score for the hierarchical softmax scheme, so "
+                "you need to have run word2vec with hs=1 and negative=0 for this to work."
+            )
+        vocabulary, rows = self._vocabulary(), self.wv.key_to_index
+        names = vocabulary.words
+        settings = self._settings(self.epochs, vocabulary.total)
+        model = Estimator()
+        model.phrases_ = None
+        model.vectors_ = WordVectors(
+            names, self.wv.vectors, vocabulary.counts, {"settings": settings}
         )
+        model.output_vectors_ = self.syn1[: len(names) - 1]
+        texts = [[names[rows[word]] for word in words if word in rows]
+                 for words in islice(sentences, total_sentences)]  # fmt: skip
+        return model.score_samples(texts).astype(REAL)
 
     # ---------------------------------------------------------------- files
 
@@ -1046,9 +1076,11 @@ class Word2Vec(Saveable):
         self.hashfxn = hash
         if self.__dict__.get("wv") is None or not isinstance(self.wv, KeyedVectors):
             raise ValueError("a model without vectors")
-        output = self.__dict__.get("syn1neg")
-        if output is not None and np.shape(output) != (len(self.wv.vectors), self.layer1_size):
-            raise ValueError("output vectors of another shape")
+        for name in self._outputs():
+            output = self.__dict__.get(name)
+            if output is not None and np.shape(output) != (len(self.wv.vectors), self.layer1_size):
+                raise ValueError("output vectors of another shape")
+        self._make_tree()
 
 
 def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
