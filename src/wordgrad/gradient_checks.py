@@ -244,7 +244,9 @@ def tree_error() -> float:
     """
     rng = np.random.default_rng(1)
     engines = [
-        HogwildEngine(TrainingConfig(vector_size=20, architecture=kind, loss=HIERARCHICAL))
+        HogwildEngine(
+            TrainingConfig(vector_size=20, architecture=kind, loss=HIERARCHICAL, cbow_step="exact")
+        )
         for kind in ("skipgram", "cbow")
     ]
     return max(_tree_step_error(engine, rng) for engine in engines for _ in range(STEPS))

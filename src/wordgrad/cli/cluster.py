@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from wordgrad.cli.console import errors_console, say
@@ -51,6 +50,8 @@ def cluster(
     with errors_console().status("Finding the classes ..."):
         classes = vectors.clusters(k, seed)
     _write(output, vectors.words, classes, overwrite=overwrite)
+    import numpy as np
+
     sizes = np.bincount(classes)
     say(
         f"Wrote {output}: {len(vectors):,} words in {len(sizes):,} classes of {sizes.min():,} to "

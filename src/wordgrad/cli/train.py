@@ -147,7 +147,7 @@ def train_to_file(
                 model = estimator.from_checkpoint(resume, **settings, progress=display)
                 model.resume(source)
         vectors: WordVectors | Doc2Vec = model if isinstance(model, Doc2Vec) else model.vectors_
-        if note and isinstance(vectors, WordVectors):
+        if note and not isinstance(vectors, Doc2Vec):
             vectors = vectors.with_metadata(note)
         save_or_keep(vectors, output, overwrite=overwrite)
         if model.phrases_ is not None:
