@@ -347,31 +347,33 @@ def cell(data: Path, name: str, program: str) -> None:
 @app.command()
 def plot() -> None:
     """Draw how often answers are right against their probability."""
-    import matplotlib.pyplot as plt
-
     cells = _results()["cells"]
     measured = [name for name in SETS if "bins" in cells.get(name, {}).get("wordgrad", {})]
-    rows = -(-len(measured) // 4)
-    figure, axes = plt.subplots(
-        rows, 4, figsize=(10, 2.7 * rows), sharex=True, sharey=True, squeeze=False
-    )
-    for axis, name in zip(axes.flat, measured, strict=False):
-        axis.plot([0, 1], [0, 1], color="0.8", linewidth=1)
-        for program in ("fasttext", "wordgrad"):
+    parts = []
+    for place, name in enumerate(measured):
+        left, top = 20 + 180 * (place % 4), 30 + 190 * (place // 4)
+        parts.append(f'<text x="{left}" y="{top - 6}">{SETS[name]}</text>')
+        parts.append(f'<rect x="{left}" y="{top}" width="150" height="150" class="box"/>')
+        parts.append(f'<path d="M{left} {top + 150}l150 -150" class="box"/>')
+        for program, colour in (("fasttext", "#d95f02"), ("wordgrad", "#1b6ca8")):
             bins = cells[name].get(program, {}).get("bins", [])
-            points = [one for one in bins if one.get("texts", 0) >= 20]
-            axis.plot(
-                [one["probability"] for one in points], [one["right"] for one in points],
-                marker="o", markersize=3, label=PROGRAMS[program],
-            )  # fmt: skip
-        axis.set_title(SETS[name], fontsize=9)
-    for axis in axes.flat[len(measured) :]:
-        axis.axis("off")
-    axes[0, 0].legend(fontsize=7)
-    figure.supxlabel("probability of the answer")
-    figure.supylabel("share of right answers")
-    figure.tight_layout()
-    figure.savefig(ROOT / "docs" / "reliability.svg", metadata={"Date": None})
+            points = [
+                (left + 150 * one["probability"], top + 150 * (1 - one["right"]))
+                for one in bins
+                if one["texts"] >= 20
+            ]
+            line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}"/>')
+            parts += [
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points
+            ]
+    height = 30 + 190 * -(-len(measured) // 4)
+    style = "text{font:12px sans-serif;fill:#555}.box{fill:none;stroke:#bbb}"
+    picture = "\n".join(parts)
+    (ROOT / "docs" / "reliability.svg").write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 740 {height}">\n'
+        f"<style>{style}</style>\n{picture}\n</svg>\n"
+    )
 
 
 if __name__ == "__main__":

@@ -343,6 +343,76 @@ def phrases() -> str:
     return table([head, "wordgrad", "gensim", "gensim / wordgrad"], rows)
 
 
+# ------------------------------------------------------------------------------ subwords
+
+
+def subwords_speed() -> str:
+    """An epoch with subwords beside fastText's, and the memory of it."""
+    found = load("subwords.json")["speed"]
+    rows = []
+    for architecture, title in ARCHITECTURES.items():
+        rounds = [one for one in found["rounds"] if one["architecture"] == architecture]
+        for name, unit in (("seconds", ""), ("processor", ", seconds of the processor")):
+            ours, theirs = (
+                median(one[f"{program} {name}"] for one in rounds)
+                for program in ("wordgrad", "fasttext")
+            )
+            ratios = [one[f"fasttext {name}"] / one[f"wordgrad {name}"] for one in rounds]
+            rows.append(
+                [
+                    f"{title}{unit}",
+                    f"{ours:.2f} s",
+                    f"{theirs:.1f} s",
+                    f"{median(ratios):.1f}",
+                    f"{min(ratios):.1f}",
+                    f"{max(ratios):.1f}",
+                ]
+            )
+    rounds = found["rounds"]
+    rows.append(
+        ["peak memory", *(f"{max(one[f'{name} peak'] for one in rounds) / 1e6:,.0f} MB"
+                          for name in ("wordgrad", "fasttext")), "", "", ""]
+    )  # fmt: skip
+    head = f"an epoch of `{Path(found['text']['name']).stem}`"
+    return table([head, "wordgrad", "fastText", "times as fast", "least", "most"], rows)
+
+
+def subwords_quality() -> str:
+    """Scores of vectors with subwords beside fastText's, means of what was run."""
+    parts = {name: one for name, one in load("subwords.json").items() if "quality" in name}
+    first = next(iter(parts.values()))["runs"][0]
+    columns = [name for name in first if name not in ("program", "architecture", "seed")]
+    columns.remove("composed pairs")
+    rows = []
+    for found in parts.values():
+        text = Path(found["text"]["name"]).stem
+        for architecture, title in ARCHITECTURES.items():
+            for program in ("fasttext", "wordgrad"):
+                runs = [
+                    one
+                    for one in found["runs"]
+                    if (one["program"], one["architecture"]) == (program, architecture)
+                ]
+                if runs:
+                    means = [f"{fmean(one[name] for one in runs):.1f}" for name in columns]
+                    name = f"{title}, `{text}`, {found['epochs']} epochs: {NAMES[program]}"
+                    rows.append([name, str(len(runs)), *means])
+    return table(["", "runs", *columns], rows)
+
+
+def subwords_opening() -> str:
+    """What it takes to open a large model of fastText, and to ask it."""
+    found = load("subwords.json")["opening"]
+    rows = [
+        ["open", f"{1000 * found['open']:.0f} ms", f"{found['memory when open'] / 1e6:,.0f} MB"],
+        ["the first unseen word, which reads the dictionary", f"{found['first word']:.1f} s",
+         f"{found['memory after'] / 1e6:,.0f} MB"],
+        ["the next one", f"{1000 * found['next word']:.1f} ms", ""],
+    ]  # fmt: skip
+    head = f"`.bin` of {found['words']:,} words, {found['bytes'] / 1e9:.1f} GB"
+    return table([head, "of the processor", "memory of the process"], rows)
+
+
 # ------------------------------------------------------------------ opening and querying
 
 READ = {"word2vec-binary": "word2vec binary", "word2vec-text": "word2vec text"}
@@ -710,6 +780,35 @@ def classifier_default_speed() -> str:
 
 def _epoch_ratio(rounds: list[Record]) -> float:
     return float(median(one["fasttext"] / one["wordgrad"] for one in rounds))
+
+
+def classifier_labels() -> str:
+    """Several labels a text, and classifiers made small."""
+    rows = []
+    for key, cell in load("classifier-labels.json")["cells"].items():
+        name, loss, program = key.split("/")
+        if "failed" in cell:
+            continue
+        small = cell.get("small", {})
+        rows.append(
+            [
+                name, loss, program, f"{cell['precision']:.3f}", f"{cell['cpu_seconds']:.0f} s",
+                f"{cell['bytes'] / 1e6:.1f} MB",
+                *(
+                    f"{small[one]['precision']:.3f}, {small[one]['bytes'] / 1e6:.2f} MB"
+                    if one in small
+                    else ""
+                    for one in ("None", "10000")
+                ),
+            ]
+        )  # fmt: skip
+    return table(
+        [
+            "set", "loss", "program", "precision of the first label", "processor time", "file",
+            "quantised", "and 10,000 n-grams or rows",
+        ],
+        rows,
+    )  # fmt: skip
 
 
 def classifier_epochs() -> str:

@@ -36,6 +36,8 @@ def folder(tmp_path: Path) -> Path:
     ]
     (tmp_path / "reviews.tsv").write_text("".join(rows[:80]))
     (tmp_path / "held-out.tsv").write_text("".join(rows[80:]))
+    lines = ["__label__bread __label__yeast old yeast in bread", "__label__oven a hot oven"] * 20
+    (tmp_path / "cooking.txt").write_text("".join(f"{line}\n" for line in lines))
     (tmp_path / "new.txt").write_text("a lovely film\n\na waste\n")
     return tmp_path
 
@@ -47,7 +49,7 @@ def test_commands_run(folder: Path) -> None:
         assert (prompt, program) == ("$", "wordgrad")
         done = run([sys.executable, "-m", "wordgrad", *arguments], folder)
         assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
-        out[arguments[1]] = done.stdout.splitlines()
+        out.setdefault(arguments[1], done.stdout.splitlines())
     assert out["test"][0].split("\t")[:2] == ["accuracy", "1.000000"]
     assert [line.split("\t")[0] for line in out["predict"][::2]] == ["praise", "blame"]
     assert len(out["predict"]) == 3

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import wordgrad.compat.fasttext
 from wordgrad import FastTextClassifier, TextClassifier, WordVectors, load
 from wordgrad.cli.app import app
+from wordgrad.errors import TrainingWarning
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "from-fasttext.md").read_text(encoding="utf-8")
@@ -85,11 +86,12 @@ def same(ours: Any, theirs: Any) -> None:
 
 def test_the_tables_are_found() -> None:
     assert len(ROWS) >= 20
-    assert len(COMMANDS) == 14
+    assert len(COMMANDS) == 15
     assert sum(not difference for _, _, difference in ROWS) >= 8
 
 
 @pytest.mark.parametrize("call", [row[1] for row in ROWS])
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")  # of a text of three lines
 def test_our_column_runs(call: str, ours: dict[str, Any]) -> None:
     exec(call, ours)
 
@@ -129,6 +131,9 @@ def test_our_commands_run(command: str, folder: Path) -> None:
     done = CliRunner().invoke(app, arguments, input="".join(f"{line}\n" for line in LINES))
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
+    if arguments[0] == "train":
+        assert load("vectors.safetensors").subwords is not None
+        return
     if "train" in arguments:
         assert TextClassifier.load("model.safetensors").classes_.tolist() == ["l0", "l1", "l2"]
         return
@@ -155,7 +160,15 @@ def test_our_commands_run(command: str, folder: Path) -> None:
 def test_the_example_runs(folder: Path) -> None:
     shutil.copy("model.bin", "lid.176.ftz")
     shutil.copy("text.txt", "texts.txt")
-    block, same_calls = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
+    text = [*LINES, *LINES[::-1]] * 10
+    Path("text.txt").write_text("".join(f"{line}\n" for line in text))
+    block, training, same_calls = re.findall(
+        r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingWarning)
+        exec(training, {})
+    assert load("trained.bin")["unseenword"].any()
     exec(same_calls, {})
     assert "predict_stream(open(" in block
     names: dict[str, Any] = {"open": lambda name: io.StringIO(Path(name).read_text())}

@@ -177,7 +177,10 @@ class SimilarityResult:
     low, high : float
         A 95% confidence interval of the correlation (see :func:`spearman_interval`).
     pairs, total : int
-        Pairs with both words in the vocabulary, and pairs in the file.
+        Pairs that were compared, and pairs in the file.
+    composed : int
+        How many of ``pairs`` hold a word outside the vocabulary, whose vector was composed of its
+        character n-grams.
     """
 
     name: str
@@ -186,6 +189,7 @@ class SimilarityResult:
     high: float
     pairs: int
     total: int
+    composed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The fields, by name, for JSON; NaN becomes ``None``."""
@@ -266,7 +270,9 @@ class AnalogyResult:
         }
 
 
-def evaluate_similarity(vectors: WordVectors, path: str | os.PathLike[str]) -> SimilarityResult:
+def evaluate_similarity(
+    vectors: WordVectors, path: str | os.PathLike[str], *, compose: bool = False
+) -> SimilarityResult:
     """Compare cosines with the scores people gave to word pairs.
 
     A word is looked up as it is written, and if that fails in lower case.  Pairs with a word
@@ -277,22 +283,66 @@ def evaluate_similarity(vectors: WordVectors, path: str | os.PathLike[str]) -> S
     vectors : WordVectors
     path : path
         See :func:`wordgrad.evaluation.read_pairs` for the format.
+    compose : bool
+        Whether words outside the vocabulary take part, too, in lower case, where their vectors can
+        be composed of character n-grams; such pairs are counted in ``composed``.
 
     Raises
     ------
     InputError
         If the file is not such a set, naming file and line.
     """
-    rows = vectors.vocabulary.ids
-    pairs, ranks, scores = read_pairs(path), [], []
+    ids, subwords = vectors.vocabulary.ids, vectors.subwords
+    unseen: dict[str, int] = {}
+    composed: list[NDArray[np.float32]] = []
+
+    def place(word: str) -> int | None:
+        """Row of a word, or from -1 downwards the number of a composed one."""
+        row = _look_up(ids, word)
+        if row is None and compose and subwords is not None:
+            word = word.lower()
+            if word not in unseen:
+                vector = subwords.vector(word)
+                if vector is None:
+                    return None
+                composed.append(vector)
+                unseen[word] = -len(composed)
+            return unseen[word]
+        return row
+
+    pairs, places, scores = read_pairs(path), [], []
     for pair in pairs:
-        first, second = _look_up(rows, pair.first), _look_up(rows, pair.second)
-        if first is not None and second is not None:
-            ranks.append((first, second))
+        both = place(pair.first), place(pair.second)
+        if both[0] is not None and both[1] is not None:
+            places.append(both)
             scores.append(pair.score)
-    correlation = _spearman(vectors.similarities(ranks), np.array(scores))
+    chosen = np.array(places, dtype=np.int64).reshape(-1, 2)
+    if composed:
+        extra = np.array(composed, dtype=np.float64)
+        one, other = (_vectors_at(vectors, extra, column) for column in chosen.T)
+        cosines = np.clip((unit(one) * unit(other)).sum(axis=1), -1.0, 1.0)
+    else:
+        cosines = vectors.similarities(chosen)
+    correlation = _spearman(cosines, np.array(scores))
     low, high = spearman_interval(correlation, len(scores))
-    return SimilarityResult(Path(path).stem, correlation, low, high, len(scores), len(pairs))
+    return SimilarityResult(
+        Path(path).stem,
+        correlation,
+        low,
+        high,
+        len(scores),
+        len(pairs),
+        int((chosen < 0).any(axis=1).sum()),
+    )
+
+
+def _vectors_at(
+    vectors: WordVectors, composed: NDArray[np.float64], places: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Vectors of rows, and of composed words, which are numbered from -1 downwards."""
+    found = vectors.some_vectors(np.maximum(places, 0))
+    found[places < 0] = composed[-1 - places[places < 0]]
+    return found
 
 
 def evaluate_analogies(

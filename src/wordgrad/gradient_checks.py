@@ -39,10 +39,11 @@ from wordgrad.training.config import HIERARCHICAL, TrainingConfig
 from wordgrad.training.engines.block_softmax import BlockSoftmax, SparseTargets, logit_offset
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.pair_counts import counts_of
+from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.kernels.batch import combine_inputs, scatter_add
 from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import Batch
+from wordgrad.training.sampling import Batch, RowTable
 
 LEARNING_RATE = 0.5  # so large that a step is of the size of the parameters, and no error hides
 NEGATIVE = 5
@@ -152,6 +153,53 @@ def document_error(architecture: str, combine: str, vector_size: int = 20) -> fl
             float(np.abs(found - (W_out - LEARNING_RATE * exact.d_W_out)).max()),
         )
     return worst
+
+
+def subword_error() -> float:
+    """Largest error of a step on composed vectors and of its loss, for skip-gram.
+
+    Words have 1 to 5 rows out of a few more than there are words, so that rows repeat within a word
+    and among the words of a window.
+    """
+    config = TrainingConfig(vector_size=20, negative=NEGATIVE, subword_step="exact")
+    engine = SubwordEngine(config)
+    rng = np.random.default_rng(2)
+    return max(_subword_trial(engine, config, rng) for _ in range(TRIALS))
+
+
+def _subword_trial(
+    engine: SubwordEngine, config: TrainingConfig, rng: np.random.Generator
+) -> float:
+    V = int(rng.integers(2, 8))
+    n_rows = V + 4
+    parts = [rng.integers(0, n_rows, size=rng.integers(1, 6)).astype(np.int32) for _ in range(V)]
+    rows = RowTable(
+        np.concatenate(parts), np.cumsum([0] + [len(one) for one in parts]), n_inputs=n_rows
+    )
+    parameters = Parameters.zeros(n_rows, V, config.vector_size)
+    for matrix in (parameters.W_in, parameters.W_out):
+        matrix[:] = rng.normal(scale=rng.choice([0.05, 0.3, 1.0]), size=matrix.shape)
+    before = parameters.W_in.astype(np.float64), parameters.W_out.astype(np.float64)
+    context = rng.integers(0, V, size=rng.integers(1, 2 * config.window + 1))
+    target = int(rng.integers(0, V))
+    negatives = (target + rng.integers(1, V, size=config.negative)) % V
+    batch = Batch.from_windows(
+        contexts=context.astype(np.int32),
+        offsets=np.array([0, len(context)]),
+        targets=np.array([[target, *negatives]], dtype=np.int32),
+        rows=rows,
+    )
+    got = engine.apply_batch(parameters, batch, LEARNING_RATE)
+    vectors = maths.compose(before[0], parts).astype(np.float64)
+    loss, d_vectors, d_out = _oracle(config, context, target, negatives, vectors, before[1])
+    gradients = maths.compose_gradient(d_vectors, parts, n_rows), d_out
+    errors = [abs(got.total - loss) / max(1.0, loss)]
+    after = parameters.W_in, parameters.W_out
+    for old, new, gradient in zip(before, after, gradients, strict=True):
+        step = LEARNING_RATE * gradient
+        size = max(1.0, float(np.abs(old).max()), float(np.abs(step).max()))
+        errors.append(float(np.abs(new - (old - step)).max()) / size)
+    return max(errors)
 
 
 def _oracle(
@@ -598,6 +646,8 @@ def _count_error() -> float:
 V, D = 4, 2
 CENTER, OUTSIDE = 1, (0, 2, 0, 1)
 PAIR_NEGATIVES = ((2, 3), (0, 0), (1, 3), (2, 2))  # for each outside word of skip-gram
+N_ROWS = V + 3
+PARTS = ((0, 4, 5, 4), (1, 5), (2,), (3, 4, 6))  # rows of each word: its own, and n-grams
 NEGATIVES = (3, 0, 3)  # for the centre word of CBOW
 PATH, TURNS = (2, 3, 0), (1, -1, -1)  # inner nodes, and the signs of the turns taken there
 CORPUS = (0, 1, 0, 1, 2, 3, 3)
@@ -749,6 +799,33 @@ def document_checks() -> list[GradientCheck]:
     ]
 
 
+def subword_checks() -> list[GradientCheck]:
+    """Windows of words whose vectors are means of rows."""
+    point = random_point(12, W_in=(N_ROWS, D), W_out=(V, D))
+    return [
+        gradient_check(
+            "subwords: skip-gram, negative sampling",
+            "subwords.md#rows",
+            point,
+            partial(_composed, _skipgram, negatives=PAIR_NEGATIVES),
+            kernels=subword_error,
+        ),
+        gradient_check(
+            "subwords: CBOW (mean), negative sampling",
+            "subwords.md#rows",
+            point,
+            partial(_composed, _cbow, negatives=NEGATIVES),
+        ),
+    ]
+
+
+def _composed(window: Callable[..., tuple[float, Point]], x: Point, **options: Any) -> Any:
+    vectors = {"W_in": maths.compose(x["W_in"], PARTS), "W_out": x["W_out"]}
+    loss, gradients = window(vectors, **options, **SAMPLED)
+    d_W_in = maths.compose_gradient(gradients["W_in"], PARTS, N_ROWS)
+    return loss, {"W_in": d_W_in, "W_out": gradients["W_out"]}
+
+
 def _skipgram(x: Point, **options: Any) -> tuple[float, Point]:
     return _gradients(maths.skipgram(CENTER, OUTSIDE, x["W_in"], x["W_out"], **options))
 
@@ -831,5 +908,6 @@ def all_checks() -> list[GradientCheck]:
         *pair_checks(),
         *skipgram_checks(),
         *cbow_checks(),
+        *subword_checks(),
         *document_checks(),
     ]

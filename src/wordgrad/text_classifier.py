@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Networks that learn side by side from different starts and in different order; their sizes
         add up to ``vector_size`` and ``hidden_size``.  Together they are one network, whose logits
         are the mean of theirs.
+    loss : {"softmax", "one-vs-all", "hierarchical-softmax"}, default "softmax"
+        What the scores mean: one label of all, where several labels of a text share the target; or
+        a yes or no for each label, for texts that have several, or none; or a few questions on the
+        way down a tree of the labels, whose time does not grow with their number, for thousands.
     batch_size : int, default 32
         Texts a step; fewer where there are less than 100 times as many texts, so that an epoch
         of few texts has steps enough.
@@ -679,6 +684,49 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         model = self._trained()
         model.save(path, self.classes_.tolist(), self.history_, overwrite=overwrite)
+
+    def quantize(
+        self, *, width: int = 2, ngrams: int | None = None, seed: int = 1
+    ) -> TextClassifier:
+        """Return a classifier whose file is small: a byte for ``width`` numbers of a vector.
+
+        In memory the vectors are whole again: it answers as fast as before, and nearly the same.
+
+        Parameters
+        ----------
+        width : int, default 2
+            Columns that become one byte, by product quantisation
+            (:mod:`wordgrad.classification.quantisation`).
+        ngrams : int, optional
+            Keep so many n-grams, those that count most; by default all.
+        seed : int, default 1
+
+        Raises
+        ------
+        ParameterError
+            A setting is out of range, or the classifier is quantised already.
+
+        Examples
+        --------
+        >>> texts = ["good film", "fine acting", "bad film", "poor acting"] * 10
+        >>> model = TextClassifier(vector_size=16).fit(texts, ["good", "good", "bad", "bad"] * 10)
+        >>> model.quantize().predict(["fine film", "poor film"]).tolist()
+        ['good', 'bad']
+        """
+        model = self._trained()
+        size = model.network.vectors.shape[1]
+        check_int("width", width, minimum=1, maximum=size)
+        check_int("seed", seed, minimum=0)
+        if ngrams is not None:
+            check_int("ngrams", ngrams, minimum=0)
+        if model.network.quantised is not None:
+            raise ParameterError(
+                "a classifier must be quantised once, got one that is; take the one it was made "
+                "from."
+            )
+        small = copy(self)
+        small._model = model.quantised(width, ngrams, seed)
+        return small
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TextClassifier:

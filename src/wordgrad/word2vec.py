@@ -549,8 +549,8 @@ class Word2Vec(
         Returns
         -------
         float32 (n, D)
-            The mean of the vectors of the words that are in the vocabulary; a word that occurs
-            twice counts twice.  Zero for a text that has none.
+            The mean of the vectors of the words that are in the vocabulary, and with ``subwords``
+            of unseen ones; a word that occurs twice counts twice.  Zero for a text that has none.
 
         Raises
         ------
@@ -578,9 +578,14 @@ class Word2Vec(
         means = np.zeros((len(texts), vectors.vector_size), np.float32)
         unknown = 0
         for mean, words in zip(means, self._words_of(texts), strict=True):
-            rows = [row for word in words if (row := ids.get(word)) is not None]
-            if rows:
-                mean[:] = table[rows].mean(axis=0, dtype=np.float64)
+            rows = [ids.get(word, -1) for word in words]
+            found = table[[row for row in rows if row >= 0]]
+            if vectors.subwords is not None and -1 in rows:
+                unseen = [word for word, row in zip(words, rows, strict=True) if row < 0]
+                composed = map(vectors.subwords.vector, unseen)
+                found = np.array([*found, *(one for one in composed if one is not None)])
+            if len(found):
+                mean[:] = found.mean(axis=0, dtype=np.float64)
             else:
                 unknown += 1
         if unknown:
@@ -1043,9 +1048,14 @@ def _copy_vectors(
     engine, parameters, subwords = trainer.engine, trainer.parameters, vectors.subwords
     if not isinstance(engine, SubwordEngine):
         parameters.W_in[ours] = values
-    elif subwords is not None and subwords.kind == engine.ngrams.kind:
-        engine.take_over(parameters, ours, subwords, theirs)
     else:
+        if subwords is not None and subwords.kind == engine.ngrams.kind:
+            # The rows of a selection of words are numbered as those of all of them were.
+            whole = subwords.n_words == len(vectors)
+            none = np.empty(0, np.int64)
+            engine.take_over(
+                parameters, ours if whole else none, subwords, theirs if whole else none
+            )
         engine.start_from(parameters, ours, values)
     if vectors.outputs is not None:
         if not np.isfinite(vectors.outputs).all():

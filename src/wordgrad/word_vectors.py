@@ -414,6 +414,9 @@ class WordVectors:
         """Rows of character n-grams, from which vectors of unseen words are composed."""
         return self._subwords
 
+    def _has_vector(self, word: str) -> bool:
+        return word in self or self._composed(word) is not None
+
     def _composed(self, word: object) -> NDArray[np.float32] | None:
         """Vector of an unseen word that has n-grams, read-only; else None."""
         subwords = self._subwords
@@ -810,7 +813,7 @@ class WordVectors:
     def similarities(self, ranks: ArrayLike) -> NDArray[np.float64]:
         """Cosines of pairs of rows: ``ranks`` of shape (n, 2) to float64 of shape (n,)."""
         pairs = np.asarray(ranks, dtype=np.int64).reshape(-1, 2)
-        first, second = unit(self._rows(pairs[:, 0])), unit(self._rows(pairs[:, 1]))
+        first, second = unit(self.some_vectors(pairs[:, 0])), unit(self.some_vectors(pairs[:, 1]))
         cosines: NDArray[np.float64] = np.clip((first * second).sum(axis=1), -1.0, 1.0)
         return cosines
 
@@ -843,8 +846,15 @@ class WordVectors:
         >>> WordVectors(["a", "b", "c"], [[1, 0], [0, 1], [-2, 0]]).distances("a")
         array([0., 1., 2.])
         """
-        rows = None if words is None else np.array([self.rank(w) for w in words], dtype=np.int64)
-        return 1.0 - self._cosines(query, rows)
+        if words is None:
+            return 1.0 - self._cosines(query)
+        names = list(words)
+        if all(word in self for word in names):
+            rows = np.array([self.rank(word) for word in names], dtype=np.int64)
+            return 1.0 - self._cosines(query, rows)
+        members = self._named(query, "query", skip=False)[0].sum(axis=0)
+        found = unit(self[names].astype(np.float64)) @ unit(members)
+        return 1.0 - np.clip(found, -1.0, 1.0)
 
     def n_similarity(
         self, a: str | Iterable[str], b: str | Iterable[str], *, on_unknown: str = "error"
@@ -896,15 +906,14 @@ class WordVectors:
         """
         given = document_words(words, self._metadata)
         mean = self.mean_vector(given, on_unknown=on_unknown)
-        known = [word for word in given if word in self]
+        known = [word for word in given if self._has_vector(word)]
         if len(known) < 2:
             raise ParameterError(
                 f"words must name at least two words of the vocabulary, got {len(known)}; there is "
                 "no odd one out among fewer."
             )
         _warn_of(mean.skipped, mean.used)
-        rows = np.array([self.rank(word) for word in known], dtype=np.int64)
-        return known[int(np.argmin(self._cosines(mean.vector, rows)))]
+        return known[int(np.argmax(self.distances(mean.vector, known)))]
 
     def mean_vector(
         self,
@@ -958,14 +967,20 @@ class WordVectors:
                 f"weights must be {len(words)} finite numbers, one a word, got shape "
                 f"{given.shape} and dtype {given.dtype}."
             )
-        kept, rows, skipped = [], [], []
+        kept, rows, skipped, unseen = [], [], [], []
         for place, word in enumerate(words):
-            if on_unknown == "skip" and word not in self:
+            composed = self._composed(word)
+            if composed is None and on_unknown == "skip" and word not in self:
                 skipped.append(word)
                 continue
-            rows.append(self.rank(word))
+            rows.append(self.rank(word) if composed is None else -1)
+            if composed is not None:
+                unseen.append(composed)
             kept.append(place)
-        found = self._rows(np.array(rows, dtype=np.int64))
+        chosen = np.array(rows, dtype=np.int64)
+        found = self.some_vectors(np.maximum(chosen, 0))
+        if unseen:
+            found[chosen < 0] = unseen
         used = given[kept].astype(np.float64)
         total = np.abs(used).sum()
         vector = used @ (unit(found) if normalise else found) / (total if total > 0 else 1.0)
@@ -1008,8 +1023,8 @@ class WordVectors:
         query_vector = unit(members.sum(axis=0))[None]
         return self._index.pair_cosines(query_vector, np.zeros_like(chosen), chosen)
 
-    def _rows(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Some vectors, float64 of shape (n, D), without a pass over all of a mapped file.
+    def some_vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Vectors of rows, a new float64 array (n, D), without a pass over all of a mapped file.
 
         Raises
         ------

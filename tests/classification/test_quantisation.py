@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wordgrad import FastTextClassifier
+from wordgrad import FastTextClassifier, TextClassifier
 from wordgrad.classification.quantisation import (
     SAMPLE,
     centroids_of,
@@ -194,3 +194,52 @@ def test_what_cannot_be_made_small_is_refused(tmp_path):
     model.save(tmp_path / "model.bin")
     with pytest.raises(OutputError, match="exists already"):
         model.save(tmp_path / "model.bin")
+
+
+WORDS = {"praise": "good fine lovely joy", "blame": "bad poor dull waste"}
+
+
+@pytest.fixture(scope="module")
+def own():
+    """A classifier of ours, and the texts it learned."""
+    rng = np.random.default_rng(1)
+    labels = [str(label) for label in rng.choice(list(WORDS), 400)]
+    texts = [" ".join([*rng.choice(WORDS[one].split(), 2), f"film{rng.integers(60)}"])
+             for one in labels]  # fmt: skip
+    return TextClassifier(vector_size=18, epochs=3, workers=1).fit(texts, labels), texts
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 5])
+def test_our_own_classifier_answers_nearly_the_same(own, tmp_path, width):
+    model, texts = own
+    small = model.quantize(width=width)
+    assert (small.predict(texts) == model.predict(texts)).mean() > 0.97
+    small.save(tmp_path / "small.safetensors")
+    again = TextClassifier.load(tmp_path / "small.safetensors")
+    assert (again.predict_proba(texts) == small.predict_proba(texts)).all()
+    again.save(tmp_path / "again.safetensors")
+    first, second = ((tmp_path / f"{name}.safetensors").read_bytes() for name in
+                     ("small", "again"))  # fmt: skip
+    assert first == second
+    with pytest.raises(ParameterError, match="quantised once"):
+        again.quantize()
+
+
+def test_fewer_ngrams_are_kept(own, tmp_path):
+    model, texts = own
+    sizes = []
+    for ngrams in (None, 100, 0):
+        small = model.quantize(ngrams=ngrams)
+        features = small._model.features
+        if ngrams is not None:
+            assert len(features.hashes) + len(features.subword_hashes) == ngrams
+        assert len(small._model.network.vectors) == len(features)
+        small.save(tmp_path / "m.safetensors", overwrite=True)
+        sizes.append((tmp_path / "m.safetensors").stat().st_size)
+        assert (TextClassifier.load(tmp_path / "m.safetensors").predict(texts)
+                == small.predict(texts)).all()  # fmt: skip
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert (model.quantize(ngrams=100).predict(texts) == model.predict(texts)).mean() > 0.9
+    for options, match in (({"width": 0}, "width must"), ({"ngrams": -1}, "ngrams must")):
+        with pytest.raises(ParameterError, match=match):
+            model.quantize(**options)

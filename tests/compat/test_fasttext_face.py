@@ -122,6 +122,15 @@ def test_vectors_are_trained(text, tmp_path, kind, maxn):
     close(theirs.get_output_matrix(), model.get_output_matrix())
 
 
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+def test_vectors_are_trained_by_a_tree(text, tmp_path):
+    model = ours.train_unsupervised(str(text), loss="hs", dim=8, epoch=1, minCount=1, maxn=0,
+                                    thread=1, t=1.0)  # fmt: skip
+    model.save_model(tmp_path / "v.bin")
+    again = ours.load_model(tmp_path / "v.bin")
+    np.testing.assert_array_equal(again.get_word_vector("word1"), model.get_word_vector("word1"))
+
+
 def test_what_cannot_be_trained_so(text):
     with pytest.raises(TypeError, match="unexpected keyword argument 'rate'"):
         ours.train_supervised(str(text), rate=1)

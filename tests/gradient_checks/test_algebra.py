@@ -182,55 +182,70 @@ def memory(combine):
     return on_paper
 
 
-LOSSES = {
-    "σ'(x) = s (1 - s)": lambda x: sum(map(sigmoid, x["x"])),
-    "(log σ)'(x) = σ(-x)": lambda x: sum(log(sigmoid(entry)) for entry in x["x"]),
-    "softmax(x + a) = softmax(x)": shifted,
-    "∂S_i/∂x_j = S_i ([i = j] - S_j)": lambda x: points.WEIGHTS @ np.array(softmax(x["x"])),
-    "cross-entropy: ∂J/∂x = (ŷ - y) / B": lambda x: (
-        cross_entropy(x["x"], points.LABELS) / len(points.LABELS)
-    ),
-    "one against all: ∂J/∂x = (σ(x) - y) / B": lambda x: (
-        -sum(
-            y * log(sigmoid(entry)) + (1 - y) * log(1 - sigmoid(entry))
-            for entry, y in zip(np.ravel(x["x"]), np.ravel(points.MANY_LABELS), strict=True)
-        )
-        / len(points.MANY_LABELS)
-    ),
-    "temperature: dJ/dβ = mean(Σ ŷ z - z_y)": lambda x: (
-        -sum(
-            sympy.Rational(9 * (k == label), 10) * log(share) + log(share) / 30
-            for row, label in zip(points.SCORES, (2, 0), strict=True)
-            for k, share in enumerate(softmax(exact(row) * x["beta"].item()))
-        )
-        / 2
-    ),
-    "network: ∂J/∂W₂ = hᵀ δ₂, ∂J/∂b₂ = Σ δ₂": network,
-    "network: ∂J/∂W₁ = Xᵀ δ₁, ∂J/∂b₁ = Σ δ₁": network,
-    "network: ∂J/∂X = δ₁ W₁ᵀ": network,
-    "softmax layer: ∂J/∂W₂ = Xᵀ δ₂, ∂J/∂b₂ = Σ δ₂, ∂J/∂X = δ₂ W₂ᵀ": layer,
-    "text: ∂J/∂V = Aᵀ ∂J/∂X": text,
-    "softmax loss: v_c, u_o, u_w": lambda x: softmax_pair(x["v_c"], CENTER, x["W_out"]),
-    "negative sampling: v_c, u_o, u_k": lambda x: sampled_pair(
-        x["v_c"], CENTER, NEGATIVES, x["W_out"]
-    ),
-    "path in a tree: h, u_n": lambda x: (
-        -sum(
-            log(sigmoid(sign * (x["W_out"][node] @ x["h"])))
-            for node, sign in zip(points.PATH, points.TURNS, strict=True)
-        )
-    ),
-    "skip-gram, softmax": lambda x: sum(
-        softmax_pair(x["W_in"][CENTER], o, x["W_out"]) for o in OUTSIDE
-    ),
-    "skip-gram, softmax with log p(w) added": skipgram_with_offset,
-    "skip-gram, negative sampling": skipgram_sampled,
-    "skip-gram, softmax of a corpus by counts": count_form,
-} | {
-    f"CBOW ({combine}), {loss}": cbow(combine, loss)
-    for combine in ("mean", "sum")
-    for loss in ("softmax", "softmax with log p(w) added", "negative sampling")
-}
+def composed(window):
+    def on_paper(x):
+        vectors = [sum(x["W_in"][r] for r in rows) / len(rows) for rows in points.PARTS]
+        return window({"W_in": vectors, "W_out": x["W_out"]})
+
+    return on_paper
+
+
+LOSSES = (
+    {
+        "σ'(x) = s (1 - s)": lambda x: sum(map(sigmoid, x["x"])),
+        "(log σ)'(x) = σ(-x)": lambda x: sum(log(sigmoid(entry)) for entry in x["x"]),
+        "softmax(x + a) = softmax(x)": shifted,
+        "∂S_i/∂x_j = S_i ([i = j] - S_j)": lambda x: points.WEIGHTS @ np.array(softmax(x["x"])),
+        "cross-entropy: ∂J/∂x = (ŷ - y) / B": lambda x: (
+            cross_entropy(x["x"], points.LABELS) / len(points.LABELS)
+        ),
+        "one against all: ∂J/∂x = (σ(x) - y) / B": lambda x: (
+            -sum(
+                y * log(sigmoid(entry)) + (1 - y) * log(1 - sigmoid(entry))
+                for entry, y in zip(np.ravel(x["x"]), np.ravel(points.MANY_LABELS), strict=True)
+            )
+            / len(points.MANY_LABELS)
+        ),
+        "temperature: dJ/dβ = mean(Σ ŷ z - z_y)": lambda x: (
+            -sum(
+                sympy.Rational(9 * (k == label), 10) * log(share) + log(share) / 30
+                for row, label in zip(points.SCORES, (2, 0), strict=True)
+                for k, share in enumerate(softmax(exact(row) * x["beta"].item()))
+            )
+            / 2
+        ),
+        "network: ∂J/∂W₂ = hᵀ δ₂, ∂J/∂b₂ = Σ δ₂": network,
+        "network: ∂J/∂W₁ = Xᵀ δ₁, ∂J/∂b₁ = Σ δ₁": network,
+        "network: ∂J/∂X = δ₁ W₁ᵀ": network,
+        "softmax layer: ∂J/∂W₂ = Xᵀ δ₂, ∂J/∂b₂ = Σ δ₂, ∂J/∂X = δ₂ W₂ᵀ": layer,
+        "text: ∂J/∂V = Aᵀ ∂J/∂X": text,
+        "softmax loss: v_c, u_o, u_w": lambda x: softmax_pair(x["v_c"], CENTER, x["W_out"]),
+        "negative sampling: v_c, u_o, u_k": lambda x: sampled_pair(
+            x["v_c"], CENTER, NEGATIVES, x["W_out"]
+        ),
+        "path in a tree: h, u_n": lambda x: (
+            -sum(
+                log(sigmoid(sign * (x["W_out"][node] @ x["h"])))
+                for node, sign in zip(points.PATH, points.TURNS, strict=True)
+            )
+        ),
+        "skip-gram, softmax": lambda x: sum(
+            softmax_pair(x["W_in"][CENTER], o, x["W_out"]) for o in OUTSIDE
+        ),
+        "skip-gram, softmax with log p(w) added": skipgram_with_offset,
+        "skip-gram, negative sampling": skipgram_sampled,
+        "skip-gram, softmax of a corpus by counts": count_form,
+    }
+    | {
+        f"CBOW ({combine}), {loss}": cbow(combine, loss)
+        for combine in ("mean", "sum")
+        for loss in ("softmax", "softmax with log p(w) added", "negative sampling")
+    }
+    | {
+        "subwords: skip-gram, negative sampling": composed(skipgram_sampled),
+        "subwords: CBOW (mean), negative sampling": composed(cbow("mean", "negative sampling")),
+    }
+)
 LOSSES["PV-DBOW, negative sampling"] = bag_of_words
 for one in ("mean", "sum", "concat"):
     LOSSES[f"PV-DM ({one}), negative sampling"] = memory(one)
@@ -244,7 +259,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 28
+    assert len(LOSSES) == 30
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

@@ -8,9 +8,17 @@ import pytest
 
 from wordgrad import maths
 from wordgrad.classification.trainer import Member
-from wordgrad.gradient_checks import BOUNDS, GradientCheck, all_checks, run_check, text_kernel_error
+from wordgrad.gradient_checks import (
+    BOUNDS,
+    GradientCheck,
+    all_checks,
+    run_check,
+    subword_error,
+    text_kernel_error,
+)
 from wordgrad.training.engines.block_softmax import BlockSoftmax
 from wordgrad.training.engines.hogwild import HogwildEngine
+from wordgrad.training.engines.subwords import SubwordEngine
 
 ROOT = Path(__file__).parents[2]
 CHECKS = all_checks()
@@ -25,9 +33,9 @@ def test_every_check_passes(check):
 
 
 def test_the_checks_cover_every_loss_and_architecture_by_every_checker_they_have():
-    assert len({check.formula for check in CHECKS}) == len(CHECKS) == 29
-    assert sum(check.oracle is not None for check in CHECKS) == 28  # test_algebra.py takes these
-    assert sum(check.kernels is not None for check in CHECKS) == 16
+    assert len({check.formula for check in CHECKS}) == len(CHECKS) == 31
+    assert sum(check.oracle is not None for check in CHECKS) == 30  # test_algebra.py takes these
+    assert sum(check.kernels is not None for check in CHECKS) == 17
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.formula)
@@ -96,6 +104,7 @@ def test_a_wrong_kernel_fails(monkeypatch, engine):
     monkeypatch.setattr("wordgrad.gradient_checks.HogwildEngine", engine)
     for check in CHECKS:
         plain = check.kernels is not None and "softmax" not in check.formula
+        plain = plain and check.kernels is not subword_error
         if plain and check.kernels is not text_kernel_error:
             result = run_check(kernels_alone(check))
             assert not result.agrees("kernels")
@@ -152,3 +161,16 @@ def test_bounds_are_inclusive_and_nan_does_not_pass():
     assert not run_check(GradientCheck("f", "d", differences=lambda: bound * 1.01)).passed
     assert not run_check(GradientCheck("f", "d", differences=lambda: float("nan"))).passed
     assert not run_check(GradientCheck("f", "d", lambda: 0.0, kernels=lambda: 1.0)).passed
+
+
+class WrongComposition(SubwordEngine):
+    """Composed vectors whose steps are 0.05% too long."""
+
+    def apply_batch(self, parameters, batch, learning_rate):
+        return super().apply_batch(parameters, batch, 1.0005 * learning_rate)
+
+
+def test_a_wrong_step_of_composed_vectors_fails(monkeypatch):
+    monkeypatch.setattr("wordgrad.gradient_checks.SubwordEngine", WrongComposition)
+    check = next(c for c in CHECKS if c.kernels is subword_error)
+    assert not run_check(kernels_alone(check)).passed

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from wordgrad import WordVectors, load
 from wordgrad.errors import FormatError, ParameterError, UnknownWordError
+from wordgrad.evaluation import evaluate_similarity
 from wordgrad.io.fasttext_model import DenseMatrix
 from wordgrad.subwords import Subwords, ngram_hashes
 
@@ -178,3 +180,37 @@ def test_models_that_gensim_wrote(settings, tmp_path):
         words += ["teacup", "unseen", "東"]
     for word in words:
         np.testing.assert_allclose(vectors[word], model.wv[word], rtol=1e-5, atol=1e-7)
+
+
+def test_comparisons_compose_unseen_words():
+    vectors = load(MODELS / "skipgram.bin")
+    known, unseen = vectors.words[1], "bakezz"
+    words = [known, unseen, vectors.words[2]]
+    wanted = [1 - vectors.similarity(known, word) for word in words]
+    np.testing.assert_allclose(vectors.distances(known, words), wanted, atol=1e-6)
+    assert vectors.distances(unseen, [unseen]) == pytest.approx([0], abs=1e-6)
+    mean = vectors.mean_vector(words, normalise=False)
+    assert mean.used == 3
+    np.testing.assert_allclose(mean.vector, vectors[words].mean(axis=0), rtol=1e-5, atol=1e-9)
+    skipping = vectors.mean_vector([*words, "</s>x" if "</s>" not in vectors else ""],
+                                   on_unknown="skip")  # fmt: skip
+    assert skipping.used >= 3
+    assert vectors.n_similarity([unseen], [unseen]) == pytest.approx(1)
+    assert vectors.doesnt_match([unseen, unseen, known]) == known
+    assert vectors.closest_to_text([unseen])[0] == vectors.most_similar(unseen, topn=1)[0]
+
+
+def test_unseen_words_are_evaluated_apart(tmp_path):
+    vectors = load(MODELS / "skipgram.bin")
+    first, second, third = vectors.words[1:4]
+    pairs = [(first, second, 1), (first, "BAKEZZ", 2), (third, "bakezz", 3), ("", third, 4)]
+    path = tmp_path / "set.tsv"
+    path.write_text("".join(f"{a}\t{b}\t{score}\n" for a, b, score in pairs[:3]))
+    plain = evaluate_similarity(vectors, path)
+    assert (plain.pairs, plain.composed, plain.total) == (1, 0, 3)
+    found = evaluate_similarity(vectors, path, compose=True)
+    assert (found.pairs, found.composed, found.total) == (3, 2, 3)
+    cosines = [vectors.similarity(a, b.lower()) for a, b, _ in pairs[:3]]
+    assert found.correlation == pytest.approx(spearmanr(cosines, [1, 2, 3]).statistic)
+    without = WordVectors(vectors.words, vectors.matrix)
+    assert evaluate_similarity(without, path, compose=True).pairs == 1

@@ -90,6 +90,18 @@ def test_given_vectors_are_where_training_starts(model):
     whole = fit(vectors=given, **start)
     np.testing.assert_allclose(whole.vectors_[list(given.words)], given.matrix, atol=1e-5)
     np.testing.assert_allclose(whole.vectors_["dancing"], given["dancing"], atol=1e-5)
+    chosen = given.select(given.words[3:])
+    some = fit(vectors=chosen, **start)
+    assert some.words_with_vectors_ == len(chosen)
+    np.testing.assert_allclose(some.vectors_[list(chosen.words)], chosen.matrix, atol=1e-5)
+
+
+def test_texts_have_means_with_unseen_words(model):
+    means = model.transform(["dances dancing", "dancing", ["dances"]])
+    vectors = model.vectors_
+    np.testing.assert_allclose(means[1], vectors["dancing"], atol=1e-6)
+    np.testing.assert_allclose(means[0], (vectors["dances"] + vectors["dancing"]) / 2, atol=1e-6)
+    np.testing.assert_allclose(means[2], vectors["dances"], atol=1e-6)
 
 
 def test_held_out_text_is_measured_on_composed_vectors():

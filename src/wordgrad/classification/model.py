@@ -30,7 +30,11 @@ A :class:`~wordgrad.container.Container` of the part "classifier", with the arra
 ``label_offsets`` I64 (C + 1)
 ================== =========== ==================================================================
 
-and the settings as its record.  With ``settings["loss"]`` "hierarchical-softmax" W2 and b2 have
+or, where the vectors are quantised (:mod:`wordgrad.classification.quantisation`), in their place
+``codes`` U8 (R, P), ``centroids`` F32 (256 D), and of the rows' lengths ``norm_codes`` U8 (R) with
+``norm_values`` F32 (at most 256); ``settings["width"]`` tells how many columns a code stands for.
+
+The settings are its record.  With ``settings["loss"]`` "hierarchical-softmax" W2 and b2 have
 C - 1 columns, and ``settings["label_counts"]`` makes its tree; files without that setting are
 those of "softmax".  ``settings["several"]`` tells whether texts have several labels.
 ``settings["label_type"]`` is "str", "int" or "bool", what the
@@ -75,6 +79,7 @@ from wordgrad.classification.losses import (
 from wordgrad.container import Arrays, Container, checksum
 from wordgrad.errors import FormatError, OutputError
 from wordgrad.files import check_output
+from wordgrad.io.fasttext_model import CENTROIDS, DenseMatrix, QuantisedMatrix
 from wordgrad.maths import OneHiddenLayer, SoftmaxLayer, sigmoid
 from wordgrad.vocabulary import Vocabulary
 
@@ -118,6 +123,8 @@ class TextNetwork:
         What the C scores mean: see :mod:`wordgrad.classification.losses`.
     tree : Tree
         Of hierarchical softmax.
+    quantised : QuantisedMatrix or None
+        What ``vectors`` were decoded from: a file holds its codes in their place.
     """
 
     vectors: Array32
@@ -127,6 +134,7 @@ class TextNetwork:
     n_classes: int
     loss: str = "softmax"
     tree: Tree = NO_TREE
+    quantised: QuantisedMatrix | None = None
 
     @classmethod
     def initial(
@@ -189,9 +197,19 @@ class TextNetwork:
         )
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Return all arrays by name: vectors, importance, W1, b1, W2, b2."""
+        """Return all arrays by name: vectors (or their codes), importance, W1, b1, W2, b2."""
         arrays = self.arrays()._asdict()
         del arrays["layers"]
+        small = self.quantised
+        if small is not None and small.norms is not None:
+            del arrays["vectors"]
+            values, norms = np.unique(small.norms, return_inverse=True)
+            arrays |= {
+                "codes": np.ascontiguousarray(small.codes),
+                "centroids": small.centroids,
+                "norm_codes": norms.astype(np.uint8),
+                "norm_values": values,
+            }
         return arrays
 
     def arrays(self) -> NetworkArrays:
@@ -317,7 +335,14 @@ _TENSORS: dict[str, tuple[str, int]] = {  # dtype and number of dimensions
     "beginning_offsets": ("int64", 1),
     "labels": ("uint8", 1),
     "label_offsets": ("int64", 1),
+    "codes": ("uint8", 2),
+    "centroids": ("float32", 1),
+    "norm_codes": ("uint8", 1),
+    "norm_values": ("float32", 1),
 }
+
+_QUANTISED = ("codes", "centroids", "norm_codes", "norm_values")
+"""In place of ``vectors``."""
 
 _STRINGS = {
     "words": "word_offsets",
@@ -350,7 +375,7 @@ CLASSIFIER = Container(
     remedy=REMEDY,
     origin="name one that `wordgrad classify train` or TextClassifier.save wrote.",
     schema=_TENSORS,
-    optional=frozenset({"subword_hashes"}),
+    optional=frozenset({"subword_hashes", "vectors", *_QUANTISED}),
     earlier={ENTRY: _read_layout_1},
 )
 
@@ -407,12 +432,45 @@ def read_model(
     file = Path(path)
     settings, arrays = CLASSIFIER.read(file)
     arrays.setdefault("subword_hashes", np.zeros(0, np.int64))
+    whole = "vectors" in arrays
+    if sum(name in arrays for name in _QUANTISED) != (0 if whole else len(_QUANTISED)):
+        raise FormatError(
+            f"{file} is damaged: it must hold vectors, or their codes, centroids and norms; "
+            f"{REMEDY}"
+        )
+    if not whole:
+        arrays["vectors"] = quantised_of(file, arrays, settings).rows(
+            np.arange(len(arrays["codes"]))
+        )
     _check_shapes(file, arrays, settings)
     strings = {
         name: Vocabulary.from_packed(arrays.pop(name), arrays.pop(offsets), str(file)).words
         for name, offsets in _STRINGS.items()
     }
     return arrays, strings, settings
+
+
+def quantised_of(file: Path, tensors: Arrays, settings: dict[str, Any]) -> QuantisedMatrix:
+    """Quantised vectors of a file; raises :class:`FormatError` if the sizes do not fit."""
+    size, width = len(tensors["W1"]), settings.get("width")
+    codes, values = tensors["codes"], tensors["norm_values"]
+    if type(width) is not int or not 1 <= width <= max(size, 1):
+        raise FormatError(f"{file} is damaged: a code stands for {width!r} columns; {REMEDY}")
+    shapes = {
+        "codes": (len(tensors["importance"]), -(-size // width)),
+        "centroids": (CENTROIDS * size,),
+        "norm_codes": (len(codes),),
+    }
+    for name, shape in shapes.items():
+        if tensors[name].shape != shape:
+            raise FormatError(
+                f"{file} is damaged: {name} has the shape {tensors[name].shape}, where the other "
+                f"sizes ask for {shape}; {REMEDY}"
+            )
+    if int(tensors["norm_codes"].max(initial=0)) >= max(len(values), 1):
+        raise FormatError(f"{file} is damaged: it holds {len(values)} norms; {REMEDY}")
+    norms = values[tensors["norm_codes"]]
+    return QuantisedMatrix(codes, tensors["centroids"], width, size, norms)
 
 
 def _check_shapes(file: Path, tensors: Arrays, settings: dict[str, Any]) -> None:
@@ -436,7 +494,7 @@ def _check_shapes(file: Path, tensors: Arrays, settings: dict[str, Any]) -> None
                 f"{file} is damaged: {name} has the shape {tensors[name].shape}, where the other "
                 f"sizes ask for {shape}; {REMEDY}"
             )
-    floats = (name for name, (dtype, _) in _TENSORS.items() if dtype == "float32")
+    floats = (name for name in tensors if tensors[name].dtype == np.float32)
     if not all(np.isfinite(tensors[name]).all() for name in floats):
         raise FormatError(f"{file} is damaged: it holds numbers that are not finite; {REMEDY}")
     if (tensors["importance"] <= 0).any():
@@ -483,6 +541,35 @@ class TextModel:
         logits = self.network.inputs_and_logits(bags)[1].astype(np.float64)
         return probabilities(self.network.loss, logits, self.network.tree)
 
+    def quantised(self, width: int, ngrams: int | None, seed: int) -> TextModel:
+        """Return the model made small: ``ngrams`` hashed features at most, the others quantised.
+
+        Of n-grams those are kept whose weighted vectors are longest: the others move a text least.
+        """
+        from wordgrad.classification.quantisation import quantise_matrix
+
+        features, network = self.features, self.network
+        n = len(features) - len(features.hashes) - len(features.subword_hashes)
+        if ngrams is not None and len(features) - n > ngrams:
+            lengths = np.linalg.norm(network.vectors[n:], axis=1) * network.importance[n:]
+            kept = np.sort(np.argsort(-lengths, kind="stable")[:ngrams])
+            first = len(features.hashes)
+            features = replace(
+                features,
+                hashes=features.hashes[kept[kept < first]],
+                subword_hashes=features.subword_hashes[kept[kept >= first] - first],
+                _tables={},
+            )
+            rows = np.concatenate([np.arange(n), n + kept])
+            network = replace(
+                network, vectors=network.vectors[rows], importance=network.importance[rows]
+            )
+        small = quantise_matrix(DenseMatrix(network.vectors), width, norms=True, seed=seed)
+        decoded = small.rows(np.arange(len(network.vectors)))
+        return replace(
+            self, features=features, network=replace(network, vectors=decoded, quantised=small)
+        )
+
     def explain(self, text: str, label: int | None) -> list[tuple[str, float]]:
         """Tokens of a text with their contributions to a class, by default the most probable."""
         tokens = tokenise([text], pattern=self.pattern, lowercase=self.lowercase)
@@ -524,6 +611,8 @@ class TextModel:
             # Without seconds: the same training gives the same file.
             "history": [{k: v for k, v in row.items() if k != "seconds"} for row in history],
         }
+        if self.network.quantised is not None:
+            settings["width"] = self.network.quantised.width
         arrays = self.network.tensors() | {
             "hashes": features.hashes,
             "subword_hashes": features.subword_hashes,
@@ -564,6 +653,8 @@ class TextModel:
             )
         tree = class_tree(np.array(counts)) if loss == "hierarchical-softmax" else NO_TREE
         network = TextNetwork.of(arrays, loss, tree)
+        if "codes" in arrays:
+            network = replace(network, quantised=quantised_of(Path(path), arrays, settings))
         pattern = settings["pattern"]
         if pattern is None and not settings.get("signs", False):
             pattern = SPACES

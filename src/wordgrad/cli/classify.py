@@ -494,50 +494,71 @@ def _fasttext_answers(model: Path) -> Answers:
 
 def quantize(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A classifier that fastText wrote (.bin).")
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A classifier that 'wordgrad classify train' or fastText (.bin) wrote.",
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file to write, ending in .ftz.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="The file to write: .safetensors, or for one of fastText .ftz."
+        ),
     ],
     overwrite: Annotated[bool, OVERWRITE] = False,
     cutoff: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
-            help="Keep so many rows of words and n-grams, the longest. Default: all.",
+            help="Keep so many n-grams, those that count most; of fastText's rows, words and "
+            "n-grams together. Default: all.",
             show_default=False,
         ),
-    ] = 0,
+    ] = None,
     width: Annotated[
-        int, typer.Option(min=1, help="Numbers of a row that become one byte together.")
+        int, typer.Option(min=1, help="Numbers of a vector that become one byte together.")
     ] = 2,
     norms: Annotated[
-        bool, typer.Option("--norms", help="Keep the lengths of rows apart: one byte more a row.")
+        bool,
+        typer.Option(
+            "--norms", help="Of fastText: keep the lengths of rows apart, one byte more a row."
+        ),
     ] = False,
     quantize_output: Annotated[
-        bool, typer.Option("--output-rows", help="Quantise the rows of the labels, too.")
+        bool, typer.Option("--output-rows", help="Of fastText: quantise the labels' rows, too.")
     ] = False,
 ) -> None:
-    """Make a classifier small: a byte for every two of its numbers, and rare rows left out.
+    """Make a classifier small: a byte for every two of its numbers, and rare n-grams left out.
 
-    The file is one that fastText opens, and predict and test take it like the model it was made
-    from.
+    predict, test and explain take it like the classifier it was made from; of one of fastText the
+    file is one that fastText opens.
     """
     make_reads_interruptible()
-    from wordgrad.fasttext_classifier import FastTextClassifier
     from wordgrad.files import check_output
+    from wordgrad.io.fasttext_model import is_model
 
-    if output.suffix.lower() != ".ftz":  # what saving would refuse at the end
-        raise typer.BadParameter(f"The output {output} must end in .ftz; rename it.")
+    fasttext = is_model(model)
+    suffix = ".ftz" if fasttext else ".safetensors"
+    if output.suffix.lower() != suffix:  # what saving would refuse at the end
+        raise typer.BadParameter(f"The output {output} must end in {suffix}; rename it.")
     check_output(output, overwrite=overwrite)
-    whole = FastTextClassifier.load(model)
-    small = whole.quantize(cutoff=cutoff, width=width, norms=norms, output=quantize_output)
-    small.save(output, overwrite=overwrite)
+    if fasttext:
+        from wordgrad.fasttext_classifier import FastTextClassifier
+
+        FastTextClassifier.load(model).quantize(
+            cutoff=cutoff or 0, width=width, norms=norms, output=quantize_output
+        ).save(output, overwrite=overwrite)
+    elif norms or quantize_output:
+        raise typer.BadParameter("--norms and --output-rows are for models of fastText alone.")
+    else:
+        from wordgrad.text_classifier import TextClassifier
+
+        TextClassifier.load(model).quantize(width=width, ngrams=cutoff).save(
+            output, overwrite=overwrite
+        )
     before, after = model.stat().st_size, output.stat().st_size
-    say(
-        f"Wrote {output}: {format_size(after)}, {after / before:.1%} of {model}, with "
-        f"{small.model.input.shape[0]:,} of {whole.model.input.shape[0]:,} rows."
-    )
+    say(f"Wrote {output}: {format_size(after)}, {after / before:.1%} of {model}.")
 
 
 def explain(

@@ -73,7 +73,7 @@ def _side_by_side(evaluated: Sequence[Evaluated]) -> list[Table]:
         table = results_table("Similarity: Spearman, 95% interval", "set", *names, "pairs")
         for results in zip(*(one.similarity for one in evaluated), strict=True):
             cells = ["\n".join(_correlation(result)) for result in results]
-            covered = [f"{result.pairs:,} of {result.total:,}" for result in results]
+            covered = [_covered(result) for result in results]
             table.add_row(results[0].name, *_with_coverage(cells, covered))
         tables.append(table)
     for results in zip(*(one.analogies for one in evaluated), strict=True):
@@ -133,7 +133,7 @@ def _similarity_table(
     table = results_table(title, first, *measures, "pairs")
     for name, result in lines:
         cells = _correlation(result)
-        covered = f"{result.pairs:,} of {result.total:,}"
+        covered = _covered(result)
         table.add_row(name, *(["\n".join(cells)] if narrow else cells), covered)
     return table
 
@@ -151,6 +151,11 @@ def _title(result: AnalogyResult) -> str:
     method = {"3cosadd": "3CosAdd", "3cosmul": "3CosMul"}[result.method]
     top = "" if result.topn == 1 else f", among the first {result.topn} answers"
     return f"{result.name}: {method}, the {result.restrict_vocab:,} most frequent words{top}"
+
+
+def _covered(result: SimilarityResult) -> str:
+    apart = f"\n{result.composed:,} composed" if result.composed else ""
+    return f"{result.pairs:,} of {result.total:,}{apart}"
 
 
 def _correlation(result: SimilarityResult) -> list[str]:
@@ -197,6 +202,14 @@ def evaluate(
             help="A question counts as solved if its answer is among the first this many.",
         ),
     ] = 1,
+    compose: Annotated[
+        bool,
+        typer.Option(
+            "--compose",
+            help="Let unknown words take part in similarity, where their vectors can be composed "
+            "of character n-grams; their pairs are counted apart.",
+        ),
+    ] = False,
     json_output: Annotated[Path | None, JSON_OUTPUT] = None,
     overwrite: Annotated[bool, OVERWRITE] = False,
 ) -> None:
@@ -205,7 +218,8 @@ def evaluate(
     A word that is not in the vocabulary as written is looked up in lower case. Pairs and questions
     with unknown words are skipped and counted: compare files only where they cover the same.
     Through a pipe, lines separated by tabs: FILE, 'similarity', set, correlation, low, high,
-    covered, total; then FILE, 'analogies', set, section, accuracy, correct, covered, total.
+    covered, total (with --compose, composed); then FILE, 'analogies', set, section, accuracy,
+    correct, covered, total.
     """
     if not similarity and not analogies:
         raise typer.BadParameter("Name a test set with --similarity or --analogies.")
@@ -218,7 +232,7 @@ def evaluate(
     evaluated = []
     for file in files:  # one in memory at a time
         vectors = load(file)
-        pairs = [evaluate_similarity(vectors, path) for path in similarity or []]
+        pairs = [evaluate_similarity(vectors, path, compose=compose) for path in similarity or []]
         questions = [
             evaluate_analogies(
                 vectors, path, restrict_vocab=restrict_vocab, method=method, topn=topn
@@ -243,12 +257,20 @@ def evaluate(
         show_tables(evaluated, console)
         return
     for one in evaluated:
-        _write_plain(one)
+        _write_plain(one, compose=compose)
 
 
-def _write_plain(one: Evaluated) -> None:
+def _write_plain(one: Evaluated, *, compose: bool) -> None:
     write_lines(
-        (one.file, "similarity", r.name, *_known(r.correlation, r.low, r.high), r.pairs, r.total)
+        (
+            one.file,
+            "similarity",
+            r.name,
+            *_known(r.correlation, r.low, r.high),
+            r.pairs,
+            r.total,
+            *([r.composed] if compose else []),
+        )
         for r in one.similarity
     )
     write_lines(

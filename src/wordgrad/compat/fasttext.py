@@ -154,7 +154,8 @@ def train_unsupervised(
         estimator.vectors_.save(path, format="fasttext")
         written = read_model(path)
         written.dictionary  # noqa: B018  # read while the file has its name
-    outputs = np.ascontiguousarray(estimator.output_vectors_, dtype=np.float32)
+    outputs = np.zeros((written.n_words, given["dim"]), np.float32)
+    outputs[: len(estimator.output_vectors_)] = estimator.output_vectors_  # a tree has one less
     return _trained(replace(written, path=None, output=DenseMatrix(outputs)), given, given["model"])
 
 

@@ -485,10 +485,11 @@ class _Reading:
 
     def dictionary_up_to(self, end: int, entries: int, words: int, size: int) -> Dictionary:
         """Read the dictionary, which must end where the matrices begin."""
-        found = Dictionary(*self.dictionary(entries, words, size))
-        if self.place != end:
+        reading = _Reading(self.path, self.mapped, self.place)  # it may be read again
+        found = Dictionary(*reading.dictionary(entries, words, size, end))
+        if reading.place != end:
             raise self.damaged(
-                f"its dictionary ends at byte {self.place}, and its matrices begin at {end}"
+                f"its dictionary ends at byte {reading.place}, and its matrices begin at {end}"
             )
         return found
 
@@ -511,7 +512,7 @@ class _Reading:
         return found
 
     def dictionary(
-        self, entries: int, words: int, size: int
+        self, entries: int, words: int, size: int, stop: int | None = None
     ) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
         if entries * 10 > self.size - self.place:  # a zero byte, a count and a type are ten
             raise FormatError(
@@ -520,9 +521,14 @@ class _Reading:
                 f"{self.size} bytes; {REMEDY}"
             )
         first = self.place
-        matches = islice(_ENTRY.finditer(self.mapped, first), entries)
-        ends = np.fromiter((match.end() for match in matches), dtype=np.int64)
-        if len(ends) < entries:
+        if stop is None:
+            matches = islice(_ENTRY.finditer(self.mapped, first), entries)
+            ends = np.fromiter((match.end() for match in matches), dtype=np.int64)
+        else:  # a quarter of the time, where the end is known
+            found = _ENTRY.findall(self.mapped, first, stop)
+            ends = first + np.cumsum(np.fromiter(map(len, found), dtype=np.int64))
+            del found
+        if len(ends) != entries:
             raise FormatError(
                 f"{self.path} is cut short in entry {len(ends)} of its dictionary; {REMEDY}"
             )

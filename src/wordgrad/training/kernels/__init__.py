@@ -9,6 +9,7 @@ span.py        train on a span of tokens, or on given windows           engines/
 rounds.py      the same in rounds: plan, train, merge                   engines/deterministic.py
 window.py      take one window's gradient step; a thread's memory       span.py, rounds.py
 batch.py       loss and step of any batch: multi-row inputs, signs      engines/, validation.py
+subwords.py    compose word vectors of rows, and hand on their change   engines/subwords.py
 draw.py        which pairs: subsampling, windows, negatives             span.py, rounds.py,
                                                                         sampling.py
 huffman.py     the tree of the hierarchical softmax                      sampling.py, window.py
