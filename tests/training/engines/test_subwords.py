@@ -207,8 +207,8 @@ def test_sub_spans_grow_as_the_rate_falls(corpus):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"loss": "softmax"}, "subwords are trained with loss='negative-sampling', got"),
-        ({"device": "cuda"}, "subwords are trained with device='cpu', got device='cuda'"),
+        ({"loss": "softmax"}, "subwords are not trained with loss='softmax'; change it"),
+        ({"device": "cuda"}, "subwords are not trained with device='cuda'; change it"),
     ],
 )
 def test_what_trains_no_subwords_is_refused(corpus, changes, message):
