@@ -138,7 +138,11 @@ def test_numbers(name, rule, good, bad):
     ("name", "choices"),
     [
         ("architecture", "'skipgram', 'cbow'"),
-        ("loss", "'negative-sampling', 'softmax'"),
+        (
+            "loss",
+            "'negative-sampling', 'softmax', 'hierarchical-softmax', "
+            "'hierarchical-softmax+negative-sampling'",
+        ),
         ("combine", "'mean', 'sum'"),
         ("softmax_offset", "'unigram', 'none'"),
     ],
@@ -160,6 +164,7 @@ def test_numbers_of_numpy_become_plain_ones():
         subwords=(np.int64(3), np.int16(6)),
     )
     values = config.as_dict()
+    assert values.pop("blocks") is None
     assert [type(value) for value in values.pop("subwords")] == [int, int]
     assert {type(value) for value in values.values()} == {int, float, str, bool}
 

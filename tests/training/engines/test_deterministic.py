@@ -134,7 +134,8 @@ def test_a_round_adds_the_changes_of_its_blocks(tables_of, data, kind, seed):
         negative=negative, window=window, workers=data.draw(st.integers(1, 3)),
         learning_rate=0.01, sample=0.2,
     )  # fmt: skip
-    tables = tables_of(text(n_tokens, 12, 15, seed), counts=np.arange(20, 8, -1), sample=0.2)
+    sentences, counts = text(n_tokens, 12, 15, seed), np.arange(20, 8, -1)
+    tables = tables_of(sentences, counts=counts, sample=0.2, window=window)
     rng = np.random.default_rng(seed)
     W_in, W_out = rng.normal(size=(2, 12, config.vector_size)).astype(np.float32) / 3
     expected, found = (Parameters.zeros(12, 12, config.vector_size) for _ in range(2))
