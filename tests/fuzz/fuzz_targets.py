@@ -17,6 +17,7 @@ from pathlib import Path
 import fuzz_checkpoints as checkpoints
 import fuzz_classifiers as classifiers
 import fuzz_indexes as indexes
+import fuzz_models as models
 import fuzz_mutations as change
 import fuzz_seeds as seeds
 import numpy as np
@@ -387,6 +388,12 @@ TARGETS = (
            change.container),
     Target("phrases", "corpora", "p.phrases", lambda: [indexes.phrases()], indexes.use_phrases,
            change.container),
+    Target("documents", "classifiers", "d.safetensors", lambda: [models.documents()],
+           models.use_documents, change.container),
+    Target("gensim-vectors", "classifiers", "k.kv", lambda: [models.keyed_vectors()],
+           models.use_keyed_vectors, change.container),
+    Target("gensim-word2vec", "classifiers", "w.model", lambda: [models.word2vec()],
+           models.use_word2vec, change.container),
     Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
            classifiers.use_model, change.container),
     Target("fasttext-classifier", "classifiers", "m.bin", classifiers.fasttext_models,

@@ -44,6 +44,10 @@ LONG = 64
 _CLASSES: dict[str, type[Saveable]] = {}
 
 
+DAMAGED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
+"""What values that do not fit each other end in."""
+
+
 class Saveable:
     """An object whose attributes are values and arrays, so that a file holds all of it.
 
@@ -133,7 +137,7 @@ class Saveable:
             )
         try:
             made = _restore(cls if issubclass(cls, found) else found, state, arrays)
-        except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+        except DAMAGED as error:
             raise FILE.damaged(path, f"its values do not fit each other ({error})") from error
         return cast(Self, made)
 

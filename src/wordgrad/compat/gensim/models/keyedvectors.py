@@ -909,6 +909,10 @@ class KeyedVectors(Saveable):
         return made
 
     def _restored(self) -> None:
+        kinds = {"index_to_key": list, "next_index": int, "vector_size": int, "expandos": dict}
+        for name, kind in (kinds | {"vectors_lockf": np.ndarray}).items():
+            if not isinstance(self.__dict__.get(name), kind):
+                raise ValueError(f"{name} is no {kind.__name__}")
         self._lent = True
         self._forget()
         self.key_to_index = {
