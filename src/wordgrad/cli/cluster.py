@@ -13,6 +13,7 @@ from wordgrad.cli.query import VECTORS
 from wordgrad.errors import OutputError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 ENDINGS = (".txt", ".tsv", ".parquet")
@@ -37,6 +38,8 @@ def cluster(
 
     Words stay in their order, the most frequent first.
     """
+    import numpy as np
+
     from wordgrad.files import check_output
     from wordgrad.word_vectors import load
 
@@ -50,8 +53,6 @@ def cluster(
     with errors_console().status("Finding the classes ..."):
         classes = vectors.clusters(k, seed)
     _write(output, vectors.words, classes, overwrite=overwrite)
-    import numpy as np
-
     sizes = np.bincount(classes)
     say(
         f"Wrote {output}: {len(vectors):,} words in {len(sizes):,} classes of {sizes.min():,} to "
