@@ -204,7 +204,7 @@ def _run(program: str, text: Path, architecture: str, epochs: int, *rest: Any) -
 def _write(part: str, record: Record) -> None:
     file = RESULTS / "subwords.json"
     whole = json.loads(file.read_text()) if file.exists() else {}
-    write_json(file.name, whole | {part: circumstances() | record})
+    write_json(file.name, whole | circumstances() | {part: circumstances() | record})
 
 
 @app.command()

@@ -146,7 +146,9 @@ def test_a_reader_of_an_earlier_layout_is_given_the_arrays(path):
         seen.append((path, dict(metadata), arrays["n"].tolist()))
         return {"old": True}
 
-    old = Container("table", "2", "make it again.", "name a table.", TABLE.schema, {"tab": read})
+    old = Container(
+        "table", "2", "make it again.", "name a table.", TABLE.schema, earlier={"tab": read}
+    )
     save_file(ARRAYS, path, metadata={"tab": "1"})
     assert old.read(path)[0] == {"old": True}
     assert seen == [(path, {"tab": "1"}, [7, -1])]

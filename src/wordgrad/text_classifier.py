@@ -337,8 +337,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         >>> path = pathlib.Path(tempfile.mkdtemp()) / "texts.txt"
         >>> _ = path.write_text("__label__hot __label__red fire\n__label__cold ice\n" * 20)
         >>> model = TextClassifier(loss="one-vs-all", vector_size=16, hidden_size=16)
-        >>> model.fit_files(path).predict(["fire", "ice"])
-        [('hot', 'red'), ('cold',)]
+        >>> [sorted(labels) for labels in model.fit_files(path).predict(["fire", "ice"])]
+        [['hot', 'red'], ['cold']]
         """
         encoded = encode_files(
             source,

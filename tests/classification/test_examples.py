@@ -100,12 +100,16 @@ def test_features_that_tell_nothing_count_alike(labels):
 
 
 def rare(n, seed, share=0.02):
-    """Texts of one word that tells the class, and five of twelve that tell nothing."""
+    """Texts of one word that hints at the class, and five of twelve that tell nothing.
+
+    Of the texts with a rare word, most are of the usual class all the same.
+    """
     draw = random.Random(seed)
     texts, labels = [], []
     for _ in range(n):
         label = int(draw.random() < share)
-        word = ("rare" if label else "usual") + str(draw.randrange(5))
+        hint = label or draw.random() < 0.05
+        word = ("rare" if hint else "usual") + str(draw.randrange(5))
         texts.append(" ".join([word, *(f"f{draw.randrange(12)}" for _ in range(5))]))
         labels.append(label)
     return texts, np.array(labels)
@@ -113,7 +117,7 @@ def rare(n, seed, share=0.02):
 
 @pytest.mark.parametrize("way", ["balanced", "dict", "sample_weight", "both"])
 def test_weights_for_a_rare_class_find_more_of_it(way):
-    texts, labels = rare(1000, 1)
+    texts, labels = rare(4000, 1)
     new, truth = rare(3000, 77)
     worth = {0: len(labels) / (2 * (labels == 0).sum()), 1: len(labels) / (2 * labels.sum())}
     each = np.array([worth[label] for label in labels.tolist()])

@@ -137,7 +137,7 @@ def best_temperature(
 
     >>> logits = np.array([[2.0, 0.0]] * 4)  # sure of class 0, which one of four texts is not
     >>> T, loss = best_temperature(logits, np.array([0, 0, 0, 1]), np.ones(4))
-    >>> round(np.exp(-2 / T) / (1 + np.exp(-2 / T)), 4)  # (1 + 1/2) of 5
+    >>> round(float(np.exp(-2 / T) / (1 + np.exp(-2 / T))), 4)  # (1 + 1/2) of 5
     0.3
     """
     smoothing = 1 / (len(labels) + 1)

@@ -184,7 +184,7 @@ def binary_cross_entropy(
     Examples
     --------
     >>> loss, d_logits = binary_cross_entropy([[0.0, 0.0, 0.0]], [[1, 0, 1]])
-    >>> round(loss / np.log(2), 8)
+    >>> round(float(loss / np.log(2)), 8)
     3.0
     >>> d_logits
     array([[-0.5,  0.5, -0.5]])

@@ -39,8 +39,8 @@ def phrase_score(
 
     Examples
     --------
-    >>> phrase_score([25, 6], [30, 1000], [40, 2000], types=5000, min_count=5).round(4)
-    array([8.3333e+01, 2.5000e-03])
+    >>> phrase_score([25, 6], [30, 1000], [40, 2000], types=5000, min_count=5).round(4).tolist()
+    [83.3333, 0.0025]
     """
     n_ab, n_a, n_b = (np.asarray(counts, np.float64) for counts in (pairs, first, second))
     score: FloatArray = (n_ab - min_count) / (n_a * n_b) * types
@@ -69,8 +69,8 @@ def npmi(
 
     Examples
     --------
-    >>> npmi([10, 1], [10, 10], [10, 10], tokens=100).round(4).tolist()
-    [1.0, 0.0]
+    >>> npmi([10, 4], [10, 10], [10, 20], tokens=100).round(4).tolist()
+    [1.0, 0.2153]
     """
     p_ab, p_a, p_b = (np.asarray(counts, np.float64) / tokens for counts in (pairs, first, second))
     score: FloatArray = np.log(p_ab / (p_a * p_b)) / -np.log(p_ab)
