@@ -343,6 +343,82 @@ def phrases() -> str:
     return table([head, "wordgrad", "gensim", "gensim / wordgrad"], rows)
 
 
+def documents() -> str:
+    """Vectors of documents, beside gensim's: processor seconds, and the best accuracy."""
+    found = load("documents.json")
+    rows = []
+    for title, text in found["texts"].items():
+        size = f"`{title}`, {text['documents']:,} documents"
+        for mode, timed in text["speed"].items():
+            cells = [
+                f"{timed['processor_seconds'][name]['min']:.2f} s"
+                for name in ("wordgrad", "gensim")
+            ]
+            ratio = timed["gensim_over_wordgrad"]
+            cells.append(f"{ratio['median']:.1f} ({ratio['min']:.1f} to {ratio['max']:.1f})")
+            best = text.get("quality", {}).get(mode)
+            rows.append(
+                [
+                    size,
+                    mode,
+                    *cells,
+                    *(
+                        f"{best[name]['best']:.3f}" if best else ""
+                        for name in ("wordgrad", "gensim")
+                    ),
+                ]
+            )
+    head = ["text", "", "wordgrad", "gensim", "gensim / wordgrad", "accuracy", "gensim's"]
+    return table(head, rows)
+
+
+def hierarchical() -> str:
+    """An epoch of the hierarchical softmax beside gensim's, and its quality."""
+    found = load("hierarchical.json")
+    rows = []
+    for kind, one in found["kinds"].items():
+        programs = [one["programs"][name] for name in ("wordgrad", "gensim")]
+        ratio = one["gensim_over_wordgrad"]["seconds"]
+        rows.append(
+            [
+                kind,
+                *(f"{program['seconds']['median']:.2f} s" for program in programs),
+                f"{ratio['median']:.1f} ({ratio['min']:.1f} to {ratio['max']:.1f})",
+                *(f"{100 * program['similarity']['median']:.1f}" for program in programs),
+            ]
+        )
+    head = f"{found['megabytes']} MB, {found['epochs']} epochs"
+    return table([head, "wordgrad", "gensim", "gensim / wordgrad", "WordSim-353", "gensim's"], rows)
+
+
+def blocks() -> str:
+    """What an epoch in blocks takes beside the default engine's, at two threads."""
+    engines = load("blocks.json")["cells"]["overhead"]["engines"]
+    rows = []
+    for name, found in engines.items():
+        ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
+        seconds = f"{found['processor']['median']:.1f} s"
+        cells = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
+        rows.append([name, seconds, *cells])
+    head = ["an epoch of skip-gram", "processor", "clock, times default", "least", "most"]
+    return table([*head, "processor, times default", "least", "most"], rows)
+
+
+def blocks_quality() -> str:
+    """Quality of vectors trained in blocks, beside the default engine's."""
+    cells = load("blocks.json")["cells"]
+    rows = []
+    names = [name for name in cells["overhead"]["engines"] if f"quality, {name}, seed 1" in cells]
+    sets = list(cells[f"quality, {names[0]}, seed 1"]["scores"])
+    sets.remove("RG-65")  # which is not judged
+    for name in names:
+        runs = [cell for key, cell in cells.items() if key.startswith(f"quality, {name}, seed ")]
+        scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
+        average = f"{fmean(run['average'] for run in runs):.2f}"
+        rows.append([name, *scores, average, str(len(runs))])
+    return table(["5 epochs, D = 100", *sets, "average", "seeds"], rows)
+
+
 # ------------------------------------------------------------------------------ subwords
 
 
