@@ -46,6 +46,7 @@ from wordgrad.io.fasttext_model import (
     write_model,
 )
 from wordgrad.training.config import usable_cores
+from wordgrad.training.kernels.huffman import children
 from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.parameters import aligned_rows
 from wordgrad.word_vectors import WordVectors, load
@@ -548,8 +549,7 @@ class FastTextClassifier:
                     f"{model.name} counts its labels {counts.sum(dtype=np.float64):g} times, more "
                     "than its tree can hold; fetch a whole copy."
                 )
-            left, right = np.empty(2 * n - 1, np.int32), np.empty(2 * n - 1, np.int32)
-            kernels.build_tree(counts, left, right)
+            left, right = children(np.ascontiguousarray(counts, np.int64))
             self._enter(output=np.array(values, dtype=np.float32), left=left, right=right)
             return
         vectors = -(-n // LANES)

@@ -17,6 +17,7 @@ from wordgrad import FastTextClassifier, errors
 from wordgrad.classification import fasttext_kernels as kernels
 from wordgrad.fasttext_classifier import as_bytes, joined
 from wordgrad.io.fasttext_model import read_model
+from wordgrad.training.kernels.huffman import children
 
 MODELS = Path(__file__).parents[1] / "fasttext_models"
 ANSWERS = json.loads((MODELS / "answers.json").read_text())
@@ -233,8 +234,7 @@ def test_values_that_are_not_finite_are_told(tmp_path):
 
 
 def test_the_tree_is_huffmans():
-    left, right = np.empty(7, np.int32), np.empty(7, np.int32)
-    kernels.build_tree(np.array([10, 5, 2, 1]), left, right)
+    left, right = children(np.array([10, 5, 2, 1]))
     # 1 and 2 are joined first (node 4), then 4 and 5 (node 5), then 5 and 10 (the root).
     assert left.tolist() == [-1, -1, -1, -1, 3, 4, 5]
     assert right.tolist() == [-1, -1, -1, -1, 2, 1, 0]

@@ -757,29 +757,3 @@ def answer_lines(
             model, data, start, ends[i], k, np.float32(threshold), memory, labels[i],
             probabilities[i],
         )  # fmt: skip
-
-
-@jit
-def build_tree(counts: Any, left: Any, right: Any) -> None:
-    """Set the children of the nodes of fastText's Huffman tree; leaves, the labels, have -1.
-
-    counts : int64 (L,), at least 0, their sum below 10^15.
-    """
-    n = counts.size
-    weights = np.full(2 * n - 1, 10**15, np.int64)
-    weights[:n] = counts
-    left[:] = -1
-    right[:] = -1
-    leaf, node = n - 1, n
-    for i in range(n, 2 * n - 1):
-        chosen = (np.int64(0), np.int64(0))
-        for _ in range(2):
-            if leaf >= 0 and weights[leaf] < weights[node]:
-                pick = leaf
-                leaf -= 1
-            else:
-                pick = node
-                node += 1
-            chosen = (chosen[1], np.int64(pick))
-        left[i], right[i] = chosen
-        weights[i] = weights[chosen[0]] + weights[chosen[1]]

@@ -64,23 +64,16 @@ def class_tree(counts: NDArray[np.int64]) -> Tree:
     >>> np.diff(tree.offsets).tolist()  # the most frequent class asks one question
     [2, 1, 2]
     """
-    from wordgrad.classification.fasttext_kernels import build_tree
+    from wordgrad.training.kernels.huffman import HuffmanTree, children
 
-    n = len(counts)
+    n, tree = len(counts), HuffmanTree.from_counts(counts)
     order = np.argsort(-counts, kind="stable")
-    left, right = np.empty(2 * n - 1, np.int32), np.empty(2 * n - 1, np.int32)
-    build_tree(counts[order], left, right)
+    left, right = children(counts[order])
     names = np.concatenate([order, np.arange(n, 2 * n - 1)]).astype(np.int32)
     inner = slice(n, None)
     left[inner], right[inner] = names[left[inner]], names[right[inner]]
-    paths: list[list[tuple[int, int]]] = [[] for _ in range(2 * n - 1)]
-    for node in range(2 * n - 2, n - 1, -1):  # parents first
-        for child, sign in ((left[node], -1), (right[node], 1)):
-            paths[child] = [*paths[node], (node - n, sign)]
-    steps = [step for path in paths[:n] for step in path]
-    offsets = np.cumsum([0, *(len(path) for path in paths[:n])]).astype(np.int64)
-    nodes, signs = np.array(steps).T
-    return Tree(left, right, nodes.astype(np.int32), signs.astype(np.float32), offsets)
+    signs = (2 * tree.turns - 1).astype(np.float32)
+    return Tree(left, right, tree.nodes, signs, tree.offsets)
 
 
 def probabilities(loss: str, logits: NDArray[np.float64], tree: Tree) -> NDArray[np.float64]:

@@ -156,6 +156,29 @@ class HuffmanTree:
         return np.add.reduceat(logarithms[self.turns, self.nodes], self.offsets[:-1])
 
 
+def children(counts: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the children of every node, int32 (2, 2 V - 1): those of turn 0, and those of turn 1.
+
+    Leaves, the first V nodes, have -1; the inner nodes follow in the order in which they were made.
+
+    Parameters
+    ----------
+    counts : int64 (V,)
+        Never rising.
+
+    Examples
+    --------
+    >>> children(np.array([5, 2, 1])).tolist()
+    [[-1, -1, -1, 2, 3], [-1, -1, -1, 1, 0]]
+    """
+    n = 2 * len(counts) - 1
+    parents, turns = np.zeros(n, np.int64), np.zeros(n, np.int8)
+    join_lightest(counts, parents, turns)
+    found = np.full((2, n), -1, np.int32)
+    found[turns[:-1], parents[:-1]] = np.arange(n - 1)
+    return found
+
+
 @jit
 def join_lightest(counts: Any, parents: Any, turns: Any) -> None:
     """Join the two lightest nodes until one is left.
