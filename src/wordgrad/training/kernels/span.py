@@ -32,8 +32,10 @@ from wordgrad.training.kernels.window import (
     N_PADDED,
     cut_tiles,
     draw_outputs,
+    score_outputs,
     take_logarithm,
     train_outputs,
+    update_outputs,
 )
 
 
@@ -76,10 +78,18 @@ def train_windows(
 
     inputs : see :func:`_draw_window`.  begin, i, last, end : as :func:`draw.collect` gives them.
     """
-    pairs = 0
-    drawn = 0
-    trained = 0
+    pairs = drawn = trained = 0
     while True:
+        i_ring = trained % DEPTH
+        rows = ws.rows + ADDRESS * i_ring * ws.window_rows
+        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+        tiles = ws.tiles + i_ring * ws.tiles_bytes
+        n_copies = 0
+        any_left = drawn > trained
+        if any_left:
+            n = load_int64(ws.row_counts, i_ring)
+            n_copies = score_outputs(rows, n, outputs, tiles, n_floats, skipgram, ws)
+        # Between the halves of a step, where the processor waits for the last scores.
         while drawn - trained < DEPTH and i < last:
             n = _draw_window(
                 inputs, i, begin, end, drawn % DEPTH, reach, W_in, W_out, n_floats, n_words,
@@ -87,22 +97,19 @@ def train_windows(
             )  # fmt: skip
             drawn += n > 0
             i += 1
-        if drawn == trained:
+        if any_left:
+            # The window before prefetched the rows of this one; this one, those of the last drawn.
+            last_drawn = (drawn - 1) % DEPTH
+            prefetch_rows = ws.outputs + ADDRESS * last_drawn * (ws.n_padded + 1)
+            n_prefetch = load_int64(ws.tiles + last_drawn * ws.tiles_bytes, N_PADDED) + 1
+            n = load_int64(ws.row_counts, i_ring)
+            update_outputs(
+                rows, n, outputs, tiles, n_floats, skipgram, prefetch_rows, n_prefetch, n_copies, ws
+            )
+            pairs += n if skipgram else 1
+            trained += 1
+        elif drawn == trained:
             break
-        i_ring = trained % DEPTH
-        rows = ws.rows + ADDRESS * i_ring * ws.window_rows
-        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
-        # The window before prefetched the rows of this one; this one, those of the last drawn.
-        last_drawn = (drawn - 1) % DEPTH
-        prefetch_rows = ws.outputs + ADDRESS * last_drawn * (ws.n_padded + 1)
-        n_prefetch = load_int64(ws.tiles + last_drawn * ws.tiles_bytes, N_PADDED) + 1
-        n = load_int64(ws.row_counts, i_ring)
-        train_outputs(
-            rows, n, outputs, ws.tiles + i_ring * ws.tiles_bytes, n_floats, skipgram,
-            prefetch_rows, n_prefetch, ws,
-        )  # fmt: skip
-        pairs += n if skipgram else 1
-        trained += 1
     return pairs
 
 

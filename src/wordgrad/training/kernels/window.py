@@ -334,60 +334,67 @@ def _tile_pattern(tiles: Any, tile: Any) -> Any:
 
 
 @inline_jit
-def _skipgram_step(
+def _score_tiles(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, first: Any, steps: Any, n_floats: Any, ws: Any
+) -> None:  # fmt: skip
+    """Score rows against a window's tiles of outputs from tile ``first`` on; fill their steps.
+
+    ``rows`` and ``outputs`` are tables of row addresses, ``tiles`` is what :func:`cut_tiles` writes.
+    """
+    for tile in range(first, load_int64(tiles, N_TILES)):
+        size = _tile_size(tiles, tile)
+        _score(rows, n_rows, n_floats, _tile_pattern(tiles, tile), size, outputs, steps, ws)
+        steps += FLOAT * (n_rows * size + LANES)
+        outputs += ADDRESS * size
+
+
+@inline_jit
+def _update_tile(
+    size: Any, rows: Any, before: Any, after: Any, n_rows: Any, outputs: Any, n_floats: Any,
+    steps: Any, prefetch_rows: Any, n_prefetch: Any,
+) -> None:  # fmt: skip
+    """Apply the steps of a tile of either size."""
+    if size == 6:
+        update_tile(
+            6, rows, before, after, n_rows, outputs, n_floats, steps, prefetch_rows, n_prefetch
+        )
+    else:
+        update_tile(
+            4, rows, before, after, n_rows, outputs, n_floats, steps, prefetch_rows, n_prefetch
+        )
+
+
+@inline_jit
+def _skipgram_update(
     rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
     n_prefetch: Any, ws: Any,
 ) -> None:  # fmt: skip
-    """Score and update context rows and output rows, from the old values of both.
+    """Update context rows and output rows, from the old values of both.
 
-    ``rows``, ``outputs`` and ``prefetch_rows`` are tables of row addresses, ``tiles`` is what
-    :func:`cut_tiles` writes.
     Several tiles pass a running total of the context rows along, so that each sees the old ones.
     """
     n_tiles = load_int64(tiles, N_TILES)
     steps = ws.steps
-    done = 0
-    for tile in range(n_tiles):
-        size = _tile_size(tiles, tile)
-        pattern = _tile_pattern(tiles, tile)
-        _score(rows, n_rows, n_floats, pattern, size, outputs + ADDRESS * done, steps, ws)
-        steps += FLOAT * (n_rows * size + LANES)
-        done += size
-    steps = ws.steps
     source = rows
-    done = 0
     for tile in range(n_tiles):
         size = _tile_size(tiles, tile)
         target = rows if tile == n_tiles - 1 else ws.totals
-        place = outputs + ADDRESS * done
-        if size == 6:
-            update_tile(
-                6, rows, source, target, n_rows, place, n_floats, steps, prefetch_rows, n_prefetch
-            )
-        else:
-            update_tile(
-                4, rows, source, target, n_rows, place, n_floats, steps, prefetch_rows, n_prefetch
-            )
+        _update_tile(
+            size, rows, source, target, n_rows, outputs, n_floats, steps, prefetch_rows, n_prefetch
+        )
         steps += FLOAT * (n_rows * size + LANES)
-        done += size
+        outputs += ADDRESS * size
         source = ws.totals
         n_prefetch = 1
 
 
 @inline_jit
-def _cbow_step(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
-    n_prefetch: Any, ws: Any,
+def _cbow_score(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, ws: Any
 ) -> None:  # fmt: skip
-    """Score and update h = scale * sum of context rows and output rows, from the old values.
-
-    The first tile makes h while it scores it; the last one hands the change of h, times ``share``,
-    to the context rows.  Tables are as in :func:`_skipgram_step`.
-    """
+    """Score h = scale * sum of context rows against output rows; the first tile makes h."""
     scale = load_float32(ws.scales, n_rows)
-    share = load_float32(ws.shares, n_rows)
-    hidden, zeros, change = ws.cbow, ws.cbow + ADDRESS, ws.cbow + 2 * ADDRESS
-    h = load_int64(hidden, 0)
+    h = load_int64(ws.cbow, 0)
     size = _tile_size(tiles, 0)
     pattern = _tile_pattern(tiles, 0)
     if size == 6:
@@ -395,35 +402,36 @@ def _cbow_step(
     else:
         score_context(4, rows, n_rows, scale, h, outputs, n_floats, pattern, ws.steps, ws.sums)
     _count_call(ws)
+    steps = ws.steps + FLOAT * (size + LANES)
+    _score_tiles(ws.cbow, 1, outputs + ADDRESS * size, tiles, 1, steps, n_floats, ws)
+
+
+@inline_jit
+def _cbow_update(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
+    n_prefetch: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Update output rows and h; the last tile hands h's change, times ``share``, to the context."""
+    share = load_float32(ws.shares, n_rows)
+    hidden, source, change = ws.cbow, ws.cbow + ADDRESS, ws.cbow + 2 * ADDRESS
+    last = load_int64(tiles, N_TILES) - 1
     steps = ws.steps
-    source = zeros
-    done = 0
-    for tile in range(1, load_int64(tiles, N_TILES)):
-        # Score this tile, then update the one before it: its steps are the last ones needed of it.
-        after = steps + FLOAT * (size + LANES)
-        next_size = _tile_size(tiles, tile)
-        pattern = _tile_pattern(tiles, tile)
-        place = outputs + ADDRESS * done
-        done += size
-        _score(hidden, 1, n_floats, pattern, next_size, outputs + ADDRESS * done, after, ws)
-        if size == 6:
-            update_tile(
-                6, hidden, source, change, 1, place, n_floats, steps, prefetch_rows, n_prefetch
-            )
-        else:
-            update_tile(
-                4, hidden, source, change, 1, place, n_floats, steps, prefetch_rows, n_prefetch
-            )
-        steps, size, source, n_prefetch = after, next_size, change, 1
-    place = outputs + ADDRESS * done
-    before = load_int64(source, 0)
-    if size == 6:
+    for tile in range(last):
+        size = _tile_size(tiles, tile)
+        _update_tile(
+            size, hidden, source, change, 1, outputs, n_floats, steps, prefetch_rows, n_prefetch
+        )
+        steps += FLOAT * (size + LANES)
+        outputs += ADDRESS * size
+        source, n_prefetch = change, 1
+    h, before = load_int64(hidden, 0), load_int64(source, 0)
+    if _tile_size(tiles, last) == 6:
         update_context(
-            6, rows, n_rows, share, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
+            6, rows, n_rows, share, h, before, outputs, n_floats, steps, prefetch_rows, n_prefetch
         )
     else:
         update_context(
-            4, rows, n_rows, share, h, before, place, n_floats, steps, prefetch_rows, n_prefetch
+            4, rows, n_rows, share, h, before, outputs, n_floats, steps, prefetch_rows, n_prefetch
         )
 
 
@@ -521,14 +529,14 @@ def draw_outputs(
 
 
 @inline_jit
-def train_outputs(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any,
-    prefetch_rows: Any, n_prefetch: Any, ws: Any,
-) -> None:  # fmt: skip
-    """Take one window's gradient step; its loss goes to ``ws.loss``, by way of ``ws.sums``.
+def score_outputs(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any, ws: Any
+) -> Any:  # fmt: skip
+    """Score one window, the first half of its step; return how many rows became copies.
 
     ``rows`` and ``outputs`` are tables of row addresses; repeated ones are overwritten by copies'.
-    ``tiles`` is what :func:`cut_tiles` wrote of the outputs; ``n_prefetch`` rows are prefetched.
+    ``tiles`` is what :func:`cut_tiles` wrote of the outputs.  The loss goes to ``ws.loss``, by way
+    of ``ws.sums``.
     """
     distinct = load_int64(tiles, N_DISTINCT)
     n_copies = _copy_repeats(
@@ -536,10 +544,39 @@ def train_outputs(
     )
     if skipgram:
         n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
-        _skipgram_step(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+        _score_tiles(rows, n_rows, outputs, tiles, 0, ws.steps, n_floats, ws)
     else:
-        _cbow_step(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+        _cbow_score(rows, n_rows, outputs, tiles, n_floats, ws)
+    return n_copies
+
+
+@inline_jit
+def update_outputs(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any,
+    prefetch_rows: Any, n_prefetch: Any, n_copies: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Change the rows of the window just scored; ``n_prefetch`` rows of others are prefetched.
+
+    Its first instructions wait some forty nanoseconds for the last scores: what the caller does
+    between the two halves costs next to nothing.
+    """
+    if skipgram:
+        _skipgram_update(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+    else:
+        _cbow_update(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
     _merge_copies(n_copies, n_floats, ws)
+
+
+@inline_jit
+def train_outputs(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any,
+    prefetch_rows: Any, n_prefetch: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Take one window's gradient step: both halves of it."""
+    n_copies = score_outputs(rows, n_rows, outputs, tiles, n_floats, skipgram, ws)
+    update_outputs(
+        rows, n_rows, outputs, tiles, n_floats, skipgram, prefetch_rows, n_prefetch, n_copies, ws
+    )
 
 
 @inline_jit
