@@ -123,9 +123,7 @@ def test_tiles_that_the_kernel_cuts_are_those_of_python(n):
     for k, turn in enumerate(turns.tolist()):
         store_int32_at(ws.addresses.turns, k, turn)
     cut(n, 0, ws.addresses.outputs, ws.addresses.tiles, ws.addresses)
-    wanted = window._window_tiles(
-        turns.tolist(), ws.addresses.patterns, 2 * ws.addresses.pattern_bytes
-    )
+    wanted = window.tiles_with(turns.tolist())
     found = [load_at(ws.addresses.tiles, k) for k in range(len(wanted))]
     assert found == wanted.tolist()
 

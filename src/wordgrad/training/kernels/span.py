@@ -29,7 +29,6 @@ from wordgrad.training.kernels.window import (
     ADDRESS,
     DEPTH,
     FLOAT,
-    N_PADDED,
     cut_tiles,
     draw_outputs,
     score_outputs,
@@ -48,7 +47,7 @@ def _draw_window(
 
     inputs : address of int32, the row of ``W_in`` of each token: its word, for word2vec.
 
-    Of the context only the newest word's row needs prefetching (it ends the table of outputs):
+    Of the context only the newest word's row needs prefetching (it stands before the outputs):
     the others were, by the windows before.
     """
     centre = load_int32(ws.tokens, i)
@@ -60,12 +59,12 @@ def _draw_window(
     n_words_a_side = draw_reach(bits, reach)
     n = context_of(inputs, i, begin, end, n_words_a_side, W_in, row_bytes, rows)
     store_int64(ws.row_counts, i_ring, n)
-    outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+    soon = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
     tiles = ws.tiles + i_ring * ws.tiles_bytes
-    draw_outputs(centre, mix(bits), W_out, row_bytes, n_words, noise, outputs, tiles, ws)
+    draw_outputs(centre, mix(bits), W_out, row_bytes, n_words, noise, soon + ADDRESS, tiles, ws)
     newest = load_int32(inputs, min(i + reach.most, end - 1))
     newest = load_int32(inputs, i) if newest == NO_TOKEN else newest
-    store_int64(outputs, load_int64(tiles, N_PADDED), W_in + newest * row_bytes)
+    store_int64(soon, 0, W_in + newest * row_bytes)
     return n
 
 
@@ -82,7 +81,7 @@ def train_windows(
     while True:
         i_ring = trained % DEPTH
         rows = ws.rows + ADDRESS * i_ring * ws.window_rows
-        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+        outputs = ws.outputs + ADDRESS * (i_ring * (ws.n_padded + 1) + 1)
         tiles = ws.tiles + i_ring * ws.tiles_bytes
         n_copies = 0
         any_left = drawn > trained
@@ -99,13 +98,9 @@ def train_windows(
             i += 1
         if any_left:
             # The window before prefetched the rows of this one; this one, those of the last drawn.
-            last_drawn = (drawn - 1) % DEPTH
-            prefetch_rows = ws.outputs + ADDRESS * last_drawn * (ws.n_padded + 1)
-            n_prefetch = load_int64(ws.tiles + last_drawn * ws.tiles_bytes, N_PADDED) + 1
+            soon = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
             n = load_int64(ws.row_counts, i_ring)
-            update_outputs(
-                rows, n, outputs, tiles, n_floats, skipgram, prefetch_rows, n_prefetch, n_copies, ws
-            )
+            update_outputs(rows, n, outputs, tiles, n_floats, skipgram, soon, n_copies, ws)
             pairs += n if skipgram else 1
             trained += 1
         elif drawn == trained:
@@ -158,7 +153,7 @@ def run_batch(
             store_int64(ws.outputs, k, W_out + np.int64(outputs[first + k]) * row_bytes)
             store_int32(ws.turns, k, signs[first + k] < 0)
         cut_tiles(n_outputs, 0, ws.outputs, ws.tiles, ws)
-        train_outputs(ws.rows, n, ws.outputs, ws.tiles, n_floats, skipgram, ws.outputs, 1, ws)
+        train_outputs(ws.rows, n, ws.outputs, ws.tiles, n_floats, skipgram, ws.outputs, ws)
         pairs += n if skipgram else 1
     take_logarithm(ws)
     return pairs

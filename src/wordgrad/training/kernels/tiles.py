@@ -3,7 +3,7 @@
 A window of training is a small matrix product.  With ``X`` the rows that are read (context words,
 or CBOW's mean) and ``O`` the output rows (the target and its negatives),
 
-    scores      Z = sign * (X O^T) + bias,     loss = sum softplus(Z)
+    scores      Z = sign * X O^T,     loss = sum softplus(Z)
     step        G = step * sigmoid(Z),         step = -learning_rate * sign
     update      X += G O,   O += G^T X         (both from the old values)
 
@@ -32,6 +32,7 @@ its change never.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from llvmlite import ir
@@ -49,41 +50,47 @@ def literal(*arguments: Any) -> bool:
     return all(isinstance(argument, types.IntegerLiteral) for argument in arguments)
 
 
-def finish_scores(e: Emitter, dots: list[Any], pattern: Any, steps: Any, sums: Any) -> None:
+IMPOSSIBLE = -1e30
+"""The score of a lane that stands for no output: softplus and sigmoid of it are 0."""
+
+
+def finish_scores(
+    e: Emitter, dots: list[Any], turns: Any, real: Any, rate: Any, steps: Any, sums: Any
+) -> None:
     """Emit what follows the dot products: scores, steps G and the loss; see :func:`score_tile`."""
     builder = e.b
     zero, one = e.constant(0.0), e.constant(1.0)
     size = 4 * e.lanes
     product = e.load(sums, size)
     hinge = e.load(builder.add(sums, ir.Constant(I64, size)), size)
+    up = e.splat(rate)
+    down = builder.fneg(up)
     for group, scores in enumerate(e.sums(dots)):
-        place = builder.add(pattern, ir.Constant(I64, 3 * group * size))
-        sign, bias, step = (
-            e.load(builder.add(place, ir.Constant(I64, k * size)), size) for k in range(3)
-        )
-        z = e.fma(scores, sign, bias)
+        turned = e.mask(turns, group * e.lanes)
+        exists = e.mask(real, group * e.lanes)
+        z = builder.select(turned, scores, builder.fneg(scores))
+        z = builder.select(exists, z, e.constant(IMPOSSIBLE))
         small = e.exp_of_negative(builder.fneg(e.call("fabs", z)))
         factor = builder.fadd(one, small)
         product = builder.fmul(product, factor)
         # Written so that a NaN passes through to the loss.
         negative = builder.fcmp_ordered("<", z, zero)
         hinge = builder.fadd(hinge, builder.select(negative, zero, z))
-        sigma = builder.fdiv(builder.select(negative, small, one), factor)
-        e.store(builder.fmul(step, sigma), builder.add(steps, ir.Constant(I64, group * size)))
+        step = builder.select(turned, down, up)
+        step = builder.select(negative, builder.fmul(step, small), step)
+        place = builder.add(steps, ir.Constant(I64, group * size))
+        # Zero where no output is: the smallest of numbers would take a hundred cycles each.
+        e.store(builder.select(exists, builder.fdiv(step, factor), zero), place)
     e.store(product, sums, size)
     e.store(hinge, builder.add(sums, ir.Constant(I64, size)), size)
 
 
-def prefetch(e: Emitter, table: Any, n_rows: Any, *places: Any) -> None:
-    """Emit prefetches of the cache lines at floats ``places`` of each of a table's rows."""
-
-    def one_row(k: Any, _: list[Any]) -> list[Any]:
-        row = e.address(table, k)
+def prefetch(e: Emitter, table: Any, n_rows: int, *places: Any) -> None:
+    """Emit prefetches of the cache lines at floats ``places`` of a table's first rows."""
+    for k in range(n_rows):
+        row = e.address(table, ir.Constant(I64, k))
         for i in places:
             e.prefetch(e.offset(row, i, 4))
-        return []
-
-    e.loop("prefetch", ir.Constant(I64, 0), n_rows, 1, [], one_row)
 
 
 @intrinsic
@@ -94,7 +101,9 @@ def score_tile(
     rows: Any,
     outputs: Any,
     n_floats: Any,
-    pattern: Any,
+    turns: Any,
+    real: Any,
+    rate: Any,
     steps: Any,
     sums: Any,
 ) -> Any:
@@ -104,17 +113,19 @@ def score_tile(
 
     rows, outputs : tables of R and S row addresses.
     n_floats : int64, padded row length, a multiple of 16.
-    pattern : three vectors a group of ``LANES`` scores: sign, bias, step (``-lr * sign``).  Like
-        ``sums``, aligned to a whole vector.
+    turns, real : int64, a bit for each output row: whether its sign is +1 (a negative, turn 1),
+        and whether it counts at all, or fills the tile up.
+    rate : float32, the learning rate.
     steps : where G goes, R * S floats row by row; up to ``LANES - 1`` floats after it are garbage.
-    sums : two vectors: running product of factors 1 + e, running sum of max(z, 0).  Updated.
+    sums : two whole, aligned vectors: running product of factors 1 + e, running sum of max(z, 0).
+        Updated.
     """
     if not literal(R, S):
         return None
     n_rows, n_outputs = R.literal_value, S.literal_value
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, _, rows_, outputs_, n_floats_, pattern_, steps_, sums_ = arguments
+        _, _, rows_, outputs_, n_floats_, turns_, real_, rate_, steps_, sums_ = arguments
         e = Emitter(builder)
         zero = e.constant(0.0)
         x = [e.address(rows_, ir.Constant(I64, k)) for k in range(n_rows)]
@@ -129,10 +140,19 @@ def score_tile(
         dots = e.loop(
             "dots", ir.Constant(I64, 0), n_floats_, e.lanes, [zero] * (n_rows * n_outputs), body
         )
-        finish_scores(e, dots, pattern_, steps_, sums_)
+        # The same outputs for every row.
+        turns_, real_ = (
+            functools.reduce(
+                builder.or_,
+                [builder.shl(bits, ir.Constant(I64, k * n_outputs)) for k in range(n_rows)],
+            )
+            for bits in (turns_, real_)
+        )
+        finish_scores(e, dots, turns_, real_, rate_, steps_, sums_)
         return context.get_dummy_value()
 
-    return types.void(R, S, *([types.int64] * 6)), codegen
+    kinds = [*([types.int64] * 5), types.float32, types.int64, types.int64]
+    return types.void(R, S, *kinds), codegen
 
 
 @intrinsic
@@ -147,7 +167,6 @@ def update_tile(
     n_floats: Any,
     steps: Any,
     prefetch_rows: Any,
-    n_prefetch: Any,
 ) -> Any:
     """Apply the steps G of a tile to both sides: ``after = before + G O``, ``O += G^T X``.
 
@@ -157,17 +176,15 @@ def update_tile(
     n_rows : int64, at least 1.
     outputs : table of ``S`` row addresses, updated in place.
     steps : n_rows x S floats, row by row.
-    prefetch_rows : table of ``n_prefetch`` (at least 1) row addresses.  Their cache lines are
-        prefetched, one of each in every turn of the outer loop: spread out, the requests find
-        free fill buffers.
+    prefetch_rows : table of S + 1 row addresses.  Their cache lines are prefetched, one of each in
+        every turn of the outer loop: spread out, the requests find free fill buffers.
     """
     if not literal(S):
         return None
     n_outputs = S.literal_value
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, rows_, before_, after_, n_rows_, outputs_, n_floats_ = arguments[:7]
-        steps_, prefetch_rows_, n_prefetch_ = arguments[7:]
+        _, rows_, before_, after_, n_rows_, outputs_, n_floats_, steps_, soon_ = arguments
         e = Emitter(builder)
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
 
@@ -186,7 +203,7 @@ def update_tile(
                 e.store_row(total, e.address(after_, c), i)
                 return result
 
-            prefetch(e, prefetch_rows_, n_prefetch_, i)
+            prefetch(e, soon_, n_outputs + 1, i)
             new = e.loop("rows", ir.Constant(I64, 0), n_rows_, 1, old, row)
             for value, place in zip(new, o, strict=True):
                 e.store_row(value, place, i)
@@ -195,7 +212,7 @@ def update_tile(
         e.loop("chunks", ir.Constant(I64, 0), n_floats_, e.lanes, [], chunk)
         return context.get_dummy_value()
 
-    return types.void(S, *([types.int64] * 9)), codegen
+    return types.void(S, *([types.int64] * 8)), codegen
 
 
 @intrinsic
@@ -261,7 +278,9 @@ def score_context(
     hidden: Any,
     outputs: Any,
     n_floats: Any,
-    pattern: Any,
+    turns: Any,
+    real: Any,
+    rate: Any,
     steps: Any,
     sums: Any,
 ) -> Any:
@@ -275,7 +294,8 @@ def score_context(
     n_outputs = S.literal_value
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, rows_, n_rows_, scale_, hidden_, outputs_, n_floats_, pattern_, steps_, sums_ = arguments
+        _, rows_, n_rows_, scale_, hidden_, outputs_, n_floats_ = arguments[:7]
+        turns_, real_, rate_, steps_, sums_ = arguments[7:]
         e = Emitter(builder)
         zero, factor = e.constant(0.0), e.splat(scale_)
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
@@ -299,10 +319,11 @@ def score_context(
             return accumulators
 
         dots = e.blocks(n_floats_, [zero] * n_outputs, block)
-        finish_scores(e, dots, pattern_, steps_, sums_)
+        finish_scores(e, dots, turns_, real_, rate_, steps_, sums_)
         return context.get_dummy_value()
 
-    kinds = [types.int64, types.int64, types.float32, *([types.int64] * 6)]
+    kinds = [types.int64, types.int64, types.float32, *([types.int64] * 5)]
+    kinds += [types.float32, types.int64, types.int64]
     return types.void(S, *kinds), codegen
 
 
@@ -319,13 +340,12 @@ def update_context(
     n_floats: Any,
     steps: Any,
     prefetch_rows: Any,
-    n_prefetch: Any,
 ) -> Any:
     """Apply the steps g of a tile: ``row += scale (before + g O)`` for every row, ``O += g h``.
 
     rows : table of ``n_rows`` row addresses; a row named twice receives its change twice.
     hidden, before : addresses of h and of the change that earlier tiles have summed up.
-    prefetch_rows : prefetched four lines of each row at a time: fewer loops, and still spread out.
+    prefetch_rows : S + 1 rows, of which four lines each are prefetched at a time.
     The rest is as in :func:`~wordgrad.training.kernels.tiles.update_tile`.
     """
     if not literal(S):
@@ -334,7 +354,7 @@ def update_context(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, rows_, n_rows_, scale_, hidden_, before_, outputs_, n_floats_ = arguments[:8]
-        steps_, prefetch_rows_, n_prefetch_ = arguments[8:]
+        steps_, soon_ = arguments[8:]
         e = Emitter(builder)
         factor = e.splat(scale_)
         o = [e.address(outputs_, ir.Constant(I64, k)) for k in range(n_outputs)]
@@ -350,7 +370,7 @@ def update_context(
                     change = e.fma(step, u, change)
                     e.store_row(e.fma(step, h, u), place, i)
                 shares.append(builder.fmul(change, factor))
-            prefetch(e, prefetch_rows_, n_prefetch_, *places)
+            prefetch(e, soon_, n_outputs + 1, *places)
 
             def row(c: Any, _: list[Any]) -> list[Any]:
                 place = e.address(rows_, c)
@@ -364,5 +384,5 @@ def update_context(
         e.blocks(n_floats_, [], block)
         return context.get_dummy_value()
 
-    kinds = [types.int64, types.int64, types.float32, *([types.int64] * 7)]
+    kinds = [types.int64, types.int64, types.float32, *([types.int64] * 6)]
     return types.void(S, *kinds), codegen

@@ -20,8 +20,6 @@ and hands each of them its share of the change: that of the gradient, or a large
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,33 +53,28 @@ from wordgrad.training.kernels.tiles import (
 )
 from wordgrad.training.parameters import aligned_rows
 
-TILE_SIZES = (4, 6)
-"""Output rows of a tile.  Six keep 12 accumulators, six rows and their copies in 16 registers."""
+TILE_SIZES = (4, 6, 8) if LANES == 16 else (4, 6)
+"""Output rows of a tile.  Six by two rows are 12 sums, as many as 16 registers hold beside their
+factors; where there are 32 registers of 16 lanes, eight by two fill a vector with scores."""
 
 DEPTH = 3
 """Windows in the ring: a window is drawn, and its rows prefetched, this many windows early."""
 
-_IMPOSSIBLE = -1e30
-"""Bias of padding lanes: softplus and sigmoid of it are 0."""
-
 
 def tiles_of(n_outputs: int) -> list[int]:
-    """Cut ``n_outputs`` output rows into tiles of 6 and 4: the fewest tiles, at most one row spare.
+    """Cut ``n_outputs`` output rows into tiles: the fewest tiles, at most one row spare.
 
-    >>> tiles_of(6), tiles_of(11), tiles_of(21)
-    ([6], [6, 6], [6, 6, 6, 4])
+    >>> tiles_of(6), sum(tiles_of(11)), sum(tiles_of(21))
+    ([6], 12, 22)
     """
     even = max(4, n_outputs + n_outputs % 2)
-    n_tiles = -(-even // 6)
-    fours = (6 * n_tiles - even) // 2
-    return [6] * (n_tiles - fours) + [4] * fours
+    n_tiles = -(-even // max(TILE_SIZES))
+    pairs = even // 2
+    return [2 * ((pairs + n_tiles - 1 - tile) // n_tiles) for tile in range(n_tiles)]
 
 
 ZERO, SPARE, HIDDEN, CHANGE, FIRST_TOTAL = range(5)
 """Rows of the scratch memory; the running totals and then the copies follow."""
-
-SIGN, BIAS, STEP = range(3)
-"""Vectors of a pattern's group."""
 
 
 class Addresses(NamedTuple):
@@ -89,10 +82,9 @@ class Addresses(NamedTuple):
 
     n_outputs: int  # 1 + K; 0 where there are no negatives
     n_padded: int  # the most output rows of a window, with padding
-    tiles: int  # int64 (DEPTH or 1, 4 + 2 tiles): see cut_tiles
+    tiles: int  # int64 (DEPTH or 1, 4 + 3 tiles): see cut_tiles
     tiles_bytes: int  # from one window of the ring to the next; 0 where all are cut alike
-    patterns: int  # float32 (patterns, 2, pattern_bytes / 4): see score_tile
-    pattern_bytes: int
+    rate: int  # float32 (1,): the learning rate
     turns: int  # int32 (padded,): 1 where the sign of an output is -1
     paths: int  # int32: the paths' nodes, each times 2, and 1 for turn 1; 0 without a tree
     path_offsets: int  # int64 (V + 1,)
@@ -102,7 +94,7 @@ class Addresses(NamedTuple):
     window_rows: int  # 2 m
     rows: int  # int64 (DEPTH, 2 m): row addresses of the context words of the windows in the ring
     row_counts: int  # int64 (DEPTH,)
-    outputs: int  # int64 (DEPTH, padded + 1): of target, negatives, padding; and a row to prefetch
+    outputs: int  # int64 (DEPTH, padded + 1): of target, negatives, padding; one row to prefetch
     totals: int  # int64 (2 m,): rows for running totals of several tiles
     cbow: int  # int64 (3,): rows for h, for zeros, for the change of h
     one: int  # int64 (1,): a table of one row
@@ -149,18 +141,13 @@ class Workspace:
         sizes = tiles_of(self.most_outputs)
         padded = sum(sizes)
         n_copies = window_rows + self.most_outputs
-        groups = -(-2 * max(TILE_SIZES) // LANES)
         capacity = 2 * span_tokens + 2 * window_rows + 4
         self.span_tokens = span_tokens
         self.loss = np.zeros(1)
-        self._patterns = aligned_rows(N_PATTERNS * 2 * groups * 3, LANES)
-        self._patterns = self._patterns.reshape(N_PATTERNS, 2, groups, 3, LANES)
-        self._patterns[:] = _all_patterns(groups)
-        pattern_bytes = 4 * groups * 3 * LANES
-        patterns = int(self._patterns.ctypes.data)
-        tiles = np.zeros((DEPTH, 4 + 2 * len(sizes)), np.int64)
+        tiles = np.zeros((DEPTH, FIRST_TILE + TILE_NUMBERS * len(sizes)), np.int64)
         if tree is None and not most_outputs:
-            tiles[0] = _window_tiles([0] + [1] * negative, patterns, 2 * pattern_bytes)
+            tiles[0] = tiles_with([0] + [1] * negative)
+        self._rate = np.zeros(1, np.float32)
         self._sums = aligned_rows(2, LANES)
         self.clear_loss()
         scratch = aligned_rows(FIRST_TOTAL + window_rows + 2 * n_copies, n_floats)
@@ -172,8 +159,7 @@ class Workspace:
             n_padded=padded,
             tiles=self._table(tiles),
             tiles_bytes=tiles.strides[0] if tree is not None or most_outputs else 0,
-            patterns=patterns,
-            pattern_bytes=pattern_bytes,
+            rate=self._table(self._rate),
             turns=self._table(np.zeros(padded, np.int32)),
             paths=0 if tree is None else self._table(2 * tree.nodes + tree.turns.astype(np.int32)),
             path_offsets=0 if tree is None else self._table(tree.offsets),
@@ -210,13 +196,12 @@ class Workspace:
         self._sums[0], self._sums[1] = 1.0, 0.0
 
     def set_learning_rate(self, learning_rate: float) -> None:
-        """Write the steps ``-learning_rate * sign`` of every lane; clear the row of zeros.
+        """Write the learning rate; clear the row of zeros.
 
         That row stays zero by itself unless a parameter was not finite.
         """
         self._spare[:] = 0.0
-        rate = np.float32(-learning_rate)
-        self._patterns[:, :, :, STEP] = rate * self._patterns[:, :, :, SIGN]
+        self._rate[0] = learning_rate
 
 
 def _by_size(window_rows: int, combine: str, step: str) -> NDArray[np.float32]:
@@ -227,49 +212,24 @@ def _by_size(window_rows: int, combine: str, step: str) -> NDArray[np.float32]:
 
 N_OUTPUTS, N_PADDED, N_TILES, N_DISTINCT, FIRST_TILE = range(5)
 """Of a window's tiles: its outputs, those with padding, its tiles, how many outputs at the front
-are sure to differ from all others; then size and address of the pattern of each tile."""
+are sure to differ from all others; then the numbers of each tile."""
+
+SIZE, TURNS, REAL, TILE_NUMBERS = range(4)
+"""Of a tile: its size, and a bit for each output: its turn, and whether it is no padding."""
 
 
-def pattern_of(size: int, turns: Sequence[int]) -> int:
-    """Return the number of a tile's pattern: one for each size, real outputs and their turns.
+def tiles_with(turns: Sequence[int]) -> NDArray[np.int64]:
+    """Cut outputs with these turns into tiles, as :func:`cut_tiles`: of windows all alike.
 
-    >>> pattern_of(4, [0]), pattern_of(4, [1]), pattern_of(4, [0, 0]), pattern_of(6, [1] * 6)
-    (0, 1, 2, 155)
+    >>> tiles_with([0, 1, 1, 1, 1]).tolist()
+    [5, 6, 1, 0, 6, 30, 31]
     """
-    bits = sum(turn << k for k, turn in enumerate(turns))
-    return (1 << len(turns)) - 2 + bits + (PATTERNS_OF_4 if size == 6 else 0)
-
-
-PATTERNS_OF_4, N_PATTERNS = 30, 30 + 126
-"""2 + 4 + 8 + 16 patterns of tiles of four rows; and 2 + ... + 64 of tiles of six."""
-
-
-@cache
-def _all_patterns(groups: int) -> NDArray[np.float32]:
-    """Sign and bias of every lane; padding lanes have sign 0 and an impossible score."""
-    patterns = np.zeros((N_PATTERNS, 2, groups, 3, LANES), np.float32)
-    patterns[:, :, :, BIAS] = _IMPOSSIBLE
-    for size in TILE_SIZES:
-        for real in range(1, size + 1):
-            for turns in product((0, 1), repeat=real):
-                pattern = patterns[pattern_of(size, turns)]
-                for n_rows in (1, 2):
-                    for row in range(n_rows):
-                        for k, turn in enumerate(turns):
-                            group, lane = divmod(row * size + k, LANES)
-                            pattern[n_rows - 1, group, SIGN, lane] = 1.0 if turn else -1.0
-                            pattern[n_rows - 1, group, BIAS, lane] = 0.0
-    return patterns
-
-
-def _window_tiles(turns: Sequence[int], patterns: int, pattern_bytes: int) -> NDArray[np.int64]:
-    """Cut outputs with these turns into tiles, as :func:`cut_tiles`: of windows all alike."""
     sizes = tiles_of(len(turns))
     tiles = [len(turns), sum(sizes), len(sizes), 0]
     done = 0
     for size in sizes:
-        pattern = pattern_of(size, turns[done : done + size])
-        tiles += [size, patterns + pattern * pattern_bytes]
+        some = turns[done : done + size]
+        tiles += [size, sum(turn << k for k, turn in enumerate(some)), (1 << len(some)) - 1]
         done += size
     return np.array(tiles, np.int64)
 
@@ -277,7 +237,10 @@ def _window_tiles(turns: Sequence[int], patterns: int, pattern_bytes: int) -> ND
 FLOAT = 4
 ADDRESS = 8
 
-CALLS_PER_LOGARITHM = FACTORS_PER_LOGARITHM // -(-2 * max(TILE_SIZES) // LANES)
+MOST_OF_A_TILE = max(TILE_SIZES)
+EIGHT = MOST_OF_A_TILE == 8
+
+CALLS_PER_LOGARITHM = FACTORS_PER_LOGARITHM // -(-2 * MOST_OF_A_TILE // LANES)
 """A call of score_tile multiplies one factor into a lane for each vector that its scores fill."""
 
 
@@ -302,48 +265,44 @@ def _count_call(ws: Any) -> None:
 
 
 @inline_jit
-def _score(
-    rows: Any, n_rows: Any, n_floats: Any, single: Any, size: Any, outputs: Any, steps: Any, ws: Any
-) -> None:
-    """Score ``n_rows`` rows against one tile of outputs, two rows at a time; fill its steps."""
-    double = single + ws.pattern_bytes
-    for _ in range(n_rows // 2):
-        if size == 6:
-            score_tile(2, 6, rows, outputs, n_floats, double, steps, ws.sums)
-        else:
-            score_tile(2, 4, rows, outputs, n_floats, double, steps, ws.sums)
-        _count_call(ws)
-        rows += 2 * ADDRESS
-        steps += 2 * size * FLOAT
-    if n_rows % 2:
-        if size == 6:
-            score_tile(1, 6, rows, outputs, n_floats, single, steps, ws.sums)
-        else:
-            score_tile(1, 4, rows, outputs, n_floats, single, steps, ws.sums)
-        _count_call(ws)
+def _of_tile(tiles: Any, tile: Any, number: Any) -> Any:
+    return load_int64(tiles, FIRST_TILE + TILE_NUMBERS * tile + number)
 
 
 @inline_jit
-def _tile_size(tiles: Any, tile: Any) -> Any:
-    return load_int64(tiles, FIRST_TILE + 2 * tile)
-
-
-@inline_jit
-def _tile_pattern(tiles: Any, tile: Any) -> Any:
-    return load_int64(tiles, FIRST_TILE + 2 * tile + 1)
+def _score_rows(
+    n_rows: Any, rows: Any, size: Any, outputs: Any, n_floats: Any, turns: Any, real: Any,
+    steps: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Score one or two rows (a literal) against a tile of any size."""
+    rate = np.float32(load_float32(ws.rate, 0))
+    if size == 6:
+        score_tile(n_rows, 6, rows, outputs, n_floats, turns, real, rate, steps, ws.sums)
+    elif EIGHT and size == 8:
+        score_tile(n_rows, 8, rows, outputs, n_floats, turns, real, rate, steps, ws.sums)
+    else:
+        score_tile(n_rows, 4, rows, outputs, n_floats, turns, real, rate, steps, ws.sums)
+    _count_call(ws)
 
 
 @inline_jit
 def _score_tiles(
     rows: Any, n_rows: Any, outputs: Any, tiles: Any, first: Any, steps: Any, n_floats: Any, ws: Any
 ) -> None:  # fmt: skip
-    """Score rows against a window's tiles of outputs from tile ``first`` on; fill their steps.
+    """Score rows, two at a time, against a window's tiles from ``first`` on; fill their steps.
 
-    ``rows`` and ``outputs`` are tables of row addresses, ``tiles`` is what :func:`cut_tiles` writes.
+    ``rows`` and ``outputs`` are tables of addresses, ``tiles`` is what :func:`cut_tiles` writes.
     """
     for tile in range(first, load_int64(tiles, N_TILES)):
-        size = _tile_size(tiles, tile)
-        _score(rows, n_rows, n_floats, _tile_pattern(tiles, tile), size, outputs, steps, ws)
+        size = _of_tile(tiles, tile, SIZE)
+        turns, real = _of_tile(tiles, tile, TURNS), _of_tile(tiles, tile, REAL)
+        place, row = steps, rows
+        for _ in range(n_rows // 2):
+            _score_rows(2, row, size, outputs, n_floats, turns, real, place, ws)
+            row += 2 * ADDRESS
+            place += 2 * size * FLOAT
+        if n_rows % 2:
+            _score_rows(1, row, size, outputs, n_floats, turns, real, place, ws)
         steps += FLOAT * (n_rows * size + LANES)
         outputs += ADDRESS * size
 
@@ -351,23 +310,20 @@ def _score_tiles(
 @inline_jit
 def _update_tile(
     size: Any, rows: Any, before: Any, after: Any, n_rows: Any, outputs: Any, n_floats: Any,
-    steps: Any, prefetch_rows: Any, n_prefetch: Any,
+    steps: Any, soon: Any,
 ) -> None:  # fmt: skip
-    """Apply the steps of a tile of either size."""
+    """Apply the steps of a tile of any size."""
     if size == 6:
-        update_tile(
-            6, rows, before, after, n_rows, outputs, n_floats, steps, prefetch_rows, n_prefetch
-        )
+        update_tile(6, rows, before, after, n_rows, outputs, n_floats, steps, soon)
+    elif EIGHT and size == 8:
+        update_tile(8, rows, before, after, n_rows, outputs, n_floats, steps, soon)
     else:
-        update_tile(
-            4, rows, before, after, n_rows, outputs, n_floats, steps, prefetch_rows, n_prefetch
-        )
+        update_tile(4, rows, before, after, n_rows, outputs, n_floats, steps, soon)
 
 
 @inline_jit
 def _skipgram_update(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
-    n_prefetch: Any, ws: Any,
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, soon: Any, ws: Any
 ) -> None:  # fmt: skip
     """Update context rows and output rows, from the old values of both.
 
@@ -377,15 +333,13 @@ def _skipgram_update(
     steps = ws.steps
     source = rows
     for tile in range(n_tiles):
-        size = _tile_size(tiles, tile)
+        size = _of_tile(tiles, tile, SIZE)
         target = rows if tile == n_tiles - 1 else ws.totals
-        _update_tile(
-            size, rows, source, target, n_rows, outputs, n_floats, steps, prefetch_rows, n_prefetch
-        )
+        _update_tile(size, rows, source, target, n_rows, outputs, n_floats, steps, soon)
         steps += FLOAT * (n_rows * size + LANES)
         outputs += ADDRESS * size
+        soon += ADDRESS * size
         source = ws.totals
-        n_prefetch = 1
 
 
 @inline_jit
@@ -394,22 +348,30 @@ def _cbow_score(
 ) -> None:  # fmt: skip
     """Score h = scale * sum of context rows against output rows; the first tile makes h."""
     scale = load_float32(ws.scales, n_rows)
-    h = load_int64(ws.cbow, 0)
-    size = _tile_size(tiles, 0)
-    pattern = _tile_pattern(tiles, 0)
+    rate = np.float32(load_float32(ws.rate, 0))
+    h, steps = load_int64(ws.cbow, 0), ws.steps
+    size = _of_tile(tiles, 0, SIZE)
+    turns, real = _of_tile(tiles, 0, TURNS), _of_tile(tiles, 0, REAL)
     if size == 6:
-        score_context(6, rows, n_rows, scale, h, outputs, n_floats, pattern, ws.steps, ws.sums)
+        score_context(
+            6, rows, n_rows, scale, h, outputs, n_floats, turns, real, rate, steps, ws.sums
+        )
+    elif EIGHT and size == 8:
+        score_context(
+            8, rows, n_rows, scale, h, outputs, n_floats, turns, real, rate, steps, ws.sums
+        )
     else:
-        score_context(4, rows, n_rows, scale, h, outputs, n_floats, pattern, ws.steps, ws.sums)
+        score_context(
+            4, rows, n_rows, scale, h, outputs, n_floats, turns, real, rate, steps, ws.sums
+        )
     _count_call(ws)
-    steps = ws.steps + FLOAT * (size + LANES)
+    steps += FLOAT * (size + LANES)
     _score_tiles(ws.cbow, 1, outputs + ADDRESS * size, tiles, 1, steps, n_floats, ws)
 
 
 @inline_jit
 def _cbow_update(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
-    n_prefetch: Any, ws: Any,
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, soon: Any, ws: Any
 ) -> None:  # fmt: skip
     """Update output rows and h; the last tile hands h's change, times ``share``, to the context."""
     share = load_float32(ws.shares, n_rows)
@@ -417,22 +379,20 @@ def _cbow_update(
     last = load_int64(tiles, N_TILES) - 1
     steps = ws.steps
     for tile in range(last):
-        size = _tile_size(tiles, tile)
-        _update_tile(
-            size, hidden, source, change, 1, outputs, n_floats, steps, prefetch_rows, n_prefetch
-        )
+        size = _of_tile(tiles, tile, SIZE)
+        _update_tile(size, hidden, source, change, 1, outputs, n_floats, steps, soon)
         steps += FLOAT * (size + LANES)
         outputs += ADDRESS * size
-        source, n_prefetch = change, 1
+        soon += ADDRESS * size
+        source = change
     h, before = load_int64(hidden, 0), load_int64(source, 0)
-    if _tile_size(tiles, last) == 6:
-        update_context(
-            6, rows, n_rows, share, h, before, outputs, n_floats, steps, prefetch_rows, n_prefetch
-        )
+    size = _of_tile(tiles, last, SIZE)
+    if size == 6:
+        update_context(6, rows, n_rows, share, h, before, outputs, n_floats, steps, soon)
+    elif EIGHT and size == 8:
+        update_context(8, rows, n_rows, share, h, before, outputs, n_floats, steps, soon)
     else:
-        update_context(
-            4, rows, n_rows, share, h, before, outputs, n_floats, steps, prefetch_rows, n_prefetch
-        )
+        update_context(4, rows, n_rows, share, h, before, outputs, n_floats, steps, soon)
 
 
 @inline_jit
@@ -468,26 +428,25 @@ def _merge_copies(n_copies: Any, n_floats: Any, ws: Any) -> None:
 
 @inline_jit
 def cut_tiles(n: Any, n_distinct: Any, outputs: Any, tiles: Any, ws: Any) -> None:
-    """Cut a window's ``n`` outputs, whose signs ``ws.turns`` tells, into tiles of six and four.
+    """Cut a window's ``n`` outputs, whose signs ``ws.turns`` tells, into tiles.
 
     outputs : table of ``n`` row addresses; those of padding are written after them.
     tiles : where what the step reads goes: see :data:`FIRST_TILE`.
     n_distinct : so many outputs at the front differ from all others.
     """
-    even = max(4, n + n % 2)
-    n_tiles = (even + 5) // 6
-    n_sixes = n_tiles - (6 * n_tiles - even) // 2
+    pairs = max(4, n + n % 2) // 2
+    n_tiles = (2 * pairs + MOST_OF_A_TILE - 1) // MOST_OF_A_TILE
     done = 0
     for tile in range(n_tiles):
-        size = 6 if tile < n_sixes else 4
+        size = 2 * ((pairs + n_tiles - 1 - tile) // n_tiles)
         real = min(size, n - done)
         bits = 0
         for k in range(real):
             bits |= load_int32(ws.turns, done + k) << k
-        number = (1 << real) - 2 + bits + (PATTERNS_OF_4 if size == 6 else 0)
-        store_int64(tiles, FIRST_TILE + 2 * tile, size)
-        pattern = ws.patterns + 2 * number * ws.pattern_bytes
-        store_int64(tiles, FIRST_TILE + 2 * tile + 1, pattern)
+        place = FIRST_TILE + TILE_NUMBERS * tile
+        store_int64(tiles, place + SIZE, size)
+        store_int64(tiles, place + TURNS, bits)
+        store_int64(tiles, place + REAL, (1 << real) - 1)
         done += size
     for k in range(n, done):
         store_int64(outputs, k, ws.spare)
@@ -512,7 +471,8 @@ def draw_outputs(
         first = load_int64(ws.path_offsets, centre)
         n = load_int64(ws.path_offsets, centre + 1) - first
         for k in range(n):
-            node = load_int32(ws.paths, first + k)
+            # From the word up: of nodes near the root, which are prefetched last, caches know.
+            node = load_int32(ws.paths, first + n - 1 - k)
             store_int64(outputs, k, W_out + (node >> 1) * row_bytes)
             store_int32(ws.turns, k, node & 1)
         for k in range(ws.n_outputs):
@@ -552,44 +512,35 @@ def score_outputs(
 
 @inline_jit
 def update_outputs(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any,
-    prefetch_rows: Any, n_prefetch: Any, n_copies: Any, ws: Any,
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any, soon: Any,
+    n_copies: Any, ws: Any,
 ) -> None:  # fmt: skip
-    """Change the rows of the window just scored; ``n_prefetch`` rows of others are prefetched.
+    """Change the rows of the window just scored, and prefetch those of the table ``soon``.
 
-    Its first instructions wait some forty nanoseconds for the last scores: what the caller does
-    between the two halves costs next to nothing.
+    A tile of S rows prefetches S rows and the one after them: of a window cut alike, all its
+    outputs and one row more.  The first instructions wait for the last scores: what the caller does
+    between the two halves costs less than by itself.
     """
     if skipgram:
-        _skipgram_update(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+        _skipgram_update(rows, n_rows, outputs, tiles, n_floats, soon, ws)
     else:
-        _cbow_update(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+        _cbow_update(rows, n_rows, outputs, tiles, n_floats, soon, ws)
     _merge_copies(n_copies, n_floats, ws)
 
 
 @inline_jit
-def train_outputs(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any,
-    prefetch_rows: Any, n_prefetch: Any, ws: Any,
+def train_window(
+    rows: Any, n_rows: Any, outputs: Any, n_floats: Any, skipgram: Any, soon: Any, ws: Any
 ) -> None:  # fmt: skip
-    """Take one window's gradient step: both halves of it."""
-    n_copies = score_outputs(rows, n_rows, outputs, tiles, n_floats, skipgram, ws)
-    update_outputs(
-        rows, n_rows, outputs, tiles, n_floats, skipgram, prefetch_rows, n_prefetch, n_copies, ws
-    )
+    """Take the step of a window with a target and K negatives, and prefetch rows ``soon`` used."""
+    train_outputs(rows, n_rows, outputs, ws.tiles, n_floats, skipgram, soon, ws)
 
 
 @inline_jit
-def train_window(
-    rows: Any,
-    n_rows: Any,
-    outputs: Any,
-    n_floats: Any,
-    skipgram: Any,
-    prefetch_rows: Any,
+def train_outputs(
+    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, skipgram: Any, soon: Any,
     ws: Any,
-) -> None:
-    """Take the step of a window with a target and K negatives; see :func:`train_outputs`."""
-    train_outputs(
-        rows, n_rows, outputs, ws.tiles, n_floats, skipgram, prefetch_rows, ws.n_padded + 1, ws
-    )
+) -> None:  # fmt: skip
+    """Take one window's gradient step: both halves of it."""
+    n_copies = score_outputs(rows, n_rows, outputs, tiles, n_floats, skipgram, ws)
+    update_outputs(rows, n_rows, outputs, tiles, n_floats, skipgram, soon, n_copies, ws)
