@@ -433,7 +433,7 @@ def copy_row(typingctx: Any, source: Any, target: Any, n_floats: Any, prefetch_r
         e = Emitter(builder)
 
         def chunk(i: Any, _: list[Any]) -> list[Any]:
-            prefetch(e, prefetch_rows_, ir.Constant(I64, 1), i)
+            prefetch(e, prefetch_rows_, 1, i)
             e.store_row(e.load_row(source_, i), target_, i)
             return []
 

@@ -76,21 +76,32 @@ def finish_scores(
         # Written so that a NaN passes through to the loss.
         negative = builder.fcmp_ordered("<", z, zero)
         hinge = builder.fadd(hinge, builder.select(negative, zero, z))
-        step = builder.select(turned, down, up)
+        # Zero where no output is: a product with the smallest of numbers takes a hundred cycles.
+        step = builder.select(exists, builder.select(turned, down, up), zero)
         step = builder.select(negative, builder.fmul(step, small), step)
         place = builder.add(steps, ir.Constant(I64, group * size))
-        # Zero where no output is: the smallest of numbers would take a hundred cycles each.
-        e.store(builder.select(exists, builder.fdiv(step, factor), zero), place)
+        e.store(builder.fdiv(step, factor), place)
     e.store(product, sums, size)
     e.store(hinge, builder.add(sums, ir.Constant(I64, size)), size)
 
 
-def prefetch(e: Emitter, table: Any, n_rows: int, *places: Any) -> None:
-    """Emit prefetches of the cache lines at floats ``places`` of a table's first rows."""
-    for k in range(n_rows):
-        row = e.address(table, ir.Constant(I64, k))
+def prefetch(e: Emitter, table: Any, n_rows: Any, *places: Any) -> None:
+    """Emit prefetches of the cache lines at floats ``places`` of a table's first rows.
+
+    n_rows : a number, for which no loop is needed, or an int64 of the code emitted.
+    """
+
+    def one_row(k: Any, _: list[Any]) -> list[Any]:
+        row = e.address(table, k)
         for i in places:
             e.prefetch(e.offset(row, i, 4))
+        return []
+
+    if isinstance(n_rows, int):
+        for k in range(n_rows):
+            one_row(ir.Constant(I64, k), [])
+    else:
+        e.loop("prefetch", ir.Constant(I64, 0), n_rows, 1, [], one_row)
 
 
 @intrinsic
@@ -266,6 +277,31 @@ def add_to_rows(
         return context.get_dummy_value()
 
     return types.void(*([types.int64] * 4), types.float32), codegen
+
+
+@intrinsic
+def merge_row(typingctx: Any, shared: Any, private: Any, before: Any, n_floats: Any) -> Any:
+    """Let three rows be ``private + (shared - before)``: what all threads made of a shared row.
+
+    private, before : this thread's row, and what the shared one was when they were last merged.
+        If no other thread has changed it since, the result is ``private``, to the last bit.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shared_, private_, before_, n_floats_ = arguments
+        e = Emitter(builder)
+
+        def chunk(i: Any, _: list[Any]) -> list[Any]:
+            others = builder.fsub(e.load_row(shared_, i), e.load_row(before_, i))
+            merged = builder.fadd(e.load_row(private_, i), others)
+            for row in (shared_, private_, before_):
+                e.store_row(merged, row, i)
+            return []
+
+        e.loop("chunks", ir.Constant(I64, 0), n_floats_, e.lanes, [], chunk)
+        return context.get_dummy_value()
+
+    return types.void(*([types.int64] * 4)), codegen
 
 
 @intrinsic
