@@ -33,6 +33,7 @@ SOURCES = (
     "compiling.py",
     "corpus/word_table.py",
     "corpus/phrase_counts.py",
+    "io/fasttext_dictionary.py",
     "training/kernels/*.py",
     "classification/*.py",
 )
