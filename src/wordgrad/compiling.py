@@ -33,7 +33,6 @@ SOURCES = (
     "compiling.py",
     "corpus/word_table.py",
     "corpus/phrase_counts.py",
-    "io/fasttext_dictionary.py",
     "training/kernels/*.py",
     "classification/*.py",
 )

@@ -492,15 +492,17 @@ class _Reading:
 
     def dictionary_up_to(self, end: int, entries: int, words: int) -> Dictionary:
         """Read the dictionary, which must end where the matrices begin."""
-        from wordgrad.io import fasttext_dictionary as dictionary  # Numba: too late for small ones
+        from wordgrad.corpus import word_table  # Numba takes longer than a small dictionary
 
         data = np.frombuffer(self.mapped, np.uint8, end - self.place, self.place)
-        (outcome, entry, place), text, offsets, counts = dictionary.scan(data, entries, words)
-        if outcome == dictionary.CUT_SHORT:
+        (outcome, entry, place), text, offsets, counts = word_table.scan_entries(
+            data, entries, words
+        )
+        if outcome == word_table.CUT_SHORT:
             raise self.cut_short(entry)
-        if outcome == dictionary.WRONG_TYPE:
+        if outcome == word_table.WRONG_TYPE:
             raise self.wrong_type(entry, int(data[place + 9]), words)
-        if outcome == dictionary.WRONG_COUNT:
+        if outcome == word_table.WRONG_COUNT:
             count = int.from_bytes(data[place + 1 : place + 9].tobytes(), "little", signed=True)
             raise self.damaged(f"its dictionary counts an entry {count} times")
         if place != len(data):
