@@ -47,7 +47,7 @@ def drawn(engine, epoch=0, start=0):
     stop = min(start + engine.episode_tokens, engine.length)
     episode = Episode(engine, epoch, start, stop)
     worker = BlockWorker(engine, parameters_of(engine))
-    for unit in range(episode.n_units):
+    for unit in range(len(episode.spans)):
         worker.draw(episode, unit)
     episode.end_drawing()
     return episode, worker
@@ -119,7 +119,7 @@ def test_a_block_takes_the_oracles_steps(corpus, blocks):
         worker.train(episode, turn, owner)
         batch = worker.windows(episode, turn, owner)
         exact = oracle.apply_batch(wanted, batch, episode.learning_rate)
-        loss = episode.losses[turn * blocks + owner]
+        loss = episode.losses[owner * blocks + turn]
         assert loss == pytest.approx(exact.total, rel=1e-5)
         np.testing.assert_allclose(found.W_in, wanted.W_in, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(found.W_out, wanted.W_out, rtol=1e-4, atol=1e-5)

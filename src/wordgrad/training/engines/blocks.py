@@ -6,8 +6,9 @@ context word, the *owner*, and by that of the target.  Then the buckets of ``W_o
 turn t owner a trains the pairs whose target is in bucket a + t (mod B), with negatives from that
 bucket.
 All owners of a turn may work at once, on as many threads, or machines, as there are, and nothing is
-ever averaged.  The next episode deals the words anew, so that every two words can be negatives of
-one another.
+ever averaged.  Turns follow one another from a random one on, so that a bucket of ``W_out`` goes
+from one owner to the next: between machines (:mod:`wordgrad.cluster`) one bucket moves a turn.
+The next episode deals the words anew, so that every two words can be negatives of one another.
 
 Words are dealt in order of frequency, B at a time, each group at random: buckets of equal sizes and
 like masses.  The pairs of a block that share their target are gathered in windows of at most
@@ -189,6 +190,15 @@ class BlockEngine(NegativeSamplingEngine):
         )
         return cls(config, tables, max(1, episode_tokens))
 
+    def locate(self, position: int) -> tuple[int, int, int]:
+        """Where the text at a position of it lies: addresses of its ids and offsets, a sentence.
+
+        Kernels load token ``position`` from ``ids + 4 position``, whatever lies before it.
+        """
+        tables = self.tables
+        sentence, _ = first_sentence(tables, Span(position, position, 0, 0.0))
+        return tables.ids.ctypes.data, tables.offsets.ctypes.data, sentence
+
     @cached_property
     def noise(self) -> NDArray[np.float64]:
         """Probability of each word as noise."""
@@ -262,7 +272,7 @@ class BlockEngine(NegativeSamplingEngine):
             if pause.is_set():
                 return
             episode = Episode(self, epoch, begin, min(begin + self.episode_tokens, self.length))
-            yield [(episode, unit) for unit in range(episode.n_units)]
+            yield [(episode, unit) for unit in range(len(episode.spans))]
             episode.end_drawing()
             for place, turn in enumerate(episode.turns):
                 episode.set_rate((place + 0.5) / episode.n_buckets)
@@ -277,34 +287,49 @@ class Episode:
     ----------
     deal : Deal
     turns : list of int
-        Turns in a random order.
-    n_units : int
+        In their order.
+    spans : list of (int, int)
+        Units of drawing: where each begins and ends in the text, rising.
+    owners : range
+        Those whose pairs are here: all, but on a machine among several.
     pairs : list of uint32 arrays
         Of each unit, sorted by slot.
-    edges : int64 (units, B^2 + 1)
-        Where each slot's begin and end.
+    edges : int64 (units, owners B + 1)
+        Where each slot's begin and end: slot ``owner * B + turn``, counted from the first owner's.
     bases : int64 (units,)
         Addresses of the pairs.
     sizes : list of int
         Pairs of each slot, once all are drawn.
+    in_rows, out_rows : int32 (B, rows)
+        Rows of ``W_in`` and ``W_out`` of the words of each bucket.
+    losses : float64 (owners B,)
+        Of each slot.
     learning_rate : float
     """
 
-    def __init__(self, engine: BlockEngine, epoch: int, start: int, stop: int) -> None:
+    def __init__(
+        self,
+        engine: BlockEngine,
+        epoch: int,
+        start: int,
+        stop: int,
+        spans: list[tuple[int, int]] | None = None,
+    ) -> None:
         config = engine.config
         self.n_buckets = buckets_of(config)
         self.start, self.stop, self.epoch = start, stop, epoch
         # Apart from the numbers that decide about tokens, which are those of every engine.
         self.key = (~engine.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
         self.deal = Deal.of(engine.noise, self.n_buckets, self.key)
-        draw = np.random.default_rng([self.key, 1])
-        self.turns: list[int] = draw.permutation(self.n_buckets).tolist()
-        self.unit_tokens = -(-(stop - start) // UNITS)
-        self.n_units = -(-(stop - start) // self.unit_tokens)
-        self.pairs: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * self.n_units
-        self.edges = np.zeros((self.n_units, self.n_buckets**2 + 1), np.int64)
-        self.bases = np.zeros(self.n_units, np.int64)
+        first = int(np.random.default_rng([self.key, 1]).integers(self.n_buckets))
+        self.turns = [(first + place) % self.n_buckets for place in range(self.n_buckets)]
+        self.spans = cut(start, stop, -(-(stop - start) // UNITS)) if spans is None else spans
+        self.owners = range(self.n_buckets)
+        self.pairs: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(self.spans)
+        self.edges = np.zeros((len(self.spans), self.n_buckets**2 + 1), np.int64)
+        self.bases = np.zeros(len(self.spans), np.int64)
         self.sizes: list[int] = []
+        self.in_rows = self.out_rows = self.deal.words
         self.losses = np.zeros(self.n_buckets**2)
         self.learning_rate = config.initial_rate
         self._config, self._length = config, engine.length
@@ -319,8 +344,13 @@ class Episode:
         progress = (self.epoch + done / self._length) / self._config.epochs
         self.learning_rate = self._config.learning_rate_at(progress)
 
-    def block_key(self, slot: int) -> np.uint64:
+    def slot(self, turn: int, owner: int) -> int:
+        """Place of a block among those that are here."""
+        return (owner - self.owners.start) * self.n_buckets + turn
+
+    def block_key(self, turn: int, owner: int) -> np.uint64:
         """Key of the random numbers of a block."""
+        slot = owner * self.n_buckets + turn
         return np.uint64((self.key + (slot + 1) * 0xBF58476D1CE4E5B9) & _MASK)
 
     def step(self) -> Step:
@@ -334,7 +364,7 @@ class BlockWorker:
 
     def __init__(self, engine: BlockEngine, parameters: Parameters) -> None:
         config = engine.config
-        self._config, self._tables, self._parameters = config, engine.tables, parameters
+        self._config, self._engine, self._parameters = config, engine, parameters
         unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
         self._workspace = Workspace(
             window_rows=max(2 * engine.most_reach, CONTEXTS),
@@ -359,14 +389,12 @@ class BlockWorker:
 
     def draw(self, episode: Episode, unit: int) -> None:
         """Draw and sort the pairs of a unit."""
-        tables, n_buckets = self._tables, episode.n_buckets
-        start = episode.start + unit * episode.unit_tokens
-        stop = min(start + episode.unit_tokens, episode.stop)
+        tables, n_buckets = self._engine.tables, episode.n_buckets
+        start, stop = episode.spans[unit]
         edges = episode.edges[unit]
-        sentence, _ = first_sentence(tables, Span(start, stop, episode.epoch, 0.0))
         found = count_pairs(
-            tables.ids.ctypes.data, tables.offsets.ctypes.data, sentence, start, stop,
-            np.uint64(tables.key(episode.epoch)), tables.keep.ctypes.data, tables.reach,
+            *self._engine.locate(start), start, stop, np.uint64(tables.key(episode.epoch)),
+            tables.keep.ctypes.data, tables.reach,
             episode.deal.bucket_of, n_buckets, self._places, edges, self._workspace.addresses,
         )  # fmt: skip
         pairs = np.empty(int(edges[-1]), np.uint32)
@@ -384,8 +412,9 @@ class BlockWorker:
         deal, workspace, parameters = episode.deal, self._workspace, self._parameters
         workspace.set_learning_rate(episode.learning_rate)
         train_block(
-            self._windows, self._n_windows, self._contexts, deal.words[owner], deal.words[target],
-            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(slot),
+            self._windows, self._n_windows, self._contexts, episode.in_rows[owner],
+            episode.out_rows[target], deal.sizes[target], deal.noise[target].ctypes.data,
+            episode.block_key(turn, owner),
             parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
             row_floats(self._config.vector_size), workspace.addresses,
         )  # fmt: skip
@@ -399,14 +428,14 @@ class BlockWorker:
         targets = np.empty((n, 1 + self._config.negative), np.int32)
         list_windows(
             self._windows, n, self._contexts, deal.words[owner], deal.words[target],
-            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(slot), words,
-            offsets, targets,
+            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(turn, owner),
+            words, offsets, targets,
         )  # fmt: skip
         return Batch.from_windows(words, offsets, targets)
 
     def _gather(self, episode: Episode, turn: int, owner: int) -> tuple[int, int]:
         """Make the windows of a block; return its slot and the bucket of its targets."""
-        slot = turn * episode.n_buckets + owner
+        slot = episode.slot(turn, owner)
         target = (owner + turn) % episode.n_buckets
         size = episode.sizes[slot]
         if size > len(self._contexts):
@@ -414,9 +443,18 @@ class BlockWorker:
             self._windows = np.empty(size + size // 4, np.int64)
         self._n_windows = gather(
             episode.bases, episode.edges, slot, episode.deal.sizes[target], CONTEXTS,
-            ~episode.block_key(slot), self._at, self._contexts, self._windows,
+            ~episode.block_key(turn, owner), self._at, self._contexts, self._windows,
         )  # fmt: skip
         return slot, target
+
+
+def cut(start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Cut a piece of text into parts of at most ``size`` tokens.
+
+    >>> cut(3, 10, 3)
+    [(3, 6), (6, 9), (9, 10)]
+    """
+    return [(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
 def buckets_of(config: TrainingConfig) -> int:
