@@ -48,8 +48,6 @@ from wordgrad.training.sampling import Batch, RowTable
 LEARNING_RATE = 0.5  # so large that a step is of the size of the parameters, and no error hides
 NEGATIVE = 5
 STEPS = 60
-OUTPUTS = ("outputs", "output_offsets", "signs")
-"""Of a batch: what a tree tells of its targets."""
 
 Floats = npt.NDArray[Any]
 Step = tuple[float, Floats, Floats]
@@ -144,7 +142,8 @@ def document_error(architecture: str, combine: str, loss: str = "negative-sampli
         offsets = np.array([0, size])
         batch = Batch.from_windows(rows, offsets, targets, architecture=architecture)
         if tree is not None:
-            batch = replace(batch, **dict(zip(OUTPUTS, tree.outputs(targets), strict=True)))
+            outputs, output_offsets, signs = tree.outputs(targets)
+            batch = replace(batch, outputs=outputs, output_offsets=output_offsets, signs=signs)
         got = engine.apply_batch(parameters, batch, LEARNING_RATE)
         given = rows, batch.outputs, batch.all_signs, W_in, W_out
         exact = (
