@@ -42,15 +42,24 @@ def parameters_of(engine, seed=1):
     )
 
 
-def drawn(engine, epoch=0, start=0):
+def drawn(engine, epoch=0, start=0, parameters=None):
     """An episode with its pairs, and a worker."""
     stop = min(start + engine.episode_tokens, engine.length)
     episode = Episode(engine, epoch, start, stop)
-    worker = BlockWorker(engine, parameters_of(engine))
+    worker = BlockWorker(engine, parameters or parameters_of(engine), engine._buckets())
     for unit in range(episode.n_units):
         worker.draw(episode, unit)
     episode.end_drawing()
     return episode, worker
+
+
+def train(worker, episode, turn, owner):
+    """Train one block alone."""
+    for bucket in range(episode.n_buckets):
+        worker.deal(episode, bucket)
+    worker.train(episode, turn, owner)
+    for bucket in range(episode.n_buckets):
+        worker.put_back(episode, bucket)
 
 
 def blocks_of(episode):
@@ -85,7 +94,8 @@ def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, shrink, 
 
 def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
     engine = engine_of(corpus, 4)
-    episode, worker = drawn(engine)
+    parameters = parameters_of(engine)
+    episode, worker = drawn(engine, parameters=parameters)
     sizes = []
     for turn, owner in blocks_of(episode):
         batch = worker.windows(episode, turn, owner)
@@ -95,10 +105,9 @@ def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
         assert (episode.deal.bucket_of[batch.outputs] == bucket).all()
         rows = batch.outputs.reshape(len(batch), 4)
         assert (rows[:, 1:] != rows[:, :1]).all()
-        worker._parameters = parameters = parameters_of(engine)
-        parameters.W_out[:] = 0.1
+        parameters.W_in[:], parameters.W_out[:] = parameters_of(engine).W_in, 0.1
         before = parameters.copy()
-        worker.train(episode, turn, owner)
+        train(worker, episode, turn, owner)
         touched = (parameters.W_in != before.W_in).any(axis=1)
         assert np.array_equal(np.flatnonzero(touched), np.unique(batch.inputs))
         touched = (parameters.W_out != before.W_out).any(axis=1)
@@ -106,17 +115,18 @@ def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
     assert min(sizes) > 0
 
 
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
 @pytest.mark.parametrize("blocks", [1, 3, 20])
-def test_a_block_takes_the_oracles_steps(corpus, blocks):
-    engine = engine_of(corpus, blocks, learning_rate=0.1)
-    episode, worker = drawn(engine)
+def test_a_block_takes_the_oracles_steps(corpus, blocks, architecture):
+    engine = engine_of(corpus, blocks, learning_rate=0.1, architecture=architecture)
+    found = parameters_of(engine)
+    episode, worker = drawn(engine, parameters=found)
     oracle = ReferenceEngine(engine.config)
     for turn, owner in blocks_of(episode)[:: blocks // 3 + 1]:
-        worker._parameters = found = parameters_of(engine, seed=3)
+        found.W_in[:] = 30 * parameters_of(engine, seed=3).W_in
         found.W_out[:] = np.random.default_rng(4).normal(0, 0.3, found.W_out.shape)
-        found.W_in[:] *= 30
         wanted = found.copy()
-        worker.train(episode, turn, owner)
+        train(worker, episode, turn, owner)
         batch = worker.windows(episode, turn, owner)
         exact = oracle.apply_batch(wanted, batch, episode.learning_rate)
         loss = episode.losses[turn * blocks + owner]
@@ -233,7 +243,6 @@ def test_what_blocks_cannot_train_is_refused(corpus, monkeypatch):
     with pytest.raises(ParameterError, match=rf"blocks must be at most {V // 2}, half of the {V}"):
         engine_of(corpus, V // 2 + 1)
     for options in (
-        {"architecture": "cbow"},
         {"loss": "softmax"},
         {"subwords": (3, 4)},
         {"device": "cuda"},

@@ -41,6 +41,7 @@ from wordgrad.training.engine import Loss, ProgressCallback, Step
 from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
 from wordgrad.training.kernels.blocks import (
     MOST_ROWS,
+    copy_rows,
     count_pairs,
     gather,
     list_windows,
@@ -200,27 +201,33 @@ class BlockEngine(NegativeSamplingEngine):
         """Compile the kernels (or load them from the cache) on throw-away parameters."""
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
         spare = Parameters.zeros(self.n_inputs, self.n_outputs, self.config.vector_size)
-        episode = Episode(self, 0, 0, 1)
-        worker = BlockWorker(self, spare)
-        worker.draw(episode, 0)
-        episode.end_drawing()
-        for turn in range(episode.n_buckets):
-            worker.train(episode, turn, 0)
+        worker = BlockWorker(self, spare, self._buckets())
+        for phase in self._phases(0, 0, threading.Event(), stop=1):
+            for piece in () if isinstance(phase, Step) else phase:
+                worker.do(piece)
+
+    def _buckets(self) -> Parameters:
+        """Return memory for the rows of all buckets, those of a bucket next to one another."""
+        n_buckets = buckets_of(self.config)
+        n_rows = n_buckets * -(-self.n_outputs // n_buckets)
+        return Parameters.zeros(n_rows, n_rows, self.config.vector_size)
 
     def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
     ) -> Generator[Step, None, None]:
         """Give the episodes of an epoch, in their order; see the protocol.
 
-        All threads wait for one another between the phases of an episode: the drawing of pairs, and
-        each turn of the buckets.  In a phase they take pieces of work as they come.
+        All threads wait for one another between the phases of an episode: the drawing of pairs and
+        dealing of rows, each turn of the buckets, and the return of the rows.  In a phase they take
+        pieces of work as they come.
         """
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
         n_threads = min(self.config.threads, max(buckets_of(self.config), UNITS))
-        workers = [BlockWorker(self, parameters) for _ in range(n_threads)]
+        buckets = self._buckets()
+        workers = [BlockWorker(self, parameters, buckets) for _ in range(n_threads)]
         phases = self._phases(epoch, start, pause)
         lock = threading.Lock()
-        pieces: Iterator[tuple[Any, ...]] = iter(())
+        pieces: Iterator[Piece] = iter(())
         running = True
 
         def next_phase() -> None:
@@ -246,7 +253,7 @@ class BlockEngine(NegativeSamplingEngine):
                             piece = next(pieces, None)
                         if piece is None:
                             break
-                        workers[k].do(*piece)
+                        workers[k].do(piece)
             except threading.BrokenBarrierError:
                 return  # another thread failed, and says why
 
@@ -255,19 +262,27 @@ class BlockEngine(NegativeSamplingEngine):
             yield from steps
 
     def _phases(
-        self, epoch: int, start: int, pause: threading.Event
-    ) -> Iterator[list[tuple[Any, ...]] | Step]:
+        self, epoch: int, start: int, pause: threading.Event, stop: int | None = None
+    ) -> Iterator[list[Piece] | Step]:
         """Pieces of work that threads may do at once; after an episode its step."""
-        for begin in range(start, self.length, self.episode_tokens):
+        stop = self.length if stop is None else stop
+        for begin in range(start, stop, self.episode_tokens):
             if pause.is_set():
                 return
-            episode = Episode(self, epoch, begin, min(begin + self.episode_tokens, self.length))
-            yield [(episode, unit) for unit in range(episode.n_units)]
+            episode = Episode(self, epoch, begin, min(begin + self.episode_tokens, stop))
+            owners = range(episode.n_buckets)
+            drawing: list[Piece] = [("draw", episode, unit) for unit in range(episode.n_units)]
+            yield drawing + [("deal", episode, owner) for owner in owners]
             episode.end_drawing()
             for place, turn in enumerate(episode.turns):
                 episode.set_rate((place + 0.5) / episode.n_buckets)
-                yield [(episode, turn, owner) for owner in range(episode.n_buckets)]
+                yield [("train", episode, turn, owner) for owner in owners]
+            yield [("put_back", episode, owner) for owner in owners]
             yield episode.step()
+
+
+Piece = tuple[Any, ...]
+"""A method of :class:`BlockWorker`, and what it is given."""
 
 
 class Episode:
@@ -306,6 +321,7 @@ class Episode:
         self.bases = np.zeros(self.n_units, np.int64)
         self.sizes: list[int] = []
         self.losses = np.zeros(self.n_buckets**2)
+        self.n_windows = np.zeros(self.n_buckets**2, np.int64)
         self.learning_rate = config.initial_rate
         self._config, self._length = config, engine.length
 
@@ -325,37 +341,66 @@ class Episode:
 
     def step(self) -> Step:
         """What the episode has come to."""
-        loss = Loss(float(self.losses.sum()), int(self.edges[:, -1].sum()))
+        skipgram = self._config.architecture == "skipgram"
+        n = self.edges[:, -1].sum() if skipgram else self.n_windows.sum()
+        loss = Loss(float(self.losses.sum()), int(n))
         return Step(self.start, self.stop, loss, self.learning_rate)
 
 
 class BlockWorker:
-    """What one thread has of its own."""
+    """What one thread has of its own.
 
-    def __init__(self, engine: BlockEngine, parameters: Parameters) -> None:
+    Parameters
+    ----------
+    engine : BlockEngine
+    parameters : Parameters
+    buckets : Parameters
+        Shared by all workers: during an episode, row ``b * rows + r`` of a matrix is that of the
+        word ``deal.words[b, r]``.
+    """
+
+    def __init__(self, engine: BlockEngine, parameters: Parameters, buckets: Parameters) -> None:
         config = engine.config
-        self._config, self._tables, self._parameters = config, engine.tables, parameters
+        self._config, self._tables = config, engine.tables
+        self._matrices = [
+            (parameters.W_in_rows, buckets.W_in_rows),
+            (parameters.W_out_rows, buckets.W_out_rows),
+        ]
         unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
         self._workspace = Workspace(
             window_rows=max(2 * engine.most_reach, CONTEXTS),
             negative=config.negative,
             n_floats=row_floats(config.vector_size),
             span_tokens=unit_tokens,
+            combine=config.combine,
+            cbow_step=config.cbow_step,
         )
         self._places = np.empty(
             2 * unit_tokens + 4 * engine.most_reach + 2 * CONTEXTS + 4, np.int64
         )
-        rows = -(-engine.n_outputs // buckets_of(config))
-        self._at = np.empty(max(rows, buckets_of(config) ** 2) + 1, np.int64)
+        n_buckets = buckets_of(config)
+        self._rows = buckets.n_inputs // n_buckets
+        self._at = np.empty(max(self._rows, n_buckets**2) + 1, np.int64)
         self._contexts = np.empty(0, np.int32)
         self._windows = np.empty(0, np.int64)
 
-    def do(self, episode: Episode, *piece: int) -> None:
-        """Draw the pairs of a unit, or train a block, which is a turn and an owner."""
-        if len(piece) == 1:
-            self.draw(episode, *piece)
-        else:
-            self.train(episode, *piece)
+    def do(self, piece: Piece) -> None:
+        """Do a piece of work."""
+        method, *arguments = piece
+        getattr(self, method)(*arguments)
+
+    def deal(self, episode: Episode, bucket: int) -> None:
+        """Copy the rows of a bucket's words, of both matrices, to where the bucket lies."""
+        self._copy(episode, bucket, back=False)
+
+    def put_back(self, episode: Episode, bucket: int) -> None:
+        """Copy the rows of a bucket back to the parameters."""
+        self._copy(episode, bucket, back=True)
+
+    def _copy(self, episode: Episode, bucket: int, *, back: bool) -> None:
+        words = episode.deal.words[bucket, : episode.deal.sizes[bucket]]
+        for rows, buckets in self._matrices:
+            copy_rows(words, rows, buckets[bucket * self._rows :], back)
 
     def draw(self, episode: Episode, unit: int) -> None:
         """Draw and sort the pairs of a unit."""
@@ -381,28 +426,36 @@ class BlockWorker:
     def train(self, episode: Episode, turn: int, owner: int) -> None:
         """Train on the pairs whose context word is the owner's, and whose target the turn's."""
         slot, target = self._gather(episode, turn, owner)
-        deal, workspace, parameters = episode.deal, self._workspace, self._parameters
+        deal, workspace = episode.deal, self._workspace
+        W_in, W_out = (
+            buckets[bucket * self._rows :].ctypes.data
+            for (_, buckets), bucket in zip(self._matrices, (owner, target), strict=True)
+        )
         workspace.set_learning_rate(episode.learning_rate)
         train_block(
-            self._windows, self._n_windows, self._contexts, deal.words[owner], deal.words[target],
-            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(slot),
-            parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
-            row_floats(self._config.vector_size), workspace.addresses,
+            self._windows, self._n_windows, self._contexts, deal.sizes[target],
+            deal.noise[target].ctypes.data, episode.block_key(slot), W_in, W_out,
+            row_floats(self._config.vector_size), self._config.architecture == "skipgram",
+            workspace.addresses,
         )  # fmt: skip
-        episode.losses[slot] = workspace.loss[0]
+        episode.losses[slot], episode.n_windows[slot] = workspace.loss[0], self._n_windows
 
     def windows(self, episode: Episode, turn: int, owner: int) -> Batch:
         """The windows that :meth:`train` trains on, as arrays."""
         slot, target = self._gather(episode, turn, owner)
         n, deal = self._n_windows, episode.deal
-        words, offsets = np.empty(episode.sizes[slot], np.int32), np.empty(n + 1, np.int64)
-        targets = np.empty((n, 1 + self._config.negative), np.int32)
+        inputs, offsets = np.empty(episode.sizes[slot], np.int32), np.empty(n + 1, np.int64)
+        outputs = np.empty((n, 1 + self._config.negative), np.int32)
         list_windows(
-            self._windows, n, self._contexts, deal.words[owner], deal.words[target],
-            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(slot), words,
-            offsets, targets,
+            self._windows, n, self._contexts, deal.sizes[target], deal.noise[target].ctypes.data,
+            episode.block_key(slot), inputs, offsets, outputs,
         )  # fmt: skip
-        return Batch.from_windows(words, offsets, targets)
+        return Batch.from_windows(
+            deal.words[owner][inputs],
+            offsets,
+            deal.words[target][outputs],
+            architecture=self._config.architecture,
+        )
 
     def _gather(self, episode: Episode, turn: int, owner: int) -> tuple[int, int]:
         """Make the windows of a block; return its slot and the bucket of its targets."""
