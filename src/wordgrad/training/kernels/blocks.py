@@ -71,7 +71,7 @@ def _put_pairs(
                 owner = context >> _ROW_BITS
                 turn = bucket - owner
                 turn += n_buckets if turn < 0 else 0
-                slot = turn * n_buckets + owner
+                slot = owner * n_buckets + turn
                 if writes:
                     pairs[at[slot]] = np.uint32((context & (MOST_ROWS - 1)) << _ROW_BITS | row)
                 at[slot] += 1
@@ -90,7 +90,7 @@ def count_pairs(
     ids, offsets, sentence, start, stop, key, keep, reach, ws : as in span.py.
     bucket_of : int32 (V,); word w has row ``w // B`` of its bucket.
     places : int64, as long as ``ws.tokens``; written: bucket and row of every token.
-    edges : int64 (B^2 + 1,), written: slot ``turn * B + owner`` has the pairs from ``edges[slot]``
+    edges : int64 (B^2 + 1,), written: slot ``owner * B + turn`` has the pairs from ``edges[slot]``
         to ``edges[slot + 1]``.
 
     Returns
@@ -137,7 +137,7 @@ def gather(
     Parameters
     ----------
     bases : int64 (units,), addresses of each unit's pairs.
-    edges : int64 (units, B^2 + 1).
+    edges : int64 (units, slots + 1).
     slot, n_rows : the block, and rows of its bucket of ``W_out``.
     most : context words of a window.
     key : of the order.
