@@ -253,6 +253,13 @@ class EncodedCorpus:
         """Return the number of sentences."""
         return len(self.offsets) - 1
 
+    def word_counts(self) -> NDArray[np.int64]:
+        """How often each word of the vocabulary is in this text."""
+        counts = self.vocabulary.counts
+        if self.vocabulary.total == len(self.ids):
+            return counts
+        return np.bincount(self.ids, minlength=len(counts))
+
     def release_pages(self) -> None:
         """Give the memory of the mapped files back; it is read from disk again when used.
 
@@ -665,11 +672,6 @@ class Fingerprint:
         FormatError
             If an id is not a word's or an offset is out of order, which no kernel would notice.
         """
-        words = hashlib.blake2b(digest_size=16)
-        for word in corpus.vocabulary.words:
-            data = word.encode("utf-8", "surrogatepass")
-            words.update(len(data).to_bytes(8, "little") + data)
-        words.update(corpus.vocabulary.counts.astype("<i8").tobytes())
         text = hashlib.blake2b(digest_size=16)
         for name, array in (("ids", corpus.ids), ("offsets", corpus.offsets)):
             for start in range(0, len(array), _CHUNK):
@@ -686,9 +688,19 @@ class Fingerprint:
             tokens=len(corpus.ids),
             sentences=len(corpus.offsets) - 1,
             words=len(corpus.vocabulary),
-            vocabulary=words.hexdigest(),
+            vocabulary=cls.of_words(corpus.vocabulary),
             text=text.hexdigest(),
         )
+
+    @staticmethod
+    def of_words(vocabulary: Vocabulary) -> str:
+        """BLAKE2b of words with their counts."""
+        words = hashlib.blake2b(digest_size=16)
+        for word in vocabulary.words:
+            data = word.encode("utf-8", "surrogatepass")
+            words.update(len(data).to_bytes(8, "little") + data)
+        words.update(vocabulary.counts.astype("<i8").tobytes())
+        return words.hexdigest()
 
     def difference(self, before: Fingerprint) -> str | None:
         """Say how the text differs from the one ``before``; None if it does not."""

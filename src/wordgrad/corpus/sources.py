@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, TypeAlias
+from typing import Any, BinaryIO, ClassVar, TypeAlias, cast
 
 from wordgrad.errors import InputError
 
@@ -40,15 +40,18 @@ _LOOKED_UP = 1000  # of many words in a list, that many are looked up on the dis
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file to read, and how.
+    """A file to read, and how; or a part of a plain one, in bytes.
 
     >>> TextFile.from_path(Path("news.jsonl.gz"))
-    TextFile(path=PosixPath('news.jsonl.gz'), format='jsonl', compression='gzip')
+    TextFile(path=PosixPath('news.jsonl.gz'), format='jsonl', compression='gzip', start=0,
+    stop=None)
     """
 
     path: Path
     format: str
     compression: str | None
+    start: int = 0
+    stop: int | None = None
 
     @classmethod
     def from_path(cls, path: Path) -> TextFile:
@@ -60,7 +63,12 @@ class TextFile:
     @property
     def name(self) -> str:
         """The path, for messages."""
-        return str(self.path)
+        return f"{self.path} from byte {self.start} on" if self.start else str(self.path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of it on the disk."""
+        return (self.path.stat().st_size if self.stop is None else self.stop) - self.start
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,32 @@ def opened(source: TextInput) -> Iterator[BinaryIO]:
             "and its permissions."
         ) from error
     with handle:
-        yield handle
+        if source.stop is not None:
+            yield cast("BinaryIO", FilePart(handle, source.start, source.stop))
+        else:
+            yield handle
+
+
+class FilePart:
+    """Bytes ``start`` to ``stop`` of an open file, with what of a file the readers use."""
+
+    def __init__(self, handle: BinaryIO, start: int, stop: int) -> None:
+        self._handle, self._start, self._left = handle, start, stop - start
+        handle.seek(start)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most so many bytes."""
+        data = self._handle.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    def tell(self) -> int:
+        """Return the position in the part."""
+        return self._handle.tell() - self._start
+
+    def seekable(self) -> bool:
+        """Return True: only files are read in parts."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -112,6 +145,7 @@ def resolve(source: Any) -> list[TextInput] | Sentences:
     a ``str`` or a path           a file, a directory (all files below it with a known suffix,
                                   hidden ones apart), or a glob (``**`` for any depth)
     a list or tuple of those      each of them, in this order
+    a list of :class:`TextFile`   these, or parts of files, that were found before
     any other iterable            sentences: strings, or lists of tokens
     ============================  =============================================================
 
@@ -151,6 +185,8 @@ def resolve(source: Any) -> list[TextInput] | Sentences:
         )
     if getattr(source, "ndim", 1) == 0:
         raise InputError("Text must be a path or sentences, got an array of one; put it in a list.")
+    if isinstance(source, list) and source and isinstance(source[0], TextFile):
+        return source
     if isinstance(source, (list, tuple)) and _are_paths(source):
         return [found for item in source for found in _find(item)]
     return Sentences(source)

@@ -18,6 +18,7 @@ from wordgrad.errors import FormatError, TrainingError, TrainingWarning
 from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import (
+    Engine,
     EpochRecord,
     Loss,
     ProgressCallback,
@@ -174,6 +175,8 @@ class Trainer:
         :meth:`Parameters.initial`.
     on_epoch : callable, optional
         Receives a :class:`LiveModel` before the first epoch and after every one.
+    engine : Engine, optional
+        By default what the settings choose (:func:`~wordgrad.training.engines.make_engine`).
 
     Attributes
     ----------
@@ -227,11 +230,12 @@ class Trainer:
         saving: Saving | None = None,
         parameters: Parameters | None = None,
         on_epoch: EpochHook | None = None,
+        engine: Engine | None = None,
     ) -> None:
         counts = corpus.vocabulary.counts
         self.config = config = with_threshold(config, counts)
         # First: it may refuse what would not fit, before the parameters take their memory.
-        self.engine = engine = make_engine(corpus, config, progress)
+        self.engine = engine = engine or make_engine(corpus, config, progress)
         if parameters is None:
             parameters = Parameters.initial(
                 engine.n_inputs, engine.n_outputs, config.vector_size, config.seed
@@ -239,8 +243,7 @@ class Trainer:
         parameters.check_rows(config.vector_size, engine.n_inputs, engine.n_outputs)
         self.parameters = parameters
         self.state = TrainingState()
-        if corpus.vocabulary.total != len(corpus.ids):  # its counts are of more than this text
-            counts = np.bincount(corpus.ids, minlength=len(counts))
+        counts = corpus.word_counts()  # the vocabulary's may be of more than this text
         keep = keep_probabilities(corpus.vocabulary.counts, config.sample)
         self.tokens_trained = float(counts @ keep)
         self.vocabulary = corpus.vocabulary

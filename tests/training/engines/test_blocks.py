@@ -95,7 +95,7 @@ def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
         assert (episode.deal.bucket_of[batch.outputs] == bucket).all()
         rows = batch.outputs.reshape(len(batch), 4)
         assert (rows[:, 1:] != rows[:, :1]).all()
-        worker._parameters = parameters = parameters_of(engine)
+        worker.parameters = parameters = parameters_of(engine)
         parameters.W_out[:] = 0.1
         before = parameters.copy()
         worker.train(episode, turn, owner)
@@ -112,7 +112,7 @@ def test_a_block_takes_the_oracles_steps(corpus, blocks):
     episode, worker = drawn(engine)
     oracle = ReferenceEngine(engine.config)
     for turn, owner in blocks_of(episode)[:: blocks // 3 + 1]:
-        worker._parameters = found = parameters_of(engine, seed=3)
+        worker.parameters = found = parameters_of(engine, seed=3)
         found.W_out[:] = np.random.default_rng(4).normal(0, 0.3, found.W_out.shape)
         found.W_in[:] *= 30
         wanted = found.copy()

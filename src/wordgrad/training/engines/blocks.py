@@ -48,6 +48,7 @@ from wordgrad.training.kernels.blocks import (
     train_block,
     write_pairs,
 )
+from wordgrad.training.kernels.draw import Reach
 from wordgrad.training.kernels.window import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import (
@@ -168,27 +169,31 @@ class BlockEngine(NegativeSamplingEngine):
             If a bucket would hold less than two words, of which one could not be a negative.
         """
         counts = corpus.vocabulary.counts
-        n_buckets = buckets_of(config)
-        if len(counts) < 2 * n_buckets:
-            raise ParameterError(
-                f"blocks must be at most {len(counts) // 2}, half of the {len(counts)} words of "
-                f"the vocabulary, got {n_buckets}; a bucket needs two words at least."
-            )
-        if -(-len(counts) // n_buckets) > MOST_ROWS:
-            raise ParameterError(
-                f"blocks must be at least {-(-len(counts) // MOST_ROWS)} for {len(counts)} words, "
-                f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
-            )
-        keep = keep_probabilities(counts, config.sample)
+        check_buckets(len(counts), config)
         tables = SamplingTables(corpus, config)
-        pairs_a_token = float(counts @ keep) / counts.sum() * 2 * tables.reach.mean
-        tokens = len(corpus.ids)
-        episode_tokens = min(
-            max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
-            -(-tokens // EPISODES_AN_EPOCH),
-            math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
-        )
-        return cls(config, tables, max(1, episode_tokens))
+        return cls(config, tables, tokens_of_episode(counts, len(corpus.ids), tables.reach, config))
+
+    def episode_key(self, epoch: int, start: int) -> int:
+        """Key of the random numbers of an episode, but of those that decide about tokens.
+
+        Those are the numbers of every engine.
+        """
+        return (~self.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
+
+    def deal(self, epoch: int, start: int) -> Deal:
+        """How words are dealt in an episode."""
+        return Deal.of(self.noise, buckets_of(self.config), self.episode_key(epoch, start))
+
+    def first_turn(self, epoch: int, start: int) -> int:
+        """The turn that an episode begins with."""
+        draw = np.random.default_rng([self.episode_key(epoch, start), 1])
+        return int(draw.integers(buckets_of(self.config)))
+
+    def rate_in(self, epoch: int, start: int, stop: int, share: float) -> float:
+        """Learning rate when a share of an episode is done."""
+        done = start + share * (stop - start)
+        progress = (epoch + done / self.length) / self.config.epochs
+        return self.config.learning_rate_at(progress)
 
     def locate(self, position: int) -> tuple[int, int, int]:
         """Where the text at a position of it lies: addresses of its ids and offsets, a sentence.
@@ -314,14 +319,14 @@ class Episode:
         start: int,
         stop: int,
         spans: list[tuple[int, int]] | None = None,
+        deal: Deal | None = None,
     ) -> None:
         config = engine.config
         self.n_buckets = buckets_of(config)
         self.start, self.stop, self.epoch = start, stop, epoch
-        # Apart from the numbers that decide about tokens, which are those of every engine.
-        self.key = (~engine.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
-        self.deal = Deal.of(engine.noise, self.n_buckets, self.key)
-        first = int(np.random.default_rng([self.key, 1]).integers(self.n_buckets))
+        self.key = engine.episode_key(epoch, start)
+        self.deal = engine.deal(epoch, start) if deal is None else deal
+        first = engine.first_turn(epoch, start)
         self.turns = [(first + place) % self.n_buckets for place in range(self.n_buckets)]
         self.spans = cut(start, stop, -(-(stop - start) // UNITS)) if spans is None else spans
         self.owners = range(self.n_buckets)
@@ -332,7 +337,7 @@ class Episode:
         self.in_rows = self.out_rows = self.deal.words
         self.losses = np.zeros(self.n_buckets**2)
         self.learning_rate = config.initial_rate
-        self._config, self._length = config, engine.length
+        self._engine = engine
 
     def end_drawing(self) -> None:
         """Count the pairs of every slot."""
@@ -340,9 +345,7 @@ class Episode:
 
     def set_rate(self, share: float) -> None:
         """Set the learning rate for a share of the episode that is done."""
-        done = self.start + share * (self.stop - self.start)
-        progress = (self.epoch + done / self._length) / self._config.epochs
-        self.learning_rate = self._config.learning_rate_at(progress)
+        self.learning_rate = self._engine.rate_in(self.epoch, self.start, self.stop, share)
 
     def slot(self, turn: int, owner: int) -> int:
         """Place of a block among those that are here."""
@@ -360,11 +363,17 @@ class Episode:
 
 
 class BlockWorker:
-    """What one thread has of its own."""
+    """What one thread has of its own.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        What it trains.
+    """
 
     def __init__(self, engine: BlockEngine, parameters: Parameters) -> None:
         config = engine.config
-        self._config, self._engine, self._parameters = config, engine, parameters
+        self._config, self._engine, self.parameters = config, engine, parameters
         unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
         self._workspace = Workspace(
             window_rows=max(2 * engine.most_reach, CONTEXTS),
@@ -409,7 +418,7 @@ class BlockWorker:
     def train(self, episode: Episode, turn: int, owner: int) -> None:
         """Train on the pairs whose context word is the owner's, and whose target the turn's."""
         slot, target = self._gather(episode, turn, owner)
-        deal, workspace, parameters = episode.deal, self._workspace, self._parameters
+        deal, workspace, parameters = episode.deal, self._workspace, self.parameters
         workspace.set_learning_rate(episode.learning_rate)
         train_block(
             self._windows, self._n_windows, self._contexts, episode.in_rows[owner],
@@ -446,6 +455,35 @@ class BlockWorker:
             ~episode.block_key(turn, owner), self._at, self._contexts, self._windows,
         )  # fmt: skip
         return slot, target
+
+
+def check_buckets(n_words: int, config: TrainingConfig) -> None:
+    """Raise :class:`ParameterError` unless buckets hold two words at least, and not too many."""
+    n_buckets = buckets_of(config)
+    if n_words < 2 * n_buckets:
+        raise ParameterError(
+            f"blocks must be at most {n_words // 2}, half of the {n_words} words of "
+            f"the vocabulary, got {n_buckets}; a bucket needs two words at least."
+        )
+    if -(-n_words // n_buckets) > MOST_ROWS:
+        raise ParameterError(
+            f"blocks must be at least {-(-n_words // MOST_ROWS)} for {n_words} words, "
+            f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
+        )
+
+
+def tokens_of_episode(
+    counts: NDArray[np.int64], tokens: int, reach: Reach, config: TrainingConfig
+) -> int:
+    """How many tokens of a text make an episode."""
+    keep = keep_probabilities(counts, config.sample)
+    pairs_a_token = float(counts @ keep) / counts.sum() * 2 * reach.mean
+    most = min(
+        max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
+        -(-tokens // EPISODES_AN_EPOCH),
+        math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
+    )
+    return max(1, int(most))
 
 
 def cut(start: int, stop: int, size: int) -> list[tuple[int, int]]:

@@ -1,0 +1,687 @@
+"""What one machine of a cluster holds and does; nothing here knows of Ray.
+
+*Text.*  A node reads its pieces of the text, counts their words, and encodes them on its own disk
+when all have agreed on the vocabulary.  It knows where in the whole text each piece begins, so that
+random numbers, which are functions of the position, are those of one machine.
+
+*Model.*  Of the B buckets of ``W_in`` a node owns some that follow one another, and as many of
+``W_out`` are with it at a time.
+
+An episode
+----------
+1. Draw the pairs of the text that lies here, sorted by owner, and send each node its own.
+2. For every turn: train a block for each owner here; hand the first bucket of ``W_out`` on to the
+   node before, and take the last from the node after.
+3. Deal the words anew, and send every row to the node that owns it now.
+
+What is sent carries the name of the training's *run* and of the episode it belongs to.  When a node
+is lost the others abandon the run, and whatever still arrives of it is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.cluster.shares import Piece, Rows, find_pieces
+from wordgrad.corpus.corpus import KEPT, OFFSETS, EncodedCorpus, ProvisionalText, provisional_text
+from wordgrad.corpus.encode import ReadingProgress, join_words, second_pass
+from wordgrad.corpus.sources import TextFile, texts_of
+from wordgrad.errors import ClusterError
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines.blocks import (
+    UNITS,
+    BlockEngine,
+    BlockWorker,
+    Deal,
+    Episode,
+    cut,
+)
+from wordgrad.training.parameters import Parameters, aligned_rows, row_floats
+from wordgrad.training.sampling import SamplingTables
+from wordgrad.vocabulary import Vocabulary
+
+_HASHED = 1 << 20  # numbers at a time
+
+Position = tuple[int, int]
+"""Epoch and token at which an episode begins."""
+
+
+class AbandonedError(ClusterError):
+    """A run was given up because another node is lost."""
+
+
+class Read(NamedTuple):
+    """What a node has read in its first pass."""
+
+    files: int
+    bytes_read: int
+    sentences: int
+    tokens: int
+    replaced: int
+
+
+class Encoded(NamedTuple):
+    """Of each piece, in the order that they were given: tokens and sentences that are left.
+
+    Attributes
+    ----------
+    tokens, sentences : int64 (pieces,)
+    longest : int
+        Tokens of the longest sentence.
+    """
+
+    tokens: NDArray[np.int64]
+    sentences: NDArray[np.int64]
+    longest: int
+
+
+class State(NamedTuple):
+    """Buckets at the beginning of an episode.
+
+    Attributes
+    ----------
+    owners : range
+    W_in : float32 (owners, rows, P)
+        The bucket of each owner.
+    W_out : float32 (owners, rows, P)
+        The bucket that each owner begins the episode with.
+    """
+
+    owners: range
+    W_in: NDArray[np.float32]
+    W_out: NDArray[np.float32]
+
+
+class Outcome(NamedTuple):
+    """What an episode came to on a node.
+
+    Attributes
+    ----------
+    losses : float64 (owners B,)
+        Of each slot.
+    pairs : int
+    bytes_sent : int
+        To other nodes.
+    """
+
+    losses: NDArray[np.float64]
+    pairs: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """What all nodes must know of the whole text to draw and train.
+
+    Attributes
+    ----------
+    vocabulary : Vocabulary
+    tokens : int
+    longest : int
+        Tokens of the longest sentence.
+    episode_tokens : int
+    """
+
+    vocabulary: Vocabulary
+    tokens: int
+    longest: int
+    episode_tokens: int
+
+    def stub(self) -> EncodedCorpus:
+        """A corpus without tokens, of these words and with so long a sentence."""
+        offsets = np.array([0, max(self.longest, 1)])
+        return EncodedCorpus.in_memory(np.empty(0, np.int32), offsets, self.vocabulary)
+
+
+class Shelf:
+    """Some pieces of the text, encoded in a folder of their own.
+
+    Attributes
+    ----------
+    starts : int64 (pieces,)
+        Position of each in the whole text; set once all nodes have encoded theirs.
+    """
+
+    def __init__(self, text: ProvisionalText, firsts: Sequence[int], table: NDArray[np.int32]):
+        folder = text.folder.path
+        with text.folder.writing():
+            second_pass(text.ids_path, folder / OFFSETS, table, folder / KEPT)
+            kept = np.fromfile(folder / KEPT, np.int64)
+            (folder / KEPT).unlink()
+        # Whatever was dropped: where each piece begins among the sentences that are left.
+        self._first = np.append(np.searchsorted(kept, firsts), len(kept))
+        self._offsets: NDArray[np.int64] = np.memmap(folder / OFFSETS, np.int64, "r")
+        self.ids: NDArray[np.int32] = np.empty(0, np.int32)
+        if self._offsets[-1]:
+            self.ids = np.memmap(text.ids_path, np.int32, "r")
+        self._folder = folder
+        self.encoded = Encoded(
+            np.diff(self._offsets[self._first]),
+            np.diff(self._first),
+            int(np.diff(self._offsets).max(initial=0)),
+        )
+        self.starts = np.zeros(len(firsts), np.int64)
+
+    def place(self, starts: NDArray[np.int64]) -> None:
+        """Say where in the whole text each piece begins.
+
+        The sentences' offsets become positions in that text.  A piece ends where its last sentence
+        does, and the next one here begins elsewhere, so each has one offset more than sentences.
+        """
+        self.starts = starts
+        self._shifts = starts - self._offsets[self._first[:-1]]
+        self._rows = self._first + np.arange(len(self._first))
+        path = self._folder / "positions.int64"
+        with open(path, "wb") as file:
+            for k, shift in enumerate(self._shifts.tolist()):
+                part = self._offsets[self._first[k] : self._first[k + 1] + 1]
+                file.write((part + shift).data)
+        self.positions: NDArray[np.int64] = np.memmap(path, np.int64, "r")
+
+    def digest(self) -> int:
+        """A sum over tokens and sentences' ends of hashes of what is where, modulo 2^64.
+
+        Sums of pieces add up to that of the text, however it is cut.
+        """
+        total = 0
+        for k in range(len(self.starts)):
+            first, last = self._offsets[self._first[k : k + 2]].tolist()
+            for begin in range(first, last, _HASHED):
+                ids = self.ids[begin : min(begin + _HASHED, last)]
+                places = np.arange(len(ids)) + (begin + int(self._shifts[k]))
+                total += int(_hashes(places, ids).sum(dtype=np.uint64))
+            ends = self.positions[self._rows[k] + 1 : self._rows[k + 1]]
+            total += int(_hashes(ends, np.full(len(ends), -1)).sum(dtype=np.uint64))
+        return total % (1 << 64)
+
+    def spans(self, start: int, stop: int) -> Iterable[tuple[int, int, int]]:
+        """What lies here of positions ``start`` to ``stop``: begin, end and piece, unsorted."""
+        begins = np.maximum(self.starts, start)
+        ends = np.minimum(self.starts + self.encoded.tokens, stop)
+        for k in np.flatnonzero(begins < ends).tolist():
+            yield int(begins[k]), int(ends[k]), k
+
+    def locate(self, position: int, piece: int) -> tuple[int, int, int]:
+        """Addresses of ids and offsets, as if the whole text were here, and the sentence."""
+        first, last = int(self._rows[piece]), int(self._rows[piece + 1])
+        sentence = int(np.searchsorted(self.positions[first:last], position, side="right")) - 1
+        ids = self.ids.ctypes.data - 4 * int(self._shifts[piece])
+        return ids, self.positions.ctypes.data, first + sentence
+
+
+class SpreadEngine(BlockEngine):
+    """The block engine of a text that lies on several machines.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    text : Text
+    shelves : sequence of Shelf
+        What of it is here, to be drawn from.
+    """
+
+    def __init__(self, config: TrainingConfig, text: Text, shelves: Sequence[Shelf] = ()) -> None:
+        super().__init__(config, SamplingTables(text.stub(), config), text.episode_tokens)
+        self.length = text.tokens
+        self._shelves = shelves
+        self._found: dict[int, tuple[Shelf, int]] = {}
+
+    def units(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """What of the text from ``start`` to ``stop`` is here, in units of drawing."""
+        self._found, units = {}, []
+        size = -(-min(self.episode_tokens, self.length) // UNITS)
+        for shelf in self._shelves:
+            for begin, end, piece in shelf.spans(start, stop):
+                for unit in cut(begin, end, size):
+                    self._found[unit[0]] = shelf, piece
+                    units.append(unit)
+        return sorted(units)
+
+    def locate(self, position: int) -> tuple[int, int, int]:
+        """Where a unit lies that begins at a position."""
+        shelf, piece = self._found[position]
+        return shelf.locate(position, piece)
+
+
+Post = Callable[[int, str, tuple[Any, ...], Any], object]
+"""Sends a node, by its number, a letter: run, key, and what is in it."""
+
+
+class Mail:
+    """Letters of other nodes, which wait until they are asked for."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._letters: dict[tuple[Any, ...], Any] = {}
+        self._run: str | None = None
+
+    def open(self, run: str | None) -> None:
+        """Take letters of this run alone; those of others are dropped, and waits for them end."""
+        with self._changed:
+            self._run, self._letters = run, {}
+            self._changed.notify_all()
+
+    def put(self, run: str, key: tuple[Any, ...], letter: Any) -> None:
+        """Deliver a letter."""
+        with self._changed:
+            if run == self._run:
+                self._letters[key] = letter
+                self._changed.notify_all()
+
+    def take(self, run: str, key: tuple[Any, ...]) -> Any:
+        """Wait for a letter.
+
+        Raises
+        ------
+        AbandonedError
+            If the run is abandoned.
+        """
+        with self._changed:
+            while run == self._run:
+                if key in self._letters:
+                    return self._letters.pop(key)
+                self._changed.wait()
+        raise AbandonedError(f"Run {run} was given up.")
+
+
+class Node:
+    """A machine of a cluster.
+
+    Its methods are called from elsewhere, in their order; but :meth:`deliver`, :meth:`abandon` and
+    :meth:`progress` at any time.
+
+    Parameters
+    ----------
+    threads : int
+    folder : path, optional
+        Where to keep the encoded text; by default where the system keeps temporary files.
+    """
+
+    def __init__(self, threads: int, folder: str | None = None) -> None:
+        self.threads = threads
+        self._folder = Path(tempfile.mkdtemp(prefix="wordgrad-node-", dir=folder))
+        self._stack = ExitStack()
+        self._texts: list[tuple[ProvisionalText, list[int]]] = []
+        self._shelves: list[Shelf] = []
+        self._mail = Mail()
+        self._pool = ThreadPoolExecutor(threads)
+        self._progress = ReadingProgress(0, None, 0, "")
+        self._kept: dict[Any, Any] = {}
+
+    # ---------------------------------------------------------------- text
+
+    @staticmethod
+    def find(source: Any, n_nodes: int) -> list[TextFile]:
+        """Find the pieces of a source, as :func:`~wordgrad.cluster.shares.find_pieces` does."""
+        return find_pieces(source, n_nodes)
+
+    @staticmethod
+    def unseen(pieces: Sequence[TextFile]) -> str | None:
+        """The first file that this node does not see as it should be, if there is one."""
+        ends: dict[Path, int] = {}
+        for piece in pieces:
+            ends[piece.path] = max(ends.get(piece.path, 0), piece.stop or 0)
+        for path, end in ends.items():
+            try:
+                good = path.is_file() and os.access(path, os.R_OK) and path.stat().st_size >= end
+            except OSError:
+                good = False
+            if not good:
+                return str(path)
+        return None
+
+    def count(self, pieces: Sequence[Piece], options: dict[str, Any], n_parts: int) -> list[Any]:
+        """Read pieces for the first time.
+
+        Parameters
+        ----------
+        pieces : sequence of TextFile, or of Rows
+        options : dict
+            ``column``, ``lowercase``, ``pattern`` and ``errors`` of
+            :func:`~wordgrad.corpus.corpus.encode_corpus`.
+        n_parts : int
+
+        Returns
+        -------
+        list
+            :class:`Read`, and then the words with their counts, in as many parts, by a hash that is
+            the same everywhere.
+        """
+        files = [piece for piece in pieces if isinstance(piece, TextFile)]
+        rows = [list(_items(piece)) for piece in pieces if isinstance(piece, Rows)]
+        if all(file.format == "text" for file in files):
+            options = options | {"column": None}  # not every node need have a table
+        # Sentences that look like paths are sentences.
+        source: Any = files or iter([item for items in rows for item in items])
+        text = self._stack.enter_context(
+            provisional_text(
+                source, **options, workers=self.threads, folder=self._folder, progress=self._tell
+            )
+        )
+        first = text.first
+        starts = first.starts if files else np.cumsum([0, *map(len, rows)])[:-1].tolist()
+        starts += [first.sentences] * (len(pieces) - len(starts))
+        self._texts.append((text, starts))
+        read = Read(
+            len(files), first.bytes_done, first.sentences, int(text.types.counts.sum()),
+            first.replaced,
+        )  # fmt: skip
+        words = text.types.words.at(np.arange(len(text.types.words)))
+        counts = text.types.counts
+        part_of = np.array([_part(word, n_parts) for word in words], np.int64)
+        parts = []
+        for part in range(n_parts):
+            mine = np.flatnonzero(part_of == part)
+            parts.append(([words[k] for k in mine.tolist()], counts[mine]))
+        return [read, *parts]
+
+    @staticmethod
+    def merge(
+        min_count: int, *parts: tuple[list[str], NDArray[np.int64]]
+    ) -> tuple[list[str], NDArray[np.int64], int]:
+        """Add up counts of the same words; return those frequent enough, and how many there were.
+
+        >>> Node.merge(2, (["a", "b"], np.array([1, 1])), (["a"], np.array([3])))
+        (['a'], array([4]), 2)
+        """
+        total: dict[str, int] = {}
+        for words, counts in parts:
+            for word, count in zip(words, counts.tolist(), strict=True):
+                total[word] = total.get(word, 0) + count
+        kept = {word: count for word, count in total.items() if count >= max(min_count, 1)}
+        return list(kept), np.array(list(kept.values()), np.int64), len(total)
+
+    def encode(self, vocabulary: Vocabulary) -> list[Encoded]:
+        """Encode what was read, with the words of all nodes; an answer for each reading."""
+        answers = []
+        self._n_words = len(vocabulary)
+        for text, firsts in self._texts:
+            _, table = join_words(text.types, vocabulary, grow=False, min_count=0, max_vocab=None)
+            self._shelves.append(Shelf(text, firsts, table))
+            answers.append(self._shelves[-1].encoded)
+        self._texts = []
+        return answers
+
+    def place(self, starts: Sequence[NDArray[np.int64]]) -> int:
+        """Say where in the whole text the pieces of the last readings begin; return a digest."""
+        shelves = self._shelves[len(self._shelves) - len(starts) :]
+        for shelf, begin in zip(shelves, starts, strict=True):
+            shelf.place(begin)
+        return sum(shelf.digest() for shelf in shelves) % (1 << 64)
+
+    def word_counts(self) -> NDArray[np.int64]:
+        """How often each word of the vocabulary is in the text here."""
+        return sum(
+            (np.bincount(shelf.ids, minlength=self._n_words) for shelf in self._shelves),
+            start=np.zeros(self._n_words, np.int64),
+        )
+
+    def _tell(self, progress: ReadingProgress) -> None:
+        self._progress = progress
+
+    def progress(self) -> tuple[int, int]:
+        """Bytes and tokens read so far."""
+        return self._progress.bytes_done, self._progress.tokens
+
+    # ---------------------------------------------------------------- model
+
+    def begin(self, config: TrainingConfig, text: Text) -> None:
+        """Get ready to train on what was encoded; compile the kernels."""
+        self._config = config
+        self._engine = SpreadEngine(config, text, self._shelves)
+        spare = EncodedCorpus.in_memory(
+            np.array([0, 1, 0, 1], np.int32), np.array([0, 4]), Vocabulary(["a", "b"], [2, 2])
+        )
+        small = replace(config, blocks=1, workers=1)
+        engine = BlockEngine.from_corpus(spare, small)
+        engine.prepare(Parameters.zeros(2, 2, config.vector_size))
+
+    def load(
+        self, run: str, number: int, bounds: Sequence[int], position: Position, *states: State
+    ) -> None:
+        """Take the buckets of this node, at the beginning of an episode.
+
+        Parameters
+        ----------
+        run : str
+            Name of the run that begins.
+        number : int
+            Of this node in it.
+        bounds : sequence of int
+            Node k owns the buckets ``bounds[k]`` to ``bounds[k + 1]``.
+        position : (int, int)
+        *states : State
+            Of whatever nodes, and at least of the owners here.
+        """
+        self._mail.open(run)
+        self._number, self._bounds = number, list(bounds)
+        self._owners = range(bounds[number], bounds[number + 1])
+        self._position = position
+        self._deal = self._engine.deal(*position)
+        rows, n_floats = self._deal.words.shape[1], row_floats(self._config.vector_size)
+        self._rows = rows
+        size = len(self._owners) * rows
+        self._parameters, self._others = (
+            Parameters(
+                aligned_rows(size, n_floats), aligned_rows(size, n_floats),
+                self._config.vector_size,
+            )
+            for _ in range(2)
+        )  # fmt: skip
+        for state in states:
+            for k, owner in enumerate(state.owners):
+                if owner in self._owners:
+                    i = owner - self._owners.start
+                    self._bucket(self._parameters.W_in_rows, i)[:] = state.W_in[k]
+                    self._bucket(self._parameters.W_out_rows, i)[:] = state.W_out[k]
+        self._workers = [
+            BlockWorker(self._engine, self._parameters)
+            for _ in range(min(self.threads, max(len(self._owners), UNITS)))
+        ]
+
+    def _bucket(self, rows: NDArray[np.float32], i: int) -> NDArray[np.float32]:
+        return rows[i * self._rows : (i + 1) * self._rows]
+
+    def state(self) -> State:
+        """Copies of the buckets here."""
+        shape = len(self._owners), self._rows, -1
+        return State(
+            self._owners,
+            self._parameters.W_in_rows.reshape(shape).copy(),
+            self._parameters.W_out_rows.reshape(shape).copy(),
+        )
+
+    def keep(self, position: Position, state: State) -> None:
+        """Hold another node's state, and forget all but its last two."""
+        self._kept[position] = state
+        for old in sorted(self._kept)[:-2]:
+            del self._kept[old]
+
+    # ---------------------------------------------------------------- an episode
+
+    def deliver(self, run: str, key: tuple[Any, ...], letter: Any) -> None:
+        """Take a letter of another node."""
+        self._mail.put(run, key, letter)
+
+    def abandon(self) -> None:
+        """End whatever waits for another node."""
+        self._mail.open(None)
+
+    def episode(
+        self, run: str, position: Position, stop: int, following: Position, post: Post
+    ) -> tuple[Outcome, State]:
+        """Train on an episode, together with all others; see the module.
+
+        Parameters
+        ----------
+        run : str
+        position, stop : (int, int), int
+            Where the episode begins and ends.
+        following : (int, int)
+            Where the next one begins, by whose deal the buckets are left.
+        post : callable
+
+        Raises
+        ------
+        AbandonedError
+            If another node is lost, or this call does not follow the one before: Ray runs the later
+            calls of an actor even where an earlier one failed.
+        """
+        if position != self._position:
+            raise AbandonedError(f"Episode {position} does not follow {self._position}.")
+        self._position = (-1, -1)  # until it is done
+        self._sent = 0
+        epoch, start = position
+        spans = self._engine.units(start, stop)
+        episode = Episode(self._engine, epoch, start, stop, spans, self._deal)
+        self._exchange_pairs(run, episode, post)
+        self._train(run, episode, post)
+        self._exchange_rows(run, episode, self._engine.deal(*following), following, post)
+        self._position = following
+        pairs = int(episode.edges[:, -1].sum())
+        return Outcome(episode.losses, pairs, self._sent), self.state()
+
+    def _post(self, post: Post, run: str, node: int, key: tuple[Any, ...], letter: Any) -> None:
+        if node == self._number:
+            self._mail.put(run, key, letter)
+        else:
+            self._sent += sum(part.nbytes for part in letter)
+            post(node, run, key, letter)
+
+    def _work(self, pieces: Iterable[tuple[Any, ...]]) -> None:
+        """Do pieces of work on all threads."""
+        left, lock = iter(pieces), threading.Lock()
+
+        def work(worker: BlockWorker) -> None:
+            worker.parameters = self._parameters
+            while True:
+                with lock:
+                    piece = next(left, None)
+                if piece is None:
+                    return
+                worker.do(*piece)
+
+        if len(self._workers) == 1:
+            work(self._workers[0])
+        else:
+            list(self._pool.map(work, self._workers))
+
+    def _exchange_pairs(self, run: str, episode: Episode, post: Post) -> None:
+        """Draw the pairs of the text here; send and take, so that the owners' are here."""
+        B, bounds, position = episode.n_buckets, self._bounds, (episode.epoch, episode.start)
+        self._work((episode, unit) for unit in range(len(episode.spans)))
+        starts = np.array([start for start, _ in episode.spans], np.int64)
+        for node in range(len(bounds) - 1):
+            first, last = bounds[node] * B, bounds[node + 1] * B
+            edges = episode.edges[:, first : last + 1]
+            pairs = [
+                unit[edge[0] : edge[-1]] for unit, edge in zip(episode.pairs, edges, strict=True)
+            ]
+            letter = (
+                starts, (edges - edges[:, :1]).astype(np.int32),
+                np.concatenate(pairs) if pairs else np.empty(0, np.uint32),
+            )  # fmt: skip
+            self._post(post, run, node, ("pairs", position, self._number), letter)
+        units = []
+        for node in range(len(bounds) - 1):
+            starts, edges, pairs = self._mail.take(run, ("pairs", position, node))
+            begins = np.cumsum(edges[:, -1], dtype=np.int64) - edges[:, -1]
+            for k, start in enumerate(starts.tolist()):
+                units.append((start, edges[k], pairs[begins[k] : begins[k] + edges[k, -1]]))
+        units.sort(key=lambda unit: unit[0])
+        episode.owners = self._owners
+        episode.edges = np.array([edges for _, edges, _ in units], np.int64)
+        episode.pairs = [pairs for _, _, pairs in units]
+        episode.bases = np.array([pairs.ctypes.data for pairs in episode.pairs], np.int64)
+        episode.losses = np.zeros(len(self._owners) * B)
+        episode.end_drawing()
+
+    def _train(self, run: str, episode: Episode, post: Post) -> None:
+        """Take all turns, W_out's buckets going round."""
+        n_nodes, m = len(self._bounds) - 1, len(self._owners)
+        position = episode.epoch, episode.start
+        places = np.arange(m * self._rows, dtype=np.int32).reshape(m, self._rows)
+        episode.in_rows = dict(zip(self._owners, places, strict=True))  # type: ignore[assignment]
+        for place, turn in enumerate(episode.turns):
+            # Owner i has the bucket in slot i + place; the first one's is then free for the last.
+            episode.out_rows = {  # type: ignore[assignment]
+                (owner + turn) % episode.n_buckets: places[(i + place) % m]
+                for i, owner in enumerate(self._owners)
+            }
+            episode.set_rate((place + 0.5) / episode.n_buckets)
+            self._work((episode, turn, owner) for owner in self._owners)
+            if n_nodes > 1 and place + 1 < episode.n_buckets:
+                key = "bucket", position, place
+                bucket = self._bucket(self._parameters.W_out_rows, place % m)
+                self._post(post, run, (self._number - 1) % n_nodes, key, (bucket,))
+                (taken,) = self._mail.take(run, key)
+                bucket[:] = taken
+
+    def _exchange_rows(
+        self, run: str, episode: Episode, deal: Deal, following: Position, post: Post
+    ) -> None:
+        """Send every row to its owner by the next deal, and take those that come."""
+        B, bounds, m = episode.n_buckets, np.array(self._bounds), len(self._owners)
+        place, turn = B - 1, episode.turns[-1]
+        first = self._engine.first_turn(*following)
+        for name, matrix, new in (
+            ("in", self._parameters.W_in_rows, self._others.W_in_rows),
+            ("out", self._parameters.W_out_rows, self._others.W_out_rows),
+        ):
+            buckets = [owner if name == "in" else (owner + turn) % B for owner in self._owners]
+            slots = [i if name == "in" else (i + place) % m for i in range(m)]
+            words, rows = [], []
+            for bucket, slot in zip(buckets, slots, strict=True):
+                mine = episode.deal.words[bucket, : episode.deal.sizes[bucket]]
+                words.append(mine)
+                rows.append(slot * self._rows + mine // B)
+            word, row = np.concatenate(words), np.concatenate(rows)
+            owner = deal.bucket_of[word] if name == "in" else (deal.bucket_of[word] - first) % B
+            node_of = np.searchsorted(bounds, owner, side="right") - 1
+            for node in range(len(bounds) - 1):
+                chosen = np.flatnonzero(node_of == node)
+                key = name, (episode.epoch, episode.start), self._number
+                self._post(post, run, node, key, (word[chosen], matrix[row[chosen]]))
+            for node in range(len(bounds) - 1):
+                word, values = self._mail.take(run, (name, (episode.epoch, episode.start), node))
+                bucket = deal.bucket_of[word]
+                owner = bucket if name == "in" else (bucket - first) % B
+                new[(owner - self._owners.start) * self._rows + word // B] = values
+        self._deal = deal
+        self._parameters, self._others = self._others, self._parameters
+
+    def close(self) -> None:
+        """Remove what lies on the disk."""
+        self.abandon()
+        self._stack.close()
+        self._pool.shutdown(wait=False)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _hashes(places: NDArray[np.int64], values: NDArray[np.integer]) -> NDArray[np.uint64]:
+    mixed = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    mixed = (mixed + values.astype(np.int64).view(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+    return mixed ^ (mixed >> np.uint64(32))
+
+
+def _items(piece: Rows) -> Any:
+    return texts_of(piece.items, piece.column)
+
+
+def _part(word: str, n_parts: int) -> int:
+    """A word's part, the same on every machine."""
+    return crc32(word.encode()) % n_parts
