@@ -471,38 +471,23 @@ class Node:
         self._owners = range(bounds[number], bounds[number + 1])
         self._position = position
         self._deal = self._engine.deal(*position)
-        rows, n_floats = self._deal.words.shape[1], row_floats(self._config.vector_size)
-        self._rows = rows
-        size = len(self._owners) * rows
-        self._parameters, self._others = (
-            Parameters(
-                aligned_rows(size, n_floats), aligned_rows(size, n_floats),
-                self._config.vector_size,
-            )
-            for _ in range(2)
-        )  # fmt: skip
+        m, rows = len(self._owners), self._deal.words.shape[1]
+        n_floats = row_floats(self._config.vector_size)
+        # With a second pair of matrices, to which the rows move at the end of an episode.
+        self._W_in, self._W_out, self._next_in, self._next_out = (
+            aligned_rows(m * rows, n_floats).reshape(m, rows, n_floats) for _ in range(4)
+        )
         for state in states:
             for k, owner in enumerate(state.owners):
                 if owner in self._owners:
-                    i = owner - self._owners.start
-                    self._bucket(self._parameters.W_in_rows, i)[:] = state.W_in[k]
-                    self._bucket(self._parameters.W_out_rows, i)[:] = state.W_out[k]
-        self._workers = [
-            BlockWorker(self._engine, self._parameters)
-            for _ in range(min(self.threads, max(len(self._owners), UNITS)))
-        ]
-
-    def _bucket(self, rows: NDArray[np.float32], i: int) -> NDArray[np.float32]:
-        return rows[i * self._rows : (i + 1) * self._rows]
+                    self._W_in[owner - self._owners.start] = state.W_in[k]
+                    self._W_out[owner - self._owners.start] = state.W_out[k]
+        n_workers = min(self.threads, max(m, UNITS))
+        self._workers = [BlockWorker(self._engine) for _ in range(n_workers)]
 
     def state(self) -> State:
         """Copies of the buckets here."""
-        shape = len(self._owners), self._rows, -1
-        return State(
-            self._owners,
-            self._parameters.W_in_rows.reshape(shape).copy(),
-            self._parameters.W_out_rows.reshape(shape).copy(),
-        )
+        return State(self._owners, self._W_in.copy(), self._W_out.copy())
 
     def keep(self, position: Position, state: State) -> None:
         """Hold another node's state, and forget all but its last two."""
@@ -551,8 +536,7 @@ class Node:
         self._train(run, episode, post)
         self._exchange_rows(run, episode, self._engine.deal(*following), following, post)
         self._position = following
-        pairs = int(episode.edges[:, -1].sum())
-        return Outcome(episode.losses, pairs, self._sent), self.state()
+        return Outcome(episode.losses, episode.n_pairs, self._sent), self.state()
 
     def _post(self, post: Post, run: str, node: int, key: tuple[Any, ...], letter: Any) -> None:
         if node == self._number:
@@ -566,13 +550,12 @@ class Node:
         left, lock = iter(pieces), threading.Lock()
 
         def work(worker: BlockWorker) -> None:
-            worker.parameters = self._parameters
             while True:
                 with lock:
                     piece = next(left, None)
                 if piece is None:
                     return
-                worker.do(*piece)
+                worker.do(piece)
 
         if len(self._workers) == 1:
             work(self._workers[0])
@@ -582,7 +565,7 @@ class Node:
     def _exchange_pairs(self, run: str, episode: Episode, post: Post) -> None:
         """Draw the pairs of the text here; send and take, so that the owners' are here."""
         B, bounds, position = episode.n_buckets, self._bounds, (episode.epoch, episode.start)
-        self._work((episode, unit) for unit in range(len(episode.spans)))
+        self._work(("draw", episode, unit) for unit in range(len(episode.spans)))
         starts = np.array([start for start, _ in episode.spans], np.int64)
         for node in range(len(bounds) - 1):
             first, last = bounds[node] * B, bounds[node + 1] * B
@@ -607,28 +590,24 @@ class Node:
         episode.pairs = [pairs for _, _, pairs in units]
         episode.bases = np.array([pairs.ctypes.data for pairs in episode.pairs], np.int64)
         episode.losses = np.zeros(len(self._owners) * B)
+        episode.n_windows = np.zeros(len(self._owners) * B, np.int64)
         episode.end_drawing()
 
     def _train(self, run: str, episode: Episode, post: Post) -> None:
         """Take all turns, W_out's buckets going round."""
         n_nodes, m = len(self._bounds) - 1, len(self._owners)
         position = episode.epoch, episode.start
-        places = np.arange(m * self._rows, dtype=np.int32).reshape(m, self._rows)
-        episode.in_rows = dict(zip(self._owners, places, strict=True))  # type: ignore[assignment]
         for place, turn in enumerate(episode.turns):
-            # Owner i has the bucket in slot i + place; the first one's is then free for the last.
-            episode.out_rows = {  # type: ignore[assignment]
-                (owner + turn) % episode.n_buckets: places[(i + place) % m]
-                for i, owner in enumerate(self._owners)
-            }
             episode.set_rate((place + 0.5) / episode.n_buckets)
-            self._work((episode, turn, owner) for owner in self._owners)
+            # Owner i has the bucket in slot i + place; the first one's is then free for the last.
+            self._work(
+                ("train", episode, turn, owner, self._W_in[i], self._W_out[(i + place) % m])
+                for i, owner in enumerate(self._owners)
+            )
             if n_nodes > 1 and place + 1 < episode.n_buckets:
-                key = "bucket", position, place
-                bucket = self._bucket(self._parameters.W_out_rows, place % m)
+                key, bucket = ("bucket", position, place), self._W_out[place % m]
                 self._post(post, run, (self._number - 1) % n_nodes, key, (bucket,))
-                (taken,) = self._mail.take(run, key)
-                bucket[:] = taken
+                (bucket[:],) = self._mail.take(run, key)
 
     def _exchange_rows(
         self, run: str, episode: Episode, deal: Deal, following: Position, post: Post
@@ -638,30 +617,29 @@ class Node:
         place, turn = B - 1, episode.turns[-1]
         first = self._engine.first_turn(*following)
         for name, matrix, new in (
-            ("in", self._parameters.W_in_rows, self._others.W_in_rows),
-            ("out", self._parameters.W_out_rows, self._others.W_out_rows),
+            ("in", self._W_in, self._next_in),
+            ("out", self._W_out, self._next_out),
         ):
             buckets = [owner if name == "in" else (owner + turn) % B for owner in self._owners]
             slots = [i if name == "in" else (i + place) % m for i in range(m)]
-            words, rows = [], []
-            for bucket, slot in zip(buckets, slots, strict=True):
-                mine = episode.deal.words[bucket, : episode.deal.sizes[bucket]]
-                words.append(mine)
-                rows.append(slot * self._rows + mine // B)
-            word, row = np.concatenate(words), np.concatenate(rows)
+            word = np.concatenate([episode.words(bucket) for bucket in buckets])
+            slot = np.repeat(slots, episode.deal.sizes[buckets])
             owner = deal.bucket_of[word] if name == "in" else (deal.bucket_of[word] - first) % B
             node_of = np.searchsorted(bounds, owner, side="right") - 1
             for node in range(len(bounds) - 1):
                 chosen = np.flatnonzero(node_of == node)
                 key = name, (episode.epoch, episode.start), self._number
-                self._post(post, run, node, key, (word[chosen], matrix[row[chosen]]))
+                self._post(
+                    post, run, node, key, (word[chosen], matrix[slot[chosen], word[chosen] // B])
+                )
             for node in range(len(bounds) - 1):
                 word, values = self._mail.take(run, (name, (episode.epoch, episode.start), node))
                 bucket = deal.bucket_of[word]
                 owner = bucket if name == "in" else (bucket - first) % B
-                new[(owner - self._owners.start) * self._rows + word // B] = values
+                new[owner - self._owners.start, word // B] = values
         self._deal = deal
-        self._parameters, self._others = self._others, self._parameters
+        self._W_in, self._next_in = self._next_in, self._W_in
+        self._W_out, self._next_out = self._next_out, self._W_out
 
     def close(self) -> None:
         """Remove what lies on the disk."""
