@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from thread_machines import Threads
 
-from wordgrad.cluster.coordinator import Coordinator
+from wordgrad.cluster import Coordinator
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import make_engine
@@ -54,7 +54,7 @@ def spread(machines, path, blocks, **options):
         corpus = coordinator.read(
             path, min_count=2, max_vocab=None, vocabulary=None, **(OPTIONS | options)
         )
-        engine = coordinator.engine(corpus, config_of(blocks))
+        engine = coordinator.engine(config_of(blocks))
         V = len(corpus.vocabulary)
         parameters = Parameters.initial(V, V, 6, 1)
         return parameters, run(engine, parameters)

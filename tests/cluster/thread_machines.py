@@ -7,8 +7,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 
-from wordgrad.cluster.coordinator import LostError
-from wordgrad.cluster.node import AbandonedError, Node
+from wordgrad.cluster import AbandonedError, LostError, Node
 
 
 class Threads:
@@ -20,7 +19,7 @@ class Threads:
     def __init__(self, n, threads=1, folder=None, spares=0):
         self._make = lambda: Node(threads, folder)
         self._nodes, self._queues, self._dead = [], [], set()
-        self.spares = spares
+        self.spares, self.threads = spares, threads
         self.asked = []
         self.before = lambda node, method, args: None
         for _ in range(n):

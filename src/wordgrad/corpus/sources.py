@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeAlias, cast
 
@@ -35,6 +36,7 @@ FORMATS = {
 }
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _KNOWN_SUFFIXES = (*FORMATS, *COMPRESSIONS)
+_READ = 1 << 16  # bytes of a line that are read at a time
 _LOOKED_UP = 1000  # of many words in a list, that many are looked up on the disk
 
 
@@ -381,3 +383,73 @@ def _in_directory(folder: Path) -> list[TextInput]:
             f"{', '.join(_KNOWN_SUFFIXES)}."
         )
     return [TextFile.from_path(path) for path in files]
+
+
+def are_paths(source: Any) -> bool:
+    """Whether a source is a path or several."""
+    if isinstance(source, (list, tuple)):
+        if any(isinstance(item, os.PathLike) for item in source):
+            return True
+        return not isinstance(resolve(source), Sentences)
+    return isinstance(source, (str, bytes, os.PathLike))
+
+
+def find_parts(source: Any, n_parts: int, largest: int) -> list[TextFile]:
+    """Find the files of a source, and cut large plain ones at line ends.
+
+    A sentence lies in one part, and the parts one after another are the text.
+
+    Parameters
+    ----------
+    source : path, glob, directory, or several of them
+    n_parts : int
+        About so many are made, if all can be cut, ...
+    largest : int
+        ... but of no more bytes than that.
+
+    Raises
+    ------
+    InputError
+        If something is not there, or is standard input.
+    """
+    files: list[TextFile] = []
+    found = resolve(source)
+    for file in () if isinstance(found, Sentences) else found:
+        if isinstance(file, StandardInput):
+            raise InputError("Standard input cannot be read in parts; give files.")
+        if not file.path.is_file():
+            raise InputError(
+                f"{file.path} is no regular file, and cannot be read in parts; give files."
+            )
+        files.append(replace(file, path=file.path.absolute()))
+    total = sum(file.size for file in files)
+    step = max(1, min(largest, total // n_parts))
+    return [part for file in files for part in cut_file(file, step)]
+
+
+def cut_file(file: TextFile, step: int) -> list[TextFile]:
+    """Cut a plain text after lines, every ``step`` bytes; other files stay whole.
+
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "text"
+    >>> _ = path.write_text("one" + chr(10) + "two three" + chr(10) + "four")
+    >>> [(part.start, part.stop) for part in cut_file(TextFile.from_path(path), 3)]
+    [(0, 4), (4, 14), (14, 18)]
+    """
+    if file.format != "text" or file.compression is not None or file.size <= step:
+        return [file]
+    size, edges = file.size, [0]
+    try:
+        with open(file.path, "rb") as handle:
+            while edges[-1] + step < size:
+                handle.seek(edges[-1] + step - 1)
+                while (part := handle.readline(_READ)) and not part.endswith(b"\n"):
+                    pass  # a line of any length
+                edges.append(handle.tell())
+    except OSError as error:
+        raise InputError(
+            f"{file.path} cannot be read ({error.strerror or error}); check its permissions."
+        ) from error
+    if edges[-1] < size:
+        edges.append(size)
+    return [replace(file, start=start, stop=stop) for start, stop in pairwise(edges)]
