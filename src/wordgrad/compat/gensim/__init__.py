@@ -13,10 +13,15 @@ import copy
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from wordgrad.compat.gensim import models
 from wordgrad.errors import ParameterError
 
 __all__ = ["adopt", "models"]
+
+_OF_GENSIM = ("load", "load_fasttext_format", "random", "norms")
+"""Attributes that objects of gensim have and these have not."""
 
 
 def adopt(model: Any) -> Any:
@@ -54,7 +59,7 @@ def adopt(model: Any) -> Any:
         )
     made: Any = object.__new__(ours)
     for name, value in vars(model).items():
-        if name in made._unsaved or name in ("load", "random", "norms"):
+        if name in made._unsaved or name in _OF_GENSIM:
             continue
         of = getattr(value, "__module__", None) if callable(value) else type(value).__module__
         if not str(of).startswith("gensim."):
@@ -65,6 +70,7 @@ def adopt(model: Any) -> Any:
         else:
             setattr(made, name, adopt(value))
     if isinstance(made, models.KeyedVectors):
+        made.__dict__.setdefault("vectors_lockf", np.ones(1, np.float32))  # a model's alone there
         made.next_index = len(made.index_to_key)
     made._restored()
     return made

@@ -32,8 +32,8 @@ from wordgrad.errors import ParameterError
 from wordgrad.search.exact import unit
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.inference import Inference
-from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Probabilities
+from wordgrad.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 OTHER_SEED = 7919  # documents must not start where words do
@@ -323,8 +323,8 @@ class Doc2Vec(Word2Vec):
         self.dv.expandos = {name: values.copy() for name, values in other.expandos.items()}
         super().reset_from(other_model)
 
-    def _take(self, parameters: Parameters) -> None:
-        super()._take(parameters)
+    def _take(self, trainer: Trainer) -> None:
+        super()._take(trainer)
         self._inference = None
 
     def _settings(self, epochs: int, total: int) -> dict[str, Any]:
