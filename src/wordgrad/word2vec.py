@@ -1057,7 +1057,7 @@ def _copy_vectors(
                 parameters, ours if whole else none, subwords, theirs if whole else none
             )
         engine.start_from(parameters, ours, values)
-    if vectors.outputs is not None:
+    if vectors.outputs is not None and trainer.config.combine != "concat":
         if not np.isfinite(vectors.outputs).all():
             raise InputError(
                 "vectors hold an output vector that is not finite; give an undamaged file."
