@@ -366,6 +366,24 @@ def write_to(file: BinaryIO, model: FastTextModel, inputs: Rows, outputs: Rows) 
         _write_matrix(file, matrix)
 
 
+def quantised_sizes(model: FastTextModel, width: int, *, norms: bool) -> tuple[int, int, int]:
+    """Bytes of the file of a classifier whose input is pruned and quantised, its output not.
+
+    Returns
+    -------
+    fixed, of_word, of_ngram : int
+        What it takes without a row of the input; what a word adds beside its own bytes, and what an
+        n-gram.
+    """
+    D, (labels, _) = model.settings.dim, model.output.shape if model.output else (0, 0)
+    entry = 10
+    fixed = _HEAD.size + int((np.diff(model.offsets[model.n_words :]) + entry).sum())
+    fixed += 1 + _QUANTISED.size + _QUANTISER.size + 4 * CENTROIDS * D
+    fixed += norms * (_QUANTISER.size + 4 * CENTROIDS) + 1 + _SHAPE.size + 4 * labels * D
+    row = -(-D // width) + norms
+    return fixed, row + entry, row + 8
+
+
 def _write_matrix(file: BinaryIO, matrix: Rows) -> None:
     rows, columns = matrix.shape
     if not isinstance(matrix, QuantisedMatrix):
