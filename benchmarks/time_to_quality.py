@@ -49,7 +49,32 @@ BALANCED = CBOW | {"share": [2.2, -0.5], "learning_rate": 0.075}
 EXACT = CBOW | {"cbow_step": "exact", "learning_rate": 0.15}
 WHOLE = CBOW | {"cbow_step": "whole", "learning_rate": 0.075}
 FOUR = BALANCED | {"epochs": 4, "learning_rate": 0.12}
-THREE = {"epochs": 3, "learning_rate": 0.05}
+OTHERS: dict[str, Record] = {
+    "D = 300": {"vector_size": 300},
+    "1 epoch": {"epochs": 1},
+    "15 epochs": {"epochs": 15},
+    "sum": {"combine": "sum", "learning_rate": 0.02},
+}
+TRIED: dict[str, Record] = {
+    "": {},
+    ", falls as a root": {"power": 0.5},
+    ", falls as x^.75": {"power": 0.75},
+    ", falls as x^1.5": {"power": 1.5},
+    ", warm-up": {"warm_up": 0.05},
+    ", last fifth averaged": {"averaged": 0.2},
+    ", last fifth averaged, falls as a root": {"averaged": 0.2, "power": 0.5},
+    ", start 8 times as long": {"start": 8.0},
+    ", shuffled pieces": {"shuffled": 1000},
+    ", K = 3": {"negative": 3},
+    ", K = 8": {"negative": 8},
+    ", sample 2e-4": {"sample": 2e-4},
+    ", sample 5e-5": {"sample": 5e-5},
+    ", noise of power 1": {"ns_exponent": 1.0},
+    ", noise of power .5": {"ns_exponent": 0.5},
+    ", fixed windows of 3": {"window": 3, "shrink_windows": False},
+    ", window 4": {"window": 4},
+}
+THREE: Record = {"epochs": 3, "learning_rate": 0.05}
 VARIANTS: dict[str, Record] = {
     "exact": EXACT,
     "whole": WHOLE,
@@ -82,25 +107,7 @@ VARIANTS: dict[str, Record] = {
             ("balanced, 4 epochs, rate .12", FOUR),
             ("skip-gram, 3 epochs, rate .05", THREE),
         )
-        for change, changes in {
-            "": {},
-            ", falls as a root": {"power": 0.5},
-            ", falls as x^.75": {"power": 0.75},
-            ", falls as x^1.5": {"power": 1.5},
-            ", warm-up": {"warm_up": 0.05},
-            ", last fifth averaged": {"averaged": 0.2},
-            ", last fifth averaged, falls as a root": {"averaged": 0.2, "power": 0.5},
-            ", start 8 times as long": {"start": 8.0},
-            ", shuffled pieces": {"shuffled": 1000},
-            ", K = 3": {"negative": 3},
-            ", K = 8": {"negative": 8},
-            ", sample 2e-4": {"sample": 2e-4},
-            ", sample 5e-5": {"sample": 5e-5},
-            ", noise of power 1": {"ns_exponent": 1.0},
-            ", noise of power .5": {"ns_exponent": 0.5},
-            ", fixed windows of 3": {"window": 3, "shrink_windows": False},
-            ", window 4": {"window": 4},
-        }.items()
+        for change, changes in TRIED.items()
     },
     "balanced, 2 epochs, rate .2": BALANCED | {"epochs": 2, "learning_rate": 0.2},
     "balanced, 3 epochs, rate .15": BALANCED | {"epochs": 3, "learning_rate": 0.15},
@@ -112,12 +119,7 @@ VARIANTS: dict[str, Record] = {
     },
     **{
         f"{name}, {change}": step | changes
-        for change, changes in {
-            "D = 300": {"vector_size": 300},
-            "1 epoch": {"epochs": 1},
-            "15 epochs": {"epochs": 15},
-            "sum": {"combine": "sum", "learning_rate": 0.02},
-        }.items()
+        for change, changes in OTHERS.items()
         for name, step in (("exact", EXACT), ("whole", WHOLE), ("balanced", BALANCED))
     },
     "balanced, rate .15": BALANCED | {"learning_rate": 0.15},
@@ -174,7 +176,7 @@ def changed(
 
     def rate(config: TrainingConfig, progress: float) -> float:
         risen = min(1.0, (progress + 1e-4) / warm_up) if warm_up else 1.0
-        return config.initial_rate * max(1.0 - progress, 1e-4) ** power * risen
+        return float(config.initial_rate * max(1.0 - progress, 1e-4) ** power * risen)
 
     sums: list[Any] = []
     between_steps, run_epochs = Trainer._between_steps, Trainer._run_epochs
