@@ -428,7 +428,7 @@ class BlockWorker:
         back: bool = False,
     ) -> None:
         """Copy the rows of a bucket's words to where the bucket lies, or back."""
-        copy_rows(words, matrix, bucket, back)
+        copy_rows(words, matrix.ctypes.data, bucket.ctypes.data, matrix.shape[1], back)
 
     def draw(self, episode: Episode, unit: int) -> None:
         """Draw and sort the pairs of a unit."""
