@@ -242,7 +242,8 @@ class Setting:
         return f"{kind}, default {shown}"
 
 
-MODEL, TRAINING, CHECKPOINTS, TEXT = "Model", "Training", "Checkpoints", "Text"
+MODEL, TRAINING, CLUSTER = "Model", "Training", "Cluster"
+CHECKPOINTS, TEXT = "Checkpoints", "Text"
 """Panels of the command line's help, in their order."""
 
 SETTINGS: Final[dict[str, Setting]] = {
@@ -502,6 +503,39 @@ SETTINGS: Final[dict[str, Setting]] = {
             TRAINING,
             "Refuse a softmax training that is estimated to take longer.",
             above=0.0,
+            resumable=True,
+        ),
+        Setting(
+            "cluster",
+            None,
+            str,
+            CLUSTER,
+            "Train on a cluster of Ray: auto for the one that this machine belongs to, or its "
+            "address, ray://HOST:PORT. Needs the extra 'ray'.",
+            default_text="this machine",
+            metavar="ADDRESS",
+            resumable=True,
+        ),
+        Setting(
+            "nodes",
+            None,
+            int,
+            CLUSTER,
+            "Machines of the cluster to train on.",
+            minimum=1,
+            maximum=1024,
+            default_text="all that it has",
+            resumable=True,
+        ),
+        Setting(
+            "threads_per_node",
+            None,
+            int,
+            CLUSTER,
+            "Threads on each of them.",
+            minimum=1,
+            maximum=1024,
+            default_text="as many as the smallest has processors",
             resumable=True,
         ),
         Setting(

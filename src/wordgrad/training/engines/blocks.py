@@ -49,6 +49,7 @@ from wordgrad.training.kernels.blocks import (
     train_block,
     write_pairs,
 )
+from wordgrad.training.kernels.draw import Reach
 from wordgrad.training.kernels.window import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import (
@@ -169,27 +170,31 @@ class BlockEngine(NegativeSamplingEngine):
             If a bucket would hold less than two words, of which one could not be a negative.
         """
         counts = corpus.vocabulary.counts
-        n_buckets = buckets_of(config)
-        if len(counts) < 2 * n_buckets:
-            raise ParameterError(
-                f"blocks must be at most {len(counts) // 2}, half of the {len(counts)} words of "
-                f"the vocabulary, got {n_buckets}; a bucket needs two words at least."
-            )
-        if -(-len(counts) // n_buckets) > MOST_ROWS:
-            raise ParameterError(
-                f"blocks must be at least {-(-len(counts) // MOST_ROWS)} for {len(counts)} words, "
-                f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
-            )
-        keep = keep_probabilities(counts, config.sample)
+        check_buckets(len(counts), config)
         tables = SamplingTables(corpus, config)
-        pairs_a_token = float(counts @ keep) / counts.sum() * 2 * tables.reach.mean
-        tokens = len(corpus.ids)
-        episode_tokens = min(
-            max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
-            -(-tokens // EPISODES_AN_EPOCH),
-            math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
-        )
-        return cls(config, tables, max(1, episode_tokens))
+        return cls(config, tables, tokens_of_episode(counts, len(corpus.ids), tables.reach, config))
+
+    def episode_key(self, epoch: int, start: int) -> int:
+        """Key of the random numbers of an episode, but of those that decide about tokens.
+
+        Those are the numbers of every engine.
+        """
+        return (~self.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
+
+    def deal(self, epoch: int, start: int) -> Deal:
+        """How words are dealt in an episode."""
+        return Deal.of(self.noise, buckets_of(self.config), self.episode_key(epoch, start))
+
+    def first_turn(self, epoch: int, start: int) -> int:
+        """The turn that an episode begins with."""
+        draw = np.random.default_rng([self.episode_key(epoch, start), 1])
+        return int(draw.integers(buckets_of(self.config)))
+
+    def rate_in(self, epoch: int, start: int, stop: int, share: float) -> float:
+        """Learning rate when a share of an episode is done."""
+        done = start + share * (stop - start)
+        progress = (epoch + done / self.length) / self.config.epochs
+        return self.config.learning_rate_at(progress)
 
     def locate(self, position: int) -> tuple[int, int, int]:
         """Where the text at a position of it lies: addresses of its ids and offsets, a sentence.
@@ -341,14 +346,14 @@ class Episode:
         start: int,
         stop: int,
         spans: list[tuple[int, int]] | None = None,
+        deal: Deal | None = None,
     ) -> None:
         config = engine.config
         self.n_buckets = buckets_of(config)
         self.start, self.stop, self.epoch = start, stop, epoch
-        # Apart from the numbers that decide about tokens, which are those of every engine.
-        self.key = (~engine.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
-        self.deal = Deal.of(engine.noise, self.n_buckets, self.key)
-        first = int(np.random.default_rng([self.key, 1]).integers(self.n_buckets))
+        self.key = engine.episode_key(epoch, start)
+        self.deal = engine.deal(epoch, start) if deal is None else deal
+        first = engine.first_turn(epoch, start)
         self.turns = [(first + place) % self.n_buckets for place in range(self.n_buckets)]
         self.spans = cut(start, stop, -(-(stop - start) // UNITS)) if spans is None else spans
         self.owners = range(self.n_buckets)
@@ -359,7 +364,7 @@ class Episode:
         self.losses = np.zeros(self.n_buckets**2)
         self.n_windows = np.zeros(self.n_buckets**2, np.int64)
         self.learning_rate = config.initial_rate
-        self._config, self._length = config, engine.length
+        self._engine = engine
 
     def words(self, bucket: int) -> NDArray[np.int32]:
         """Return the words of a bucket, in the order of its rows."""
@@ -371,9 +376,7 @@ class Episode:
 
     def set_rate(self, share: float) -> None:
         """Set the learning rate for a share of the episode that is done."""
-        done = self.start + share * (self.stop - self.start)
-        progress = (self.epoch + done / self._length) / self._config.epochs
-        self.learning_rate = self._config.learning_rate_at(progress)
+        self.learning_rate = self._engine.rate_in(self.epoch, self.start, self.stop, share)
 
     def slot(self, turn: int, owner: int) -> int:
         """Place of a block among those that are here."""
@@ -384,11 +387,15 @@ class Episode:
         slot = owner * self.n_buckets + turn
         return np.uint64((self.key + (slot + 1) * 0xBF58476D1CE4E5B9) & _MASK)
 
+    @property
+    def n_pairs(self) -> int:
+        """How many input vectors have predicted something here."""
+        skipgram = self._engine.config.architecture == "skipgram"
+        return int(self.edges[:, -1].sum() if skipgram else self.n_windows.sum())
+
     def step(self) -> Step:
         """What the episode has come to."""
-        skipgram = self._config.architecture == "skipgram"
-        n = self.edges[:, -1].sum() if skipgram else self.n_windows.sum()
-        loss = Loss(float(self.losses.sum()), int(n))
+        loss = Loss(float(self.losses.sum()), self.n_pairs)
         return Step(self.start, self.stop, loss, self.learning_rate)
 
 
@@ -503,6 +510,35 @@ class BlockWorker:
             ~episode.block_key(turn, owner), self._at, self._contexts, self._windows,
         )  # fmt: skip
         return slot, target
+
+
+def check_buckets(n_words: int, config: TrainingConfig) -> None:
+    """Raise :class:`ParameterError` unless buckets hold two words at least, and not too many."""
+    n_buckets = buckets_of(config)
+    if n_words < 2 * n_buckets:
+        raise ParameterError(
+            f"blocks must be at most {n_words // 2}, half of the {n_words} words of "
+            f"the vocabulary, got {n_buckets}; a bucket needs two words at least."
+        )
+    if -(-n_words // n_buckets) > MOST_ROWS:
+        raise ParameterError(
+            f"blocks must be at least {-(-n_words // MOST_ROWS)} for {n_words} words, "
+            f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
+        )
+
+
+def tokens_of_episode(
+    counts: NDArray[np.int64], tokens: int, reach: Reach, config: TrainingConfig
+) -> int:
+    """How many tokens of a text make an episode."""
+    keep = keep_probabilities(counts, config.sample)
+    pairs_a_token = float(counts @ keep) / counts.sum() * 2 * reach.mean
+    most = min(
+        max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
+        -(-tokens // EPISODES_AN_EPOCH),
+        math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
+    )
+    return max(1, int(most))
 
 
 def cut(start: int, stop: int, size: int) -> list[tuple[int, int]]:
