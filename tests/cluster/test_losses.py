@@ -2,32 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
-import numpy as np
 import pytest
-from test_cluster import OPTIONS, config_of, local, path  # noqa: F401
-from thread_machines import Threads
-
-from wordgrad.cluster import Coordinator, LostError
-from wordgrad.errors import ClusterError
-from wordgrad.training.parameters import Parameters
-
-
-def train(machines, path, blocks, epochs=2):  # noqa: F811
-    coordinator = Coordinator(machines)
-    corpus = coordinator.read(path, min_count=2, max_vocab=None, vocabulary=None, **OPTIONS)
-    engine = coordinator.engine(config_of(blocks))
-    V = len(corpus.vocabulary)
-    parameters = Parameters.initial(V, V, 6, 1)
-    engine.prepare(parameters)
-    steps = []
-    try:
-        for epoch in range(epochs):
-            steps += engine.epoch(parameters, epoch, 0, threading.Event())
-    finally:
-        coordinator.close()
-    return parameters, steps
+from thread_machines import Threads, local, spread
 
 
 class Killer:
@@ -49,11 +25,11 @@ class Killer:
     [(0, "begin", 1), (1, "load", 1), (2, "episode", 1), (0, "episode", 7), (1, "keep", 3),
      (2, "episode", 16)],
 )  # fmt: skip
-def test_a_lost_node_changes_no_byte(path, node, method, times, spares):  # noqa: F811
+def test_a_lost_node_changes_no_byte(path, node, method, times, spares):
     wanted, steps = local(path, 8)
     machines = Threads(3, spares=spares)
     machines.before = Killer(machines, node, method, times)
-    found, again = train(machines, path, 8)
+    found, again = spread(machines, path, 8)
     assert again == steps
     assert (found.W_in_rows == wanted.W_in_rows).all()
     assert (found.W_out_rows == wanted.W_out_rows).all()
