@@ -411,6 +411,8 @@ class Word2Vec(
             folder = saving = None
             if self.checkpoint is not None:
                 folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
+            if self.cluster is not None and hasattr(X, "materialize"):
+                X = X.materialize()  # a data set of Ray: while there are processors free
             cluster = self._open_cluster(stack)
             if cluster is None:
                 corpus = stack.enter_context(
