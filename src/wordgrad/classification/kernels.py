@@ -5,8 +5,7 @@ Design
     ``maths.network``'s gradient of its mean loss, handed on to the vectors by the chain rule.
     A feature that occurs twice in a batch gets one row of the gradient: ``slot`` finds it.
 (b) The layers are small.  Plain loops whose innermost runs over consecutive floats become vector
-    instructions; a call of BLAS would cost more than the product.  So W2 lies transposed, a class
-    a row: a sentence has two classes, but its mean 16 numbers.
+    instructions; a call of BLAS would cost more than the product.
 (c) Which features a text drops is a function of (key, position): the backward pass recomputes what
     the forward pass drew.
 (d) Rows are indexed, ``vectors[row, d]``, never sliced: Numba counts references to a slice.
@@ -295,18 +294,17 @@ def hidden_layer(x: Any, W1: Any, b1: Any, h: Any) -> None:
 
 @jit
 def output_layer(h: Any, W2: Any, b2: Any, logits: Any) -> None:
-    """Set the logits = h W2 + b2; a class is a row of ``W2``."""
-    for c in range(logits.size):
-        z = b2[c]
-        for j in range(h.size):
-            z += h[j] * W2[c, j]
-        logits[c] = z
+    """Set the logits = h W2 + b2."""
+    logits[:] = b2
+    for j in range(h.size):
+        for c in range(logits.size):
+            logits[c] += h[j] * W2[j, c]
 
 
 @jit
 def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> None:
     """Fill x ``(N, D)`` and logits ``(N, C)`` for every text."""
-    h = np.zeros(network.W2.shape[1], np.float32)
+    h = np.zeros(network.W2.shape[0], np.float32)
     for i in range(offsets.size - 1):
         read_text(
             features, offsets[i], offsets[i + 1], network.vectors, network.importance, _ZERO,
@@ -385,7 +383,7 @@ def tree_loss(
             node, sign = tree.nodes[p], tree.signs[p]
             z = b2[node]
             for j in range(h.size):
-                z += h[j] * W2[node, j]
+                z += h[j] * W2[j, node]
             target = _HALF + _HALF * sign * (_ONE - smoothing)
             e = np.exp(-abs(z))
             loss += np.float64(max(z, _ZERO) - target * z) + np.log1p(np.float64(e))
@@ -393,8 +391,8 @@ def tree_loss(
             delta *= weight / np.float32(labels.size)
             d_b2[node] += delta
             for j in range(h.size):
-                d_W2[node, j] += h[j] * delta
-                d_h[j] += W2[node, j] * delta
+                d_W2[j, node] += h[j] * delta
+                d_h[j] += W2[j, node] * delta
     return loss / np.float64(labels.size)
 
 
@@ -416,13 +414,14 @@ def leaves_of(answers: Any, tree: Any, out: Any) -> None:
 @jit
 def backward_outputs(h: Any, delta_2: Any, W2: Any, d_W2: Any, d_b2: Any, d_h: Any) -> None:
     """Add one text's gradients of the output layer, and set d_h = delta_2 W2^T."""
-    d_h[:] = _ZERO
     for c in range(delta_2.size):
-        delta = delta_2[c]
-        d_b2[c] += delta
-        for j in range(h.size):
-            d_W2[c, j] += h[j] * delta
-            d_h[j] += W2[c, j] * delta
+        d_b2[c] += delta_2[c]
+    for j in range(h.size):
+        back = _ZERO
+        for c in range(delta_2.size):
+            d_W2[j, c] += h[j] * delta_2[c]
+            back += W2[j, c] * delta_2[c]
+        d_h[j] = back
 
 
 @jit
@@ -461,7 +460,7 @@ def add_gradients(
         ``slot`` is -1 everywhere; afterwards it is each row's place among the rows met.
     """
     x = np.empty(network.W1.shape[0], np.float32)
-    h = np.empty(network.W2.shape[1], np.float32)
+    h = np.empty(network.W2.shape[0], np.float32)
     d_h = np.empty_like(h)
     logits = np.empty(network.b2.size, np.float32)
     drop = rates.drop

@@ -92,9 +92,8 @@ START = np.float32(0.1)
 class NetworkArrays(NamedTuple):
     """Parameters of the network; ``W1`` to ``b2`` are views of ``layers``, in this order.
 
-    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H).
-    W2 : float32 (C, H), transposed.
-    Without hidden units W1 has no columns, and W2 is (C, D).
+    vectors : float32 (R, D); importance : float32 (R,); W1 : float32 (D, H); W2 : float32 (H, C).
+    Without hidden units W1 has no columns, and W2 is (D, C).
     """
 
     vectors: Array32
@@ -117,7 +116,7 @@ class TextNetwork:
     importance : float32 (R,)
         ``a``, positive.
     layers : float32 (P,)
-        W1 ``(D, H)``, b1, W2 transposed, ``(C, H)``, and b2, row by row, one after another.
+        W1 ``(D, H)``, b1, W2 ``(H, C)`` and b2, row by row, one after another.
     hidden_size, n_classes : int
         H, C; of the tree of hierarchical softmax, C counts its questions.
     loss : str
@@ -153,13 +152,7 @@ class TextNetwork:
         vectors = rng.random((len(importance), vector_size), np.float32)
         vectors -= np.float32(0.5)
         vectors *= 2 * START
-        start = _layers(vector_size, hidden_size, n_classes, seed)
-        W1, b1 = (
-            (start.W1, start.b1)
-            if isinstance(start, OneHiddenLayer)
-            else (np.zeros((vector_size, 0)), np.zeros(0))
-        )
-        flat = _flat(W1, b1, start.W2, start.b2)
+        flat = _layers(vector_size, hidden_size, n_classes, seed).pack().astype(np.float32)
         return cls(vectors, importance, flat, hidden_size, n_classes, loss, tree)
 
     @classmethod
@@ -167,7 +160,7 @@ class TextNetwork:
         cls, tensors: Mapping[str, NDArray[Any]], loss: str = "softmax", tree: Tree = NO_TREE
     ) -> TextNetwork:
         """Network with the arrays that :meth:`tensors` names; their shapes fit each other."""
-        layers = _flat(*(tensors[name] for name in ("W1", "b1", "W2", "b2")))
+        layers = np.concatenate([tensors[name].ravel() for name in ("W1", "b1", "W2", "b2")])
         hidden_size, n_classes = tensors["W1"].shape[1], tensors["W2"].shape[1]
         return cls(
             tensors["vectors"], tensors["importance"], layers, hidden_size, n_classes, loss, tree
@@ -187,16 +180,16 @@ class TextNetwork:
         for block, *_ in parts:
             W1[row : row + block.shape[0], column : column + block.shape[1]] = block
             row, column = row + block.shape[0], column + block.shape[1]
-        layers = _flat(
-            W1,
+        layers = [
+            W1.ravel(),
             np.concatenate([b1 for _, b1, _, _ in parts]),
-            np.concatenate([W2 for _, _, W2, _ in parts]) / np.float32(n),
-            np.sum([b2 for _, _, _, b2 in parts], axis=0) / np.float32(n),
-        )
+            np.concatenate([W2 for _, _, W2, _ in parts]).ravel() / np.float32(n),
+            sum(b2 for _, _, _, b2 in parts) / np.float32(n),
+        ]
         return cls(
             np.concatenate([member.vectors for member in members], axis=1),
             members[0].importance,
-            layers,
+            np.concatenate(layers).astype(np.float32),
             column,
             members[0].n_classes,
             members[0].loss,
@@ -205,9 +198,8 @@ class TextNetwork:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name: vectors (or their codes), importance, W1, b1, W2, b2."""
-        layers = dict(zip(("W1", "b1", "W2", "b2"), self.parts(self.layers), strict=True))
-        arrays = {"vectors": self.vectors, "importance": self.importance, **layers}
-        arrays["W2"] = np.ascontiguousarray(arrays["W2"])
+        arrays = self.arrays()._asdict()
+        del arrays["layers"]
         small = self.quantised
         if small is not None and small.norms is not None:
             del arrays["vectors"]
@@ -222,18 +214,16 @@ class TextNetwork:
 
     def arrays(self) -> NetworkArrays:
         """Return what kernels take: the same memory."""
-        W1, b1, W2, b2 = self.parts(self.layers)
-        return NetworkArrays(self.vectors, self.importance, self.layers, W1, b1, W2.T, b2)
+        return NetworkArrays(self.vectors, self.importance, self.layers, *self.parts(self.layers))
 
     def parts(self, flat: Array32) -> list[Array32]:
         """Views of W1, b1, W2, b2 in an array that is laid out as ``layers``."""
         size, hidden, classes = self.vectors.shape[1], self.hidden_size, self.n_classes
-        shapes = [(size, hidden), (hidden,), (classes, hidden or size), (classes,)]
+        shapes = [(size, hidden), (hidden,), (hidden or size, classes), (classes,)]
         cuts = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
-        W1, b1, W2, b2 = (
+        return [
             part.reshape(shape) for part, shape in zip(np.split(flat, cuts), shapes, strict=True)
-        )
-        return [W1, b1, W2.T, b2]
+        ]
 
     def copy(self) -> TextNetwork:
         """Return a network whose parameters no longer change with this one's."""
@@ -265,14 +255,7 @@ class TextNetwork:
     def exact_layers(self) -> OneHiddenLayer | SoftmaxLayer:
         """Return the layers as the float64 network of the mathematics."""
         layers = _layers(self.vectors.shape[1], self.hidden_size, self.n_classes, 0)
-        parts = self.parts(self.layers)
-        return layers.unpack(np.concatenate([part.ravel() for part in parts]))
-
-
-def _flat(*parts: NDArray[Any]) -> Array32:
-    """W1, b1, W2 and b2 as ``layers`` of a network."""
-    W1, b1, W2, b2 = parts
-    return np.concatenate([W1.ravel(), b1, W2.T.ravel(), b2]).astype(np.float32)
+        return layers.unpack(self.layers)
 
 
 def _layers(

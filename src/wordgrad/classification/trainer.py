@@ -185,7 +185,7 @@ class Member:
             d_layers=d_layers,
             d_W1=d_W1,
             d_b1=d_b1,
-            d_W2=d_W2.T,
+            d_W2=d_W2,
             d_b2=d_b2,
             means=np.zeros_like(d_layers),
             mean_squares=np.zeros_like(d_layers),
