@@ -29,6 +29,7 @@ LOSSES = ("negative-sampling", "softmax", HIERARCHICAL, BOTH)
 COMBINATIONS = ("mean", "sum")
 DOCUMENT_ARCHITECTURES = ("dbow", "dm")
 DOCUMENT_COMBINATIONS = (*COMBINATIONS, "concat")
+DOCUMENT_LOSSES = ("negative-sampling", HIERARCHICAL, BOTH)
 DOCUMENTS = ("no", "alone", "with-words")
 CBOW_STEPS = ("exact", "balanced", "whole")
 SOFTMAX_OFFSETS = ("unigram", "none")
@@ -71,7 +72,7 @@ DOCUMENT_LEARNING_RATES = {
     ("cbow", "sum"): 0.02,
     ("cbow", "concat"): 0.05,
 }
-"""The same for documents, by negative sampling: dbow is skip-gram from a document's vector, dm is
+"""The same for documents, whatever the loss: dbow is skip-gram from a document's vector, dm is
 CBOW with that vector in the context."""
 
 DEFAULT_EPOCHS = {
@@ -241,7 +242,8 @@ class Setting:
         return f"{kind}, default {shown}"
 
 
-MODEL, TRAINING, CHECKPOINTS, TEXT = "Model", "Training", "Checkpoints", "Text"
+MODEL, TRAINING, CLUSTER = "Model", "Training", "Cluster"
+CHECKPOINTS, TEXT = "Checkpoints", "Text"
 """Panels of the command line's help, in their order."""
 
 SETTINGS: Final[dict[str, Setting]] = {
@@ -504,6 +506,39 @@ SETTINGS: Final[dict[str, Setting]] = {
             resumable=True,
         ),
         Setting(
+            "cluster",
+            None,
+            str,
+            CLUSTER,
+            "Train on a cluster of Ray: auto for the one that this machine belongs to, or its "
+            "address, ray://HOST:PORT. Needs the extra 'ray'.",
+            default_text="this machine",
+            metavar="ADDRESS",
+            resumable=True,
+        ),
+        Setting(
+            "nodes",
+            None,
+            int,
+            CLUSTER,
+            "Machines of the cluster to train on.",
+            minimum=1,
+            maximum=1024,
+            default_text="all that it has",
+            resumable=True,
+        ),
+        Setting(
+            "threads_per_node",
+            None,
+            int,
+            CLUSTER,
+            "Threads on each of them.",
+            minimum=1,
+            maximum=1024,
+            default_text="as many as the smallest has processors",
+            resumable=True,
+        ),
+        Setting(
             "checkpoint",
             None,
             Path,
@@ -585,7 +620,8 @@ def _plain(end: float) -> str:
 
 
 _SHARED = (
-    *("vector_size", "window", "shrink_windows", "architecture", "negative", "ns_exponent"),
+    *("vector_size", "window", "shrink_windows", "architecture", "loss", "negative"),
+    *("ns_exponent", "vectors", "phrases"),
     *("combine", "epochs", "learning_rate", "final_learning_rate", "cbow_step", "sample"),
     *("workers", "seed", "reproducible", "validation", "early_stopping", "checkpoint"),
     *("checkpoint_every", "min_count", "max_vocab", "vocabulary", "column", "lowercase"),
@@ -599,6 +635,7 @@ _CHANGED: dict[str, dict[str, Any]] = {
         "help": "dbow: a document predicts its words. dm: a document and the words around predict "
         "each word.",
     },
+    "loss": {"choices": DOCUMENT_LOSSES},
     "combine": {
         "choices": DOCUMENT_COMBINATIONS,
         "help": "How dm combines the vectors of a document and a context.",
@@ -725,7 +762,7 @@ class TrainingConfig:
         """Check every value; fill in the defaults that depend on others."""
         table = SETTINGS | {"documents": _CHOSEN_BY_CLASS}
         if self.documents != "no":
-            table["combine"] = DOCUMENT_SETTINGS["combine"]
+            table |= {name: DOCUMENT_SETTINGS[name] for name in ("loss", "combine")}
         checked = {
             field.name: table[field.name].check(getattr(self, field.name)) for field in fields(self)
         }

@@ -1,14 +1,17 @@
-"""Epochs, progress, history, checkpoints, and when a training ends."""
+"""Epochs, progress, history, checkpoints, when a training ends, and signals that end it."""
 
 from __future__ import annotations
 
 import math
+import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +21,7 @@ from wordgrad.errors import FormatError, TrainingError, TrainingWarning
 from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import (
+    Engine,
     EpochRecord,
     Loss,
     ProgressCallback,
@@ -26,7 +30,6 @@ from wordgrad.training.engine import (
     TrainingState,
 )
 from wordgrad.training.engines import make_engine
-from wordgrad.training.interrupts import Interrupts
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import keep_probabilities, kept_share, with_threshold
 from wordgrad.training.validation import HeldOut
@@ -45,6 +48,76 @@ LITTLE_LEARNED = 0.01
 
 ENOUGH_PAIRS = 10_000_000
 """... or after a first epoch of so many pairs; with fewer it may learn in a later one."""
+
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Ctrl-C, what schedulers and ``kill`` send, and the end of the terminal."""
+
+EXIT_CODE = 128  # plus the number of the signal, as shells expect
+
+
+class Interrupts:
+    """In a ``with`` block, the first signal requests a pause; a second one acts at once.
+
+    Whoever trains looks at :attr:`received` when it has paused, saves, and calls
+    :meth:`act`.  Signals are handled by the main thread alone, as Python allows: in any other,
+    and where a signal is ignored, this does nothing.
+
+    Parameters
+    ----------
+    pause : threading.Event
+        Set when a signal comes.
+
+    Attributes
+    ----------
+    received : int or None
+        Number of the first signal that came.
+    """
+
+    def __init__(self, pause: threading.Event) -> None:
+        self.received: int | None = None
+        self._pause = pause
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                previous = signal.getsignal(number)
+                if previous is signal.SIG_IGN or previous is None:
+                    continue
+                self._previous[number] = previous
+                signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._restore()
+
+    def act(self) -> None:
+        """Do now what the signal would have done when it came; nothing if none did."""
+        if self.received is not None:
+            self._restore()
+            self._end(self.received, None)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received is None:
+            self.received = number
+            self._pause.set()
+        else:
+            self._end(number, frame)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        previous = self._previous.get(number)
+        if callable(previous):
+            previous(number, frame)
+        else:  # the system's default, which would leave temporary files behind
+            raise SystemExit(EXIT_CODE + number)
+
+    def _restore(self) -> None:
+        for number, previous in self._previous.items():
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, previous)
 
 
 @dataclass(frozen=True)
@@ -174,6 +247,8 @@ class Trainer:
         :meth:`Parameters.initial`.
     on_epoch : callable, optional
         Receives a :class:`LiveModel` before the first epoch and after every one.
+    engine : Engine, optional
+        By default what the settings choose (:func:`~wordgrad.training.engines.make_engine`).
 
     Attributes
     ----------
@@ -227,11 +302,12 @@ class Trainer:
         saving: Saving | None = None,
         parameters: Parameters | None = None,
         on_epoch: EpochHook | None = None,
+        engine: Engine | None = None,
     ) -> None:
         counts = corpus.vocabulary.counts
         self.config = config = with_threshold(config, counts)
         # First: it may refuse what would not fit, before the parameters take their memory.
-        self.engine = engine = make_engine(corpus, config, progress)
+        self.engine = engine = engine or make_engine(corpus, config, progress)
         if parameters is None:
             parameters = Parameters.initial(
                 engine.n_inputs, engine.n_outputs, config.vector_size, config.seed
@@ -239,8 +315,7 @@ class Trainer:
         parameters.check_rows(config.vector_size, engine.n_inputs, engine.n_outputs)
         self.parameters = parameters
         self.state = TrainingState()
-        if corpus.vocabulary.total != len(corpus.ids):  # its counts are of more than this text
-            counts = np.bincount(corpus.ids, minlength=len(counts))
+        counts = corpus.word_counts()  # the vocabulary's may be of more than this text
         keep = keep_probabilities(corpus.vocabulary.counts, config.sample)
         self.tokens_trained = float(counts @ keep)
         self.vocabulary = corpus.vocabulary

@@ -205,16 +205,15 @@ class NegativeSamplingEngine:
         )
         outputs = np.ascontiguousarray(batch.outputs, np.int32)
         signs = np.ascontiguousarray(batch.all_signs, np.int8)
-        windows = batch.is_windows(self.config.negative, self.config.architecture)
         if self._width > 1:
-            if not windows or (np.diff(input_offsets) != self._width).any():
+            if not batch.reads_words("cbow") or (np.diff(input_offsets) != self._width).any():
                 raise ParameterError(
                     f"a batch of concatenated rows must be windows of {self._width} rows each."
                 )
-            workspace = self._workspace(window_rows=self._width)
+            workspace = self._batch_workspace(self._width, int(np.diff(output_offsets).max()))
             workspace.set_learning_rate(learning_rate)
             run_concatenated_batch(
-                inputs, input_offsets, outputs.reshape(len(batch), 1 + self.config.negative),
+                inputs, input_offsets, outputs, output_offsets, signs,
                 parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
                 self._n_floats, workspace.addresses,
             )  # fmt: skip
@@ -275,9 +274,9 @@ class NegativeSamplingEngine:
             workspace = Workspace(
                 window_rows=window_rows,
                 negative=0,
-                n_floats=self._n_floats,
+                n_floats=self._width * self._n_floats,
                 span_tokens=1,
-                combine=self.config.combine,
+                combine="mean" if self._width > 1 else self.config.combine,
                 cbow_step=self.config.cbow_step,
                 most_outputs=most_outputs,
             )
