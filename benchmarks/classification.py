@@ -467,15 +467,13 @@ def command_line_rounds(data: Path, rounds: int) -> Iterator[Record]:
         )
         theirs = [sys.executable, "-c", program, str(place / "m.bin")]
         for number in range(rounds + 1):
-            found = {
-                f"{title}_{file}": _seconds(
-                    lambda command=command, file=file: subprocess.run(
-                        [*command, str(place / f"{file}.txt")], check=True, capture_output=True
+            found = {}
+            for title, command in (("wordgrad", ours), ("fasttext", theirs)):
+                for file in ("one", "all"):
+                    whole = [*command, str(place / f"{file}.txt")]
+                    found[f"{title}_{file}"], _ = _seconds(
+                        partial(subprocess.run, whole, check=True, capture_output=True)
                     )
-                )[0]
-                for title, command in (("wordgrad", ours), ("fasttext", theirs))
-                for file in ("one", "all")
-            }
             if number:
                 yield found
 
