@@ -37,8 +37,9 @@ myst_dmath_double_inline = True
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # the slowest cell takes some seconds, on a machine that is not busy
 nb_merge_streams = True
+nb_output_stderr = "remove"  # messages of progress
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # by default fetched from a server
 
 autodoc_member_order = "bysource"
