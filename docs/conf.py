@@ -5,11 +5,13 @@ and every link is followed when it is done (``_extensions/links.py``).  Nothing 
 by the build nor by who reads the pages.
 """
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+os.environ.pop("MPLBACKEND", None)  # pictures belong into the pages
 
 project = "wordgrad"
 author = "the authors of wordgrad"
