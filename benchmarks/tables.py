@@ -162,25 +162,39 @@ def sweep() -> str:
     return table(["average of the judged sets at seed 1", "rate: score"], rows)
 
 
-def _learned(found: Record, names: list[str]) -> list[list[str]]:
-    """Scores of variants, input vectors alone, and the average with half of the outputs added."""
+def _learned(found: Record, keep: Callable[[str], bool], prefix: str = "") -> list[list[str]]:
+    """Scores of variants with their outputs added, and the averages for each share of these."""
     rows = []
-    for name in names:
-        variant = found["variants"].get(name)
-        if variant is None:
-            continue
-        alone, half = variant["weights"]["0.0"], variant["weights"].get("0.5")
-        scores = [f"{100 * score:.1f}" for score in (*alone["sets"].values(), alone["average"])]
-        rows.append([name, *scores, f"{100 * half['average']:.1f}" if half else ""])
+    for name, variant in found["variants"].items():
+        weights = variant["weights"]
+        if keep(name) and set(LEARNED_WEIGHTS) <= weights.keys():
+            cells = [*weights["1.0"]["sets"].values()]
+            cells += [weights[weight]["average"] for weight in LEARNED_WEIGHTS]
+            rows.append([prefix + name, *[f"{100 * score:.1f}" for score in cells]])
     return rows
 
 
-def cbow_steps() -> str:
-    """Steps of CBOW and schedules on the whole text."""
+LEARNED_WEIGHTS = ("1.0", "0.5", "0.0")
+LEARNED_HEAD = ("average", "+ W_out / 2", "W_in alone")
+
+
+def _learned_from_all() -> tuple[Record, list[str]]:
+    """What was learned from the whole text, and the head of a table of it."""
     result = load("time-to-quality.json")
     found = max(result["texts"].values(), key=lambda text: int(text["bytes"]))
-    head = ["one seed", *result["judged"], "average", "average, + W_out / 2"]
-    return table(head, _learned(found, list(found["variants"])))
+    return found, ["W_in + W_out, one seed", *result["judged"], *LEARNED_HEAD]
+
+
+def cbow_steps() -> str:
+    """Steps of CBOW and their rates on the whole text, five epochs."""
+    found, head = _learned_from_all()
+    return table(head, _learned(found, lambda name: "epoch" not in name))
+
+
+def schedules() -> str:
+    """Fewer epochs, and what else was tried to learn the same in less time."""
+    found, head = _learned_from_all()
+    return table(head, _learned(found, lambda name: "epoch" in name))
 
 
 def cbow_checks() -> str:
@@ -189,20 +203,22 @@ def cbow_checks() -> str:
     texts = sorted(result["texts"].values(), key=lambda text: -int(text["bytes"]))[1:]
     rows = []
     for found in texts:
-        size = f"{found['bytes'] / 1e6:.0f} MB"
-        rows += [
-            [f"{size}: {row[0]}", *row[1:]] for row in _learned(found, list(found["variants"]))
-        ]
-    head = ["one seed", *result["judged"], "average", "average, + W_out / 2"]
-    return table(head, rows)
+        rows += _learned(found, lambda _: True, f"{found['bytes'] / 1e6:.0f} MB: ")
+    return table(["W_in + W_out, one seed", *result["judged"], *LEARNED_HEAD], rows)
 
 
 def time_to_quality() -> str:
     """From the text on disk to vectors: reading and epochs as `speed` has them, and scores."""
-    race, tables = load("time-to-quality.json")["race"], load("quality.json")["tables"]
-    plans = [("gensim", "skipgram", 5), ("wordgrad", "skipgram", 5), ("wordgrad", "cbow", 5)]
+    quality = load("quality.json")["tables"]
+    found, _ = _learned_from_all()
+    plans = [
+        ("gensim", "skipgram", 5, None), ("wordgrad", "skipgram", 5, None),
+        ("wordgrad", "cbow", 5, "balanced, rate .1"),
+        ("wordgrad", "cbow", 4, "balanced, 4 epochs, rate .12"),
+        ("wordgrad", "cbow", 3, "balanced, 3 epochs, rate .15"),
+    ]  # fmt: skip
     rows, rival = [], None
-    for program, architecture, epochs in [*plans, ("wordgrad", "cbow", 4)]:
+    for program, architecture, epochs, variant in plans:
         speed = load(f"speed-{architecture}-d100.json")["summary"][program]
         reading, training = (
             speed[figure]["median"] for figure in ("vocabulary_seconds", "training_seconds")
@@ -210,13 +226,13 @@ def time_to_quality() -> str:
         seconds = reading + epochs * training
         rival = rival or seconds
         name = f"{NAMES[program]}, {ARCHITECTURES[architecture]}, {epochs} epochs"
-        if epochs == 5:
-            found = tables[architecture][program]
-            score, seeds = found["average"], len(found["seeds"])
+        if variant is None:
+            scored = quality[architecture][program]
+            score, seeds = scored["average"], len(scored["seeds"])
         else:
-            name += ", rate .12"
-            averages = race[name]["averages"]
-            score, seeds = fmean(averages), len(averages)
+            learned = found["variants"][variant]
+            score, seeds = learned["weights"]["1.0"]["average"], learned["seeds"]
+            name += "" if epochs == 5 else ", " + variant.split(", ")[-1]
         cells = [f"{seconds:.1f} s", f"{rival / seconds:.1f} x", f"{100 * score:.1f}", str(seeds)]
         rows.append([name, *cells])
     head = ["from text to vectors", "time", "gensim's is", "average", "seeds"]
@@ -393,14 +409,15 @@ def hierarchical() -> str:
 
 def blocks() -> str:
     """What an epoch in blocks takes beside the default engine's, at two threads."""
-    engines = load("blocks.json")["cells"]["overhead"]["engines"]
+    cells = load("blocks.json")["cells"]
     rows = []
-    for name, found in engines.items():
-        ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
-        seconds = f"{found['processor']['median']:.1f} s"
-        cells = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
-        rows.append([name, seconds, *cells])
-    head = ["an epoch of skip-gram", "processor", "clock, times default", "least", "most"]
+    for architecture, title in ARCHITECTURES.items():
+        for name, found in cells[f"overhead, {architecture}"]["engines"].items():
+            ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
+            seconds = f"{found['processor']['median']:.1f} s"
+            shown = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
+            rows.append([f"{title}, {name}", seconds, *shown])
+    head = ["an epoch", "processor", "clock, times default", "least", "most"]
     return table([*head, "processor, times default", "least", "most"], rows)
 
 
@@ -408,15 +425,27 @@ def blocks_quality() -> str:
     """Quality of vectors trained in blocks, beside the default engine's."""
     cells = load("blocks.json")["cells"]
     rows = []
-    names = [name for name in cells["overhead"]["engines"] if f"quality, {name}, seed 1" in cells]
-    sets = list(cells[f"quality, {names[0]}, seed 1"]["scores"])
-    sets.remove("RG-65")  # which is not judged
-    for name in names:
-        runs = [cell for key, cell in cells.items() if key.startswith(f"quality, {name}, seed ")]
-        scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
-        average = f"{fmean(run['average'] for run in runs):.2f}"
-        rows.append([name, *scores, average, str(len(runs))])
+    for architecture, title in ARCHITECTURES.items():
+        for name in cells[f"overhead, {architecture}"]["engines"]:
+            start = f"quality, {architecture}, {name}, seed "
+            runs = [cell for key, cell in cells.items() if key.startswith(start)]
+            if not runs:
+                continue
+            sets = [one for one in runs[0]["scores"] if one != "RG-65"]  # which is not judged
+            scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
+            average = f"{fmean(run['average'] for run in runs):.2f}"
+            rows.append([f"{title}, {name}", *scores, average, str(len(runs))])
     return table(["5 epochs, D = 100", *sets, "average", "seeds"], rows)
+
+
+def blocks_large() -> str:
+    """Processor seconds of an epoch of a million words, by the number of buckets."""
+    found = load("blocks.json")["cells"]["a million words"]
+    seconds = found["processor_seconds"]
+    base = seconds["default engine"]
+    rows = [[name, f"{s:.1f} s", f"{s / base:.2f}"] for name, s in seconds.items()]
+    head = f"{found['words']:,} words, {found['tokens'] / 1e6:.0f} M tokens, one thread"
+    return table([head, "processor", "times default"], rows)
 
 
 # ------------------------------------------------------------------------------ subwords
@@ -481,9 +510,14 @@ def subwords_opening() -> str:
     found = load("subwords.json")["opening"]
     rows = [
         ["open", f"{1000 * found['open']:.0f} ms", f"{found['memory when open'] / 1e6:,.0f} MB"],
-        ["the first unseen word, which reads the dictionary", f"{found['first word']:.1f} s",
-         f"{found['memory after'] / 1e6:,.0f} MB"],
-        ["the next one", f"{1000 * found['next word']:.1f} ms", ""],
+        ["the first unseen word, searched in the file", f"{1000 * found['a word']:.0f} ms",
+         f"{found['memory after a word'] / 1e6:,.0f} MB"],
+        ["so many words that all are indexed", f"{found['until indexed']:.1f} s",
+         f"{found['memory after until indexed'] / 1e6:,.0f} MB"],
+        [f"of which the scan of {found['bytes of the dictionary'] / 1e6:.0f} MB",
+         f"{found['scan']:.2f} s", ""],
+        ["of which the index", f"{found['index']:.2f} s", ""],
+        ["an unseen word after that", f"{1000 * found['next word']:.1f} ms", ""],
     ]  # fmt: skip
     head = f"`.bin` of {found['words']:,} words, {found['bytes'] / 1e9:.1f} GB"
     return table([head, "of the processor", "memory of the process"], rows)
@@ -674,6 +708,19 @@ def softmax_beside_fasttext() -> str:
     failures = sum(one.get("fasttext_failures", 0) for one in found["fasttext"].values())
     note = f'\nfastText stopped {failures} times with "Encountered NaN" before it came to an end.\n'
     return table(head, rows) + (note if failures else "")
+
+
+def softmax_trials() -> str:
+    """What was changed about the softmax's loss, and about the vectors made of its parameters."""
+    rows, named = load("softmax-trials.json")["rows"], ""
+    cells = []
+    for row in rows:
+        name, named = ("" if row["loss"] == named else row["loss"]), row["loss"]
+        scores = row["scores"].values()
+        cells.append(
+            [name, row["vectors"], *[f"{100 * score:.1f}" for score in (*scores, fmean(scores))]]
+        )
+    return table(["loss", "vectors", *rows[0]["scores"], "average"], cells)
 
 
 def softmax_quality() -> str:

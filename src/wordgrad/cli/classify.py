@@ -528,6 +528,18 @@ def quantize(
     quantize_output: Annotated[
         bool, typer.Option("--output-rows", help="Of fastText: quantise the labels' rows, too.")
     ] = False,
+    retrain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of fastText: labelled text on which what the cutoff leaves is trained again.",
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of --retrain.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="Of --retrain.")] = 0.05,
+    label_prefix: Annotated[
+        str, typer.Option(help="Of --retrain: what a label begins with.")
+    ] = "__label__",
 ) -> None:
     """Make a classifier small: a byte for every two of its numbers, and rare n-grams left out.
 
@@ -547,10 +559,13 @@ def quantize(
         from wordgrad.fasttext_classifier import FastTextClassifier
 
         FastTextClassifier.load(model).quantize(
-            cutoff=cutoff or 0, width=width, norms=norms, output=quantize_output
-        ).save(output, overwrite=overwrite)
-    elif norms or quantize_output:
-        raise typer.BadParameter("--norms and --output-rows are for models of fastText alone.")
+            cutoff=cutoff or 0, width=width, norms=norms, output=quantize_output, retrain=retrain,
+            epochs=epochs, learning_rate=learning_rate, label_prefix=label_prefix,
+        ).save(output, overwrite=overwrite)  # fmt: skip
+    elif norms or quantize_output or retrain is not None:
+        raise typer.BadParameter(
+            "--norms, --output-rows and --retrain are for models of fastText alone."
+        )
     else:
         from wordgrad.text_classifier import TextClassifier
 
