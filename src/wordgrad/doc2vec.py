@@ -20,6 +20,7 @@ from wordgrad.corpus.corpus import (
     encode_validation,
 )
 from wordgrad.corpus.documents import TagReader
+from wordgrad.corpus.phrase_table import PhraseTable
 from wordgrad.corpus.reader import Reading
 from wordgrad.errors import (
     FormatError,
@@ -32,7 +33,6 @@ from wordgrad.errors import (
 from wordgrad.io.document_model import DocumentModel
 from wordgrad.training.config import DOCUMENT_SETTINGS, SETTINGS, Setting, TrainingConfig
 from wordgrad.training.inference import Inference, inference_rates
-from wordgrad.training.sampling import Probabilities
 from wordgrad.training.trainer import EpochHook, Trainer
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word2vec import Word2Vec, listed_texts
@@ -72,10 +72,14 @@ class Doc2Vec(Word2Vec):
     architecture : {"dbow", "dm"}, default "dbow"
         *Distributed bag of words*: a document predicts each of its words.  *Distributed memory*: a
         document and the words around predict each word; slower, and mostly less good.
+    loss : {"negative-sampling", "hierarchical-softmax", \
+"hierarchical-softmax+negative-sampling"}, default "negative-sampling"
+        How a word is predicted: among ``negative`` drawn ones, by its path in a Huffman tree of the
+        words, or by both.
     combine : {"mean", "sum", "concat"}, default "mean"
         How ``dm`` combines the vectors of a document and of a context.  "concat" puts them side by
         side, each word in its place: 1 + 2 ``window`` times as many numbers an output vector, and
-        as much time; a document then has one tag.
+        as much time.  A document has one place, hence one tag: several are refused.
     train_words : bool, default False
         Train word vectors beside the documents', with ``dbow`` by skip-gram, which takes several
         times as long; ``dm`` always trains them.
@@ -86,6 +90,9 @@ class Doc2Vec(Word2Vec):
     tag_column : str, optional
         The column of tables that holds the tag of each document (a string or an integer), or a
         list of tags.  By default a document's tag is its number, from 0.
+    vectors : WordVectors or path, optional
+        Word vectors to start from, and output vectors if they hold any (``keep_output=True``).
+        ``dbow`` without words starts from output vectors alone, and refuses vectors without them.
     validation : documents, optional
         Held-out documents.  After each epoch the vector of each is inferred from every other word
         of it, and the loss is that of the rest.
@@ -118,8 +125,6 @@ class Doc2Vec(Word2Vec):
     """
 
     _settings: ClassVar[Mapping[str, Setting]] = DOCUMENT_SETTINGS
-    loss = SETTINGS["loss"].default
-    vectors = phrases = phrases_ = None
     keep_output = True  # inference needs them
     vectors_: Any  # WordVectors or None
 
@@ -129,6 +134,7 @@ class Doc2Vec(Word2Vec):
         window: int = 5,
         min_count: int = 5,
         architecture: str = "dbow",
+        loss: str = "negative-sampling",
         negative: int = 5,
         ns_exponent: float = 0.75,
         sample: float | str = "auto",
@@ -147,6 +153,7 @@ class Doc2Vec(Word2Vec):
         column: str | None = None,
         tag_column: str | None = None,
         lowercase: bool = False,
+        phrases: PhraseTable | str | os.PathLike[str] | int | None = None,
         pattern: str | None = None,
         errors: str = "strict",
         checkpoint: str | os.PathLike[str] | None = None,
@@ -154,6 +161,7 @@ class Doc2Vec(Word2Vec):
         validation: Any = None,
         early_stopping: int | None = None,
         vocabulary: Mapping[str, int] | Vocabulary | str | os.PathLike[str] | None = None,
+        vectors: WordVectors | str | os.PathLike[str] | None = None,
         on_epoch: EpochHook | None = None,
         progress: Callable[[Any], None] | None = None,
     ) -> None:
@@ -161,6 +169,7 @@ class Doc2Vec(Word2Vec):
         self.window = window
         self.min_count = min_count
         self.architecture = architecture
+        self.loss = loss
         self.negative = negative
         self.ns_exponent = ns_exponent
         self.sample = sample
@@ -178,6 +187,7 @@ class Doc2Vec(Word2Vec):
         self.column = column
         self.tag_column = tag_column
         self.lowercase = lowercase
+        self.phrases = phrases
         self.pattern = pattern
         self.errors = errors
         self.checkpoint = checkpoint
@@ -185,6 +195,7 @@ class Doc2Vec(Word2Vec):
         self.validation = validation
         self.early_stopping = early_stopping
         self.vocabulary = vocabulary
+        self.vectors = vectors
         self.on_epoch = on_epoch
         self.progress = progress
 
@@ -506,6 +517,7 @@ class Doc2Vec(Word2Vec):
             word_vectors=model.W_in[:, :size],
             outputs=model.W_out[:, :size],
             metadata=self.documents_.metadata,
+            phrases=self.phrases_,
         ).write(target, overwrite=overwrite)
 
     @classmethod
@@ -542,6 +554,7 @@ class Doc2Vec(Word2Vec):
                 "undamaged copy."
             ) from error
         history = model.metadata.get("history")
+        estimator.phrases = model.phrases
         estimator.history_ = history if isinstance(history, list) else []
         estimator._set_model(model, config)
         return estimator
@@ -553,16 +566,18 @@ class Doc2Vec(Word2Vec):
         concatenated = config.combine == "concat"
         width = 1 + 2 * config.window if concatenated else 1
         rows = 0 if config.documents == "alone" else V + concatenated
+        outputs = (V - 1 if config.has_tree else 0) + (V if config.drawn_negatives else 0)
         found = len(model.word_vectors), len(model.outputs), model.documents.shape[1]
-        if found != (rows, V * width, config.vector_size):
+        if found != (rows, outputs * width, config.vector_size):
             raise ParameterError(
                 f"{found[0]} word vectors and {found[1]} outputs of {found[2]} numbers are not "
-                f"the {rows} and {V * width} of {config.vector_size} that they ask for"
+                f"the {rows} and {outputs * width} of {config.vector_size} that they ask for"
             )
 
     def _set_model(self, model: DocumentModel, config: TrainingConfig) -> None:
         """Set what is asked of a model: vectors, vocabulary, and what infers."""
         V = len(model.words)
+        self.phrases_ = model.phrases
         self.vocabulary_ = model.words
         self.documents_ = WordVectors(
             model.tags.words, model.documents, model.tags.counts, model.metadata
@@ -573,18 +588,18 @@ class Doc2Vec(Word2Vec):
             self.vectors_ = WordVectors(
                 model.words.words, model.word_vectors[:V], model.words.counts, model.metadata
             )
-        self._inference = Inference(
-            W_in=np.ascontiguousarray(model.word_vectors),
-            W_out=np.ascontiguousarray(model.outputs),
+        self._inference = Inference.of(
+            np.ascontiguousarray(model.word_vectors),
+            np.ascontiguousarray(model.outputs),
             padding=V,
             config=config,
-            probabilities=Probabilities.of(model.words.counts, config),
+            counts=model.words.counts,
         )
 
     # ---------------------------------------------------------------- what Word2Vec's training asks
 
     def _training_config(self) -> TrainingConfig:
-        for name in ("architecture", "combine", "train_words"):
+        for name in ("architecture", "loss", "combine", "train_words"):
             DOCUMENT_SETTINGS[name].check(getattr(self, name))
         dm = self.architecture == "dm"
         if not dm and self.combine == "concat":
@@ -602,6 +617,16 @@ class Doc2Vec(Word2Vec):
             }
         )
 
+    def _given_vectors(self, config: TrainingConfig) -> WordVectors | None:
+        given = super()._given_vectors(config)
+        if given is not None and given.outputs is None and config.documents == "alone":
+            raise ParameterError(
+                "vectors without output vectors would change nothing, for dbow by itself reads no "
+                "word vectors; give vectors that were trained with keep_output=True, or set "
+                "train_words=True."
+            )
+        return given
+
     def _recorded(self, config: TrainingConfig) -> dict[str, Any]:
         settings = super()._recorded(config)
         settings = {name: value for name, value in settings.items() if name in DOCUMENT_SETTINGS}
@@ -614,7 +639,7 @@ class Doc2Vec(Word2Vec):
         self, vocabulary: Vocabulary, config: TrainingConfig
     ) -> ValidationCorpus:
         reading = self._reading(config) | {"tags": TagReader()}  # their tags are of no use
-        return encode_validation(self.validation, vocabulary, **reading)
+        return encode_validation(self.validation, vocabulary, phrases=self.phrases_, **reading)
 
     def _set_vectors(self, trainer: Trainer, corpus: EncodedCorpus) -> None:
         if corpus.documents is None:
@@ -644,6 +669,7 @@ class Doc2Vec(Word2Vec):
                 word_vectors=learned.W_in[:0] if alone else learned.W_in[word_rows],
                 outputs=learned.W_out,
                 metadata={"settings": settings, "history": history},
+                phrases=corpus.phrases,
             ),
             config,
         )

@@ -13,7 +13,7 @@ checks it too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -103,17 +103,19 @@ def _step_error(engine: HogwildEngine, config: TrainingConfig, rng: np.random.Ge
     return max(errors)
 
 
-def document_error(architecture: str, combine: str, vector_size: int = 20) -> float:
+def document_error(architecture: str, combine: str, loss: str = "negative-sampling") -> float:
     """Largest error of a kernel's step and loss, over windows of documents.
 
     Few rows, so that words repeat in a context, and documents have several tags; a concatenation
-    has one, and five places.
+    has one, and five places.  With a tree, windows predict the paths to words, and the words beside
+    negatives where the loss has both.
     """
     config = TrainingConfig(
-        vector_size=vector_size,
+        vector_size=20,
         window=2,
         architecture=architecture,
         combine=combine,
+        loss=loss,
         documents="with-words",
         negative=NEGATIVE,
         learning_rate=LEARNING_RATE,
@@ -123,32 +125,36 @@ def document_error(architecture: str, combine: str, vector_size: int = 20) -> fl
     width = 1 + 2 * config.window if combine == "concat" else 1
     worst = 0.0
     for words in range(2, 8):
+        tree = HuffmanTree.from_counts(rng.integers(1, 99, words)) if config.has_tree else None
+        nodes = 0 if tree is None else tree.n_nodes
+        n_outputs = nodes + (words if config.drawn_negatives or tree is None else 0)
         parameters = Parameters.from_matrices(
-            rng.normal(0, 0.5, (words + 3, vector_size)),
-            rng.normal(0, 0.5, (words * width, vector_size)),
+            rng.normal(0, 0.5, (words + 3, config.vector_size)),
+            rng.normal(0, 0.5, (n_outputs * width, config.vector_size)),
         )
         W_in = parameters.W_in.astype(np.float64)
-        W_out = parameters.W_out.astype(np.float64).reshape(words, -1)
+        W_out = parameters.W_out.astype(np.float64).reshape(n_outputs, -1)
         size = width if combine == "concat" else int(rng.integers(1, 9))
         rows = rng.integers(0, words + 3, size).astype(np.int32)
         target = int(rng.integers(0, words))
-        negatives = (target + rng.integers(1, words, NEGATIVE)) % words
-        batch = Batch.from_windows(
-            rows,
-            np.array([0, size]),
-            np.array([[target, *negatives]], np.int32),
-            architecture=architecture,
-        )
-        loss = engine.apply_batch(parameters, batch, LEARNING_RATE)
+        negatives = (target + rng.integers(1, words, config.drawn_negatives)) % words
+        targets = np.array([[target, *negatives]], np.int32)
+        offsets = np.array([0, size])
+        batch = Batch.from_windows(rows, offsets, targets, architecture=architecture)
+        if tree is not None:
+            outputs, output_offsets, signs = tree.outputs(targets)
+            batch = replace(batch, outputs=outputs, output_offsets=output_offsets, signs=signs)
+        got = engine.apply_batch(parameters, batch, LEARNING_RATE)
+        given = rows, batch.outputs, batch.all_signs, W_in, W_out
         exact = (
-            maths.pv_dbow(target, rows, W_in, W_out, negatives)
+            maths.pv_dbow(*given)
             if architecture == "skipgram"
-            else maths.pv_dm(target, rows, W_in, W_out, negatives, combine=combine)
+            else maths.pv_dm(*given, combine=combine)
         )
-        found = parameters.W_out.reshape(words, -1)
+        found = parameters.W_out.reshape(n_outputs, -1)
         worst = max(
             worst,
-            abs(loss.total - exact.loss) / max(1.0, exact.loss),
+            abs(got.total - exact.loss) / max(1.0, exact.loss),
             float(np.abs(parameters.W_in - (W_in - LEARNING_RATE * exact.d_W_in)).max()),
             float(np.abs(found - (W_out - LEARNING_RATE * exact.d_W_out)).max()),
         )
@@ -771,33 +777,38 @@ def document_checks() -> list[GradientCheck]:
     rows = (V, *OUTSIDE)
     wide = random_point(10, W_in=(V + 2, D), W_out=(V, len(rows) * D))
 
-    def dbow(x: Point) -> tuple[float, Point]:
-        tags = (V, V + 1)
-        return _gradients(maths.pv_dbow(CENTER, tags, x["W_in"], x["W_out"], NEGATIVES))
+    def window(x: Point, combine: str, outputs: Sequence[int], signs: Sequence[int]) -> Any:
+        matrices = x["W_in"], x["W_out"]
+        if combine == "dbow":
+            return _gradients(maths.pv_dbow((V, V + 1), outputs, signs, *matrices))
+        return _gradients(maths.pv_dm(rows, outputs, signs, *matrices, combine=combine))
 
-    def dm(x: Point, combine: str) -> tuple[float, Point]:
-        found = maths.pv_dm(CENTER, rows, x["W_in"], x["W_out"], NEGATIVES, combine=combine)
-        return _gradients(found)
-
-    page = "paragraph-vectors.md"
+    sections = {
+        "dbow": "distributed-bag-of-words",
+        "mean": "distributed-memory",
+        "sum": "distributed-memory",
+        "concat": "concatenation",
+    }
+    predicted = {
+        "negative sampling": (
+            "negative-sampling",
+            (CENTER, *NEGATIVES),
+            (1, *[-1] * len(NEGATIVES)),
+        ),
+        "path in a tree": (HIERARCHICAL, PATH, TURNS),
+    }
     return [
         gradient_check(
-            "PV-DBOW, negative sampling",
-            f"{page}#distributed-bag-of-words",
-            point,
-            dbow,
-            kernels=partial(document_error, "skipgram", "mean"),
-        ),
-        *(
-            gradient_check(
-                f"PV-DM ({combine}), negative sampling",
-                f"{page}#{'concatenation' if combine == 'concat' else 'distributed-memory'}",
-                wide if combine == "concat" else point,
-                partial(dm, combine=combine),
-                kernels=partial(document_error, "cbow", combine),
-            )
-            for combine in ("mean", "sum", "concat")
-        ),
+            f"{'PV-DBOW' if kind == 'dbow' else f'PV-DM ({kind})'}, {what}",
+            f"paragraph-vectors.md#{section}",
+            wide if kind == "concat" else point,
+            partial(window, combine=kind, outputs=outputs, signs=signs),
+            kernels=partial(document_error, "skipgram", "mean", loss)
+            if kind == "dbow"
+            else partial(document_error, "cbow", kind, loss),
+        )
+        for what, (loss, outputs, signs) in predicted.items()
+        for kind, section in sections.items()
     ]
 
 

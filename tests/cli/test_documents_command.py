@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from wordgrad import Doc2Vec, load
+from wordgrad import Doc2Vec, learn_phrases, load
 
 TRAIN = ["--min-count", "1", "--sample", "0", "--vector-size", "12", "--workers", "1"]
 
@@ -45,6 +45,30 @@ def test_train_infer_and_similar(wordgrad, folder):
     assert [one["question"] for one in answers] == ["3", "4", lines[5]]
     assert [int(one["answers"][0]["word"]) % 2 for one in answers] == [1, 0, 1]
     assert wordgrad("similar", model, "3", "-n", "1").code == 0  # tags are words to other commands
+
+
+def test_a_tree_phrases_and_vectors_to_start_from(wordgrad, folder):
+    model = folder / "model.safetensors"
+    (folder / "phrases.txt").write_text("big apple a1 a2\nb1 b2 big apple\n" * 30)
+    learn_phrases(folder / "phrases.txt", threshold=0.01).save(folder / "table.phrases")
+    done = wordgrad(
+        "documents", "train", folder / "phrases.txt", "--loss", "hierarchical-softmax",
+        "--architecture", "dm", "--phrases", folder / "table.phrases", "-o", model, *TRAIN,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert f": {model} holds them" in " ".join(done.err.split())
+    assert not (folder / "model.safetensors.phrases").exists()
+    trained = Doc2Vec.load(model)
+    assert trained.loss == "hierarchical-softmax"
+    assert "big_apple" in trained.vectors_
+    trained.vectors_.save(folder / "words.txt")
+    done = wordgrad(
+        "documents", "train", folder / "phrases.txt", "--phrases", folder / "table.phrases",
+        "--train-words", "--vectors",
+        folder / "words.txt", "-o", folder / "second.safetensors", *TRAIN,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "words started from" in " ".join(done.err.split())
 
 
 def test_tags_of_a_table_and_words(wordgrad, folder):

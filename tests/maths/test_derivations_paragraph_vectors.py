@@ -29,17 +29,19 @@ def assert_equal(found, wanted):
     assert max(abs(sp.N(one, 30)) for one in (found - wanted).subs(point)) < 1e-25
 
 
-def signed():
-    return [(TARGET, 1), *((k, -1) for k in DRAWN)]
+SIGNED = [(TARGET, 1), *((k, -1) for k in DRAWN)]
+PATH = [(2, -1), (0, 1)]  # of word 1 in a tree whose inner nodes are rows of W_out
 
 
-def test_distributed_bag_of_words():
+@pytest.mark.parametrize("outputs", [SIGNED, PATH, PATH + SIGNED])
+def test_distributed_bag_of_words(outputs):
     """paragraph-vectors.md, "Distributed bag of words", two tags."""
     tags = (3, 4)
-    loss = sum(pair(W_in[i, :].T) for i in tags)
+    scores = [s * W_out[k, :].dot(W_in[i, :]) for i in tags for k, s in outputs]
+    loss = -sum(sp.log(sigma(score)) for score in scores)
     d_in, d_out = sp.zeros(N, D), sp.zeros(V, D)
     for i in tags:
-        for k, s in signed():
+        for k, s in outputs:
             error = s * sigma(-s * W_out[k, :].dot(W_in[i, :]))
             d_in[i, :] -= error * W_out[k, :]
             d_out[k, :] -= error * W_in[i, :]
@@ -90,7 +92,7 @@ def test_inference_is_convex():
     v = W_in[3, :].T
     found = sp.hessian(pair(v), list(v))
     wanted = sp.zeros(D, D)
-    for k, _ in signed():
+    for k, _ in SIGNED:
         u = W_out[k, :].T
         wanted += sigma(u.dot(v)) * sigma(-u.dot(v)) * u * u.T
     assert_equal(found, wanted)

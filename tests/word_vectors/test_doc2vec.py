@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from wordgrad import Doc2Vec, load
+from wordgrad import Doc2Vec, Word2Vec, learn_phrases, load
 from wordgrad.errors import (
     FormatError,
     InputError,
@@ -17,6 +17,7 @@ from wordgrad.errors import (
     UnknownWordError,
 )
 
+BOTH = "hierarchical-softmax+negative-sampling"
 KINDS = [
     {},
     {"train_words": True},
@@ -24,6 +25,9 @@ KINDS = [
     {"architecture": "dm", "combine": "sum"},
     {"architecture": "dm", "combine": "concat", "window": 2},
     {"architecture": "dm", "cbow_step": "whole", "learning_rate": 0.03},
+    {"loss": "hierarchical-softmax"},
+    {"architecture": "dm", "loss": "hierarchical-softmax"},
+    {"architecture": "dm", "combine": "concat", "window": 2, "loss": BOTH},
 ]
 kinds = pytest.mark.parametrize("kind", KINDS)
 
@@ -49,7 +53,7 @@ def accuracy(vectors):
     return (distances.argmin(axis=1) == topics).mean()
 
 
-@pytest.mark.parametrize("kind", KINDS[:2])
+@pytest.mark.parametrize("kind", [*KINDS[:2], {"loss": "hierarchical-softmax"}, {"loss": BOTH}])
 def test_learnt_and_inferred_vectors_tell_topics_apart(kind):
     model = model_of(**kind).fit(TEXTS)
     assert model.documents_.words == tuple(map(str, range(60)))
@@ -96,7 +100,8 @@ def test_one_file_holds_all_of_it(kind, tmp_path):
         name: model.get_params()[name] for name in settings
     }
     np.testing.assert_array_equal(again.infer(TEXTS[:5]), model.infer(TEXTS[:5]))
-    assert (again.vectors_ is None) == (kind == {})
+    alone = "architecture" not in kind and "train_words" not in kind
+    assert (again.vectors_ is None) == alone
     assert again.history_ == model.history_
     vectors = load(path)
     assert vectors.words == model.documents_.words
@@ -197,6 +202,58 @@ def test_documents_without_known_words_are_zero_and_counted():
     assert not vectors[1].any()
 
 
+def test_phrases_are_joined_in_training_and_inference(tmp_path):
+    texts = [f"big apple {'taxi cab' if k % 2 else 'fruit cake'} big apple" for k in range(60)]
+    phrases = learn_phrases(texts, threshold=0.01)
+    model = model_of(phrases=phrases, train_words=True, validation=texts[:6]).fit(texts)
+    assert {"big_apple", "taxi_cab", "fruit_cake"} == set(model.vectors_.words)
+    assert model.validation_["unknown"] == 0
+    vector = model.infer(["big apple"])
+    np.testing.assert_array_equal(vector, model.infer([["big_apple"]]))
+    model.save(tmp_path / "model.safetensors")
+    again = Doc2Vec.load(tmp_path / "model.safetensors")
+    assert again.phrases_ == model.phrases_ == again.phrases
+    np.testing.assert_array_equal(again.infer(["big apple"]), vector)
+    whole = (tmp_path / "model.safetensors").read_bytes()
+    place = whole.index(b"taxi")
+    (tmp_path / "model.safetensors").write_bytes(whole[:place] + b"tax1" + whole[place + 4 :])
+    with pytest.raises(FormatError):
+        Doc2Vec.load(tmp_path / "model.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"train_words": True},
+        {"architecture": "dm", "combine": "concat"},
+        {"architecture": "dm", "loss": "hierarchical-softmax"},
+    ],
+)
+def test_words_start_from_vectors(kind):
+    given = Word2Vec(12, min_count=1, sample=0, epochs=40, workers=1).fit(TEXTS).vectors_
+    still = {"learning_rate": 1e-6, "epochs": 1, "window": 2}
+    model = model_of(vectors=given, **kind | still).fit(TEXTS)
+    assert model.words_with_vectors_ == 24
+    np.testing.assert_allclose(model.vectors_["a3"], given["a3"], atol=1e-3)
+    with pytest.raises(ParameterError, match="vectors have 12 numbers"):
+        model_of(vectors=given, vector_size=9, **kind).fit(TEXTS)
+
+
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+def test_documents_alone_start_from_output_vectors(tmp_path):
+    words = Word2Vec(12, min_count=1, sample=0, epochs=40, workers=1, keep_output=True).fit(TEXTS)
+    words.vectors_.save(tmp_path / "words.safetensors")
+    start = tmp_path / "words.safetensors"
+    model = model_of(vectors=start, learning_rate=1e-6, epochs=1).fit(TEXTS)
+    row = words.vectors_.vocabulary.index("a3")
+    ours = model.vocabulary_.index("a3")
+    np.testing.assert_allclose(model._inference.W_out[ours], words.output_vectors_[row], atol=1e-3)
+    plain = Word2Vec(12, min_count=1, sample=0, workers=1).fit(TEXTS).vectors_
+    with pytest.raises(ParameterError, match="dbow by itself reads no word vectors"):
+        model_of(vectors=plain).fit(TEXTS)
+
+
 def test_documents_of_files_and_tables(tmp_path):
     lines = [" ".join(text) for text in TEXTS]
     (tmp_path / "a.txt").write_text("\n".join(lines) + "\n")
@@ -228,6 +285,12 @@ def test_what_does_not_go_together_is_refused():
         model_of(combine="concat").fit(TEXTS)
     with pytest.raises(ParameterError, match="architecture must be one of 'dbow', 'dm'"):
         model_of(architecture="skipgram").fit(TEXTS)
+    with pytest.raises(ParameterError, match="loss must be one of 'negative-sampling', 'hier"):
+        model_of(loss="softmax").fit(TEXTS)
+    with pytest.raises(InputError, match="needs at least two words"):
+        model_of(loss="hierarchical-softmax", negative=1).fit(["a a a"] * 9)
+    with pytest.raises(InputError, match="A tag of document 2 is of type dict"):
+        model_of().fit([("a b", "x"), ("a c", [{}])])
     with pytest.raises(ParameterError, match="has no partial_fit"):
         model_of().fit(TEXTS).partial_fit(TEXTS)
     with pytest.raises(ParameterError, match=r"saved as \.safetensors"):

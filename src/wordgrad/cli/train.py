@@ -127,7 +127,7 @@ def train_to_file(
     if documents and kind.name != "safetensors":
         raise OutputError(f"A model of documents is saved as .safetensors, got {output.name}.")
     check_output(output, overwrite=overwrite)
-    if settings.get("phrases") is not None:
+    if settings.get("phrases") is not None and not documents:  # whose file holds them
         check_output(_phrases_beside(output), overwrite=overwrite)
     display = ProgressDisplay(errors_console())
     model = None
@@ -150,14 +150,14 @@ def train_to_file(
         if note and not isinstance(vectors, Doc2Vec):
             vectors = vectors.with_metadata(note)
         save_or_keep(vectors, output, overwrite=overwrite)
-        if model.phrases_ is not None:
+        if model.phrases_ is not None and not documents:
             model.phrases_.save(_phrases_beside(output), overwrite=overwrite)
     except KeyboardInterrupt as interrupt:
         learnt = hasattr(model, "documents_" if documents else "vectors_")
         kept = None
         if model and learnt and display.training_began:
             kept = keep_partial(model if isinstance(model, Doc2Vec) else model.vectors_, output)
-        if kept and model and model.phrases_ is not None:
+        if kept and model and model.phrases_ is not None and not documents:
             model.phrases_.save(_phrases_beside(kept))
         said = f"the vectors as trained so far are in {kept}" if kept else ""
         if folder and _holds_checkpoint(folder):
@@ -209,9 +209,9 @@ def _holds_checkpoint(folder: Path) -> bool:
 
 def _summarise(model: Word2Vec, output: Path) -> None:
     report, history = model.report_, model.history_
-    vectors, what = model.vectors_, "words"
+    vectors, what, words = model.vectors_, "words", len(model.vectors_ or ())
     if hasattr(model, "documents_"):
-        vectors, what = model.documents_, "documents"
+        vectors, what, words = model.documents_, "documents", len(model.vocabulary_)
     say(
         f"Wrote {output}: {len(vectors):,} {what}, {vectors.vector_size} dimensions, "
         f"{format_size(output.stat().st_size)}."
@@ -226,15 +226,13 @@ def _summarise(model: Word2Vec, output: Path) -> None:
         "be kept."
     )
     if model.phrases_ is not None:
+        holds = output if what == "documents" else _phrases_beside(output)
         say(
             f"{format_count(report.tokens_joined)} words were joined to phrases, of which there "
-            f"are {len(model.phrases_):,}: {_phrases_beside(output)} holds them."
+            f"are {len(model.phrases_):,}: {holds} holds them."
         )
     if model.vectors is not None:
-        say(
-            f"{model.words_with_vectors_:,} of the {len(vectors):,} words started from "
-            f"{model.vectors}."
-        )
+        say(f"{model.words_with_vectors_:,} of the {words:,} words started from {model.vectors}.")
     if hasattr(model, "validation_"):
         words, unknown = model.validation_["words"], model.validation_["unknown"]
         best = min(history, key=lambda epoch: epoch["validation_loss"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.container import Container
+from wordgrad.container import Arrays, Container
 from wordgrad.errors import ParameterError, check_choice, check_int, check_real
 from wordgrad.vocabulary import Vocabulary
 
@@ -27,20 +27,23 @@ _ENGLISH = "a an and at by for from in of on or the to with without"
 ENGLISH_CONNECTOR_WORDS = frozenset(_ENGLISH.split())
 """Articles, prepositions and conjunctions that are inside English phrases; gensim has the same."""
 
+SCHEMA = {
+    "words": ("uint8", 1),
+    "word_offsets": ("int64", 1),
+    "parts": ("int32", 1),
+    "part_offsets": ("int64", 1),
+    "scores": ("float64", 1),
+    "counts": ("int64", 1),
+    "passes": ("int64", 1),
+}
+"""Arrays of a table: see :meth:`PhraseTable.packed`."""
+
 PHRASES = Container(
     part="phrases",
     layout="1",
     remedy="learn the phrases again.",
     origin="name a table of phrases, as 'wordgrad phrases' writes it.",
-    schema={
-        "words": ("uint8", 1),
-        "word_offsets": ("int64", 1),
-        "parts": ("int32", 1),
-        "part_offsets": ("int64", 1),
-        "scores": ("float64", 1),
-        "counts": ("int64", 1),
-        "passes": ("int64", 1),
-    },
+    schema=SCHEMA,
 )
 
 
@@ -257,19 +260,13 @@ class PhraseTable:
                 start = len(joined) - 1
         return joined
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
-        """Write the table to a file, whole or not at all.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written.
-        """
+    def packed(self) -> tuple[dict[str, Any], Arrays]:
+        """Return settings and report as plain values, and the arrays of :data:`SCHEMA`."""
         phrases = [phrase for one in self.passes for phrase in one.phrases]
         distinct = list(dict.fromkeys(word for phrase in phrases for word in phrase))
         words = Vocabulary.from_words(distinct)
         packed, word_offsets = words.packed()
-        arrays: dict[str, NDArray[Any]] = {
+        arrays: Arrays = {
             "words": packed,
             "word_offsets": word_offsets,
             "parts": np.array([words.ids[w] for phrase in phrases for w in phrase], np.int32),
@@ -278,8 +275,17 @@ class PhraseTable:
             "counts": np.concatenate([np.zeros(0, np.int64), *(one.counts for one in self.passes)]),
             "passes": np.cumsum([0, *(len(one.phrases) for one in self.passes)], dtype=np.int64),
         }
-        record = {"settings": self.settings.as_dict(), "report": self.report}
-        PHRASES.write(Path(path), record, arrays, overwrite=overwrite)
+        return {"settings": self.settings.as_dict(), "report": self.report}, arrays
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+        """Write the table to a file, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        PHRASES.write(Path(path), *self.packed(), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PhraseTable:
@@ -302,8 +308,21 @@ class PhraseTable:
         {'new_york': 12.5}
         """
         path = Path(path)
-        record, arrays = PHRASES.read(path)
-        words = Vocabulary.from_packed(arrays["words"], arrays["word_offsets"], str(path)).words
+        try:
+            return cls.from_packed(*PHRASES.read(path), str(path))
+        except ParameterError as error:
+            raise PHRASES.damaged(path, str(error).rstrip(".")) from error
+
+    @classmethod
+    def from_packed(cls, record: Mapping[str, Any], arrays: Arrays, source: str) -> PhraseTable:
+        """Make the table of what :meth:`packed` gave; ``source`` is for messages.
+
+        Raises
+        ------
+        ParameterError
+            If it is not what was given.
+        """
+        words = Vocabulary.from_packed(arrays["words"], arrays["word_offsets"], source).words
         parts, offsets, ends = arrays["parts"], arrays["part_offsets"], arrays["passes"]
         n = len(offsets) - 1
         scores, counts = arrays["scores"], arrays["counts"]
@@ -314,12 +333,12 @@ class PhraseTable:
             and np.isfinite(scores).all()
             and (len(parts) == 0 or (parts.min() >= 0 and parts.max() < len(words)))
         ):
-            raise PHRASES.damaged(path, "its numbers do not fit together")
+            raise ParameterError("its numbers do not fit together.")
         try:
             settings = PhraseSettings.checked(**record["settings"])
             report = [{str(k): int(v) for k, v in one.items()} for one in record["report"]]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise PHRASES.damaged(path, f"its record does not hold settings ({error})") from error
+            raise ParameterError(f"its record does not hold settings ({error}).") from error
         spelled = [words[part] for part in parts.tolist()]
         bounds = offsets.tolist()
         phrases = [tuple(spelled[a:b]) for a, b in pairwise(bounds)]

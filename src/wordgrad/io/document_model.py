@@ -14,10 +14,11 @@ A file of :mod:`wordgrad.container` of the part "documents", with these arrays:
 ``counts``         I64 (V)       how often each word was seen
 ``word_vectors``   F32 (R, D)    input vectors: R = V, V + 1 with a row of padding, or 0 where words
                                  have none
-``outputs``        F32 (M, D)    output vectors, a multiple of V
+``outputs``        F32 (M, D)    output vectors: of a tree's inner nodes, of words, or of both
+``phrases: ...``                 the arrays of the phrases that were joined, if any were
 =================  ============  ================================================================
 
-The record holds the metadata of the vectors: ``settings`` and ``history``.
+The record holds the metadata of the vectors, ``settings`` and ``history``, and ``phrases``.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.container import Arrays, Container
+from wordgrad.corpus.phrase_table import SCHEMA, PhraseTable
 from wordgrad.errors import FormatError
 from wordgrad.io.common import LoadOptions, VectorParts
 from wordgrad.vocabulary import Vocabulary
@@ -50,7 +52,9 @@ DOCUMENTS = Container(
         "counts": ("int64", 1),
         "word_vectors": ("float32", 2),
         "outputs": ("float32", 2),
+        **{f"phrases: {name}": kind for name, kind in SCHEMA.items()},
     },
+    optional=frozenset(f"phrases: {name}" for name in SCHEMA),
 )
 
 
@@ -69,6 +73,7 @@ class DocumentModel:
         R is V, V + 1 or 0.
     outputs : float32 (M, D)
     metadata : dict
+    phrases : PhraseTable or None
     """
 
     tags: Vocabulary
@@ -77,6 +82,7 @@ class DocumentModel:
     word_vectors: NDArray[np.float32]
     outputs: NDArray[np.float32]
     metadata: dict[str, Any]
+    phrases: PhraseTable | None = None
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:
         """Write a file, whole or not at all.
@@ -99,7 +105,12 @@ class DocumentModel:
             "word_vectors": self.word_vectors,
             "outputs": self.outputs,
         }
-        DOCUMENTS.write(path, self.metadata, arrays, overwrite=overwrite)
+        record = self.metadata
+        if self.phrases is not None:
+            settings, parts = self.phrases.packed()
+            record = record | {"phrases": settings}
+            arrays |= {f"phrases: {name}": part for name, part in parts.items()}
+        DOCUMENTS.write(path, record, arrays, overwrite=overwrite)
 
     @classmethod
     def read(cls, path: Path) -> DocumentModel:
@@ -120,7 +131,8 @@ class DocumentModel:
                 words=_vocabulary(path, arrays, "words", "word_offsets", "counts"),
                 word_vectors=arrays["word_vectors"],
                 outputs=arrays["outputs"],
-                metadata=record,
+                metadata={name: value for name, value in record.items() if name != "phrases"},
+                phrases=_phrases(path, record, arrays),
             )._checked()
         except ValueError as error:
             raise DOCUMENTS.damaged(path, str(error).rstrip(".")) from error
@@ -132,7 +144,7 @@ class DocumentModel:
             raise FormatError(f"{self.documents.shape} vectors do not fit {len(self.tags)} tags")
         if rows.shape[1] != D or len(rows) not in (0, V, V + 1):
             raise FormatError(f"word vectors of shape {rows.shape} do not fit {V} words of {D}")
-        if V < 2 or outputs.shape[1] != D or len(outputs) % V or not len(outputs):
+        if V < 2 or outputs.shape[1] != D or not len(outputs):
             raise FormatError(f"output vectors of shape {outputs.shape} do not fit {V} words")
         for matrix in (self.documents, rows, outputs):
             if not np.isfinite(matrix).all():
@@ -145,6 +157,16 @@ class DocumentModel:
 def _vocabulary(path: Path, arrays: dict[str, NDArray[Any]], *names: str) -> Vocabulary:
     words, offsets, counts = (arrays[name] for name in names)
     return Vocabulary.from_packed(words, offsets, str(path)).with_counts(counts)
+
+
+def _phrases(path: Path, record: dict[str, Any], arrays: Arrays) -> PhraseTable | None:
+    if "phrases" not in record:
+        return None
+    parts = {name: arrays.get(f"phrases: {name}") for name in SCHEMA}
+    found = {name: part for name, part in parts.items() if part is not None}
+    if not isinstance(record["phrases"], dict) or len(found) != len(SCHEMA):
+        raise FormatError("its phrases are not whole")
+    return PhraseTable.from_packed(record["phrases"], found, str(path))
 
 
 def read_vectors(path: Path, options: LoadOptions) -> VectorParts:

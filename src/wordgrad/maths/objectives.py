@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from wordgrad.errors import ParameterError, check_choice
 from wordgrad.maths.functions import log_softmax, softmax
-from wordgrad.maths.losses import negative_sampling_loss, softmax_loss
+from wordgrad.maths.losses import logistic_loss, negative_sampling_loss, softmax_loss
 from wordgrad.maths.validation import FloatArray, IdArray, as_finite, as_ids, finite_scores
 
 LOSSES = ("softmax", "negative-sampling")
@@ -190,40 +190,41 @@ def cbow(
 
 
 def pv_dbow(
-    target: int,
     documents: npt.ArrayLike,
+    outputs: npt.ArrayLike,
+    signs: npt.ArrayLike,
     W_in: npt.ArrayLike,
     W_out: npt.ArrayLike,
-    negatives: npt.ArrayLike,
 ) -> WindowGradients:
     r"""Distributed bag of words: each of a document's vectors predicts a word of it.
 
-    .. math:: J = \sum_{i \in documents} J_{pair}(v_i, t, W_{out})
+    .. math:: J = \sum_{i \in documents} J_{out}(v_i), \qquad
+              J_{out}(h) = -\sum_j \log \sigma(s_j\, u_j \cdot h)
 
     It is :func:`skipgram` from the document to one outside word; only the rows are others.
 
     Parameters
     ----------
-    target : integer
-        Id t of the word, 0 .. V-1.
     documents : integers (T,), T >= 1
         Rows of ``W_in`` of the document's tags.
+    outputs : integers (J,)
+        Rows of ``W_out``: the word and its negatives (negative sampling), or the inner nodes of the
+        path to it (hierarchical softmax), or these and then those.  All tags share them.
+    signs : integers (J,), each +1 or -1
+        +1 for the word and for turn 0, -1 for a negative and for turn 1.
     W_in : array (N, D)
-        Has rows beyond those of words: N may differ from V.
-    W_out : array (V, D)
-    negatives : integers (K,)
-        Shared by all tags.
+        Has rows beyond those of words.
+    W_out : array (R, D)
 
     Returns
     -------
     WindowGradients
-        ``d_W_in`` (N, D), ``d_W_out`` (V, D).
+        ``d_W_in`` (N, D), ``d_W_out`` (R, D).
 
     Raises
     ------
     ParameterError
-        For wrong shapes, an id or a row out of range, no document, or a negative equal to the
-        target.
+        For wrong shapes, a row out of range, no document, or a sign that is neither.
 
     Notes
     -----
@@ -233,44 +234,43 @@ def pv_dbow(
     Examples
     --------
     >>> W_in, W_out = [[1.0, 0.0], [0.0, 1.0], [2.0, 0.0]], [[0.0, 1.0], [0.0, -1.0]]
-    >>> pv_dbow(0, [2], W_in, W_out, negatives=[1]).d_W_in[2]
+    >>> pv_dbow([2], [0, 1], [1, -1], W_in, W_out).d_W_in[2]
     array([ 0., -1.])
     """
-    rows, t, V_in, V_out = _document_window(target, documents, W_in, W_out, 1)
-    drawn = np.broadcast_to(np.asarray(negatives), (len(rows), np.size(negatives)))
-    loss, d_v, d_W_out = negative_sampling_loss(V_in[rows], np.full(len(rows), t), drawn, V_out)
+    rows, V_in, V_out = _document_window(documents, W_in, W_out, 1)
+    loss, d_v, d_W_out = logistic_loss(V_in[rows], outputs, signs, V_out)
     d_W_in = np.zeros_like(V_in)
     np.add.at(d_W_in, rows, d_v)
     return WindowGradients(loss, d_W_in, d_W_out)
 
 
 def pv_dm(
-    target: int,
     inputs: npt.ArrayLike,
+    outputs: npt.ArrayLike,
+    signs: npt.ArrayLike,
     W_in: npt.ArrayLike,
     W_out: npt.ArrayLike,
-    negatives: npt.ArrayLike,
     *,
     combine: str = "mean",
 ) -> WindowGradients:
     r"""Distributed memory: a document and the words around predict a word together.
 
-    .. math:: J = J_{pair}(h, t, W_{out}), \qquad
+    .. math:: J = J_{out}(h), \qquad
               h = a \sum_{c=1}^{C} v_{i_c} \quad \text{or} \quad
               h = (v_{i_1}; \ldots; v_{i_C})
 
-    with a = 1/C for the mean and 1 for the sum; or the C rows one after another.  The mean and the
-    sum are :func:`cbow` with the document as one more word of the context.
+    with J_out as in :func:`pv_dbow`, and a = 1/C for the mean and 1 for the sum; or the C rows one
+    after another.  The mean and the sum are :func:`cbow` with the document as one more word of the
+    context.
 
     Parameters
     ----------
-    target : integer
-        Id t of the word, 0 .. V-1.
     inputs : integers (C,), C >= 1
         Rows of ``W_in``: the document's tags, and words; repeats count as often as they occur.
+    outputs, signs : integers (J,)
+        As in :func:`pv_dbow`.
     W_in : array (N, D)
-    W_out : array (V, D), or (V, C D) for the concatenation
-    negatives : integers (K,)
+    W_out : array (R, D), or (R, C D) for the concatenation
     combine : {"mean", "sum", "concat"}
 
     Returns
@@ -292,20 +292,20 @@ def pv_dm(
     --------
     >>> W_in = [[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
     >>> W_out = [[2.0, 0.0, 0.0, 4.0], [0.0, 0.0, 0.0, 0.0]]
-    >>> pv_dm(0, [2, 1], W_in, W_out, negatives=[1], combine="concat").d_W_in.round(3)
+    >>> pv_dm([2, 1], [0, 1], [1, -1], W_in, W_out, combine="concat").d_W_in.round(3)
     array([[ 0.   ,  0.   ],
            [ 0.   , -0.072],
            [-0.036,  0.   ]])
     """
     check_choice("combine", combine, ("mean", "sum", "concat"))
     width = np.size(inputs) if combine == "concat" else 1
-    rows, t, V_in, V_out = _document_window(target, inputs, W_in, W_out, width)
+    rows, V_in, V_out = _document_window(inputs, W_in, W_out, width)
     if combine == "concat":
         h, share = V_in[rows].reshape(-1), 1.0
     else:
         share = 1 / len(rows) if combine == "mean" else 1.0
         h = V_in[rows].sum(axis=0) * share
-    loss, d_h, d_W_out = negative_sampling_loss(h, t, negatives, V_out)
+    loss, d_h, d_W_out = logistic_loss(h, outputs, signs, V_out)
     d_W_in = np.zeros_like(V_in)
     parts = d_h.reshape(len(rows), -1) if combine == "concat" else share * d_h
     np.add.at(d_W_in, rows, parts)
@@ -313,17 +313,14 @@ def pv_dm(
 
 
 def _document_window(
-    target: int, inputs: npt.ArrayLike, W_in: npt.ArrayLike, W_out: npt.ArrayLike, width: int
-) -> tuple[IdArray, int, FloatArray, FloatArray]:
+    inputs: npt.ArrayLike, W_in: npt.ArrayLike, W_out: npt.ArrayLike, width: int
+) -> tuple[IdArray, FloatArray, FloatArray]:
     V_in = as_finite("W_in", W_in, shape=("N", "D"))
-    V_out = as_finite("W_out", W_out, shape=("V", width * V_in.shape[1]))
+    V_out = as_finite("W_out", W_out, shape=("R", width * V_in.shape[1]))
     rows = as_ids("inputs", inputs, len(V_in))
     if rows.ndim != 1 or not len(rows):
         raise ParameterError(f"inputs must have shape (C,), not empty, got {rows.shape}.")
-    t = as_ids("target", target, len(V_out))
-    if t.ndim != 0:
-        raise ParameterError(f"target must be one integer, got shape {t.shape}.")
-    return rows, int(t), V_in, V_out
+    return rows, V_in, V_out
 
 
 def input_share(M: npt.ArrayLike, *, combine: str = "mean", step: str = "exact") -> FloatArray:

@@ -19,6 +19,7 @@ from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.kernels.documents import ALONE, WITH_WORDS, infer_documents
 from wordgrad.training.kernels.draw import Reach
+from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
     Probabilities,
@@ -35,6 +36,9 @@ PIECE_TOKENS = 20_000
 
 ALL, EVERY_OTHER, REST = range(3)
 """Which words of a document are targets."""
+
+
+_NO_PATHS = np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int64)
 
 
 def inference_rates(config: TrainingConfig, epochs: int, first: float) -> NDArray[np.float64]:
@@ -63,6 +67,8 @@ class Inference:
         How the model was trained.
     probabilities : Probabilities
         Of its words: how they are subsampled, and drawn as noise.
+    tree : HuffmanTree or None
+        With the hierarchical softmax, the paths to its words.
     """
 
     W_in: NDArray[np.float32]
@@ -70,6 +76,20 @@ class Inference:
     padding: int
     config: TrainingConfig
     probabilities: Probabilities
+    tree: HuffmanTree | None
+
+    @classmethod
+    def of(
+        cls,
+        W_in: NDArray[np.float32],
+        W_out: NDArray[np.float32],
+        padding: int,
+        config: TrainingConfig,
+        counts: NDArray[np.int64],
+    ) -> Inference:
+        """Return the model whose words have these counts, int64 (V,)."""
+        tree = HuffmanTree.from_counts(counts) if config.has_tree else None
+        return cls(W_in, W_out, padding, config, Probabilities.of(counts, config), tree)
 
     def start(self, n: int, seed: int) -> NDArray[np.float32]:
         """Vectors of n documents before their first step, (n, D): all the same."""
@@ -137,12 +157,15 @@ class Inference:
             scales = input_shares(replace(config, cbow_step="exact"), sizes)
             shares = input_shares(config, sizes)
         tokens = np.zeros(2 * SPAN_TOKENS + 2 * reach.most + 4, np.int32)
+        tree, negative = self.tree, config.drawn_negatives
+        paths = (tree.nodes, tree.turns, tree.offsets) if tree else _NO_PATHS
+        most_outputs = 1 + negative + (tree.longest if tree else 0)
         loss, n = infer_documents(
             np.ascontiguousarray(ids, np.int32), np.ascontiguousarray(offsets, np.int64), keys,
             rates, self.probabilities.keep, self.probabilities.noise, self.W_in, self.W_out,
-            reach, kind, self.padding, scales, shares, part, tokens,
+            reach, kind, self.padding, scales, shares, part, *paths, negative, tokens,
             np.zeros(len(tokens), np.uint64), np.zeros(2 * reach.most, np.int64),
-            np.zeros(1 + config.negative, np.int64),
+            np.zeros(most_outputs, np.int64), np.zeros(most_outputs, np.int8),
             np.zeros(width * config.vector_size, np.float32),
             np.zeros(config.vector_size, np.float32), vectors,
         )  # fmt: skip

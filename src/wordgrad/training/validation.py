@@ -24,7 +24,6 @@ from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import (
     Batch,
     InputRows,
-    Probabilities,
     SamplingTables,
     Span,
     check_batch,
@@ -152,7 +151,6 @@ class DocumentValidation:
     def __init__(self, text: ValidationCorpus, config: TrainingConfig) -> None:
         self._text = text
         self._config = config
-        self._probabilities = Probabilities.of(text.vocabulary.counts, config)
         if np.diff(text.offsets).max(initial=0) < 2:
             raise InputError(
                 "No document of the validation text holds two words of the vocabulary, so it has "
@@ -162,12 +160,12 @@ class DocumentValidation:
     def __call__(self, parameters: Parameters) -> Loss:
         """Return the loss summed over the targets, in nats, and their number."""
         text, config = self._text, self._config
-        model = Inference(
+        model = Inference.of(
             parameters.W_in_rows,
             parameters.W_out_rows,
             parameters.n_inputs - 1,
             config,
-            self._probabilities,
+            text.vocabulary.counts,
         )
         vectors = model.start(len(text.offsets) - 1, seed=0)
         rates = inference_rates(config, config.epochs, config.initial_rate)

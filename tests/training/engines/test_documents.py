@@ -10,7 +10,7 @@ from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.corpus.documents import TagReader
 from wordgrad.errors import InputError
 from wordgrad.maths import pv_dbow, pv_dm
-from wordgrad.training.config import TrainingConfig
+from wordgrad.training.config import BOTH, HIERARCHICAL, TrainingConfig
 from wordgrad.training.engines.deterministic import DeterministicEngine
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.engines.reference import ReferenceEngine
@@ -26,6 +26,12 @@ KINDS = {
     "dm whole": {"architecture": "cbow", "documents": "with-words", "cbow_step": "whole"},
     "dm concat": {"architecture": "cbow", "documents": "with-words", "combine": "concat"},
 }
+LOSSES = {"hs": HIERARCHICAL, "hs beside": BOTH}
+KINDS |= {
+    f"{kind} {name}": given | {"loss": loss}
+    for name, loss in LOSSES.items()
+    for kind, given in KINDS.items()
+}
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -40,7 +46,7 @@ def corpus_of(kind, n=40, seed=0):
     texts = []
     for number in range(n):
         words = [f"w{word}" for word in rng.integers(0, 7, rng.integers(1, 13))]
-        several = kind != "dm concat" and number % 3 == 0
+        several = "concat" not in kind and number % 3 == 0
         texts.append((words, [number, f"group {number % 4}"] if several else number))
     return encode_corpus(texts, min_count=1, tags=TagReader())
 
@@ -58,7 +64,7 @@ def test_a_target_has_the_rows_that_its_kind_says(kind):
         tables = SamplingTables(corpus, config)
         n, V = len(corpus.ids), len(corpus.vocabulary)
         batch = draw_batch(
-            tables, Span(0, n, 0, 0.1), config.window, config.negative,
+            tables, Span(0, n, 0, 0.1), config.window, tables.negative,
             architecture=config.architecture,
         )  # fmt: skip
         documents = corpus.documents
@@ -71,8 +77,16 @@ def test_a_target_has_the_rows_that_its_kind_says(kind):
             tags = V + documents.rows[documents.offsets[s] : documents.offsets[s + 1]]
             words = corpus.ids[corpus.offsets[s] : corpus.offsets[s + 1]]
             place = b - corpus.offsets[s]
-            assert batch.outputs[batch.output_offsets[b]] == words[place]
-            if kind == "dm concat":
+            outputs = batch.outputs[batch.output_offsets[b] : batch.output_offsets[b + 1]]
+            path, turns = tables.tree.path(words[place]) if tables.tree else ([], [])
+            assert outputs[: len(path)].tolist() == list(path)
+            signs = batch.all_signs[batch.output_offsets[b] : batch.output_offsets[b + 1]]
+            assert signs[: len(path)].tolist() == [1 - 2 * turn for turn in turns]
+            assert len(outputs) == len(path) + (1 + tables.negative if tables.negative else 0)
+            if tables.negative:
+                assert outputs[len(path)] == words[place] + (tables.n_outputs - V)
+                assert signs[len(path) :].tolist() == [1, -1, -1, -1]
+            if "concat" in kind:
                 padding = V + len(documents.tags)
                 around = [-2, -1, 1, 2]
                 wanted = [
@@ -82,7 +96,7 @@ def test_a_target_has_the_rows_that_its_kind_says(kind):
                 continue
             assert rows[rows >= V].tolist() == tags.tolist()
             context = rows[rows < V]
-            if kind == "dbow":
+            if kind.startswith("dbow") and "words" not in kind:
                 assert not len(context)
                 continue
             reaches = [
@@ -100,21 +114,22 @@ def test_a_step_is_that_of_the_mathematics(kind, engine):
         made = engine(config, tables)
         span = Span(0, 30, 0, 0.1)
         batch = draw_batch(
-            tables, span, config.window, config.negative, architecture=config.architecture
+            tables, span, config.window, tables.negative, architecture=config.architecture
         )
         parameters = parameters_of(made, config)
         W_in, W_out = parameters.W_in.astype(np.float64), parameters.W_out.astype(np.float64)
-        width = made.n_outputs // len(tables.keep)
-        W_out = W_out.reshape(len(tables.keep), -1)
+        width = made.n_outputs // tables.n_outputs
+        W_out = W_out.reshape(tables.n_outputs, -1)
         total = 0.0
         for b in range(len(batch)):
             first, last = batch.groups[b], batch.groups[b + 1]
             rows = batch.inputs[batch.input_offsets[first] : batch.input_offsets[last]]
-            target, *negatives = batch.outputs[batch.output_offsets[b] :][:4]
+            part = slice(batch.output_offsets[b], batch.output_offsets[b + 1])
+            window = rows, batch.outputs[part], batch.all_signs[part], W_in, W_out
             if config.architecture == "skipgram":
-                found = pv_dbow(target, rows, W_in, W_out, negatives)
+                found = pv_dbow(*window)
             else:
-                found = pv_dm(target, rows, W_in, W_out, negatives, combine=config.combine)
+                found = pv_dm(*window, combine=config.combine)
             total += found.loss
             factor = len(rows) if config.cbow_step == "whole" else 1
             W_in, W_out = W_in - 0.1 * factor * found.d_W_in, W_out - 0.1 * found.d_W_out
@@ -123,7 +138,7 @@ def test_a_step_is_that_of_the_mathematics(kind, engine):
         assert loss.pairs == batch.n_vectors
         np.testing.assert_allclose(parameters.W_in, W_in, atol=2e-5)
         np.testing.assert_allclose(parameters.W_out.reshape(W_out.shape), W_out, atol=2e-5)
-        assert width == (5 if kind == "dm concat" else 1)
+        assert width == (5 if "concat" in kind else 1)
 
 
 @kinds
@@ -134,7 +149,11 @@ def test_a_span_is_its_batch(kind):
         span = Span(7, 201, 3, 0.1)
         whole, apart = parameters_of(engine, config), parameters_of(engine, config)
         batch = draw_batch(
-            engine.tables, span, config.window, config.negative, architecture=config.architecture
+            engine.tables,
+            span,
+            config.window,
+            engine.tables.negative,
+            architecture=config.architecture,
         )
         found, wanted = engine.run_span(whole, span), engine.apply_batch(apart, batch, 0.1)
         assert found.pairs == wanted.pairs

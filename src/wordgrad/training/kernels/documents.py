@@ -14,15 +14,15 @@ dm, concatenation      the tag, then the 2 m words around, in their here: one lo
                        padding
 =====================  ===========================================  =============================
 
-Derived in docs/derivations/paragraph-vectors.md.  Negatives are drawn as for words, and shared by
-the inputs of a target.
+Derived in docs/derivations/paragraph-vectors.md.  What a window predicts is that of words: a target
+and its negatives, shared by its inputs, the path to the target in a tree, or both.
 
 Design
 (a) A window is a table of row addresses, whoever the rows belong to: the steps are those of words.
     While a document is trained its row stays in the nearest cache.
 (b) *Concatenation* copies the C rows of a window side by side into one of C P floats, which a
     skip-gram step of one input scores against output rows as long, and then hands each part of its
-    change to the row that it came from.  Output row w lies in rows C w to C w + C - 1 of W_out.
+    change to the row that it came from.  Output row j lies in rows C j to C j + C - 1 of W_out.
 (c) *Inference* steps on one row alone, of a document that training has not seen: words and outputs
     are frozen.  Positions count from the document's first word, so that its vector depends on its
     own words and the seed, and on nothing else that is inferred with it.
@@ -48,11 +48,21 @@ from wordgrad.training.kernels.intrinsics import (
     load_int64,
     load_uint64,
     store_float64,
+    store_int32,
     store_int64,
 )
 from wordgrad.training.kernels.random import mix
 from wordgrad.training.kernels.tiles import add_to_rows, combine_rows
-from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
+from wordgrad.training.kernels.window import (
+    ADDRESS,
+    DEPTH,
+    FLOAT,
+    N_PADDED,
+    cut_tiles,
+    draw_outputs,
+    take_logarithm,
+    train_outputs,
+)
 
 # Only the order of a sum is left to the compiler, as in batch.py.
 sum_jit = compiled(fastmath={"reassoc", "contract"})
@@ -141,19 +151,23 @@ def draw_document_span(
 
 @inline_jit
 def _train(
-    rows: Any, n: Any, outputs: Any, n_floats: Any, kind: Any, skipgram: Any,
-    prefetch_rows: Any, ws: Any,
+    rows: Any, n: Any, outputs: Any, tiles: Any, n_floats: Any, kind: Any, skipgram: Any,
+    prefetch_rows: Any, n_prefetch: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Take a window's step; ``n_floats`` is the padded length of an input row."""
     if kind != CONCATENATED:
-        train_window(rows, n, outputs, n_floats, skipgram, prefetch_rows, ws)
+        train_outputs(
+            rows, n, outputs, tiles, n_floats, skipgram, prefetch_rows, n_prefetch, ws
+        )  # fmt: skip
         return
     long_row, before = load_int64(ws.cbow, 0), load_int64(ws.cbow, 2)
     part = FLOAT * n_floats
     for c in range(n):
         combine_rows(rows + ADDRESS * c, 1, long_row + c * part, n_floats, np.float32(1.0))
     combine_rows(ws.cbow, 1, before, n * n_floats, np.float32(1.0))
-    train_window(ws.cbow, 1, outputs, n * n_floats, True, prefetch_rows, ws)
+    train_outputs(
+        ws.cbow, 1, outputs, tiles, n * n_floats, True, prefetch_rows, n_prefetch, ws
+    )  # fmt: skip
     # What was learnt, and not the new values: a word that stands twice in a window learns twice.
     add_to_rows(ws.cbow, 1, before, n * n_floats, np.float32(-1.0))
     for c in range(n):
@@ -179,14 +193,13 @@ def _draw_window(
     store_int64(ws.row_counts, i_ring, n)
     outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
     output_bytes = row_bytes * n if kind == CONCATENATED else row_bytes
-    store_int64(outputs, 0, W_out + centre * output_bytes)
-    draw_negatives(
-        mix(bits), centre, n_words, noise, ws.n_outputs - 1, W_out, output_bytes, outputs + ADDRESS
-    )
+    tiles = ws.tiles + i_ring * ws.tiles_bytes
+    draw_outputs(centre, mix(bits), W_out, output_bytes, n_words, noise, outputs, tiles, ws)
     # The row that ends the table is prefetched with it: the newest of the context, as in span.py.
     newest = load_int32(ws.tokens, min(i + reach.most, end - 1))
     row = load_int64(rows, 0) if newest == NO_TOKEN else W_in + newest * row_bytes
-    store_int64(outputs, ws.n_padded, row if kind == WITH_WORDS else load_int64(rows, 0))
+    row = row if kind == WITH_WORDS else load_int64(rows, 0)
+    store_int64(outputs, load_int64(tiles, N_PADDED), row)
 
 
 @jit
@@ -222,9 +235,14 @@ def run_document_span(
         i_ring = trained % DEPTH
         rows = ws.rows + ADDRESS * i_ring * ws.window_rows
         outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
-        prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
+        last_drawn = (drawn - 1) % DEPTH
+        prefetch_rows = ws.outputs + ADDRESS * last_drawn * (ws.n_padded + 1)
+        n_prefetch = load_int64(ws.tiles + last_drawn * ws.tiles_bytes, N_PADDED) + 1
         n = load_int64(ws.row_counts, i_ring)
-        _train(rows, n, outputs, n_floats, kind, skipgram, prefetch_rows, ws)
+        _train(
+            rows, n, outputs, ws.tiles + i_ring * ws.tiles_bytes, n_floats, kind, skipgram,
+            prefetch_rows, n_prefetch, ws,
+        )  # fmt: skip
         pairs += n if skipgram else 1
         trained += 1
     take_logarithm(ws)
@@ -233,12 +251,13 @@ def run_document_span(
 
 @jit
 def run_concatenated_batch(
-    inputs: Any, offsets: Any, targets: Any, W_in: Any, W_out: Any, n_floats: Any, ws: Any
-) -> None:
+    inputs: Any, offsets: Any, outputs: Any, output_offsets: Any, signs: Any, W_in: Any,
+    W_out: Any, n_floats: Any, ws: Any,
+) -> None:  # fmt: skip
     """Train on given windows of concatenated rows, one after another.
 
-    inputs : int32, rows of W_in of all windows; ``offsets``, int64 (B + 1,), cuts them.
-    targets : int32 (B, 1 + K), each window's target and its negatives: words.
+    As :func:`span.run_batch`: inputs are rows of W_in, ``offsets`` cuts them into windows, and
+    outputs are words or inner nodes, each with as many rows of W_out as a window has inputs.
     """
     store_float64(ws.loss, 0, 0.0)
     row_bytes = FLOAT * n_floats
@@ -246,20 +265,27 @@ def run_concatenated_batch(
         n = offsets[b + 1] - offsets[b]
         for k in range(n):
             store_int64(ws.rows, k, W_in + np.int64(inputs[offsets[b] + k]) * row_bytes)
-        for k in range(ws.n_outputs):
-            store_int64(ws.outputs, k, W_out + np.int64(targets[b, k]) * row_bytes * n)
-        _train(ws.rows, n, ws.outputs, n_floats, CONCATENATED, True, ws.outputs, ws)
+        first = output_offsets[b]
+        n_outputs = output_offsets[b + 1] - first
+        for k in range(n_outputs):
+            store_int64(ws.outputs, k, W_out + np.int64(outputs[first + k]) * row_bytes * n)
+            store_int32(ws.turns, k, signs[first + k] < 0)
+        cut_tiles(n_outputs, 0, ws.outputs, ws.tiles, ws)
+        _train(
+            ws.rows, n, ws.outputs, ws.tiles, n_floats, CONCATENATED, True, ws.outputs, 1, ws
+        )  # fmt: skip
     take_logarithm(ws)
 
 
 @sum_jit
 def _infer_window(
-    rows: Any, n_rows: Any, targets: Any, W_in: Any, W_out: Any, kind: Any, scale: Any, share: Any,
-    rate: Any, vector: Any, h: Any, change: Any,
+    rows: Any, n_rows: Any, outputs: Any, signs: Any, n_outputs: Any, W_in: Any, W_out: Any,
+    kind: Any, scale: Any, share: Any, rate: Any, vector: Any, h: Any, change: Any,
 ) -> Any:  # fmt: skip
     """Step on a new document's ``vector`` alone, for one target; return the loss before.
 
     rows : int64, of the ``n_rows`` words around the target, in their places if concatenated.
+    outputs, signs : int64 and int8, what the target is predicted by: ``n_outputs`` of them.
     scale, share : of the sum of rows that is h, and of h's gradient that the document receives.
     """
     size = vector.size
@@ -281,19 +307,19 @@ def _infer_window(
     change[:] = 0.0
     loss = 0.0
     parts = width // size
-    for k in range(targets.size):
+    for k in range(n_outputs):
         dot = np.float32(0.0)
         for part in range(parts):
-            u = W_out[targets[k] * parts + part]
+            u = W_out[outputs[k] * parts + part]
             place = part * size
             for d in range(size):
                 dot += h[place + d] * u[d]
-        z = -np.float64(dot) if k == 0 else np.float64(dot)
+        z = -np.float64(dot) if signs[k] > 0 else np.float64(dot)
         small = math.exp(-abs(z))
         loss += (0.0 if z < 0.0 else z) + math.log1p(small)
         sigmoid = (small if z < 0.0 else 1.0) / (1.0 + small)
-        g = np.float32(rate * (sigmoid if k == 0 else -sigmoid))
-        u = W_out[targets[k] * parts]
+        g = np.float32(rate * (sigmoid if signs[k] > 0 else -sigmoid))
+        u = W_out[outputs[k] * parts]
         for d in range(size):
             change[d] += g * u[d]
     for d in range(size):
@@ -304,8 +330,9 @@ def _infer_window(
 @jit
 def infer_documents(
     ids: Any, offsets: Any, keys: Any, rates: Any, keep: Any, noise: Any, W_in: Any, W_out: Any,
-    reach: Any, kind: Any, padding: Any, scales: Any, shares: Any, part: Any, tokens: Any,
-    bits: Any, rows: Any, targets: Any, h: Any, change: Any, vectors: Any,
+    reach: Any, kind: Any, padding: Any, scales: Any, shares: Any, part: Any, nodes: Any,
+    turns: Any, path_offsets: Any, negative: Any, tokens: Any, bits: Any, rows: Any,
+    outputs: Any, signs: Any, h: Any, change: Any, vectors: Any,
 ) -> Any:  # fmt: skip
     """Improve the vectors of new documents, one after another; return loss and targets.
 
@@ -325,7 +352,11 @@ def infer_documents(
         h's change.
     part : int
         0: all targets; 1: every other one; 2: the rest.
-    tokens, bits, rows, targets, h, change : arrays
+    nodes, turns, path_offsets : int32 (P,), int8 (P,), int64 (V + 1,)
+        The paths of a tree, as :class:`~.huffman.HuffmanTree` has them; without one, all are empty.
+    negative : int
+        K; 0 if the path is all that is predicted.
+    tokens, bits, rows, outputs, signs, h, change : arrays
         Scratch memory: for a span's tokens, a window, and its vectors.
     vectors : float32 (n, D)
         Where each begins, and what it becomes.
@@ -339,7 +370,8 @@ def infer_documents(
     span = (tokens.size - 2 * reach.most - 4) // 2
     bounds = np.zeros(2, np.int64)
     loss, n_targets = 0.0, 0
-    row_table = rows.ctypes.data
+    row_table, output_table = rows.ctypes.data, outputs.ctypes.data
+    n_nodes = n_words - 1 if path_offsets.size else 0
     for document in range(offsets.size - 1):
         place = ids.ctypes.data + INT32 * offsets[document]
         bounds[1] = offsets[document + 1] - offsets[document]
@@ -364,13 +396,23 @@ def infer_documents(
                         n_rows = context_of(
                             token_table, i, begin, end, draw_reach(drawn, reach), 0, 1, row_table
                         )
-                    targets[0] = centre
-                    draw_negatives(
-                        mix(drawn), centre, n_words, noise.ctypes.data, targets.size - 1, 0, 1,
-                        targets.ctypes.data + ADDRESS,
-                    )  # fmt: skip
+                    n = 0
+                    if path_offsets.size:
+                        for k in range(path_offsets[centre], path_offsets[centre + 1]):
+                            outputs[n] = nodes[k]
+                            signs[n] = 1 - 2 * turns[k]
+                            n += 1
+                    if negative:
+                        outputs[n] = n_nodes + centre
+                        signs[n : n + 1 + negative] = -1
+                        signs[n] = 1
+                        draw_negatives(
+                            mix(drawn), centre, n_words, noise.ctypes.data, negative, n_nodes, 1,
+                            output_table + ADDRESS * (n + 1),
+                        )  # fmt: skip
+                        n += 1 + negative
                     value = _infer_window(
-                        rows, n_rows, targets, W_in, W_out, kind, scales[1 + n_rows],
+                        rows, n_rows, outputs, signs, n, W_in, W_out, kind, scales[1 + n_rows],
                         shares[1 + n_rows], rates[epoch], vector, h, change,
                     )  # fmt: skip
                     if epoch == keys.size - 1:

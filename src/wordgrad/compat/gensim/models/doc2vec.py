@@ -28,12 +28,10 @@ from wordgrad.compat.gensim.models.word2vec import (
 )
 from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.corpus.documents import Documents, number_words
-from wordgrad.errors import ParameterError
 from wordgrad.search.exact import unit
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.inference import Inference
-from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import Probabilities
+from wordgrad.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 OTHER_SEED = 7919  # documents must not start where words do
@@ -81,11 +79,27 @@ class TaggedText(Text):
     tags: list[Sequence[Any]] | None
 
     def tags_of(self, document: int) -> Sequence[Any]:
-        """Tags of one document; a string is one tag."""
+        """Tags of one document; a string is one tag.
+
+        Raises
+        ------
+        TypeError
+            If one is not hashable.
+        """
         if self.tags is None:
             return [int(self.numbers[document])]
         found = self.tags[document]
-        return [found] if isinstance(found, str | int | np.integer) else found
+        if isinstance(found, str | int | np.integer):
+            return [found]
+        for tag in found:
+            try:
+                hash(tag)
+            except TypeError:
+                raise TypeError(
+                    f"Tags must be hashable, and {tag!r} of document {document} is of type "
+                    f"{type(tag).__name__}; give a string or an integer, and several in one list."
+                ) from None
+        return found
 
 
 class Doc2Vec(Word2Vec):
@@ -107,7 +121,8 @@ class Doc2Vec(Word2Vec):
     dm_concat : {0, 1}
         With ``dm``: the vectors side by side.
     dm_tag_count : int
-        Tags a document with ``dm_concat``; 1 alone is offered.
+        Tags a document with ``dm_concat``; 1 alone is offered.  gensim passes over documents that
+        have another number of tags in silence, here they are an error.
     dv : KeyedVectors, optional
         Of a class of one's own.
     window, epochs, shrink_windows, callbacks, trim_rule, comment, **kwargs
@@ -186,8 +201,9 @@ class Doc2Vec(Word2Vec):
             else "dm/s"
         )
         words = "+w" if self.dbow and self.dbow_words else ""
+        outputs = f"n{self.negative},hs" if self.hs else f"n{self.negative}"
         return (
-            f"{type(self).__name__}<{kind}{words},d{self.vector_size},n{self.negative},"
+            f"{type(self).__name__}<{kind}{words},d{self.vector_size},{outputs},"
             f"w{self.window},mc{self.min_count},s{self.sample:g},t{self.workers}>"
         )
 
@@ -323,16 +339,11 @@ class Doc2Vec(Word2Vec):
         self.dv.expandos = {name: values.copy() for name, values in other.expandos.items()}
         super().reset_from(other_model)
 
-    def _take(self, parameters: Parameters) -> None:
-        super()._take(parameters)
+    def _take(self, trainer: Trainer) -> None:
+        super()._take(trainer)
         self._inference = None
 
     def _settings(self, epochs: int, total: int) -> dict[str, Any]:
-        if self.hs:
-            raise ParameterError(
-                "hs=1 (hierarchical softmax) is not offered for documents; hs=0, negative=5 trains "
-                "the same model with negative sampling."
-            )
         concatenated = {"combine": "concat", "cbow_step": "exact"} if self._width > 1 else {}
         alone = self.dbow and not self.dbow_words
         documents = {"documents": "alone" if alone else "with-words"}
@@ -346,6 +357,9 @@ class Doc2Vec(Word2Vec):
         epochs: int | None = None,
     ) -> NDArray[np.float32]:
         """Vector of a new document; the same for the same words.
+
+        Words that are not known are left out; where none is known, it is the random vector that it
+        would have started from, as in gensim.
 
         Parameters
         ----------
@@ -383,12 +397,8 @@ class Doc2Vec(Word2Vec):
         mine = self._matrices()
         counts = np.maximum(self.wv.expandos["count"], 1)
         config = TrainingConfig(**self._settings(self.epochs, int(counts.sum())))
-        self._inference = Inference(
-            W_in=mine.W_in_rows,
-            W_out=mine.W_out_rows,
-            padding=mine.n_inputs - 1,
-            config=config,
-            probabilities=Probabilities.of(counts, config),
+        self._inference = Inference.of(
+            mine.W_in_rows, mine.W_out_rows, mine.n_inputs - 1, config, counts
         )
         return self._inference
 
