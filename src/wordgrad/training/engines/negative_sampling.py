@@ -301,19 +301,10 @@ class NegativeSamplingEngine:
                 combine="mean" if self._width > 1 else self.config.combine,
                 cbow_step=self.config.cbow_step,
                 tree=None if self._tables is None else self._tables.tree,
-                stale=self._pairs_of_others(),
-                learning_rate=self.config.initial_rate,
                 input_steps=self._window_steps,
             )
             self._local.workspace = workspace
         return workspace
-
-    def _pairs_of_others(self) -> float:
-        """Pairs that the other threads train on while this one trains on a window."""
-        if self.documents is not None:
-            return 0.0
-        reach = self.most_reach if self._tables is None else self._tables.reach.mean
-        return (self.config.threads - 1) * (2.0 * reach if self._skipgram else 1.0)
 
     def _batch_workspace(self, window_rows: int, most_outputs: int) -> Workspace:
         """Return this thread's workspace for given windows, of which no two need be alike."""

@@ -57,7 +57,6 @@ from wordgrad.training.kernels.window import (
     ADDRESS,
     DEPTH,
     FLOAT,
-    N_PADDED,
     cut_tiles,
     draw_outputs,
     take_logarithm,
@@ -151,23 +150,19 @@ def draw_document_span(
 
 @inline_jit
 def _train(
-    rows: Any, n: Any, outputs: Any, tiles: Any, n_floats: Any, kind: Any, skipgram: Any,
-    prefetch_rows: Any, n_prefetch: Any, ws: Any,
+    rows: Any, n: Any, outputs: Any, tiles: Any, n_floats: Any, kind: Any, skipgram: Any, soon: Any,
+    ws: Any,
 ) -> None:  # fmt: skip
     """Take a window's step; ``n_floats`` is the padded length of an input row."""
     if kind != CONCATENATED:
-        train_outputs(
-            rows, n, outputs, tiles, n_floats, skipgram, prefetch_rows, n_prefetch, ws
-        )  # fmt: skip
+        train_outputs(rows, n, outputs, tiles, n_floats, skipgram, soon, ws)
         return
     long_row, before = load_int64(ws.cbow, 0), load_int64(ws.cbow, 2)
     part = FLOAT * n_floats
     for c in range(n):
         combine_rows(rows + ADDRESS * c, 1, long_row + c * part, n_floats, np.float32(1.0))
     combine_rows(ws.cbow, 1, before, n * n_floats, np.float32(1.0))
-    train_outputs(
-        ws.cbow, 1, outputs, tiles, n * n_floats, True, prefetch_rows, n_prefetch, ws
-    )  # fmt: skip
+    train_outputs(ws.cbow, 1, outputs, tiles, n * n_floats, True, soon, ws)
     # What was learnt, and not the new values: a word that stands twice in a window learns twice.
     add_to_rows(ws.cbow, 1, before, n * n_floats, np.float32(-1.0))
     for c in range(n):
@@ -191,15 +186,17 @@ def _draw_window(
         rows,
     )  # fmt: skip
     store_int64(ws.row_counts, i_ring, n)
-    outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
+    soon = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
     output_bytes = row_bytes * n if kind == CONCATENATED else row_bytes
     tiles = ws.tiles + i_ring * ws.tiles_bytes
-    draw_outputs(centre, mix(bits), W_out, output_bytes, n_words, noise, outputs, tiles, ws)
-    # The row that ends the table is prefetched with it: the newest of the context, as in span.py.
+    draw_outputs(
+        centre, mix(bits), W_out, output_bytes, n_words, noise, soon + ADDRESS, tiles, ws
+    )  # fmt: skip
+    # The row before the outputs is prefetched with them: the newest of the context, as in span.py.
     newest = load_int32(ws.tokens, min(i + reach.most, end - 1))
     row = load_int64(rows, 0) if newest == NO_TOKEN else W_in + newest * row_bytes
     row = row if kind == WITH_WORDS else load_int64(rows, 0)
-    store_int64(outputs, load_int64(tiles, N_PADDED), row)
+    store_int64(soon, 0, row)
 
 
 @jit
@@ -234,14 +231,12 @@ def run_document_span(
             break
         i_ring = trained % DEPTH
         rows = ws.rows + ADDRESS * i_ring * ws.window_rows
-        outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
-        last_drawn = (drawn - 1) % DEPTH
-        prefetch_rows = ws.outputs + ADDRESS * last_drawn * (ws.n_padded + 1)
-        n_prefetch = load_int64(ws.tiles + last_drawn * ws.tiles_bytes, N_PADDED) + 1
+        outputs = ws.outputs + ADDRESS * (i_ring * (ws.n_padded + 1) + 1)
+        soon = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
         n = load_int64(ws.row_counts, i_ring)
         _train(
             rows, n, outputs, ws.tiles + i_ring * ws.tiles_bytes, n_floats, kind, skipgram,
-            prefetch_rows, n_prefetch, ws,
+            soon, ws,
         )  # fmt: skip
         pairs += n if skipgram else 1
         trained += 1
@@ -272,7 +267,7 @@ def run_concatenated_batch(
             store_int32(ws.turns, k, signs[first + k] < 0)
         cut_tiles(n_outputs, 0, ws.outputs, ws.tiles, ws)
         _train(
-            ws.rows, n, ws.outputs, ws.tiles, n_floats, CONCATENATED, True, ws.outputs, 1, ws
+            ws.rows, n, ws.outputs, ws.tiles, n_floats, CONCATENATED, True, ws.outputs, ws
         )  # fmt: skip
     take_logarithm(ws)
 
