@@ -35,6 +35,7 @@ N_WORDS = 300
 N_WINDOWS = 10_000
 CONTEXT = 6  # the mean number of context words with window = 5
 OUTPUTS = 6  # the target and 5 negatives
+TURNS, ALL, RATE = 62, 63, np.float32(1e-9)  # bits of a target and 5 negatives; no padding
 ROUNDS = 15
 TOKENS = 400_000
 
@@ -50,13 +51,14 @@ def _tiles(
         for k in range(OUTPUTS):
             store_int64(ws.outputs, k, W_out + np.int64(outputs[b, k]) * n_floats * 4)
         if score:
-            pattern = ws.pattern + ws.pattern_bytes
             for c in range(0, CONTEXT, 2):
                 place = ws.steps + 4 * c * OUTPUTS
-                score_tile(2, 6, ws.rows + 8 * c, ws.outputs, n_floats, pattern, place, ws.sums)
+                score_tile(
+                    2, 6, ws.rows + 8 * c, ws.outputs, n_floats, TURNS, ALL, RATE, place, ws.sums
+                )
         if update:
             update_tile(
-                6, ws.rows, ws.rows, ws.rows, CONTEXT, ws.outputs, n_floats, ws.steps, ws.outputs, 1
+                6, ws.rows, ws.rows, ws.rows, CONTEXT, ws.outputs, n_floats, ws.steps, ws.outputs
             )
 
 
