@@ -83,6 +83,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.classifier_default_goals,
         tables.classifier_epochs,
         tables.classifier_labels,
+        tables.classifier_memory,
         tables.classification,
         tables.classification_goals,
         tables.classification_rates,
