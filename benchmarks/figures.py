@@ -61,6 +61,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.hierarchical,
         tables.blocks,
         tables.blocks_quality,
+        tables.blocks_large,
         tables.subwords_speed,
         tables.subwords_quality,
         tables.subwords_opening,

@@ -393,14 +393,15 @@ def hierarchical() -> str:
 
 def blocks() -> str:
     """What an epoch in blocks takes beside the default engine's, at two threads."""
-    engines = load("blocks.json")["cells"]["overhead"]["engines"]
+    cells = load("blocks.json")["cells"]
     rows = []
-    for name, found in engines.items():
-        ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
-        seconds = f"{found['processor']['median']:.1f} s"
-        cells = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
-        rows.append([name, seconds, *cells])
-    head = ["an epoch of skip-gram", "processor", "clock, times default", "least", "most"]
+    for architecture, title in ARCHITECTURES.items():
+        for name, found in cells[f"overhead, {architecture}"]["engines"].items():
+            ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
+            seconds = f"{found['processor']['median']:.1f} s"
+            shown = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
+            rows.append([f"{title}, {name}", seconds, *shown])
+    head = ["an epoch", "processor", "clock, times default", "least", "most"]
     return table([*head, "processor, times default", "least", "most"], rows)
 
 
@@ -408,15 +409,27 @@ def blocks_quality() -> str:
     """Quality of vectors trained in blocks, beside the default engine's."""
     cells = load("blocks.json")["cells"]
     rows = []
-    names = [name for name in cells["overhead"]["engines"] if f"quality, {name}, seed 1" in cells]
-    sets = list(cells[f"quality, {names[0]}, seed 1"]["scores"])
-    sets.remove("RG-65")  # which is not judged
-    for name in names:
-        runs = [cell for key, cell in cells.items() if key.startswith(f"quality, {name}, seed ")]
-        scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
-        average = f"{fmean(run['average'] for run in runs):.2f}"
-        rows.append([name, *scores, average, str(len(runs))])
+    for architecture, title in ARCHITECTURES.items():
+        for name in cells[f"overhead, {architecture}"]["engines"]:
+            start = f"quality, {architecture}, {name}, seed "
+            runs = [cell for key, cell in cells.items() if key.startswith(start)]
+            if not runs:
+                continue
+            sets = [one for one in runs[0]["scores"] if one != "RG-65"]  # which is not judged
+            scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
+            average = f"{fmean(run['average'] for run in runs):.2f}"
+            rows.append([f"{title}, {name}", *scores, average, str(len(runs))])
     return table(["5 epochs, D = 100", *sets, "average", "seeds"], rows)
+
+
+def blocks_large() -> str:
+    """Processor seconds of an epoch of a million words, by the number of buckets."""
+    found = load("blocks.json")["cells"]["a million words"]
+    seconds = found["processor_seconds"]
+    base = seconds["default engine"]
+    rows = [[name, f"{s:.1f} s", f"{s / base:.2f}"] for name, s in seconds.items()]
+    head = f"{found['words']:,} words, {found['tokens'] / 1e6:.0f} M tokens, one thread"
+    return table([head, "processor", "times default"], rows)
 
 
 # ------------------------------------------------------------------------------ subwords

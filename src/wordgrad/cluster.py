@@ -78,7 +78,14 @@ from wordgrad.corpus.corpus import (
 )
 from wordgrad.corpus.encode import ReadingProgress, join_words
 from wordgrad.corpus.sources import TextFile, are_paths, find_parts, texts_of
-from wordgrad.errors import ClusterError, InputError, ParameterError, WordgradError
+from wordgrad.errors import (
+    ClusterError,
+    InputError,
+    OutputError,
+    ParameterError,
+    WordgradError,
+)
+from wordgrad.training.checkpoint import FolderLock
 from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engine import Loss, Step, TrainingProgress
 from wordgrad.training.engines.blocks import (
@@ -336,7 +343,9 @@ class Node:
 
     def __init__(self, threads: int, folder: str | None = None) -> None:
         self.threads = threads
-        self._folder = Path(tempfile.mkdtemp(prefix="wordgrad-node-", dir=folder))
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+        self._lock = FolderLock(self._folder)
+        _remove_orphans(self._folder.parent)
         self._stack = ExitStack()
         self._texts: list[tuple[ProvisionalText, list[int]]] = []
         self._shelves: list[PartsOfText] = []
@@ -383,7 +392,7 @@ class Node:
         -------
         list
             :class:`Read`, and then the words with their counts, in as many parts, by a hash that is
-            the same everywhere.
+            the same everywhere; with 0 parts none.
         """
         files = [piece for piece in pieces if isinstance(piece, TextFile)]
         rows = [list(_items(piece)) for piece in pieces if isinstance(piece, Rows)]
@@ -404,6 +413,8 @@ class Node:
             len(files), first.bytes_done, first.sentences, int(text.types.counts.sum()),
             first.replaced,
         )  # fmt: skip
+        if not n_parts:  # they are known already
+            return [read]
         words = text.types.words.at(np.arange(len(text.types.words)))
         counts = text.types.counts
         part_of = np.array([_part(word, n_parts) for word in words], np.int64)
@@ -671,7 +682,20 @@ class Node:
         self.abandon()
         self._stack.close()
         self._pool.shutdown(wait=False)
+        self._lock.release()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_PREFIX, _SECONDS_TO_LOCK = "wordgrad-node-", 60.0
+
+
+def _remove_orphans(parent: Path) -> None:
+    """Remove what nodes that were killed have left on the disk: folders that nobody has locked."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError, OutputError):
+            if time.time() - folder.stat().st_mtime > _SECONDS_TO_LOCK:
+                FolderLock(folder).release()
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _items(piece: Rows) -> Any:
@@ -874,7 +898,7 @@ class Coordinator:
         machines, n = self.machines, len(self.machines)
         rows: list[Rows] | None = None
         if hasattr(source, "to_arrow_refs"):  # a data set of Ray
-            rows = [Rows(one, 1, column) for one in source.materialize().to_arrow_refs()]
+            rows = [Rows(one, 1, column) for one in source.to_arrow_refs()]
         elif not are_paths(source):
             rows = cut_sentences(source, column, n)
         if rows is not None:
@@ -1081,7 +1105,10 @@ class ClusterEngine(SpreadEngine):
     def prepare(self, parameters: Parameters) -> None:
         """Let the nodes compile the kernels."""
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
-        self._coordinator.begin(range(self.nodes))
+        try:
+            self._coordinator.begin(range(self.nodes))
+        except LostError:
+            self._coordinator.recover()
 
     def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
@@ -1093,12 +1120,15 @@ class ClusterEngine(SpreadEngine):
         """
         if self.reload and start == 0:
             self._position = None
-        self._load(parameters, (epoch, start))
-        done = start
         waiting: deque[tuple[int, int, Any]] = deque()
-        ahead = start
+        done = ahead = start
+        is_whole = False
         try:
-            while done < self.length:
+            try:
+                self._load(parameters, (epoch, start))
+            except LostError as error:
+                ahead = self._recover(parameters, epoch, start, error)
+            while not is_whole:
                 while (
                     len(waiting) < EPISODES_AT_ONCE
                     and ahead < self.length
@@ -1107,10 +1137,12 @@ class ClusterEngine(SpreadEngine):
                     stop = min(ahead + self.episode_tokens, self.length)
                     waiting.append((ahead, stop, self._ask(epoch, ahead, stop)))
                     ahead = stop
-                if not waiting:
-                    return
-                begin, stop, asked = waiting[0]
                 try:
+                    if not waiting:
+                        self._collect(parameters, epoch, start, done)
+                        is_whole = True
+                        continue
+                    begin, stop, asked = waiting[0]
                     step = self._finish(epoch, begin, stop, asked)
                 except LostError as error:
                     waiting.clear()
@@ -1121,8 +1153,8 @@ class ClusterEngine(SpreadEngine):
                     done = stop
                     yield step
         finally:
-            if done > start:
-                self._collect(parameters, self._after(epoch, done))
+            if not is_whole:  # somebody has had enough
+                self._collect(parameters, epoch, start, done)
 
     def _ask(self, epoch: int, start: int, stop: int) -> tuple[list[Any], list[Any], list[Any]]:
         """Ask all nodes for an episode, and for copies of what it leaves."""
@@ -1208,8 +1240,8 @@ class ClusterEngine(SpreadEngine):
             self._losses += 1
             if self._losses > MOST_LOSSES:
                 raise ClusterError(
-                    f"Nodes were lost {MOST_LOSSES} times without an episode in between ({error}); "
-                    "see Ray's logs of them, and resume from the last checkpoint."
+                    f"Nodes were lost {MOST_LOSSES} times without an episode in between, the last "
+                    f"time as follows. {error}"
                 ) from error
             try:
                 self._coordinator.recover()
@@ -1228,8 +1260,11 @@ class ClusterEngine(SpreadEngine):
                 continue
             return start
 
-    def _collect(self, parameters: Parameters, position: Position) -> None:
-        """Write the parameters at a position that is whole."""
+    def _collect(self, parameters: Parameters, epoch: int, start: int, done: int) -> None:
+        """Write the parameters as they are when an epoch is ``done`` so far."""
+        if done == start:
+            return
+        position = self._after(epoch, done)
         if position not in self._states:
             raise ClusterError(
                 "Nodes were lost while the training ended, and what they had learned since its "
@@ -1414,12 +1449,12 @@ class RayMachines:
                 except RayTaskError as error:
                     cause = error.cause
                     if isinstance(cause, AbandonedError | LostError | RayError):
-                        raise LostError(_said(cause)) from error
+                        raise _lost(cause) from error
                     if isinstance(cause, WordgradError | OSError | MemoryError):
                         raise cause from None
                     raise
                 except RayError as error:
-                    raise LostError(_said(error)) from error
+                    raise _lost(error) from error
             if wait is not None:
                 wait()
         return [found[one] for one in references]
@@ -1508,6 +1543,12 @@ def _connect(address: str) -> None:
             f"There is no Ray cluster {where} ({_said(error)}); start one with 'ray start --head', "
             "or name another with cluster."
         ) from error
+
+
+def _lost(error: BaseException) -> LostError:
+    return LostError(
+        f"A node of the cluster is lost ({_said(error)}); see Ray's logs of it, and try again."
+    )
 
 
 def _said(error: BaseException) -> str:

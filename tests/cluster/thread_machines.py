@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 
-from wordgrad.cluster import AbandonedError, LostError, Node
+from wordgrad.cluster import AbandonedError, Coordinator, LostError, Node
+from wordgrad.corpus.corpus import encode_corpus
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines import make_engine
+from wordgrad.training.parameters import Parameters
+
+OPTIONS = {"column": None, "lowercase": False, "pattern": None, "errors": "strict"}
 
 
 class Threads:
@@ -120,3 +127,39 @@ class Part(Future):
             self.set_result(whole.result()[self._k])
         else:
             self.set_exception(error)
+
+
+def config_of(blocks, **options):
+    defaults = {"vector_size": 6, "negative": 3, "window": 4, "sample": 0.01, "epochs": 2}
+    return TrainingConfig(**(defaults | options), blocks=blocks, workers=1)
+
+
+def run(engine, parameters, epochs=2):
+    engine.prepare(parameters)
+    return [
+        step
+        for epoch in range(epochs)
+        for step in engine.epoch(parameters, epoch, 0, threading.Event())
+    ]
+
+
+def local(path, blocks):
+    with encode_corpus(path, min_count=2) as corpus:
+        engine = make_engine(corpus, config_of(blocks))
+        V = len(corpus.vocabulary)
+        parameters = Parameters.initial(V, V, 6, 1)
+        return parameters, run(engine, parameters)
+
+
+def spread(machines, source, blocks, epochs=2, **options):
+    """Parameters and steps of a training on machines, which are ended."""
+    coordinator = Coordinator(machines)
+    given = {"min_count": 2, "max_vocab": None, "vocabulary": None} | OPTIONS
+    try:
+        corpus = coordinator.read(source, **(given | options))
+        engine = coordinator.engine(config_of(blocks))
+        V = len(corpus.vocabulary)
+        parameters = Parameters.initial(V, V, 6, 1)
+        return parameters, run(engine, parameters, epochs)
+    finally:
+        coordinator.close()

@@ -26,7 +26,9 @@ a matrix                 the output: L rows in a supervised model, else V
 
 A matrix is two int64, rows and columns, and float32 each; or, quantised, bool ``qnorm``, two int64,
 int32 bytes of codes, the codes, a product quantiser, and for ``qnorm`` one byte a row and a second
-product quantiser, of dimension 1, for the rows' norms.  A product quantiser (Jégou, Douze and
+product quantiser, of dimension 1, for the rows' norms.  Files of before version 11 (2016) begin
+with dim, and lack the format's number, the version, the number of pruned n-grams and both bools.
+A product quantiser (Jégou, Douze and
 Schmid 2011) is four int32 (dim, parts, width of a part, width of the last part) and 256 x dim
 float32: the 256 centroids of one part after those of another.
 
@@ -63,6 +65,9 @@ from wordgrad.subwords import Rows
 
 MAGIC = struct.pack("<i", 793712314)
 VERSIONS = (11, 12)
+FIRST_VERSION = 0
+"""Of files of before there were versions."""
+
 HIERARCHICAL_SOFTMAX, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 CBOW, SKIP_GRAM, SUPERVISED = 1, 2, 3
 CENTROIDS = 256
@@ -80,6 +85,7 @@ NEAR = 1 << 18
 
 REMEDY = "fetch a whole copy."
 _HEAD = struct.Struct("<4si12id3i2q")
+_FIRST_HEAD = struct.Struct("<12id3iq")
 _ENTRY = re.compile(rb"[^\0]*\0.{9}", re.DOTALL)
 _SHAPE = struct.Struct("<2q")
 _QUANTISED = struct.Struct("<?2qi")
@@ -200,8 +206,8 @@ class FastTextModel:
         The file, whose bytes the matrices may be; None for a model that was made here.
     version : int
     settings : Settings
-        ``maxn`` is 0 for a supervised model of version 11, whatever the file says: such models
-        were trained without character n-grams.
+        ``maxn`` is 0 for a supervised model of before version 12, whatever the file says: such
+        models were trained without character n-grams.
     n_words, n_labels, n_tokens : int
     pruned : int32 (P, 2) or None
         Hash below ``bucket`` and row after the words' of the n-grams that pruning kept, by rising
@@ -400,6 +406,22 @@ def _write_matrix(file: BinaryIO, matrix: Rows) -> None:
         file.write(np.concatenate([bits, np.zeros(CENTROIDS - len(bits), "<u4")]).tobytes())
 
 
+def _is_plausible(*head: Any, size: int) -> bool:
+    """Whether the numbers that a file begins with are a head of before there were versions."""
+    dim, *settings, t, entries, words, labels, tokens, _ = head
+    loss, model, bucket = settings[5:8]
+    rows = words + labels + bucket
+    return bool(
+        min(dim, entries) > 0
+        and min(words, labels, tokens, *settings) >= 0
+        and words + labels == entries
+        and model in (CBOW, SKIP_GRAM, SUPERVISED)
+        and 1 <= loss <= SOFTMAX
+        and 0 <= t <= 1
+        and 4 * dim * (rows if settings[9] else entries) <= size
+    )
+
+
 class _Reading:
     """A place in a mapped file, and what was found before it."""
 
@@ -439,12 +461,16 @@ class _Reading:
 
     def model(self) -> FastTextModel:
         magic, version, *head = self.numbers(_HEAD, "its head")
-        if magic != MAGIC:
-            raise FormatError(
-                f"{self.path} is not a model of fastText: it does not begin with its number; name "
-                "a .bin or .ftz file that fastText wrote."
-            )
-        if version not in VERSIONS:
+        flags = magic == MAGIC
+        if not flags:  # of a file of before there were versions, or something else
+            version, head = FIRST_VERSION, [*_FIRST_HEAD.unpack_from(self.mapped), -1]
+            self.place = _FIRST_HEAD.size
+            if not _is_plausible(*head, size=self.size):
+                raise FormatError(
+                    f"{self.path} is not a model of fastText: it does not begin with its number; "
+                    "name a .bin or .ftz file that fastText wrote."
+                )
+        elif version not in VERSIONS:
             raise FormatError(
                 f"{self.path} is of version {version} of fastText's format, and {VERSIONS} are "
                 "read; save it with fastText 0.9."
@@ -458,7 +484,7 @@ class _Reading:
             )
         first = self.place
         matrices, search = None, None
-        if pruned == -1 and entries > READ_AT_ONCE:
+        if flags and pruned == -1 and entries > READ_AT_ONCE:
             matrices = self.begin_of_matrices(settings, words, labels)
         if matrices is None:
             dictionary = self.dictionary(entries, words, settings.dim)
@@ -469,14 +495,14 @@ class _Reading:
             search = partial(there.search, matrices, words)
             self.place = matrices
         kept = self.pruned(pruned, settings.bucket) if pruned >= 0 else None
-        quantised = self.flag("the input matrix")
+        quantised = flags and self.flag("the input matrix")
         if kept is not None and not quantised:
             raise self.damaged("n-grams were pruned, but its input matrix is not quantised")
         table = self.matrix("the input matrix", quantised=quantised)
         self.check_input(table, settings, words, kept)
         output = None
         if self.place < self.size:
-            quantised_output = self.flag("the output matrix")
+            quantised_output = flags and self.flag("the output matrix")
             output = self.matrix("the output matrix", quantised=quantised and quantised_output)
             rows = labels if settings.model == SUPERVISED else words
             if output.shape != (rows, settings.dim):
@@ -571,7 +597,7 @@ class _Reading:
             )
         if found.model not in (CBOW, SKIP_GRAM, SUPERVISED) or not 1 <= found.loss <= ONE_VS_ALL:
             raise self.damaged(f"its kind of model is {found.model}, and its loss {found.loss}")
-        if version == 11 and found.model == SUPERVISED:
+        if version < VERSIONS[-1] and found.model == SUPERVISED:
             return replace(found, maxn=0)
         return found
 

@@ -433,7 +433,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             None,
             int,
             TRAINING,
-            "Deal the words to N buckets and train skip-gram in N x N blocks of the matrices: the "
+            "Deal the words to N buckets and train in N x N blocks of the matrices: the "
             "same vectors whatever the number of workers. 8 to 32 are good.",
             minimum=1,
             maximum=1024,

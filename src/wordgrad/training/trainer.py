@@ -14,10 +14,10 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.errors import FormatError, TrainingError, TrainingWarning
+from wordgrad.errors import FormatError, ParameterError, TrainingError, TrainingWarning
 from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import (
@@ -30,6 +30,7 @@ from wordgrad.training.engine import (
     TrainingState,
 )
 from wordgrad.training.engines import make_engine
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import keep_probabilities, kept_share, with_threshold
 from wordgrad.training.validation import HeldOut
@@ -247,6 +248,9 @@ class Trainer:
         :meth:`Parameters.initial`.
     on_epoch : callable, optional
         Receives a :class:`LiveModel` before the first epoch and after every one.
+    input_steps : array_like (n_inputs,), optional
+        What every step on a row of ``W_in`` is multiplied by, 0 to 1: row r takes the step
+        ``-learning_rate input_steps[r] dJ/dW_in[r]``, and a frozen row (0) none.
     engine : Engine, optional
         By default what the settings choose (:func:`~wordgrad.training.engines.make_engine`).
 
@@ -263,7 +267,8 @@ class Trainer:
     ------
     ParameterError
         If the parameters do not fit the corpus and the settings, or the training would not fit the
-        memory.
+        memory; or ``input_steps`` are not one number from 0 to 1 for each row, or not taken with
+        these settings.
 
     Examples
     --------
@@ -302,12 +307,21 @@ class Trainer:
         saving: Saving | None = None,
         parameters: Parameters | None = None,
         on_epoch: EpochHook | None = None,
+        input_steps: ArrayLike | None = None,
         engine: Engine | None = None,
     ) -> None:
         counts = corpus.vocabulary.counts
         self.config = config = with_threshold(config, counts)
         # First: it may refuse what would not fit, before the parameters take their memory.
         self.engine = engine = engine or make_engine(corpus, config, progress)
+        if input_steps is not None:
+            if not isinstance(engine, HogwildEngine):
+                raise ParameterError(
+                    "input_steps are taken on the processor by negative sampling and the "
+                    'hierarchical softmax alone; leave out reproducible, blocks, device="cuda" and '
+                    'loss="softmax".'
+                )
+            engine.set_input_steps(input_steps)
         if parameters is None:
             parameters = Parameters.initial(
                 engine.n_inputs, engine.n_outputs, config.vector_size, config.seed

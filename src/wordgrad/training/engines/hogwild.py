@@ -75,6 +75,7 @@ class HogwildEngine(NegativeSamplingEngine):
             return self.apply_batch(parameters, batch, span.learning_rate)
         workspace = self._workspace(span_tokens=span.stop - span.start)
         workspace.set_learning_rate(span.learning_rate)
+        workspace.set_inputs(parameters.W_in_rows)
         given = (
             tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
             span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
