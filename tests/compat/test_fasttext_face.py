@@ -6,11 +6,13 @@ import json
 import math
 import sys
 import types
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from wordgrad import autotune
 from wordgrad.compat import fasttext as ours
 from wordgrad.errors import ParameterError
 
@@ -260,10 +262,11 @@ def test_settings_are_searched_for(valid, monkeypatch, metric):
         return classifier_of(given, progress)
 
     monkeypatch.setattr(ours, "_classifier_of", noting)
+    monkeypatch.setattr(autotune, "time", types.SimpleNamespace(monotonic=count().__next__))
     model = ours.train_supervised(
         str(valid / "train.txt"), dim=10, epoch=5, word_ngrams=1, seed=3, thread=1, bucket=100,
         autotuneValidationFile=str(valid / "valid.txt"), autotuneMetric=metric,
-        autotuneDuration=0.7,
+        autotuneDuration=40,
     )  # fmt: skip
     assert len(tried) > 1
     for fixed, value in (("dim", 10), ("epoch", 5), ("wordNgrams", 1), ("bucket", 100)):
