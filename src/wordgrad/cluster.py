@@ -53,9 +53,9 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -86,7 +86,7 @@ from wordgrad.errors import (
     WordgradError,
 )
 from wordgrad.training.checkpoint import FolderLock
-from wordgrad.training.config import SETTINGS, TrainingConfig
+from wordgrad.training.config import SETTINGS, TrainingConfig, usable_cores
 from wordgrad.training.engine import Loss, Step, TrainingProgress
 from wordgrad.training.engines.blocks import (
     EPISODES_AN_EPOCH,
@@ -218,13 +218,13 @@ class Outcome(NamedTuple):
     losses : float64 (owners B,)
         Of each slot.
     pairs : int
-    bytes_sent : int
-        To other nodes.
+    bytes_sent : dict of str to int
+        To other nodes: of "pairs", of "buckets" that go round, and of "rows" that are dealt anew.
     """
 
     losses: NDArray[np.float64]
     pairs: int
-    bytes_sent: int
+    bytes_sent: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -564,7 +564,7 @@ class Node:
         if position != self._position:
             raise AbandonedError(f"Episode {position} does not follow {self._position}.")
         self._position = (-1, -1)  # until it is done
-        self._sent = 0
+        self._sent = {"pairs": 0, "buckets": 0, "rows": 0}
         epoch, start = position
         spans = self._engine.units(start, stop)
         episode = Episode(self._engine, epoch, start, stop, spans, self._deal)
@@ -578,7 +578,7 @@ class Node:
         if node == self._number:
             self._mail.put(run, key, letter)
         else:
-            self._sent += sum(part.nbytes for part in letter)
+            self._sent[key[0]] += sum(part.nbytes for part in letter)
             post(node, run, key, letter)
 
     def _work(self, pieces: Iterable[tuple[Any, ...]]) -> None:
@@ -641,7 +641,7 @@ class Node:
                 for i, owner in enumerate(self._owners)
             )
             if n_nodes > 1 and place + 1 < episode.n_buckets:
-                key, bucket = ("bucket", position, place), self._W_out[place % m]
+                key, bucket = ("buckets", position, place), self._W_out[place % m]
                 self._post(post, run, (self._number - 1) % n_nodes, key, (bucket,))
                 (bucket[:],) = self._mail.take(run, key)
 
@@ -664,12 +664,13 @@ class Node:
             node_of = np.searchsorted(bounds, owner, side="right") - 1
             for node in range(len(bounds) - 1):
                 chosen = np.flatnonzero(node_of == node)
-                key = name, (episode.epoch, episode.start), self._number
+                key = "rows", name, (episode.epoch, episode.start), self._number
                 self._post(
                     post, run, node, key, (word[chosen], matrix[slot[chosen], word[chosen] // B])
                 )
             for node in range(len(bounds) - 1):
-                word, values = self._mail.take(run, (name, (episode.epoch, episode.start), node))
+                key = "rows", name, (episode.epoch, episode.start), node
+                word, values = self._mail.take(run, key)
                 bucket = deal.bucket_of[word]
                 owner = bucket if name == "in" else (bucket - first) % B
                 new[owner - self._owners.start, word // B] = values
@@ -721,9 +722,12 @@ class Machines(Protocol):
     ----------
     threads : int
         Of each node.
+    store : int or None
+        Bytes that the smallest can hold for others, where there is a limit.
     """
 
     threads: int
+    store: int | None
 
     def __len__(self) -> int:
         """How many nodes there are."""
@@ -992,8 +996,8 @@ class Coordinator:
         """Pass a record on, with what is to be told of the cluster."""
         if self._progress is not None:
             if isinstance(record, TrainingProgress) and self._engine is not None:
-                n, sent = len(self.machines), self._engine.bytes_sent
-                record = replace(record, nodes=n, bytes_sent=sent)
+                n, sent = len(self.machines), self._engine.sent
+                record = replace(record, nodes=n, bytes_sent=sum(sent.values()))
             self._progress(record)
 
     def engine(self, config: TrainingConfig, hook: object = None) -> ClusterEngine:
@@ -1009,11 +1013,26 @@ class Coordinator:
         text = self._text
         reach = reach_of(config, text.stub())
         tokens = tokens_of_episode(counts, text.tokens, reach, config)
+        self._check_store(len(counts), tokens, reach.mean, config)
         text = Text(text.vocabulary, text.tokens, text.longest, tokens)
         self._begun = config, self.machines.put(text)
         self._engine = ClusterEngine(config, text, self)
         self._engine.reload = hook is not None
         return self._engine
+
+    def _check_store(self, V: int, tokens: int, reach: float, config: TrainingConfig) -> None:
+        """Refuse what would not fit the object stores, of which Ray would make files."""
+        n, B = len(self.machines), buckets_of(config)
+        buckets = 2 * -(-B // n) * -(-V // B) * 4 * row_floats(config.vector_size)
+        # Copies of three states of a node and of the one before it, rows and pairs on their way.
+        needed = int(7 * buckets + 2 * 4 * 2 * reach * tokens / n)
+        store = self.machines.store
+        if store is not None and needed > store:
+            raise ClusterError(
+                f"Ray's object stores must hold {needed >> 20:,} MiB on each of {n} nodes for "
+                f"{V:,} words, and the smallest has {store >> 20:,}; start Ray with "
+                "--object-store-memory=BYTES, take more nodes, or lower vector_size or max_vocab."
+            )
 
     def begin(self, nodes: Sequence[int]) -> None:
         """Let nodes get ready to train."""
@@ -1081,8 +1100,8 @@ class ClusterEngine(SpreadEngine):
 
     Attributes
     ----------
-    bytes_sent : int
-        Between nodes, of pairs, buckets and rows; copies of states are not counted.
+    sent : dict of str to int
+        Bytes between nodes, of pairs, buckets and rows; copies of states are not counted.
     reload : bool
         Whether somebody may change the parameters between two epochs.
     """
@@ -1091,7 +1110,7 @@ class ClusterEngine(SpreadEngine):
         super().__init__(config, text)
         self._coordinator = coordinator
         self._machines = coordinator.machines
-        self.bytes_sent = 0
+        self.sent = {"pairs": 0, "buckets": 0, "rows": 0}
         self.reload = False
         self._states: dict[Position, tuple[list[int], list[Any]]] = {}
         self._position: Position | None = None  # where all nodes are
@@ -1185,7 +1204,9 @@ class ClusterEngine(SpreadEngine):
         for old in sorted(self._states)[:-2]:
             del self._states[old]
         self._losses = 0
-        self.bytes_sent += sum(one.bytes_sent for one in found)
+        for one in found:
+            for what, size in one.bytes_sent.items():
+                self.sent[what] += size
         losses = np.concatenate([one.losses for one in found])
         loss = Loss(float(losses.sum()), sum(one.pairs for one in found))
         last = (buckets_of(self.config) - 0.5) / buckets_of(self.config)
@@ -1382,7 +1403,7 @@ class RayMachines:
                 f"Only {fit} of the cluster's nodes have {self.threads} cores, and nodes={n}; "
                 f"lower threads_per_node to {cores[n - 1]}, or nodes."
             )
-        self.store = min(
+        self.store: int | None = min(
             int(one["Resources"].get("object_store_memory", 0))
             for one in alive
             if one["Resources"]["CPU"] >= self.threads
@@ -1511,6 +1532,36 @@ class RayMachines:
         except self._ray.exceptions.RayError:
             return False
         return True
+
+
+@contextmanager
+def nodes_on_this_machine(n: int) -> Iterator[int]:
+    """Start a cluster of ``n`` nodes here, connect to it, and end it; yield the threads of each.
+
+    Raises
+    ------
+    ClusterError
+        If there is no Ray, or it does not start.
+    """
+    ray = _ray()
+    from ray.cluster_utils import Cluster
+
+    threads = max(1, usable_cores() // n)
+    head = {"num_cpus": 0, "object_store_memory": _LEAST_STORE, "include_dashboard": False}
+    cluster = Cluster()
+    try:
+        cluster.add_node(**head)
+        for _ in range(n):
+            cluster.add_node(num_cpus=threads, object_store_memory=_STORE)
+        ray.init(cluster.address, log_to_driver=False, logging_level="error")
+        yield threads
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+_LEAST_STORE, _STORE = 80 << 20, 512 << 20
+"""Bytes of an object store: the least that Ray takes, and one for a demonstration."""
 
 
 def _ray() -> Any:

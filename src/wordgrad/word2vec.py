@@ -134,10 +134,10 @@ class Word2Vec(
         How far CBOW moves the words of a context: by the gradient; by the mean's gradient handed
         undivided to each word, as word2vec.c, gensim and fastText do; or in between, by a multiple
         of the root of their number (:func:`wordgrad.maths.input_share`), which is the default but
-        for the softmax and subwords, where the step is exact.
+        for sums, the softmax and subwords, where the step is exact.
     output_weight : float (0 to 1), optional
         How much of its output vector is added to a word's input vector once training ends:
-        ``vectors_`` are v_w + output_weight u_w.  By default 0.5 for CBOW, and 0 for skip-gram,
+        ``vectors_`` are v_w + output_weight u_w.  By default 1 for CBOW, and 0 for skip-gram,
         the softmax and subwords.
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory

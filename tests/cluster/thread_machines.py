@@ -25,22 +25,22 @@ class Threads:
 
     def __init__(self, n, threads=1, folder=None, spares=0):
         self._make = lambda: Node(threads, folder)
-        self._nodes, self._queues, self._dead = [], [], set()
-        self.spares, self.threads = spares, threads
+        self.nodes, self._queues, self._dead = [], [], set()
+        self.spares, self.threads, self.store = spares, threads, None
         self.asked = []
         self.before = lambda node, method, args: None
         for _ in range(n):
-            self._add(len(self._nodes))
+            self._add(len(self.nodes))
 
     def _add(self, place):
-        self._nodes.insert(place, self._make())
+        self.nodes.insert(place, self._make())
         self._queues.insert(place, ThreadPoolExecutor(1))
 
     def __len__(self):
-        return len(self._nodes)
+        return len(self.nodes)
 
     def ask(self, node, method, *args, answers=1, now=False):
-        target, future = self._nodes[node], Future()
+        target, future = self.nodes[node], Future()
         if method == "episode":
             args = (*args, self._post)
         self.asked.append((node, method))
@@ -72,7 +72,7 @@ class Threads:
         return future if answers == 1 else [Part(future, k) for k in range(answers)]
 
     def _post(self, node, run, key, letter):
-        target = self._nodes[node] if node < len(self._nodes) else None
+        target = self.nodes[node] if node < len(self.nodes) else None
         if target is not None and target not in self._dead:
             target.deliver(run, key, [np.array(part) for part in letter])
 
@@ -90,12 +90,12 @@ class Threads:
         return future
 
     def kill(self, node):
-        target = self._nodes[node]
+        target = self.nodes[node]
         self._dead.add(target)
         target.abandon()
 
     def lost(self):
-        return [k for k, node in enumerate(self._nodes) if node in self._dead]
+        return [k for k, node in enumerate(self.nodes) if node in self._dead]
 
     def replace(self, node):
         if not self.spares:
@@ -106,10 +106,10 @@ class Threads:
         return True
 
     def remove(self, node):
-        del self._nodes[node], self._queues[node]
+        del self.nodes[node], self._queues[node]
 
     def close(self):
-        for node in itertools.chain(self._nodes, self._dead):
+        for node in itertools.chain(self.nodes, self._dead):
             node.close()
 
 
