@@ -128,7 +128,7 @@ def cell(program: str, loss: str, train: Rows, test: Rows, folder: Path) -> Reco
     found |= {"cpu_seconds": seconds, "bytes": path.stat().st_size}
     small = {}
     for name, options in SMALL.items():
-        again = {"retrain": file, "learning_rate": 0.1} if options.get("retrain") else {}
+        again: Record = {"retrain": file, "learning_rate": 0.1} if options.get("retrain") else {}
         pruned = kind.quantize(cutoff=options.get("cutoff", 0), norms=True, **again)
         pruned.save(folder / "m.ftz", overwrite=True)
         small[name] = scores(test[1], plain(pruned.predict(test[0])[0])) | {
