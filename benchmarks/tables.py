@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -753,156 +753,124 @@ def loss_cost() -> str:
 
 # -------------------------------------------------------------------- classifying text
 
-CLASSIFICATION_GOALS = {
-    "accuracy": "at least the better of fastText and TF-IDF",
-    "epoch": "an epoch at least as fast as fastText's",
-}
+
+def _sets(kind: str) -> dict[str, str]:
+    """Titles of the sets of which classification.json has figures of a kind."""
+    from classification import LONG, SETS
+
+    found = load("classification.json").get(kind, {})
+    known = {**SETS, LONG: "long documents"}
+    return {name: title for name, title in known.items() if name in found}
 
 
-def _titles(result: Record) -> list[str]:
-    return [one["title"] for one in result["data"].values()]
+def _by_program(head: str, key: str, show: Callable[[Record], str]) -> str:
+    """Show a figure of every program on every set, of programs that have it."""
+    from classification import PROGRAMS
 
-
-def classification() -> str:
-    """Accuracy and seconds of every contestant on every set; failures are reported."""
-    result = load("classification.json")
-    rows = []
-    for key, title in result["titles"].items():
-        cells = [_cell(rows_of[key]) for rows_of in result["accuracies"].values()]
-        if any(cells):
-            rows.append([title, *(cell or "not measured" for cell in cells)])
-    return table(["test accuracy, training time", *_titles(result)], rows)
-
-
-def _cell(found: Record | None) -> str:
-    if not found:
-        return ""
-    if "accuracy" not in found:
-        return f"failed {found['failures']} times"
-    failed = f", {found['failures']} failed" if found["failures"] else ""
-    return f"{100 * found['accuracy']:.1f} in {_seconds(found['seconds'])}{failed}"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2f} s" if value < 0.995 else f"{value:.1f} s"
-
-
-def classification_goals() -> str:
-    """What was aimed at and what was measured, set by set."""
-    result = load("classification.json")
-    goals, rows = result["goals"], []
-    for kind, title in CLASSIFICATION_GOALS.items():
-        for name, found in goals[kind].items():
-            cells = [f"{result['data'][name]['title']}: {title}"]
-            if kind == "accuracy":
-                cells += [f"{100 * found['goal']:.1f}", f"{100 * found['measured']:.1f}"]
-            else:
-                measured = found["measured"]
-                shown = "not reached" if measured is None else f"{measured:.1f} x"
-                cells += [f"{found['goal']:.0f} x", shown]
-            rows.append([*cells, passed(found["passed"])])
-    one = goals["divergence"]
-    measured = str(one["measured"])
-    reached = passed(one["passed"])
-    rows.append(["no divergence at any rate", f"0 of {one['of']}", measured, reached])
-    return table(["", "goal", "measured", "reached"], rows)
-
-
-def classification_rates() -> str:
-    """Our accuracy at every learning rate."""
-    result = load("classification.json")
-    rates = list(dict.fromkeys(rate for one in result["rates"].values() for rate in one))
-    rows = []
-    for name, found in result["rates"].items():
-        cells = ["diverged" if found[r] is None else f"{100 * found[r]:.1f}" for r in found]
-        if cells:
-            rows.append([result["data"][name]["title"], *cells])
-    return table(["learning rate", *rates], rows)
-
-
-def classification_machine() -> str:
-    """Where and when, and how busy the machine was."""
-    result = load("classification.json")
-    where, versions = result["machine"], result["versions"]
-    programs = ", ".join(
-        f"{name} {versions[package]}"
-        for name, package in (
-            ("wordgrad", "wordgrad"),
-            ("fastText", "fasttext-numpy2-wheel"),
-            ("scikit-learn", "scikit-learn"),
-        )
-    )
-    loads = result["load_averages"]
-    busy = (
-        "not noted"
-        if loads is None
-        else f"{loads['median']:.1f} ({loads['min']:.1f} to {loads['max']:.1f})"
-    )
-    threads = " or ".join(map(str, result["threads"]))
-    return (
-        f"Measured until {result['date'][:10]}: {where['cpu']}, {where['cores']} cores, {threads} "
-        f"threads; Python {where['python']}; {programs}; load average after a measurement, the "
-        f"measured program's own threads among it: {busy}.\n"
-    )
-
-
-def _default_cells() -> tuple[Record, dict[str, str], dict[str, str]]:
-    """Cells by set and program, and the names of both, of sets where ours was measured."""
-    from classifier_default import PROGRAMS, SETS
-
-    cells = load("classifier-default.json")["cells"]
-    sets = {
-        name: title
-        for name, title in SETS.items()
-        if "accuracy" in cells.get(name, {}).get("wordgrad", {})
-    }
-    return cells, sets, PROGRAMS
-
-
-def _default_table(head: str, show: Callable[[Record], str], programs: Sequence[str]) -> str:
-    cells, sets, titles = _default_cells()
-    rows = [
-        [titles[program], *(_default_cell(cells[name].get(program), show) for name in sets)]
-        for program in programs
-    ]
+    cells, sets, rows = load("classification.json")["cells"], _sets("cells"), []
+    for program, title in PROGRAMS.items():
+        found = [cells[name].get(program, {}) for name in sets]
+        if any(key in one for one in found):
+            shown = [show(one) if key in one else "not measured" for one in found]
+            rows.append([title, *shown])
     return table([head, *sets.values()], rows)
 
 
-def _default_cell(found: Record | None, show: Callable[[Record], str]) -> str:
-    if not found:
-        return "not measured"
-    return "failed" if "error" in found else show(found)
-
-
-def classifier_default() -> str:
+def classification() -> str:
     """Test accuracy of the default and of its rivals, each at the best of its grid."""
-    return _default_table(
-        "test accuracy, raw text",
-        lambda found: f"{100 * found['accuracy']:.1f}",
-        ("wordgrad", "fasttext", "tfidf-logistic", "tfidf-svc"),
-    )
+    return _by_program("test accuracy", "accuracy", lambda found: f"{100 * found['accuracy']:.1f}")
 
 
-def classifier_calibration() -> str:
+def classification_calibration() -> str:
     """Expected calibration errors."""
-    return _default_table(
+    return _by_program(
         "expected calibration error",
+        "calibration_error",
         lambda found: f"{found['calibration_error']:.3f}",
-        ("wordgrad", "fasttext", "tfidf-logistic"),
     )
 
 
-def classifier_default_speed() -> str:
-    """Processor time of training and of answers."""
-    return _default_table(
-        "processor seconds to train; texts answered in one",
-        lambda found: f"{found['cpu_seconds']:.1f} s; {found['texts_a_cpu_second']:,.0f}",
-        ("wordgrad", "fasttext", "tfidf-logistic", "tfidf-svc"),
+def classification_cost() -> str:
+    """Processor time of a training."""
+    return _by_program(
+        "processor seconds to train",
+        "cpu_seconds",
+        lambda found: f"{fmean(found['cpu_seconds']):.1f} s",
     )
 
 
-def _epoch_ratio(rounds: list[Record]) -> float:
-    return float(median(one["fasttext"] / one["wordgrad"] for one in rounds))
+def _faster(rounds: list[Record], key: str) -> float:
+    """How many times faster ours is: the median of the rounds."""
+    ratios = [one["fasttext"][key] / one["wordgrad"][key] for one in rounds]
+    return float(median([1 / ratio for ratio in ratios] if key == "texts_a_second" else ratios))
+
+
+def _rounds(name: str) -> list[Record]:
+    found: list[Record] = load("classification.json").get("speed", {}).get(name, {}).get("rounds")
+    return found or []
+
+
+def classification_speed() -> str:
+    """From a file to a model, an epoch, and answers, beside fastText."""
+    rows = []
+    for name, title in _sets("speed").items():
+        rounds = _rounds(name)
+        if not rounds:
+            continue
+        cells = [title]
+        for key, unit in (("model", " s"), ("epoch", " s"), ("texts_a_second", "")):
+            ours, theirs = (
+                median(one[program][key] for one in rounds) for program in ("wordgrad", "fasttext")
+            )
+            form = ",.0f" if key == "texts_a_second" else ".3f" if key == "epoch" else ".1f"
+            shown = f"{ours:{form}}{unit}, {theirs:{form}}{unit}"
+            cells.append(f"{shown}: {_faster(rounds, key):.1f} x")
+        rows.append(cells)
+    return table(["wordgrad, fastText", "file to model", "an epoch", "texts a second"], rows)
+
+
+def classification_command_line() -> str:
+    """Seconds of a process that labels texts."""
+    rounds, rows = _rounds("command-line"), []
+    for key, title in (("one", "one line"), ("all", "25,000 long documents")) if rounds else ():
+        ours, theirs = (
+            median(one[f"{program}_{key}"] for one in rounds)
+            for program in ("wordgrad", "fasttext")
+        )
+        rows.append([title, f"{ours:.2f} s", f"{theirs:.2f} s"])
+    head = ["a process that labels", "`wordgrad classify predict`", "Python with fastText"]
+    return table(head, rows)
+
+
+def _classification_results() -> list[tuple[str, list[str], bool]]:
+    """Every goal of classifiers: its kind, its row, and whether it was reached."""
+    cells, found = load("classification.json")["cells"], []
+    for name, title in _sets("cells").items():
+        ours = cells[name].get("wordgrad", {})
+        others = [one["accuracy"] for program, one in cells[name].items()
+                  if program != "wordgrad" and "accuracy" in one]  # fmt: skip
+        if "accuracy" not in ours:
+            continue
+        if others:
+            best, reached = max(others), ours["accuracy"] >= max(others)
+            row = [f"{title}: at least the best of the others", f"{100 * best:.1f}"]
+            found.append(("accuracy", [*row, f"{100 * ours['accuracy']:.1f}"], reached))
+        error = ours["calibration_error"]
+        row = [f"{title}: calibration error at most .03", "0.030", f"{error:.3f}"]
+        found.append(("calibration error at most .03", row, error <= 0.03))
+    for name, title in _sets("speed").items():
+        for key, what in (("epoch", "an epoch"), ("model", "file to model"),
+                          ("texts_a_second", "answers")) if _rounds(name) else ():  # fmt: skip
+            ratio = _faster(_rounds(name), key)
+            row = [f"{title}: {what} as fast as fastText's", "1 x", f"{ratio:.1f} x"]
+            found.append((f"{what} as fast as fastText's", row, ratio >= 1))
+    return found
+
+
+def classification_goals() -> str:
+    """What was aimed at, set by set."""
+    rows = [[*row, passed(reached)] for _, row, reached in _classification_results()]
+    return table(["", "goal", "measured", "reached"], rows)
 
 
 def classifier_labels() -> str:
@@ -932,46 +900,6 @@ def classifier_labels() -> str:
         ],
         rows,
     )  # fmt: skip
-
-
-def classifier_epochs() -> str:
-    """Processor seconds of an epoch, beside fastText's with vectors of the same size."""
-    rows = []
-    for name, rounds in load("classifier-default.json").get("epochs", {}).items():
-        ours, theirs = (median(one[key] for one in rounds) for key in ("wordgrad", "fasttext"))
-        rows.append([name, f"{ours:.3f} s", f"{theirs:.3f} s", f"{_epoch_ratio(rounds):.1f} x"])
-    return table(["an epoch", "wordgrad", "fastText", "fastText / wordgrad"], rows)
-
-
-def classifier_default_goals() -> str:
-    """What was aimed at, set by set."""
-    cells, sets, _ = _default_cells()
-    rows = []
-    for name, title in sets.items():
-        ours = cells[name]["wordgrad"]
-        rivals = [
-            found["accuracy"]
-            for program, found in cells[name].items()
-            if program != "wordgrad" and "accuracy" in found
-        ]
-        if rivals:
-            best = max(rivals)
-            rows.append(
-                [
-                    f"{title}: at least the best of the others",
-                    f"{100 * best:.1f}",
-                    f"{100 * ours['accuracy']:.1f}",
-                    passed(ours["accuracy"] >= best),
-                ]
-            )
-        error = ours["calibration_error"]
-        row = [f"{title}: calibration error at most .03", "0.030", f"{error:.3f}"]
-        rows.append([*row, passed(error <= 0.03)])
-    for name, rounds in load("classifier-default.json").get("epochs", {}).items():
-        ratio = _epoch_ratio(rounds)
-        row = [f"{sets.get(name, name)}: an epoch as fast as fastText's", "1 x", f"{ratio:.1f} x"]
-        rows.append([*row, passed(ratio >= 1)])
-    return table(["", "goal", "measured", "reached"], rows)
 
 
 LEVER_SETS = {"sst5": "SST, five-way", "trec": "TREC", "mr": "MR", "subj": "Subj"}
@@ -1254,14 +1182,15 @@ def _resource_goals() -> list[list[str]]:
 
 def _classification_goals() -> list[list[str]]:
     """In sets that reached them; set by set they are in docs/classification.md."""
-    found = load("classification.json")["goals"]
-    rows = []
-    for kind, title in CLASSIFICATION_GOALS.items():
-        reached = [one["passed"] for one in found[kind].values()]
-        every = all(reached) if reached else None
-        of = f"{sum(reached)} of {len(reached)} sets"
-        rows.append(["classification", title, of, passed(every)])
-    return rows
+    kinds: dict[str, list[bool]] = {}
+    for kind, _, reached in _classification_results():
+        kinds.setdefault(kind, []).append(reached)
+    titles = {"accuracy": "at least the best of fastText, logistic regression and linear SVC"}
+    return [
+        ["classification", titles.get(kind, kind), f"{sum(found)} of {len(found)} sets",
+         passed(all(found))]
+        for kind, found in kinds.items()
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------- a CUDA card
