@@ -23,10 +23,13 @@ from wordgrad.errors import ClusterError, InputError, ParameterError
 from wordgrad.training.parameters import Parameters, row_floats
 
 
-@pytest.mark.parametrize(("nodes", "threads", "blocks"), [(1, 1, 3), (2, 1, 2), (3, 2, 8)])
-def test_the_bytes_are_those_of_one_machine(path, nodes, threads, blocks):
-    wanted, steps = local(path, blocks)
-    found, again = spread(Threads(nodes, threads), path, blocks)
+@pytest.mark.parametrize(
+    ("nodes", "threads", "blocks", "architecture"),
+    [(1, 1, 3, "skipgram"), (2, 1, 2, "skipgram"), (3, 2, 8, "skipgram"), (3, 1, 5, "cbow")],
+)
+def test_the_bytes_are_those_of_one_machine(path, nodes, threads, blocks, architecture):
+    wanted, steps = local(path, blocks, architecture=architecture)
+    found, again = spread(Threads(nodes, threads), path, blocks, architecture=architecture)
     assert again == steps
     assert (found.W_in_rows == wanted.W_in_rows).all()
     assert (found.W_out_rows == wanted.W_out_rows).all()
