@@ -889,17 +889,29 @@ def classifier_labels() -> str:
                     f"{small[one]['precision']:.3f}, {small[one]['bytes'] / 1e6:.2f} MB"
                     if one in small
                     else ""
-                    for one in ("None", "10000")
+                    for one in ("None", "10000", "10000, retrained")
                 ),
             ]
         )  # fmt: skip
     return table(
         [
             "set", "loss", "program", "precision of the first label", "processor time", "file",
-            "quantised", "and 10,000 n-grams or rows",
+            "quantised", "and 10,000 n-grams or rows", "and trained again",
         ],
         rows,
     )  # fmt: skip
+
+
+def classifier_memory() -> str:
+    """Memory of trainings from a file, and from one that is many times as long."""
+    found = load("classifier-labels.json")["memory"]
+    runs, files = found["runs"], ("once", "often")
+    rows = [
+        [kind, *(f"{runs[f'{kind}/{name}']['own'] / 1e6:,.0f} MB" for name in files)]
+        for kind in ("wordgrad", "wordgrad's fastText")
+    ]
+    sizes = [runs[f"wordgrad/{name}"]["file"] / 1e6 for name in files]
+    return table(["memory of its own", *(f"from {size:,.0f} MB" for size in sizes)], rows)
 
 
 LEVER_SETS = {"sst5": "SST, five-way", "trec": "TREC", "mr": "MR", "subj": "Subj"}
