@@ -64,9 +64,10 @@ def demo(
     _show(vectors)
     _draw(vectors, output, overwrite=overwrite)
     word = next(iter(_probes(vectors)), vectors.words[0])
-    say("What next: look up other words, or train on a text of yours.")
+    say("What next: look up other words; train on a text of yours; draw your own map.")
     say_command(f"wordgrad similar {output} {word}")
     say_command("wordgrad train YOUR-TEXT.txt -o vectors.safetensors")
+    say_command("wordgrad map vectors.safetensors -o map.html")
 
 
 def _is_demo(output: Path) -> bool:
