@@ -251,17 +251,28 @@ def quality(
 def opening(model: Path) -> None:
     """Seconds of the processor to open a large model, and for its first answers."""
     from wordgrad import load
+    from wordgrad.corpus.word_table import WordIndex
+    from wordgrad.io.fasttext import SEARCHES
+    from wordgrad.io.fasttext_model import read_model
 
     times: Record = {}
     began = time.process_time()
     vectors = load(model)
     times["open"] = time.process_time() - began
     times["memory when open"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    for name in ("first word", "next word"):
+    for name, number in (("a word", 1), ("until indexed", SEARCHES), ("next word", 1)):
         began = time.process_time()
-        _ = vectors["unseenword"]
+        for _ in range(number):
+            _ = vectors["unseenword"]
         times[name] = time.process_time() - began
-    times["memory after"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        times[f"memory after {name}"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    began = time.process_time()
+    dictionary = read_model(model).dictionary
+    times["scan"] = time.process_time() - began
+    began = time.process_time()
+    WordIndex(np.frombuffer(dictionary.text, np.uint8), dictionary.offsets)
+    times["index"] = time.process_time() - began
+    times["bytes of the dictionary"] = len(dictionary.text) + 10 * len(dictionary.counts)
     times["words"], times["bytes"] = len(vectors), model.stat().st_size
     print(json.dumps(times))
     _write("opening", times)

@@ -6,6 +6,7 @@ import io
 import re
 import shlex
 import shutil
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def same(ours: Any, theirs: Any) -> None:
 
 def test_the_tables_are_found() -> None:
     assert len(ROWS) >= 20
-    assert len(COMMANDS) == 15
+    assert len(COMMANDS) == 17
     assert sum(not difference for _, _, difference in ROWS) >= 8
 
 
@@ -100,7 +101,11 @@ def test_our_column_runs(call: str, ours: dict[str, Any]) -> None:
     ("theirs", "call", "difference"),
     # What changes or writes a model is compared in tests/classification/test_quantisation.py, and
     # what is trained is never the same twice.
-    [row for row in ROWS if not re.search(r"\.(quantize|save_model|train_\w+)\(", row[0])],
+    [
+        row
+        for row in ROWS
+        if not re.search(r"\.(quantize|save_model|train_\w+)\(|^fasttext [a-z]", row[0])
+    ],
 )
 def test_both_columns_agree(
     theirs: str, call: str, difference: str, ours: dict[str, Any], folder: Path
@@ -157,12 +162,12 @@ def test_our_commands_run(command: str, folder: Path) -> None:
             assert [float(field) for field in fields[1::2]] == pytest.approx(shares, abs=1e-6)
 
 
-def test_the_example_runs(folder: Path) -> None:
+def test_the_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy("model.bin", "lid.176.ftz")
     shutil.copy("text.txt", "texts.txt")
     text = [*LINES, *LINES[::-1]] * 10
     Path("text.txt").write_text("".join(f"{line}\n" for line in text))
-    block, training, same_calls = re.findall(
+    block, training, same_calls, in_its_place = re.findall(
         r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE
     )
     with warnings.catch_warnings():
@@ -170,6 +175,9 @@ def test_the_example_runs(folder: Path) -> None:
         exec(training, {})
     assert load("trained.bin")["unseenword"].any()
     exec(same_calls, {})
+    monkeypatch.setitem(sys.modules, "fasttext", None)
+    exec(in_its_place, {})
+    assert sys.modules["fasttext"].load_model("model.bin").predict("bake zu")
     assert "predict_stream(open(" in block
     names: dict[str, Any] = {"open": lambda name: io.StringIO(Path(name).read_text())}
     exec(block, names)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from scipy.stats import loguniform
@@ -43,6 +43,17 @@ SPACE: Final[dict[str, Any]] = {
 SEVERAL: Final[dict[str, Any]] = {"loss": ["softmax", "one-vs-all", "one-vs-all"]}
 """For texts with several labels."""
 
+FASTTEXT_SPACE: Final[dict[str, Any]] = {
+    "epoch": [3, 5, 8, 12, 18, 25, 40],
+    "lr": loguniform(0.05, 1.5),
+    "dim": [32, 64, 100, 150],
+    "wordNgrams": [1, 2, 2, 3],
+    "minn, maxn": [(0, 0), (0, 0), (2, 5), (3, 6)],
+    "bucket": [50_000, 200_000, 1_000_000],
+}
+"""The same for classifiers of fastText's kind, by its names
+(:func:`wordgrad.compat.fasttext.train_supervised`)."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -55,8 +66,8 @@ class Trial:
     settings : dict
         Those of :data:`SPACE`, and where they were given, others.
     score : float or None
-        Share of the validation texts whose first label is right; None if the time ended before the
-        training did.
+        Share of the validation texts whose first label is right, or another score that was asked
+        for; None if the time ended before the training did.
     seconds : float
     best : bool
         Whether no trial before it had a higher score, and it has one.
@@ -141,42 +152,82 @@ def autotune(
     if texts.several and "loss" not in fixed:
         space |= SEVERAL
     labels = [tuple(map(str, one)) for one in validation_labels]
+
+    def attempt(chosen: dict[str, Any], pause: Callable[[int, int], None]) -> Any:
+        model = TextClassifier(
+            **{**fixed, **chosen}, progress=lambda epoch: pause(epoch.epoch, epoch.epochs)
+        )
+        model.fit_encoded(texts)
+        model.progress = None
+        found = model.predict(validation_texts, k=1)
+        names = [str(one) for one in model.classes_]
+        given = [tuple(map(str, one)) for one in found]
+        return model, score_labels(names, labels, given).precision_of_the_first
+
+    return search(
+        space, attempt, fixed=fixed, duration=duration, trials=trials, seed=seed, progress=progress
+    )
+
+
+Model = TypeVar("Model")
+
+
+def search(
+    space: Mapping[str, Any],
+    attempt: Callable[[dict[str, Any], Callable[[int, int], None]], tuple[Model, float]],
+    *,
+    duration: float,
+    fixed: Mapping[str, Any],
+    trials: int | None = None,
+    seed: int = 1,
+    progress: Callable[[Trial], None] | None = None,
+) -> tuple[Model, list[Trial]]:
+    """Try settings within a time, those that are given first, and keep the best model.
+
+    Parameters
+    ----------
+    space : mapping
+        For each setting, what is tried, as :class:`sklearn.model_selection.ParameterSampler` takes
+        it.
+    attempt : callable
+        Trains with the settings that were drawn, which is first none, and returns a model and its
+        score, higher for a better one.  After each epoch it calls what it is given with the epochs
+        done and their number, which does not return when the time is over.
+    fixed : mapping
+        What every model is trained with besides, for the trials' records.
+    duration, trials, seed, progress
+        As in :func:`autotune`.
+    """
     draws = np.random.RandomState(check_int("seed", seed, minimum=0))
     start = time.monotonic()
     done: list[Trial] = []
-    best: tuple[float, TextClassifier | None, dict[str, Any]] = (-1.0, None, {})
+    best: tuple[float, Model, dict[str, Any]] | None = None
 
-    def stop_in_time(epoch: Any) -> None:
-        if done and time.monotonic() - start > duration and epoch.epoch < epoch.epochs:
+    def pause(epoch: int, epochs: int) -> None:
+        if done and time.monotonic() - start > duration and epoch < epochs:
             raise _OutOfTimeError
 
     while not done or (
         time.monotonic() - start < duration and (trials is None or len(done) < trials)
     ):
-        chosen = _next_settings(space, draws, best[2], len(done))
+        chosen = _next_settings(space, draws, best[2] if best else {}, len(done))
         begin = time.monotonic()
-        model = TextClassifier(**{**fixed, **chosen}, progress=stop_in_time)
-        score = None
+        score, is_best = None, False
         try:
-            model.fit_encoded(texts)
-            found = model.predict(validation_texts, k=1)
-            names = [str(one) for one in model.classes_]
-            given = [tuple(map(str, one)) for one in found]
-            score = score_labels(names, labels, given).precision_of_the_first
+            model, score = attempt(chosen, pause)
+            is_best = best is None or score > best[0]
+            if is_best:
+                best = (score, model, chosen)
         except _OutOfTimeError:
             pass
         except TrainingError:  # a learning rate that is too high
             if not done:
                 raise
-        is_best = score is not None and score > best[0]
-        if is_best and score is not None:
-            model.progress = None
-            best = (score, model, chosen)
         seconds = time.monotonic() - begin
         done.append(Trial(len(done) + 1, {**fixed, **chosen}, score, seconds, is_best))
         if progress is not None:
             progress(done[-1])
-    assert best[1] is not None  # the first trial ended
+    assert best is not None  # the first trial ended
     return best[1], done
 
 

@@ -93,6 +93,10 @@ class TrainingError(WordgradError, RuntimeError):
     """Training cannot continue (divergence, an engine that failed)."""
 
 
+class ClusterError(WordgradError, RuntimeError):
+    """A cluster is not there, is not fit for the work, or has lost too much of it."""
+
+
 def check_int(
     name: str, value: object, *, minimum: int | None = None, maximum: int | None = None
 ) -> int:

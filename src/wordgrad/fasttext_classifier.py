@@ -134,6 +134,12 @@ class FastTextClassifier:
         norms: bool = False,
         output: bool = False,
         seed: int = 1,
+        retrain: str | os.PathLike[str] | None = None,
+        epochs: int = 1,
+        learning_rate: float = 0.05,
+        label_prefix: str = "__label__",
+        workers: int | None = None,
+        progress: Callable[[int, float], None] | None = None,
     ) -> FastTextClassifier:
         """Return the classifier made small, by product quantisation and pruning.
 
@@ -141,23 +147,67 @@ class FastTextClassifier:
         ----------
         cutoff, width, norms, output, seed
             See :func:`wordgrad.classification.quantisation.quantise_model`; fastText calls them
-            ``cutoff``, ``dsub``, ``qnorm`` and ``qout``.  It can train what pruning left anew
-            (``retrain``); this does not.
+            ``cutoff``, ``dsub``, ``qnorm`` and ``qout``.
+        retrain : path, optional
+            Labelled text, on which the rows that pruning leaves, and those of the labels, are
+            trained again before they are quantised; fastText's ``retrain`` and ``input``.
+        epochs, learning_rate, label_prefix, workers, progress
+            Of that training; see :meth:`train`.
 
         Raises
         ------
         InputError
-            It is quantised already, or holds values that are not finite.
+            It is quantised already, or holds values that are not finite; ``retrain`` cannot be
+            read, or has none of its labels.
         ParameterError
-            A setting is out of range.
+            A setting is out of range, or ``retrain`` is given without ``cutoff``.
+        TrainingError
+            The loss is no longer a number.
         """
-        from wordgrad.classification.quantisation import quantise_model
+        from wordgrad.classification.quantisation import pruned_model, quantise_model
 
+        model = self.model
+        if retrain is not None:
+            check_int("cutoff", cutoff, minimum=0)
+            if cutoff == 0:
+                raise ParameterError(
+                    "retrain trains what pruning leaves, and cutoff is 0, which keeps all; set "
+                    "cutoff to the rows to keep."
+                )
+            check_int("epochs", epochs, minimum=1)
+            learning_rate = check_real("learning_rate", learning_rate, above=0.0)
+            names, prefix = model.labels, _checked_prefix(label_prefix)
+            lines = LabelledLines.read(retrain, prefix, 1, 0, names)
+            model = pruned_model(model, cutoff)
+            if model is self.model:
+                raise ParameterError(
+                    f"cutoff must be below the {model.input.shape[0]} rows of the model for "
+                    f"retrain, got {cutoff}."
+                )
+            model = self._trained(model, lines, learning_rate, epochs, workers, seed, progress)
         return FastTextClassifier(
-            quantise_model(
-                self.model, cutoff=cutoff, width=width, norms=norms, output=output, seed=seed
-            )
+            quantise_model(model, cutoff=cutoff, width=width, norms=norms, output=output, seed=seed)
         )
+
+    @classmethod
+    def _trained(
+        cls,
+        model: FastTextModel,
+        lines: LabelledLines,
+        learning_rate: float,
+        epochs: int,
+        workers: int | None,
+        seed: int,
+        progress: Callable[[int, float], None] | None,
+    ) -> FastTextModel:
+        """Return the model, trained in place."""
+        workers = usable_cores() if workers is None else check_int("workers", workers, minimum=1)
+        reader = cls(model)  # holds what the addresses in its record belong to
+        train_model(
+            model, reader._record, lines, learning_rate=learning_rate, epochs=epochs,
+            workers=workers, seed=seed, progress=progress,
+        )  # fmt: skip
+        return model
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write a file that fastText opens: ``.ftz`` if the classifier is quantised, else ``.bin``.
@@ -233,7 +283,6 @@ class FastTextClassifier:
         ):  # fmt: skip
             check_int(name, value, minimum=least, maximum=2**31 - 1)
         learning_rate = check_real("learning_rate", learning_rate, above=0.0)
-        workers = usable_cores() if workers is None else check_int("workers", workers, minimum=1)
         if subwords is not None and not (
             len(subwords) == 2 and 1 <= subwords[0] <= subwords[1] <= LONGEST
         ):
@@ -241,12 +290,8 @@ class FastTextClassifier:
                 f"subwords must be two lengths from 1 to {LONGEST}, the shorter first, got "
                 f"{subwords!r}."
             )
-        if not isinstance(label_prefix, str) or len(label_prefix.split()) != 1:
-            raise ParameterError(
-                f"label_prefix must be a string without white space, got {label_prefix!r}."
-            )
         minn, maxn = subwords or (0, 0)
-        lines = LabelledLines.read(path, label_prefix.encode(), min_count, min_count_label)
+        lines = LabelledLines.read(path, _checked_prefix(label_prefix), min_count, min_count_label)
         settings = Settings(
             dim=vector_size, ws=5, epoch=epochs, min_count=min_count, neg=negative,
             word_ngrams=ngrams, loss=LOSSES[loss], model=SUPERVISED,
@@ -256,12 +301,7 @@ class FastTextClassifier:
         model = new_model(lines, settings, seed)
         if vectors is not None:
             _start_from(model, vectors)
-        reader = cls(model)  # holds what the addresses in its record belong to
-        train_model(
-            model, reader._record, lines, learning_rate=learning_rate, epochs=epochs,
-            workers=workers, seed=seed, progress=progress,
-        )  # fmt: skip
-        return cls(model)
+        return cls(cls._trained(model, lines, learning_rate, epochs, workers, seed, progress))
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.model.path is None:
@@ -564,6 +604,12 @@ class FastTextClassifier:
         rising = np.float64(1) + np.exp(-steps).astype(np.float32)
         self._enter(output=table, width=width, blocks=blocks,
                     sigmoid=(1 / rising).astype(np.float32))  # fmt: skip
+
+
+def _checked_prefix(prefix: object) -> bytes:
+    if not isinstance(prefix, str) or len(prefix.split()) != 1:
+        raise ParameterError(f"label_prefix must be a string without white space, got {prefix!r}.")
+    return prefix.encode()
 
 
 def _start_from(model: FastTextModel, vectors: WordVectors | str | os.PathLike[str]) -> None:

@@ -2,18 +2,18 @@
 
 A million words take a third of a second to decode and to index, which is many times what opening
 their file takes.  So a vocabulary that comes from a file keeps the bytes it was given, and decodes
-them when the first word is looked up.
+them when the first word is looked up.  From a source it asks for single words.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,19 @@ from wordgrad.errors import (
 WORDS_SCANNED = 200_000
 LIKENESS = 0.7
 LONGEST_WORD = 100  # characters; a longer one was not mistyped, and comparing takes their square
+
+
+class WordSource(Protocol):
+    """Words of a file that is read when they are needed."""
+
+    twice: tuple[int, int] | None
+    """A row whose word an earlier row has, and that row, as far as that is known."""
+
+    def find(self, word: bytes) -> int:
+        """Return the row of a word, or -1."""
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        """Return data and offsets of :meth:`Vocabulary.from_packed`, and counts, int64 (V,)."""
 
 
 class Vocabulary:
@@ -70,7 +83,7 @@ class Vocabulary:
 
     _length: int
     _origin: str | None  # of a file: its name
-    _read: Callable[[], tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]]
+    _source: WordSource | None = None
 
     def __init__(self, words: Iterable[str], counts: ArrayLike) -> None:
         self._set(words, counts, falling=True)
@@ -209,30 +222,27 @@ class Vocabulary:
         return vocabulary
 
     @classmethod
-    def on_demand(
-        cls,
-        length: int,
-        read: Callable[[], tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]],
-        origin: str,
-    ) -> Vocabulary:
-        """So many words of a file, which are read when the first is looked up.
+    def on_demand(cls, length: int, source: WordSource, origin: str) -> Vocabulary:
+        """So many words of a file, which are read when they are needed.
 
         Parameters
         ----------
         length : int
             V.
-        read : callable
-            Returns ``data`` and ``offsets`` of :meth:`from_packed`, and counts, int64 (V,).
+        source : WordSource
+            Reads them, and finds some of them before all are read.
         origin : str
             The file's name, for messages.
         """
         vocabulary = cls.__new__(cls)
-        vocabulary._length, vocabulary._read, vocabulary._origin = length, read, origin
+        vocabulary._length, vocabulary._source, vocabulary._origin = length, source, origin
         return vocabulary
 
     @cached_property
     def _was_read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-        return self._read()
+        if self._source is None:
+            raise AssertionError("nothing to read")
+        return self._source.read()
 
     @cached_property
     def _packed(self) -> tuple[bytes, NDArray[np.int64]] | None:
@@ -294,17 +304,36 @@ class Vocabulary:
         ids = {word: row for row, word in enumerate(self.words)}
         if len(ids) < len(self):
             second = next(row for row, word in enumerate(self.words) if ids[word] != row)
-            word = self.words[second]
-            place = f"rows {second} and {ids[word]}"
-            if self._origin is None:
-                raise ParameterError(
-                    f"words must not repeat, got {word!r} in {place}; keep one of them."
-                )
-            raise FormatError(
-                f"{self._origin} holds the word {word!r} twice, in {place}; write it again with "
-                "every word once."
-            )
+            raise self._repeated(second, ids[self.words[second]])
         return ids
+
+    def _repeated(self, second: int, first: int) -> FormatError | ParameterError:
+        word, place = self.word(second), f"rows {second} and {first}"
+        if self._origin is None:
+            return ParameterError(
+                f"words must not repeat, got {word!r} in {place}; keep one of them."
+            )
+        return FormatError(
+            f"{self._origin} holds the word {word!r} twice, in {place}; write it again with "
+            "every word once."
+        )
+
+    def get(self, word: str) -> int | None:
+        """Id of ``word``, or ``None`` if it is not in the vocabulary.
+
+        >>> Vocabulary.from_words(["b", "a"]).get("c") is None
+        True
+        """
+        source = self._source
+        if source is None or "ids" in self.__dict__:
+            return self.ids.get(word)
+        try:
+            row = source.find(word.encode())
+        except UnicodeEncodeError:  # half of a surrogate pair, which is no word of a file
+            return None
+        if source.twice is not None:
+            raise self._repeated(*source.twice)
+        return None if row < 0 else row
 
     def word(self, row: int) -> str:
         """Word of one id, without decoding the others."""
@@ -332,7 +361,7 @@ class Vocabulary:
         """
         if not isinstance(word, str):
             raise ParameterError(f"A word must be a string, got {word!r}.")
-        row = self.ids.get(word)
+        row = self.get(word)
         if row is None:
             shown = repr(word if len(word) <= 200 else word[:200] + "...")
             close = self.close_spellings(word)
@@ -363,7 +392,7 @@ class Vocabulary:
         matcher = SequenceMatcher(autojunk=False)
         matcher.set_seq2(folded)
         ranked: list[tuple[float, int, str]] = []
-        for row, candidate in enumerate(islice(self.words, WORDS_SCANNED)):
+        for row, candidate in enumerate(self.words_at(range(min(len(self), WORDS_SCANNED)))):
             if abs(len(candidate) - len(word)) > 2:
                 continue
             other = candidate.casefold()
@@ -436,7 +465,7 @@ class Vocabulary:
         return iter(self.words)
 
     def __contains__(self, word: object) -> bool:
-        return isinstance(word, str) and word in self.ids
+        return isinstance(word, str) and self.get(word) is not None
 
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, Vocabulary):

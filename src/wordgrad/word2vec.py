@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,9 +51,20 @@ from wordgrad.training.validation import HeldOut, batch_loss
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
 
-_NOT_RECORDED = {"checkpoint", "validation", "vectors", "vocabulary", "phrases"}
+if TYPE_CHECKING:
+    from wordgrad.cluster import Coordinator
+
+_NOT_RECORDED = {
+    *("checkpoint", "validation", "vectors", "vocabulary", "phrases"),
+    *("cluster", "nodes", "threads_per_node"),
+}
 """Settings that a checkpoint does not hold: the folder is where it is, text and phrases are beside
-it, and vectors to start from are of no use once training has begun."""
+it, vectors to start from are of no use once training has begun, and it may go on elsewhere."""
+
+_ON_A_CLUSTER = {
+    "loss": "negative-sampling", "device": "cpu", "subwords": None, "phrases": None
+}  # fmt: skip
+"""What a cluster trains."""
 
 EARLIER_SAMPLE = 1e-4
 """Default of ``sample`` in version 0.1, whose checkpoints hold it."""
@@ -110,7 +121,7 @@ class Word2Vec(
         (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
         so that the files they are saved to are the same.
     blocks : int (1 to 1,024), optional
-        Deal the words to so many buckets, and train skip-gram with negative sampling in blocks, no
+        Deal the words to so many buckets, and train with negative sampling in blocks, no
         two of which share a row while they are trained (:mod:`wordgrad.training.engines.blocks`):
         the same vectors for any number of workers, and as good.  8 to 32 are good numbers.
     shrink_windows : bool, default True
@@ -123,10 +134,10 @@ class Word2Vec(
         How far CBOW moves the words of a context: by the gradient; by the mean's gradient handed
         undivided to each word, as word2vec.c, gensim and fastText do; or in between, by a multiple
         of the root of their number (:func:`wordgrad.maths.input_share`), which is the default but
-        for the softmax and subwords, where the step is exact.
+        for sums, the softmax and subwords, where the step is exact.
     output_weight : float (0 to 1), optional
         How much of its output vector is added to a word's input vector once training ends:
-        ``vectors_`` are v_w + output_weight u_w.  By default 0.5 for CBOW, and 0 for skip-gram,
+        ``vectors_`` are v_w + output_weight u_w.  By default 1 for CBOW, and 0 for skip-gram,
         the softmax and subwords.
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
@@ -191,6 +202,16 @@ class Word2Vec(
     max_hours : float (above 0), default 24.0
         A softmax training that would take longer, by an estimate made before it begins, is refused
         with the ``max_vocab`` that would fit.
+    cluster : str, optional
+        Train on the machines of a Ray cluster: "auto" for the one that this machine belongs to (or
+        that ``ray.init`` has connected to), or an address, ``ray://host:port``.  It needs
+        ``pip install 'wordgrad[ray]'`` on every machine (docs/cluster.md).  Words are dealt to
+        ``blocks`` buckets, by default one for each thread, and the vectors are to the byte those of
+        one machine with as many.
+    nodes : int (1 to 1,024), optional
+        Machines of the cluster to train on; by default all.
+    threads_per_node : int (1 to 1,024), optional
+        Threads on each of them; by default as many as the smallest has processors.
     device : {"cpu", "cuda"}, default "cpu"
         Train on the processor, or on an NVIDIA card, which needs ``pip install 'wordgrad[gpu]'``
         (docs/gpu.md): vectors as good, much sooner, and never the same twice.
@@ -246,6 +267,7 @@ class Word2Vec(
     """
 
     _settings: ClassVar[Mapping[str, Setting]] = SETTINGS
+    cluster: str | None = None  # estimators that inherit from this one have none
 
     def __init__(
         self,
@@ -267,6 +289,9 @@ class Word2Vec(
         final_learning_rate: float | None = None,
         reproducible: bool = False,
         blocks: int | None = None,
+        cluster: str | None = None,
+        nodes: int | None = None,
+        threads_per_node: int | None = None,
         combine: str = "mean",
         cbow_step: str | None = None,
         output_weight: float | None = None,
@@ -309,6 +334,9 @@ class Word2Vec(
         self.final_learning_rate = final_learning_rate
         self.reproducible = reproducible
         self.blocks = blocks
+        self.cluster = cluster
+        self.nodes = nodes
+        self.threads_per_node = threads_per_node
         self.combine = combine
         self.cbow_step = cbow_step
         self.output_weight = output_weight
@@ -383,9 +411,16 @@ class Word2Vec(
             folder = saving = None
             if self.checkpoint is not None:
                 folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
-            corpus = stack.enter_context(
-                self._encode(X, config, self.phrases, folder=folder, vocabulary=words)
-            )
+            if self.cluster is not None and hasattr(X, "materialize"):
+                X = X.materialize()  # a data set of Ray: while there are processors free
+            cluster = self._open_cluster(stack)
+            if cluster is None:
+                corpus = stack.enter_context(
+                    self._encode(X, config, self.phrases, folder=folder, vocabulary=words)
+                )
+            else:
+                corpus = self._read_on(cluster, X, words)
+                config = cluster.with_blocks(config, len(corpus.vocabulary))
             self.phrases_ = corpus.phrases
             config = with_threshold(config, corpus.vocabulary.counts)
             validation = None
@@ -399,18 +434,21 @@ class Word2Vec(
                 identity = Identity(
                     settings=self._recorded(config),
                     vocabulary=corpus.vocabulary,
-                    fingerprint=Fingerprint.of(corpus),
+                    fingerprint=corpus.fingerprint(),
                     report=corpus.report,
                     held_out=Fingerprint.of(validation) if validation else None,
                 )
                 saving = Saving(folder, identity, float(self.checkpoint_every))
+                if cluster is not None:
+                    folder.write_sources(cluster.files)
             trainer = Trainer(
                 corpus,
                 config,
-                self.progress,
+                self.progress if cluster is None else cluster.progress,
                 held_out=HeldOut(validation, self.early_stopping) if validation else None,
                 saving=saving,
                 on_epoch=self.on_epoch,
+                engine=None if cluster is None else cluster.engine(config, self.on_epoch),
             )
             self.words_with_vectors_ = 0
             if start is not None:
@@ -466,6 +504,11 @@ class Word2Vec(
         if not hasattr(self, "vectors_"):
             return self.fit(X, y)
         config = self._config()
+        if self.cluster is not None:
+            raise ParameterError(
+                f"partial_fit trains on this machine, got cluster={self.cluster!r}; set it to "
+                "None, or call fit."
+            )
         start, known = self._given_vectors(config), self.vectors_
         if self.checkpoint is not None:
             raise ParameterError(
@@ -745,6 +788,7 @@ class Word2Vec(
             The ``checkpoint`` of that training.
         **changes
             Parameters to change: ``epochs``, ``learning_rate``, ``workers``, ``device``,
+            ``cluster``, ``nodes``, ``threads_per_node``,
             ``output_weight``, ``checkpoint_every``, ``early_stopping``, ``final_learning_rate``,
             ``keep_output``, ``tolerance``, ``max_hours``, ``progress``, ``on_epoch``.
             :meth:`resume` refuses any other.
@@ -813,6 +857,16 @@ class Word2Vec(
             folder = stack.enter_context(CheckpointFolder.open(Path(self.checkpoint)))
             checkpoint = folder.newest()
             began = checkpoint.identity
+            if self.cluster is None and began.fingerprint.is_spread:
+                raise ParameterError(
+                    "This training began on a cluster, whose nodes hold its text; resume it with "
+                    "cluster (--cluster auto), be it one of a single machine."
+                )
+            if self.cluster is not None and not began.fingerprint.is_spread:
+                raise ParameterError(
+                    f"This training began on one machine, got cluster={self.cluster!r}; resume it "
+                    "without."
+                )
             if self.vectors is not None or self.vocabulary is not None:
                 name = "vectors" if self.vectors is not None else "words"
                 raise ParameterError(
@@ -824,6 +878,8 @@ class Word2Vec(
                 config = replace(config, sample=EARLIER_SAMPLE) if is_old else found
             if config.architecture == "skipgram":  # which has no use for it
                 config = replace(config, cbow_step=str(began.settings["cbow_step"]))
+            if self.cluster is not None:  # one bucket a thread was the default
+                config = replace(config, blocks=began.settings["blocks"])
             settings = self._recorded(config)
             check_changes(settings, began.settings)
             size = checkpoint.parameters.vector_size
@@ -840,7 +896,12 @@ class Word2Vec(
                 )
             self.phrases_ = folder.read_phrases()
             _check_same_phrases(table_of(self.phrases), self.phrases_)
-            if X is None:
+            cluster = self._open_cluster(stack)
+            if cluster is not None:
+                X = folder.read_sources() if X is None else X
+                corpus = self._read_on(cluster, X, began.vocabulary)
+                _check_same("text", corpus, began.fingerprint, folder.path)
+            elif X is None:
                 corpus = stack.enter_context(folder.open_text(began))
             else:
                 corpus = stack.enter_context(
@@ -860,12 +921,13 @@ class Word2Vec(
             trainer = Trainer(
                 corpus,
                 config,
-                self.progress,
+                self.progress if cluster is None else cluster.progress,
                 held_out=HeldOut(validation, self.early_stopping) if validation else None,
                 saving=Saving(
                     folder, replace(began, settings=settings), float(self.checkpoint_every)
                 ),
                 on_epoch=self.on_epoch,
+                engine=None if cluster is None else cluster.engine(config, self.on_epoch),
             )
             trainer.restore(checkpoint)
             self._train(trainer, corpus, validation)
@@ -888,7 +950,47 @@ class Word2Vec(
                 setting.check(getattr(self, name))
         config = self._training_config()
         check_device(config)
+        if "cluster" in self._settings:
+            self._check_cluster()
         return config
+
+    def _check_cluster(self) -> None:
+        """Refuse what a cluster does not train, and its settings without one."""
+        for name in ("nodes", "threads_per_node") if self.cluster is None else ():
+            if getattr(self, name) is not None:
+                raise ParameterError(
+                    f"{name} is of a cluster, got {getattr(self, name)!r} without one; name it "
+                    "with cluster, or leave this out."
+                )
+        for name, needed in _ON_A_CLUSTER.items() if self.cluster is not None else ():
+            if getattr(self, name) != needed:
+                raise ParameterError(
+                    f"A cluster trains with {name}={needed!r}, got "
+                    f"{name}={getattr(self, name)!r}; change it, or leave cluster out."
+                )
+
+    def _open_cluster(self, stack: ExitStack) -> Coordinator | None:
+        """Connect to the cluster, if there is to be one, until the stack is closed."""
+        if self.cluster is None:
+            return None
+        from wordgrad.cluster import Coordinator, RayMachines
+
+        machines = RayMachines(self.cluster, self.nodes, self.threads_per_node)
+        stack.callback(machines.close)
+        return Coordinator(machines, self.progress)
+
+    def _read_on(self, cluster: Coordinator, X: Any, words: Vocabulary | None) -> EncodedCorpus:
+        """Read the training text on a cluster."""
+        return cluster.read(
+            X,
+            min_count=self.min_count,
+            max_vocab=self.max_vocab,
+            vocabulary=words,
+            column=self.column,
+            lowercase=self.lowercase,
+            pattern=self.pattern,
+            errors=self.errors,
+        )
 
     def _training_config(self) -> TrainingConfig:
         """The settings of the training, checked."""
@@ -1149,7 +1251,7 @@ def _check_same(
     what: str, text: EncodedCorpus | ValidationCorpus, before: Fingerprint, folder: Path
 ) -> None:
     """Refuse to resume a training with another text."""
-    difference = Fingerprint.of(text).difference(before)
+    difference = text.fingerprint().difference(before)
     if difference:
         raise InputError(
             f"The {what} is not the one that this training began with: {difference}; leave it out "

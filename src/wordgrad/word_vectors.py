@@ -734,7 +734,6 @@ class WordVectors:
             query = [query]
         if not isinstance(query, Iterable):
             raise ParameterError(f"{name} must be a word, a vector or several, got {query!r}.")
-        ids = self._vocabulary.ids
         members: list[int] = []  # row of a word, or -1 for an array or a composed vector
         given: list[NDArray[np.float64]] = []
         weights: list[float] = []
@@ -750,7 +749,7 @@ class WordVectors:
                         'leave it out, or use method="3cosadd".'
                     )
             if isinstance(member, str):
-                row = ids.get(member)
+                row = self._vocabulary.get(member)
                 composed = self._composed(member) if row is None else None
                 if row is not None:
                     members.append(row)

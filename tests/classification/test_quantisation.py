@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from wordgrad import FastTextClassifier, TextClassifier
+from wordgrad.classification.fasttext_training import LabelledLines, train_model
 from wordgrad.classification.quantisation import (
     SAMPLE,
     centroids_of,
+    cutoff_of_size,
     nearest,
+    pruned_model,
     quantise_matrix,
     quantise_model,
 )
@@ -194,6 +198,102 @@ def test_what_cannot_be_made_small_is_refused(tmp_path):
     model.save(tmp_path / "model.bin")
     with pytest.raises(OutputError, match="exists already"):
         model.save(tmp_path / "model.bin")
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Labelled lines whose label only pairs of words tell, and a classifier of them."""
+    rng = np.random.default_rng(1)
+    words = [f"w{number}" for number in range(40)]
+    path = tmp_path_factory.mktemp("judged") / "train.txt"
+    with path.open("w") as file:
+        for first, second in rng.integers(40, size=(600, 2)):
+            filling = " ".join(f"x{one}" for one in rng.integers(300, size=4))
+            label = (first + second) % 2
+            file.write(f"__label__{'ab'[label]} {words[first]} {words[second]} {filling}\n")
+    settings = {"vector_size": 10, "ngrams": 2, "buckets": 3000, "epochs": 40, "workers": 1}
+    return path, FastTextClassifier.train(path, learning_rate=0.5, **settings)
+
+
+def share_right(model: FastTextClassifier, path: Path) -> float:
+    lines = [line.split(" ", 1) for line in path.read_text().splitlines()]
+    found = model.predict([text for _, text in lines])[0]
+    return float(np.mean([one == (label,) for one, (label, _) in zip(found, lines, strict=True)]))
+
+
+def test_what_pruning_leaves_is_trained_again(judged, tmp_path):
+    path, model = judged
+    before = model.model.input.values.copy(), model.model.output.values.copy()
+    pruned = model.quantize(cutoff=250)
+    losses = []
+    settings = {"epochs": 10, "learning_rate": 0.5, "workers": 1}
+    again = model.quantize(
+        cutoff=250, retrain=path, progress=lambda epoch, loss: losses.append(loss), **settings
+    )
+    assert len(losses) == 10
+    assert share_right(again, path) > share_right(pruned, path) + 0.02
+    assert again.labels == model.labels
+    assert again.model.words == pruned.model.words
+    assert np.array_equal(before[0], model.model.input.values)  # the model itself stays as it was
+    assert np.array_equal(before[1], model.model.output.values)
+    twin = model.quantize(cutoff=250, retrain=path, **settings)
+    assert np.array_equal(twin.model.input.codes, again.model.input.codes)
+    again.save(tmp_path / "small.ftz")
+    assert share_right(FastTextClassifier.load(tmp_path / "small.ftz"), path) == share_right(
+        again, path
+    )
+
+
+def test_a_second_training_takes_the_steps_of_the_first(judged, tmp_path):
+    """Nothing pruned but rows that no text has: one epoch more is one epoch more."""
+    path, model = judged
+    rows = model.model.input.shape[0]
+    left = pruned_model(model.model, rows - 1)
+    lines = LabelledLines.read(path, b"__label__", 1, 0, left.labels)
+    assert lines.names == LabelledLines.read(path, b"__label__", 1, 0).names
+    reader = FastTextClassifier(left)
+    train_model(left, reader._record, lines, learning_rate=0.1, epochs=1, workers=1, seed=1)
+    twin = FastTextClassifier(pickle.loads(pickle.dumps(model.model)))
+    values = np.zeros(model.model.input.values.size + 64, np.float32)
+    table = values[: model.model.input.values.size].reshape(model.model.input.shape)
+    table[:] = model.model.input.values
+    whole = replace(twin.model, input=DenseMatrix(table), output=DenseMatrix(
+        np.array(model.model.output.values)))  # fmt: skip
+    reader = FastTextClassifier(whole)
+    train_model(whole, reader._record, lines, learning_rate=0.1, epochs=1, workers=1, seed=1)
+    np.testing.assert_allclose(left.output.values, whole.output.values, rtol=1e-4, atol=1e-6)
+
+
+def test_a_second_training_needs_labels_and_a_cutoff(judged, tmp_path):
+    path, model = judged
+    (tmp_path / "others.txt").write_text("__label__c w1 w2\n")
+    with pytest.raises(InputError, match=r"others\.txt has none of the labels of the model \(b'__"):
+        model.quantize(cutoff=700, retrain=tmp_path / "others.txt")
+    (tmp_path / "few.txt").write_text("__label__b w1 w2\n__label__c w3 w4\n")
+    small = model.quantize(cutoff=700, retrain=tmp_path / "few.txt")
+    assert small.labels == model.labels
+    for settings, match in [
+        ({"retrain": path}, "cutoff is 0"),
+        ({"retrain": path, "cutoff": 10**7}, "cutoff must be below the"),
+        ({"retrain": path, "cutoff": 9, "epochs": 0}, "epochs must be"),
+        ({"retrain": path, "cutoff": 9, "label_prefix": " "}, "label_prefix must be"),
+    ]:
+        with pytest.raises(ParameterError, match=match):
+            model.quantize(**settings)
+
+
+@pytest.mark.parametrize("norms", [False, True])
+@pytest.mark.parametrize("size", [20_000, 40_000, 10**6])
+def test_a_cutoff_is_found_for_a_size(judged, tmp_path, size, norms):
+    model = judged[1]
+    cutoff = cutoff_of_size(model.model, size, norms=norms)
+    path = tmp_path / "small.ftz"
+    model.quantize(cutoff=cutoff, norms=norms).save(path)
+    assert path.stat().st_size <= size
+    if cutoff < model.model.input.shape[0]:
+        assert size - path.stat().st_size < 30  # not another row
+    with pytest.raises(ParameterError, match="no room for a word"):
+        cutoff_of_size(model.model, 9_000, norms=norms)
 
 
 WORDS = {"praise": "good fine lovely joy", "blame": "bad poor dull waste"}

@@ -364,6 +364,13 @@ def test_a_model_of_fasttext_is_made_small(wordgrad, tmp_path):
     path = tmp_path / "text.txt"
     path.write_text("bake zu\n")
     assert wordgrad("classify", "predict", small, path).out.startswith("__label__")
+    path.write_text("__label__l1 bake zu\n__label__l0 ri\n" * 5)
+    outcome = wordgrad("classify", "quantize", FASTTEXT / "softmax_all.bin", "-o", small,
+                       "--cutoff", 50, "--retrain", path, "--epochs", 9, "--learning-rate", 0.5,
+                       "--overwrite")  # fmt: skip
+    assert outcome.code == 0
+    path.write_text("bake zu\n")
+    assert wordgrad("classify", "predict", small, path).out == "__label__l1\n"
     refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.ftz"), 1, "already")
     refused(wordgrad("classify", "quantize", small, "-o", tmp_path / "b.bin"), 2, ".ftz")
     refused(wordgrad("classify", "quantize", FASTTEXT / "hs.bin", "-o", small), 1, "exists already")

@@ -26,8 +26,12 @@ FACE = "wordgrad.compat.gensim.models"
 
 
 def changed(source: str) -> str:
-    """A program of gensim's with other import lines: the modules of models are ours."""
-    source = re.sub(r"\bgensim\.models\b", FACE, source)
+    """A program of gensim's with other import lines: the modules of models are ours.
+
+    Private and compiled modules stay gensim's, and a private name is not there.
+    """
+    source = re.sub(r"\bgensim\.models\b(?!\.(_|\w+_inner))", FACE, source)
+    source = re.sub(r"(?<=import )(.*), _unpack$", r"\1", source, flags=re.MULTILINE)
     return re.sub(r"^import gensim$", f"import gensim, {FACE}", source, flags=re.MULTILINE)
 
 
@@ -44,11 +48,18 @@ def cases(name: str) -> dict[str, unittest.TestCase]:
     sys.modules.setdefault("testfixtures", _testfixtures())
     sys.modules.setdefault("ot", _transport())
     exec(compile(changed(path.read_text(encoding="utf-8")), str(path), "exec"), module.__dict__)
-    tests = {}
-    for suite in unittest.defaultTestLoader.loadTestsFromModule(module):
-        for case in suite:  # type: ignore[union-attr]
-            tests[case.id().removeprefix(f"{module.__name__}.")] = case
-    return tests  # type: ignore[return-value]
+    tests: dict[str, unittest.TestCase] = {}
+    for kind, one in vars(module).items():
+        if getattr(one, "__module__", None) != module.__name__:  # of another of gensim's files
+            continue
+        if isinstance(one, type) and issubclass(one, unittest.TestCase):
+            for case in unittest.defaultTestLoader.loadTestsFromTestCase(one):
+                tests[case.id().removeprefix(f"{module.__name__}.")] = case  # type: ignore[union-attr]
+        for mark in getattr(one, "pytestmark", ()) if kind.startswith("test_") else ():
+            for value in mark.args[1]:
+                run = functools.partial(one, value)
+                tests[f"{kind}[{value}]"] = unittest.FunctionTestCase(run)
+    return tests
 
 
 def reasons(name: str) -> dict[str, str]:

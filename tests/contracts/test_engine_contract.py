@@ -249,6 +249,32 @@ def test_step_is_minus_learning_rate_times_the_gradient(engine, case):
     assert_within(parameters.W_out, case.W_out - case.rate * d_W_out, bound_out)
 
 
+if not SIMULATED:
+
+    @pytest.mark.parametrize("engine", [ReferenceEngine, HogwildEngine, ComposingEngine])
+    @pytest.mark.parametrize("kernel", ["windows", "any batch"])
+    @settings(max_examples=60, deadline=None)
+    @given(case=cases(), seed=st.integers(0, 99))
+    def test_steps_on_rows_of_w_in_are_multiplied_by_their_factors(engine, kernel, case, seed):
+        factors = np.random.default_rng(seed).choice([0, 0.3, 1], len(case.W_in))
+        slowed = engine(case.config)
+        slowed.set_input_steps(factors)
+        parameters = case.parameters()
+        with pytest.MonkeyPatch.context() as patch:
+            if kernel == "any batch":
+                patch.setattr(Batch, "reads_words", lambda *_: False)
+                patch.setattr(Batch, "is_windows", lambda *_: False)
+            loss = slowed.apply_batch(parameters, case.batch, case.rate)
+        exact_loss, d_W_in, d_W_out, _ = exact_window(case)
+        bound_loss, bound_in, bound_out = rounding_bounds(case)
+        slack = 2 if kernel == "windows" else 10  # that one sums in another order
+        assert abs(loss.total - exact_loss) <= slack * bound_loss
+        wanted = case.W_in - case.rate * factors[:, None] * d_W_in
+        assert_within(parameters.W_in, wanted, slack * bound_in)
+        assert_within(parameters.W_out, case.W_out - case.rate * d_W_out, slack * bound_out)
+        np.testing.assert_array_equal(parameters.W_in[factors == 0], case.W_in[factors == 0])
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=50 // SHARE)
 @given(case=cases())

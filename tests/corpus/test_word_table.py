@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from wordgrad.corpus import word_table
 from wordgrad.corpus.tokenizer import TextBlock, TokenBlock, Tokenizer
-from wordgrad.corpus.word_table import WordTable
+from wordgrad.corpus.word_table import WordIndex, WordTable
 from wordgrad.errors import InputError
 
 # Lengths on both sides of eight, sixteen and twenty-four bytes, and words that share beginnings.
@@ -83,3 +83,24 @@ def test_a_token_that_is_too_long_is_refused(monkeypatch):
     monkeypatch.setattr(word_table, "_LONGEST", 10)
     with pytest.raises(InputError, match=r"may have 10 bytes, got one of 11; split"):
         Tokenizer().encode(TokenBlock(["x" * 10, "x" * 11], [2]))
+
+
+@given(st.lists(words, unique=True, max_size=200), st.lists(words, max_size=20))
+def test_an_index_finds_what_a_dictionary_finds(distinct, others):
+    encoded = [word.encode() for word in distinct]
+    offsets = np.concatenate([[0], np.cumsum([len(word) for word in encoded])]).astype(np.int64)
+    index = WordIndex(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+    rows = {word: row for row, word in enumerate(distinct)}
+    assert index.twice is None
+    for word in distinct + others:
+        assert index.find(word.encode()) == rows.get(word, -1)
+
+
+@given(st.lists(words, unique=True, min_size=1, max_size=200), st.data())
+def test_an_index_tells_the_first_word_that_comes_twice(distinct, data):
+    first = data.draw(st.integers(0, len(distinct) - 1))
+    second = data.draw(st.integers(first + 1, len(distinct)))
+    encoded = [word.encode() for word in distinct]
+    encoded.insert(second, encoded[first])
+    offsets = np.concatenate([[0], np.cumsum([len(word) for word in encoded])]).astype(np.int64)
+    assert WordIndex(np.frombuffer(b"".join(encoded), np.uint8), offsets).twice == (second, first)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from wordgrad import Word2Vec, WordVectors, load
-from wordgrad.errors import FormatError, OutputError
+from wordgrad.errors import FormatError, OutputError, UnknownWordError
 from wordgrad.io import fasttext as fasttext_format
 from wordgrad.io import fasttext_model
 from wordgrad.io import safetensors as safetensors_format
-from wordgrad.io.fasttext_model import DenseMatrix, read_model
+from wordgrad.io.fasttext_model import DenseMatrix, _Reading, read_model
 from wordgrad.subwords import Subwords
 
 pytestmark = pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
@@ -108,9 +111,15 @@ def test_fasttext_itself_reads_our_models(vectors, tmp_path):
 # ------------------------------------------------------------------ on demand
 
 
-@pytest.fixture
-def lazy(vectors, tmp_path, monkeypatch):
-    """A model of fastText whose vectors are not composed when it is opened."""
+@pytest.fixture(params=[(0, 1 << 18), (16, 1 << 18), (1, 30)])
+def lazy(vectors, tmp_path, monkeypatch, request):
+    """A model of fastText whose vectors are not composed when it is opened.
+
+    Its words are found by an index; by a search; by a search that leaves later words to the index.
+    """
+    searches, near = request.param
+    monkeypatch.setattr(fasttext_format, "SEARCHES", searches)
+    monkeypatch.setattr(fasttext_model, "NEAR", near)
     monkeypatch.setattr(fasttext_format, "COMPOSED_AT_ONCE", 3)
     monkeypatch.setattr(fasttext_model, "READ_AT_ONCE", 3)
     vectors.save(tmp_path / "v.bin", format="fasttext")
@@ -144,7 +153,71 @@ def test_a_dictionary_that_does_not_end_at_the_matrices_is_told(lazy):
     lazy.write_bytes(content)
     found = load(lazy)
     with pytest.raises(FormatError, match=r"v\.bin (is damaged|is cut short)"):
-        _ = found["the"]
+        _ = found.words
+
+
+def test_few_words_of_a_large_model_are_looked_up_without_decoding_the_others(vectors, lazy):
+    found = load(lazy)
+    assert [found.rank(word) for word in vectors.words] == list(range(len(vectors)))
+    assert "unseen" not in found
+    assert "\ud800" not in found
+    assert found.similarity("singer", "song") == pytest.approx(vectors.similarity("singer", "song"))
+    assert not {"words", "ids"} & found.vocabulary.__dict__.keys()
+    with pytest.raises(UnknownWordError, match=r"did you mean 'singer'"):
+        found.rank("singr")
+    assert found.words == vectors.words
+
+
+def test_a_word_that_comes_twice_in_a_large_model_is_told(vectors, lazy):
+    lazy.write_bytes(lazy.read_bytes().replace(b"singer\0", b"dancer\0"))
+    found = load(lazy).vocabulary
+    for _ in range(fasttext_format.SEARCHES):
+        assert found.get("nowhere") is None
+    with pytest.raises(FormatError, match=r"v\.bin holds the word 'dancer' twice, in rows"):
+        found.get("nowhere")
+
+
+@given(data=st.data())
+def test_a_scanned_dictionary_is_the_one_that_is_read_word_by_word(data):
+    names = data.draw(st.lists(st.binary(max_size=12).filter(lambda b: 0 not in b), max_size=30))
+    n_words = data.draw(st.integers(0, len(names)))
+    counts = data.draw(
+        st.lists(st.integers(0, 2**63 - 1), min_size=len(names), max_size=len(names))
+    )
+    whole = bytearray().join(
+        name + b"\0" + struct.pack("<qb", count, number >= n_words)
+        for number, (name, count) in enumerate(zip(names, counts, strict=True))
+    )
+    intact = bytes(whole)
+    for place in data.draw(st.lists(st.integers(0, max(len(whole) - 1, 0)), max_size=2)):
+        if whole:
+            whole[place] ^= data.draw(st.integers(0, 255))
+    end = len(whole) - data.draw(st.sampled_from([0, 0, 0, 1, 5]))
+    if end < 10 * len(names) or not end:
+        return
+    one, other = (_Reading(Path("v.bin"), bytes(whole[:end])) for _ in range(2))
+    for word in [*names, b"x", b"\0"]:
+        row = other.search(end, n_words, word)
+        if row is not None and names == list(dict.fromkeys(names)) and whole == intact:
+            known = names[:n_words]
+            assert row == (known.index(word) if word in known else -1)
+    expected = told(lambda: (*one.dictionary(len(names), n_words, 1), one.place))
+    found = told(lambda: (*other.dictionary_up_to(end, len(names), n_words), end))
+    if expected is None or expected[3] != end:
+        assert found is None
+    else:
+        assert found is not None
+        assert [np.array(part).tolist() for part in found] == [
+            np.array(part).tolist() for part in expected
+        ]
+
+
+def told(read):
+    """Return what it returns, or None if it tells of damage."""
+    try:
+        return read()
+    except FormatError:
+        return None
 
 
 def test_values_that_are_not_finite_are_told_when_they_are_used(vectors, lazy):

@@ -10,7 +10,7 @@ import pytest
 
 from wordgrad import Word2Vec
 from wordgrad.training import trainer as trainer_module
-from wordgrad.training.interrupts import Interrupts
+from wordgrad.training.trainer import Interrupts
 
 TEXT = [["a", "b", "c", "d", "e", "f"] * 4] * 400
 SETTINGS = {"vector_size": 8, "min_count": 1, "sample": 0, "workers": 1}

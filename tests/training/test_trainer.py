@@ -12,6 +12,7 @@ from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import EpochRecord, TrainingProgress
 from wordgrad.training.engines.hogwild import HogwildEngine
+from wordgrad.training.engines.reference import ReferenceEngine
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import Span
 from wordgrad.training.trainer import EarlyStopping, Trainer, best_epoch
@@ -340,6 +341,47 @@ def test_parameters_of_another_shape_are_refused(corpus, loss, sizes):
     assert len(corpus.vocabulary) == 16
     with pytest.raises(ParameterError, match=r"^parameters must (have|be) "):
         Trainer(corpus, config(loss=loss), parameters=Parameters.initial(*sizes, seed=1))
+
+
+@pytest.mark.parametrize("change", [{}, {"architecture": "cbow"}])
+def test_an_epoch_with_factors_is_the_oracles(corpus, change):
+    factors = np.random.default_rng(3).choice([0, 0.25, 1], len(corpus.vocabulary))
+    found = []
+    for kind in (HogwildEngine, ReferenceEngine):
+        engine = kind.from_corpus(corpus, config(**change))
+        engine.set_input_steps(factors)
+        parameters = Parameters.initial(engine.n_inputs, engine.n_outputs, 12, seed=3)
+        for span in engine.spans(0):
+            engine.run_span(parameters, span)
+        found.append(parameters)
+    np.testing.assert_allclose(found[0].W_in, found[1].W_in, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found[0].W_out, found[1].W_out, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("change", [{}, {"subwords": (2, 3)}, {"loss": "hierarchical-softmax"}])
+def test_frozen_rows_stay(corpus, change):
+    free = Trainer(corpus, config(**change))
+    start = free.parameters.copy()
+    factors = np.ones(free.engine.n_inputs)
+    factors[:4] = 0
+    frozen = Trainer(corpus, config(**change), parameters=start.copy(), input_steps=factors)
+    frozen.run()
+    moved = (frozen.parameters.W_in != start.W_in).any(axis=1)
+    assert moved.tolist() == factors.astype(bool).tolist()
+
+
+def test_factors_of_steps_are_from_0_to_1_one_a_row(corpus):
+    n = len(corpus.vocabulary)
+    for factors, match in (
+        (np.ones(n + 1), f"one number for each of the {n} rows"),
+        (np.full(n, 1.5), "from 0 .a frozen row. to 1, got 1.5 for row 0"),
+        (np.full(n, np.nan), "got nan"),
+    ):
+        with pytest.raises(ParameterError, match=match):
+            Trainer(corpus, config(), input_steps=factors)
+    for change in ({"reproducible": True}, {"loss": "softmax"}, {"blocks": 2}):
+        with pytest.raises(ParameterError, match="input_steps are taken on the processor by neg"):
+            Trainer(corpus, config(**change), input_steps=np.ones(n))
 
 
 def test_a_checkpoint_of_another_shape_is_refused(corpus):

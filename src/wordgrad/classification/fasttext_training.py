@@ -31,7 +31,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -99,9 +99,22 @@ class LabelledLines:
 
     @classmethod
     def read(
-        cls, path: str | os.PathLike[str], prefix: bytes, min_count: int, min_count_label: int
+        cls,
+        path: str | os.PathLike[str],
+        prefix: bytes,
+        min_count: int,
+        min_count_label: int,
+        labels: Sequence[bytes] | None = None,
     ) -> LabelledLines:
         """Find the lines of a file, and count its words.
+
+        Parameters
+        ----------
+        path, prefix, min_count, min_count_label
+            See :meth:`wordgrad.FastTextClassifier.train`.
+        labels : sequence of bytes, optional
+            Those of a model, in its order: others do not count.  By default those of the file that
+            occur often enough, most frequent first.
 
         Raises
         ------
@@ -118,7 +131,7 @@ class LabelledLines:
         numbers: dict[bytes, int] = {}
         ends: list[NDArray[np.int64]] = []
         places: list[NDArray[np.int64]] = []
-        labels: list[NDArray[np.int32]] = []
+        met_labels: list[NDArray[np.int32]] = []
         start = 0
         while start < len(data):
             stop = data.find(b"\n", min(start + _BLOCK, len(data) - 1))
@@ -132,7 +145,7 @@ class LabelledLines:
                 for match in pattern.finditer(block)
             ]
             places.append(start + np.array([place for place, _ in met], np.int64))
-            labels.append(np.array([number for _, number in met], np.int32))
+            met_labels.append(np.array([number for _, number in met], np.int32))
             start = stop
         lines = np.concatenate(ends)
         if not len(lines) or lines[-1] != len(data) - 1:
@@ -141,6 +154,13 @@ class LabelledLines:
         counts[END_OF_SENTENCE] += len(lines)
         ranked = counts.most_common()
         names = [one for one in ranked if one[0] in numbers and one[1] >= min_count_label]
+        if labels is not None:
+            names = [(one, counts[one]) for one in labels]
+            if not numbers.keys() & set(labels):
+                raise InputError(
+                    f"{path} has none of the labels of the model ({labels[0]!r}, ...); name a file "
+                    "that is labelled as the one it was trained on."
+                )
         words = [one for one in ranked if one[0] not in numbers and one[1] >= min_count]
         if not names:
             raise InputError(
@@ -153,8 +173,9 @@ class LabelledLines:
             )
         order = np.full(len(numbers), -1, np.int32)
         for rank, (name, _) in enumerate(names):
-            order[numbers[name]] = rank
-        flat, where = order[np.concatenate(labels)], np.concatenate(places)
+            if name in numbers:
+                order[numbers[name]] = rank
+        flat, where = order[np.concatenate(met_labels)], np.concatenate(places)
         flat, where = flat[flat >= 0], where[flat >= 0]
         label_ends = np.searchsorted(where, np.concatenate([[0], lines])).astype(np.int64)
         return cls(data, lines, flat, label_ends, words, names, tokens)
@@ -271,6 +292,14 @@ def softmax_step(
     return np.float64(top - right) + np.log(np.float64(total))
 
 
+def trainable_rows(rows: int, size: int) -> NDArray[np.float32]:
+    """Return rows that are not set yet, of which one may be read past its end: a vector of floats.
+
+    The memory after the last row is theirs, too (``base``).
+    """
+    return np.zeros(rows * size + LANES, np.float32)[: rows * size].reshape(rows, size)
+
+
 def new_model(lines: LabelledLines, settings: Settings, seed: int) -> FastTextModel:
     """Model before its training: rows uniform on +-1 / D, those of labels zero."""
     if settings.model != SUPERVISED or settings.loss not in (
@@ -278,8 +307,9 @@ def new_model(lines: LabelledLines, settings: Settings, seed: int) -> FastTextMo
     ):  # fmt: skip
         raise ParameterError(f"settings must be those of a classifier, got {settings}.")
     rows, size = len(lines.words) + settings.bucket, settings.dim
-    # A row may be read past its end, up to a whole vector of floats.
-    memory = np.empty(rows * size + LANES, np.float32)
+    table = trainable_rows(rows, size)
+    memory = table.base
+    assert memory is not None
     random = np.random.default_rng([seed, 1])
     for start in range(0, len(memory), _BLOCK):
         part = memory[start : start + _BLOCK]
@@ -299,7 +329,7 @@ def new_model(lines: LabelledLines, settings: Settings, seed: int) -> FastTextMo
         n_labels=len(lines.names),
         n_tokens=lines.tokens,
         pruned=None,
-        input=DenseMatrix(memory[: rows * size].reshape(rows, size)),
+        input=DenseMatrix(table),
         output=DenseMatrix(np.zeros((len(lines.names), size), np.float32)),
         read_dictionary=dictionary,
     )

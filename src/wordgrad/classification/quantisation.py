@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad.classification.fasttext_training import trainable_rows
 from wordgrad.compiling import compiled
 from wordgrad.errors import InputError, ParameterError, check_bool, check_int
 from wordgrad.io.fasttext_model import (
@@ -38,6 +39,7 @@ from wordgrad.io.fasttext_model import (
     Dictionary,
     FastTextModel,
     QuantisedMatrix,
+    quantised_sizes,
 )
 from wordgrad.training.config import usable_cores
 
@@ -219,17 +221,11 @@ def quantise_model(
     check_int("seed", seed, minimum=0)
     check_bool("norms", norms)
     check_bool("output", output)
-    last = model.output
-    if model.settings.model != SUPERVISED or last is None:
-        raise InputError(f"{model.name} is no classifier, and classifiers alone are quantised.")
-    if not isinstance(model.input, DenseMatrix) or not isinstance(last, DenseMatrix):
-        raise InputError(f"{model.name} is quantised already; take the model it was made from.")
     columns = model.settings.dim
     if width > columns:
         raise ParameterError(f"width must be at most the {columns} columns of a row, got {width}.")
-    table = model.input
-    if 0 < cutoff < table.shape[0]:
-        model, table = _pruned(model, table, cutoff)
+    model = pruned_model(model, cutoff)
+    table, last = _matrices(model)
     return replace(
         model,
         path=None,
@@ -238,17 +234,31 @@ def quantise_model(
     )
 
 
-def _pruned(
-    model: FastTextModel, table: DenseMatrix, cutoff: int
-) -> tuple[FastTextModel, DenseMatrix]:
-    """Model without its input, and the ``cutoff`` longest rows of it."""
-    rows, words = table.shape[0], model.n_words
-    lengths = np.empty(rows)
-    for first in range(0, rows, ROWS_AT_ONCE):
-        part = np.arange(first, min(first + ROWS_AT_ONCE, rows))
-        lengths[part] = np.linalg.norm(table.rows(part).astype(np.float64), axis=1)
-    lengths[[row for row in range(words) if model.entry(row) == b"</s>"]] = np.inf
-    kept = np.argsort(-lengths, kind="stable")[:cutoff]
+def _matrices(model: FastTextModel) -> tuple[DenseMatrix, DenseMatrix]:
+    """Both matrices of a classifier that is not quantised yet."""
+    if model.settings.model != SUPERVISED or model.output is None:
+        raise InputError(f"{model.name} is no classifier, and classifiers alone are quantised.")
+    if not isinstance(model.input, DenseMatrix) or not isinstance(model.output, DenseMatrix):
+        raise InputError(f"{model.name} is quantised already; take the model it was made from.")
+    return model.input, model.output
+
+
+def pruned_model(model: FastTextModel, cutoff: int) -> FastTextModel:
+    """Keep the ``cutoff`` longest rows of a classifier's input, and those words and n-grams.
+
+    The rows are copied, so that they can be trained again.  No file can hold the result before it
+    is quantised.  With a cutoff of 0, or of all rows, it is the model itself.
+
+    Raises
+    ------
+    InputError
+        It is quantised already, or no classifier.
+    """
+    table, last = _matrices(model)
+    if not 0 < cutoff < table.shape[0]:
+        return model
+    words = model.n_words
+    kept = _longest(model, table)[:cutoff]
     chosen = np.sort(kept[kept < words])
     ngrams = np.sort(kept[kept >= words])
     entries = np.concatenate([chosen, np.arange(words, words + model.n_labels)])
@@ -259,10 +269,57 @@ def _pruned(
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         model.counts[entries],
     )
-    left = replace(
+    left = trainable_rows(cutoff, table.shape[1])
+    left[:] = table.rows(np.concatenate([chosen, ngrams]))
+    return replace(
         model,
+        path=None,
         n_words=len(chosen),
         read_dictionary=dictionary,
+        search=None,
         pruned=np.stack([ngrams - words, np.arange(len(ngrams))], axis=1).astype(np.int32),
+        input=DenseMatrix(left),
+        output=DenseMatrix(np.array(last.values)),
     )
-    return left, DenseMatrix(table.rows(np.concatenate([chosen, ngrams])))
+
+
+def _longest(model: FastTextModel, table: DenseMatrix) -> NDArray[np.int64]:
+    """Rows of the input by falling length, that of ``</s>`` first."""
+    rows = table.shape[0]
+    lengths = np.empty(rows)
+    for first in range(0, rows, ROWS_AT_ONCE):
+        part = np.arange(first, min(first + ROWS_AT_ONCE, rows))
+        lengths[part] = np.linalg.norm(table.rows(part).astype(np.float64), axis=1)
+    lengths[[row for row in range(model.n_words) if model.entry(row) == b"</s>"]] = np.inf
+    return np.argsort(-lengths, kind="stable")
+
+
+def cutoff_of_size(model: FastTextModel, size: int, width: int = 2, *, norms: bool = False) -> int:
+    """Return the cutoff with which the file of a quantised model takes ``size`` bytes at most.
+
+    Parameters
+    ----------
+    model : FastTextModel
+        A classifier that is not quantised yet.
+    size : int
+        Bytes.
+    width, norms
+        As in :func:`quantise_matrix`.
+
+    Raises
+    ------
+    ParameterError
+        Not a single row has room.
+    """
+    order = _longest(model, _matrices(model)[0])
+    fixed, of_word, of_ngram = quantised_sizes(model, width, norms=norms)
+    sizes = np.full(len(order), of_ngram)
+    words = np.flatnonzero(order < model.n_words)
+    sizes[words] = of_word + np.diff(model.offsets)[order[words]]
+    cutoff = int(np.searchsorted(fixed + np.cumsum(sizes), size, side="right"))
+    if cutoff == 0:
+        raise ParameterError(
+            f"a file of {size} bytes has no room for a word: {fixed} are taken by labels and "
+            "centroids; ask for a larger one, or for shorter vectors."
+        )
+    return cutoff

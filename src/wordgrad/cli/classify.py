@@ -429,10 +429,14 @@ def predict(
     tabs, the most probable first. With --json: an object with "labels" and "probabilities". Where a
     model of fastText has no label for a text, or none reaches the --threshold, the line is empty.
     """
-    if any(one != "-" for one in inputs or []):  # they may be tables
-        make_reads_interruptible()
     from wordgrad.corpus.reader import read_lines
+    from wordgrad.corpus.sources import TextFile
     from wordgrad.io.fasttext_model import is_model
+
+    # Only tables need Polars, which takes longer to load than a line to be answered.
+    named = [Path(one) for one in inputs or [] if one != "-"]
+    if any(not path.is_file() or TextFile.from_path(path).format != "text" for path in named):
+        make_reads_interruptible()
 
     answers = _fasttext_answers(model) if is_model(model) else _own_answers(model)
     if not inputs and sys.stdin is not None and sys.stdin.isatty():
@@ -528,6 +532,18 @@ def quantize(
     quantize_output: Annotated[
         bool, typer.Option("--output-rows", help="Of fastText: quantise the labels' rows, too.")
     ] = False,
+    retrain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of fastText: labelled text on which what the cutoff leaves is trained again.",
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of --retrain.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="Of --retrain.")] = 0.05,
+    label_prefix: Annotated[
+        str, typer.Option(help="Of --retrain: what a label begins with.")
+    ] = "__label__",
 ) -> None:
     """Make a classifier small: a byte for every two of its numbers, and rare n-grams left out.
 
@@ -547,10 +563,13 @@ def quantize(
         from wordgrad.fasttext_classifier import FastTextClassifier
 
         FastTextClassifier.load(model).quantize(
-            cutoff=cutoff or 0, width=width, norms=norms, output=quantize_output
-        ).save(output, overwrite=overwrite)
-    elif norms or quantize_output:
-        raise typer.BadParameter("--norms and --output-rows are for models of fastText alone.")
+            cutoff=cutoff or 0, width=width, norms=norms, output=quantize_output, retrain=retrain,
+            epochs=epochs, learning_rate=learning_rate, label_prefix=label_prefix,
+        ).save(output, overwrite=overwrite)  # fmt: skip
+    elif norms or quantize_output or retrain is not None:
+        raise typer.BadParameter(
+            "--norms, --output-rows and --retrain are for models of fastText alone."
+        )
     else:
         from wordgrad.text_classifier import TextClassifier
 

@@ -238,6 +238,9 @@ def training(event: TrainingProgress) -> Stage:
         f"learning rate {event.learning_rate:.4f}",
         f"{format_duration(event.seconds_left)} left",
     ]
+    if event.nodes is not None:
+        details[1:1] = [f"{event.nodes} nodes"]
+        details.append(f"{format_size(event.bytes_sent or 0)} sent")
     share = event.words_done / event.words_total if event.words_total else 0.0
     return Stage("Training", share, details)
 

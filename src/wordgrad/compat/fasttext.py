@@ -10,9 +10,13 @@ mapped in its file.
 
 from __future__ import annotations
 
+import math
 import os
+import re
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
+from inspect import signature
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.classification.quantisation import quantise_model
-from wordgrad.errors import ParameterError, check_choice
+from wordgrad.classification.quantisation import cutoff_of_size
+from wordgrad.errors import ParameterError, check_choice, check_real
 from wordgrad.fasttext_classifier import FastTextClassifier, as_bytes
 from wordgrad.io.fasttext_model import (
     SUPERVISED,
@@ -66,41 +70,97 @@ def load_model(path: str | os.PathLike[str]) -> FastText:
     return FastText(read_model(path))
 
 
+def _noting_what_is_given(function: Callable[..., FastText]) -> Callable[..., FastText]:
+    """Tell a function which of its arguments were given, in ``autotuneFixed``."""
+
+    @wraps(function)
+    def called(*arguments: Any, **named: Any) -> FastText:
+        bound = signature(function).bind(*arguments, **named).arguments
+        given = {*bound, *(ALIASES.get(name, name) for name in named)}
+        return function(*arguments, **named, autotuneFixed=frozenset(given))
+
+    return called
+
+
+@_noting_what_is_given
 def train_supervised(
     input: str | os.PathLike[str], lr: float = 0.1, dim: int = 100, ws: int = 5, epoch: int = 5,
     minCount: int = 1, minCountLabel: int = 0, minn: int = 0, maxn: int = 0, neg: int = 5,
     wordNgrams: int = 1, loss: str = "softmax", bucket: int = 2_000_000, thread: int | None = None,
     lrUpdateRate: int = 100, t: float = 1e-4, label: str = PREFIX, verbose: int = 2,
     pretrainedVectors: str = "", seed: int = 0, autotuneValidationFile: str = "",
-    **aliases: Any,
+    autotuneMetric: str = "f1", autotunePredictions: int = 1, autotuneDuration: float = 300,
+    autotuneModelSize: str = "", **aliases: Any,
 ) -> FastText:  # fmt: skip
     """Train a classifier; see :meth:`wordgrad.FastTextClassifier.train`.
 
     ``word_ngrams``, ``min_count``, ``label_prefix`` and ``pretrained_vectors`` are other names, as
     in fastText.  ``ws``, ``t``, ``lrUpdateRate`` and ``verbose`` have no effect.
 
+    With ``autotuneValidationFile`` settings are searched for (:func:`wordgrad.autotune.search`) for
+    ``autotuneDuration`` seconds: those of :data:`wordgrad.autotune.FASTTEXT_SPACE` that are not
+    given.  The best model is the
+    one whose ``autotunePredictions`` best labels score highest on that file by ``autotuneMetric``:
+    ``f1``, ``f1:LABEL``, ``precisionAtRecall:30``, ``recallAtPrecision:30:LABEL``.  With
+    ``autotuneModelSize`` ("2M") each is pruned, trained again and quantised, so that its file takes
+    no more.
+
     Raises
     ------
     ParameterError
-        A setting is out of range, or ``autotuneValidationFile`` is given.
+        A setting is out of range, or no model of the size has room for a word.
     InputError, TrainingError
         See :meth:`wordgrad.FastTextClassifier.train`.
     """
-    given = _named(locals())
-    if given["autotuneValidationFile"] or any(name.startswith("autotune") for name in aliases):
-        raise ParameterError(
-            "autotuneValidationFile must be left out, got "
-            f"{given['autotuneValidationFile']!r}: settings are searched for by wordgrad.autotune "
-            "and 'wordgrad classify train --autotune FILE'."
-        )
-    classifier = FastTextClassifier.train(
+    fixed = aliases.pop("autotuneFixed")
+    given = _named({name: value for name, value in locals().items() if name != "fixed"})
+    if not given["autotuneValidationFile"]:
+        return _trained(_classifier_of(given, None).model, given, "supervised")
+    from wordgrad.autotune import FASTTEXT_SPACE, search  # half a second to import
+
+    scored = _metric(given["autotuneMetric"])
+    size = _bytes(given["autotuneModelSize"])
+    space = {
+        name: values
+        for name, values in FASTTEXT_SPACE.items()
+        if not fixed.intersection(name.split(", "))
+    }
+
+    def attempt(chosen: dict[str, Any], pause: Callable[[int, int], None]) -> Any:
+        chosen = dict(chosen)
+        if "minn, maxn" in chosen:
+            chosen["minn"], chosen["maxn"] = chosen.pop("minn, maxn")
+        used = {**given, **chosen}
+        classifier = _classifier_of(used, lambda epoch, _: pause(epoch, used["epoch"]))
+        if size is not None:
+            cutoff = cutoff_of_size(classifier.model, size, norms=True)
+            rows = classifier.model.input.shape[0]
+            again = {"retrain": used["input"], "learning_rate": used["lr"],
+                     "label_prefix": used["label"], "workers": used["thread"],
+                     "seed": used["seed"]}  # fmt: skip
+            classifier = classifier.quantize(
+                cutoff=cutoff, norms=True, **(again if cutoff < rows else {})
+            )
+        model = _trained(classifier.model, used, "supervised")
+        meter = Meter(model, used["autotuneValidationFile"], used["autotunePredictions"])
+        return model, scored(meter)
+
+    duration = check_real("autotuneDuration", given["autotuneDuration"], above=0.0)
+    best: FastText = search(space, attempt, duration=duration, fixed={}, seed=given["seed"])[0]
+    return best
+
+
+def _classifier_of(
+    given: dict[str, Any], progress: Callable[[int, float], None] | None
+) -> FastTextClassifier:
+    return FastTextClassifier.train(
         given["input"],
         vector_size=given["dim"],
         epochs=given["epoch"],
         learning_rate=given["lr"],
         loss=_chosen("loss", given["loss"], LOSSES),
         ngrams=given["wordNgrams"],
-        subwords=(given["minn"], given["maxn"]) if given["maxn"] > 0 else None,
+        subwords=(max(1, given["minn"]), given["maxn"]) if given["maxn"] > 0 else None,
         buckets=given["bucket"],
         negative=given["neg"],
         min_count=given["minCount"],
@@ -109,8 +169,46 @@ def train_supervised(
         vectors=given["pretrainedVectors"] or None,
         workers=given["thread"],
         seed=given["seed"],
+        progress=progress,
     )
-    return _trained(classifier.model, given, "supervised")
+
+
+def _metric(name: str) -> Callable[[Meter], float]:
+    """Return the score of a meter that fastText calls by this name; NaN counts 0."""
+    kind, _, rest = name.partition(":")
+    share, _, label = rest.partition(":")
+    if kind == "f1":
+        return lambda meter: meter.f1(rest or None)
+    curves = {
+        "precisionAtRecall": Meter.precision_at_recall,
+        "recallAtPrecision": Meter.recall_at_precision,
+    }
+    try:
+        least = float(share) / 100
+    except ValueError:
+        least = math.nan
+    if kind not in curves or not 0 <= least <= 1:
+        raise ParameterError(
+            "autotuneMetric must be f1, precisionAtRecall:30 or recallAtPrecision:30, each perhaps "
+            f"with :LABEL after it, got {name!r}."
+        )
+    return lambda meter: curves[kind](meter, least, label or None)
+
+
+def _bytes(size: str) -> int | None:
+    """Return the bytes of ``2M``; None of nothing.
+
+    >>> _bytes("2M"), _bytes("500k"), _bytes("123"), _bytes("")
+    (2000000, 500000, 123, None)
+    """
+    if size == "":
+        return None
+    found = re.fullmatch(r"([0-9]+)([kKmMgG]?)", size)
+    if found is None:
+        raise ParameterError(
+            f'autotuneModelSize must be a number of bytes like "2M", got {size!r}.'
+        )
+    return int(found[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[found[2].lower()]
 
 
 def train_unsupervised(
@@ -166,8 +264,6 @@ def _named(given: dict[str, Any]) -> dict[str, Any]:
         usual = ALIASES.get(name)
         if usual is None and name in ALIASES.values():
             usual = name
-        if usual is None and name.startswith("autotune"):
-            continue
         if usual is None or usual not in given:
             raise TypeError(f"unexpected keyword argument '{name}'")
         given[usual] = value
@@ -331,22 +427,32 @@ class FastText:
     ) -> None:  # fmt: skip
         """Make the model small in place; see :meth:`wordgrad.FastTextClassifier.quantize`.
 
-        What is not needed here, ``input`` and the settings of a second training, is taken and has
-        no effect: ``retrain`` is refused.
+        ``verbose`` has no effect; ``retrain`` has none without ``cutoff``, as in fastText.
 
         Raises
         ------
+        ValueError
+            ``retrain`` without ``input``.
         ParameterError
-            ``retrain`` is true, or a setting is out of range.
+            A setting is out of range.
         InputError
-            It is quantised already, or no classifier.
+            It is quantised already, or no classifier; ``input`` cannot be read.
         """
-        if retrain:
-            raise ParameterError(
-                "retrain must be False, got True: pruned models are not trained again here; train "
-                "with fewer buckets instead."
-            )
-        self._set(quantise_model(self._model, cutoff=cutoff, width=dsub, norms=qnorm, output=qout))
+        if retrain and not input:
+            raise ValueError("Need input file path if retraining")
+        rows = self._model.input.shape[0]
+        again: dict[str, Any] = {
+            "retrain": input,
+            "epochs": epoch or self._model.settings.epoch,
+            "learning_rate": lr or getattr(self, "lr", 0.05),
+            "label_prefix": getattr(self, "label", PREFIX),
+            "workers": thread,
+        }
+        small = self._classifier.quantize(
+            cutoff=cutoff, width=dsub, norms=qnorm, output=qout,
+            **(again if retrain and 0 < cutoff < rows else {}),
+        )  # fmt: skip
+        self._set(small.model)
 
     def set_matrices(self, input_matrix: ArrayLike, output_matrix: ArrayLike) -> None:
         """Replace both matrices by others of the same shape.
@@ -566,6 +672,12 @@ class Meter:
         if number < 0:
             raise ParameterError(f"label must be one of the model's, got {label!r}.")
         return number
+
+    def f1(self, label: str | None = None) -> float:
+        """F1 of one label, or of all together; 0 where it is 0 / 0."""
+        chosen: Any = slice(None) if label is None else [self._number(label)]
+        right, given, wanted = (one[chosen].sum() for one in (self.right, self.given, self.wanted))
+        return float(2 * right / (given + wanted)) if given + wanted else 0.0
 
     def precision_recall_curve(
         self, label: str | None = None

@@ -124,8 +124,12 @@ def _last_space(chunk: bytes) -> int:
     return len(chunk) - len(chunk.rsplit(None, 1)[-1]) or -1
 
 
-def decompressed(handle: BinaryIO, compression: str | None, name: str) -> Callable[[int], bytes]:
+def decompressed(
+    handle: BinaryIO, compression: str | None, name: str, *, marked: bool = True
+) -> Callable[[int], bytes]:
     """``read`` of an open file, its compression undone, a UTF-8 byte-order mark taken off.
+
+    The mark stays unless ``marked``: within a file it would be a character.
 
     Raises
     ------
@@ -141,7 +145,7 @@ def decompressed(handle: BinaryIO, compression: str | None, name: str) -> Callab
         def read(_size: int) -> bytes:
             return next(frames, b"")
 
-    return _without_mark(read)
+    return _without_mark(read) if marked else read
 
 
 def _without_mark(read: Callable[[int], bytes]) -> Callable[[int], bytes]:

@@ -16,11 +16,11 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -252,6 +252,17 @@ class EncodedCorpus:
     def __len__(self) -> int:
         """Return the number of sentences."""
         return len(self.offsets) - 1
+
+    def fingerprint(self) -> Fingerprint:
+        """What tells whether another text is this one; see :meth:`Fingerprint.of`."""
+        return Fingerprint.of(self)
+
+    def word_counts(self) -> NDArray[np.int64]:
+        """How often each word of the vocabulary is in this text."""
+        counts = self.vocabulary.counts
+        if self.vocabulary.total == len(self.ids):
+            return counts
+        return np.bincount(self.ids, minlength=len(counts))
 
     def release_pages(self) -> None:
         """Give the memory of the mapped files back; it is read from disk again when used.
@@ -585,6 +596,10 @@ class ValidationCorpus:
     vocabulary: Vocabulary
     tokens_read: int
 
+    def fingerprint(self) -> Fingerprint:
+        """What tells whether another text is this one; see :meth:`Fingerprint.of`."""
+        return Fingerprint.of(self)
+
     @property
     def tokens_unknown(self) -> int:
         """Words that were dropped because the vocabulary does not hold them."""
@@ -631,6 +646,9 @@ _CHUNK = 1 << 20  # numbers hashed at a time
 _REMEDY = "give the text again, so that it is encoded again, or begin a new training."
 
 
+SPREAD = "spread "
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """What two encoded texts have in common if, and only if, they train alike.
@@ -641,6 +659,8 @@ class Fingerprint:
         T, S and V: they tell in which way two texts differ.
     vocabulary, text : str
         BLAKE2b (16 bytes) of the words with their counts, and of the ids with the sentences' ends.
+        The latter is no BLAKE2b, but a sum that nodes of a cluster add up to, where it begins with
+        :data:`SPREAD`.
 
     Examples
     --------
@@ -665,11 +685,6 @@ class Fingerprint:
         FormatError
             If an id is not a word's or an offset is out of order, which no kernel would notice.
         """
-        words = hashlib.blake2b(digest_size=16)
-        for word in corpus.vocabulary.words:
-            data = word.encode("utf-8", "surrogatepass")
-            words.update(len(data).to_bytes(8, "little") + data)
-        words.update(corpus.vocabulary.counts.astype("<i8").tobytes())
         text = hashlib.blake2b(digest_size=16)
         for name, array in (("ids", corpus.ids), ("offsets", corpus.offsets)):
             for start in range(0, len(array), _CHUNK):
@@ -686,9 +701,24 @@ class Fingerprint:
             tokens=len(corpus.ids),
             sentences=len(corpus.offsets) - 1,
             words=len(corpus.vocabulary),
-            vocabulary=words.hexdigest(),
+            vocabulary=cls.of_words(corpus.vocabulary),
             text=text.hexdigest(),
         )
+
+    @staticmethod
+    def of_words(vocabulary: Vocabulary) -> str:
+        """BLAKE2b of words with their counts."""
+        words = hashlib.blake2b(digest_size=16)
+        for word in vocabulary.words:
+            data = word.encode("utf-8", "surrogatepass")
+            words.update(len(data).to_bytes(8, "little") + data)
+        words.update(vocabulary.counts.astype("<i8").tobytes())
+        return words.hexdigest()
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the text lies on the nodes of a cluster."""
+        return self.text.startswith(SPREAD)
 
     def difference(self, before: Fingerprint) -> str | None:
         """Say how the text differs from the one ``before``; None if it does not."""
@@ -759,3 +789,103 @@ def _check(
         good = good and (start > 0 or piece[0] == 0)
     if not good:
         raise FormatError(f"The encoded text is damaged: its {name} are out of range; {_REMEDY}")
+
+
+class EncodedParts(NamedTuple):
+    """Of each piece, in the order that they were given: tokens and sentences that are left.
+
+    Attributes
+    ----------
+    tokens, sentences : int64 (pieces,)
+    longest : int
+        Tokens of the longest sentence.
+    """
+
+    tokens: NDArray[np.int64]
+    sentences: NDArray[np.int64]
+    longest: int
+
+
+class PartsOfText:
+    """Some pieces of the text, encoded in a folder of their own.
+
+    Attributes
+    ----------
+    starts : int64 (pieces,)
+        Position of each in the whole text; set once all nodes have encoded theirs.
+    """
+
+    def __init__(self, text: ProvisionalText, firsts: Sequence[int], table: NDArray[np.int32]):
+        folder = text.folder.path
+        with text.folder.writing():
+            second_pass(text.ids_path, folder / OFFSETS, table, folder / KEPT)
+            kept = np.fromfile(folder / KEPT, np.int64)
+            (folder / KEPT).unlink()
+        # Whatever was dropped: where each piece begins among the sentences that are left.
+        self._first = np.append(np.searchsorted(kept, firsts), len(kept))
+        self._offsets: NDArray[np.int64] = np.memmap(folder / OFFSETS, np.int64, "r")
+        self.ids: NDArray[np.int32] = np.empty(0, np.int32)
+        if self._offsets[-1]:
+            self.ids = np.memmap(text.ids_path, np.int32, "r")
+        self._folder = folder
+        self.encoded = EncodedParts(
+            np.diff(self._offsets[self._first]),
+            np.diff(self._first),
+            int(np.diff(self._offsets).max(initial=0)),
+        )
+        self.starts = np.zeros(len(firsts), np.int64)
+
+    def place(self, starts: NDArray[np.int64]) -> None:
+        """Say where in the whole text each piece begins.
+
+        The sentences' offsets become positions in that text.  A piece ends where its last sentence
+        does, and the next one here begins elsewhere, so each has one offset more than sentences.
+        """
+        self.starts = starts
+        self._shifts = starts - self._offsets[self._first[:-1]]
+        self._rows = self._first + np.arange(len(self._first))
+        path = self._folder / "positions.int64"
+        with open(path, "wb") as file:
+            for k, shift in enumerate(self._shifts.tolist()):
+                part = self._offsets[self._first[k] : self._first[k + 1] + 1]
+                file.write((part + shift).data)
+        self.positions: NDArray[np.int64] = np.zeros(0, np.int64)
+        if len(starts):
+            self.positions = np.memmap(path, np.int64, "r")
+
+    def digest(self) -> int:
+        """A sum over tokens and sentences' ends of hashes of what is where, modulo 2^64.
+
+        Sums of pieces add up to that of the text, however it is cut.
+        """
+        total = 0
+        for k in range(len(self.starts)):
+            first, last = self._offsets[self._first[k : k + 2]].tolist()
+            for begin in range(first, last, _CHUNK):
+                ids = self.ids[begin : min(begin + _CHUNK, last)]
+                places = np.arange(len(ids)) + (begin + int(self._shifts[k]))
+                total += int(_place_hashes(places, ids).sum(dtype=np.uint64))
+            ends = self.positions[self._rows[k] + 1 : self._rows[k + 1]]
+            total += int(_place_hashes(ends, np.full(len(ends), -1)).sum(dtype=np.uint64))
+        return total % (1 << 64)
+
+    def spans(self, start: int, stop: int) -> Iterable[tuple[int, int, int]]:
+        """What lies here of positions ``start`` to ``stop``: begin, end and piece, unsorted."""
+        begins = np.maximum(self.starts, start)
+        ends = np.minimum(self.starts + self.encoded.tokens, stop)
+        for k in np.flatnonzero(begins < ends).tolist():
+            yield int(begins[k]), int(ends[k]), k
+
+    def locate(self, position: int, piece: int) -> tuple[int, int, int]:
+        """Addresses of ids and offsets, as if the whole text were here, and the sentence."""
+        first, last = int(self._rows[piece]), int(self._rows[piece + 1])
+        sentence = int(np.searchsorted(self.positions[first:last], position, side="right")) - 1
+        ids = self.ids.ctypes.data - 4 * int(self._shifts[piece])
+        return ids, self.positions.ctypes.data, first + sentence
+
+
+def _place_hashes(places: NDArray[np.int64], values: NDArray[np.integer]) -> NDArray[np.uint64]:
+    mixed = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    mixed = (mixed + values.astype(np.int64).view(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+    return mixed ^ (mixed >> np.uint64(32))

@@ -108,6 +108,11 @@ class FirstPass:
         Sentences written.
     bytes_done, replaced : int
         Bytes read, and how many of them were not UTF-8 and replaced.
+    tokens : int
+        Tokens written.
+    starts : list of int
+        Of each file, in their order, how many sentences came before it.  Empty files at the end are
+        not in it.
     """
 
     def __init__(self, *, errors: str, bytes_total: int | None) -> None:
@@ -116,7 +121,8 @@ class FirstPass:
         self.replaced = 0
         self._errors = errors
         self._bytes_total = bytes_total
-        self._tokens = 0
+        self.tokens = 0
+        self.starts: list[int] = []
         self._file = ""
         self._file_line = 0  # lines of all files before that one
 
@@ -172,15 +178,20 @@ class FirstPass:
         write(ids)
         sentences = len(ids) - int(np.count_nonzero(ids))
         self.sentences += sentences
-        self._tokens += len(ids) - sentences
+        self.tokens += len(ids) - sentences
         self.replaced += replaced
         self.bytes_done = piece.bytes_done
         if piece.starts and isinstance(piece.block, TextBlock):
             last = piece.starts[-1]
             self._file = last.name
-            self._file_line = lines + piece.block.data.count(b"\n", 0, last.offset)
+            counted = at = 0
+            for start in piece.starts:
+                counted += piece.block.data.count(b"\n", at, start.offset)
+                at = start.offset
+                self.starts.append(lines + counted)
+            self._file_line = self.starts[-1]
         if progress is not None:
-            progress(ReadingProgress(piece.bytes_done, self._bytes_total, self._tokens, self._file))
+            progress(ReadingProgress(piece.bytes_done, self._bytes_total, self.tokens, self._file))
 
     def _not_utf8(self, piece: Piece, lines: int, error: UnicodeDecodeError) -> InputError:
         """Name file and line; ``lines`` is the number of lines before the piece."""

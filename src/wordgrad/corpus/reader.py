@@ -178,7 +178,8 @@ class Reading:
             if file.format != "text":
                 yield from table_lines(file, handle, self.column, self.errors, self.tags)
                 return
-            read = decompressed(handle, file.compression, file.name)
+            begins = isinstance(file, StandardInput) or file.start == 0
+            read = decompressed(handle, file.compression, file.name, marked=begins)
             seekable = handle.seekable()
             done = 0
             for data in text_blocks(read, longest_line=self.longest_line, name=file.name):
@@ -292,7 +293,7 @@ def _total_size(files: tuple[TextInput, ...]) -> int | None:
                 f"{file.path} cannot be read (permission denied); change its permissions."
             )
         known &= file.path.is_file()
-        total += file.path.stat().st_size
+        total += file.size
     return total if files and known else None
 
 

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, TypeAlias
+from typing import Any, BinaryIO, ClassVar, TypeAlias, cast
 
 from wordgrad.errors import InputError
 
@@ -35,20 +36,24 @@ FORMATS = {
 }
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _KNOWN_SUFFIXES = (*FORMATS, *COMPRESSIONS)
+_READ = 1 << 16  # bytes of a line that are read at a time
 _LOOKED_UP = 1000  # of many words in a list, that many are looked up on the disk
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file to read, and how.
+    """A file to read, and how; or a part of a plain one, in bytes.
 
     >>> TextFile.from_path(Path("news.jsonl.gz"))
-    TextFile(path=PosixPath('news.jsonl.gz'), format='jsonl', compression='gzip')
+    TextFile(path=PosixPath('news.jsonl.gz'), format='jsonl', compression='gzip', start=0,
+    stop=None)
     """
 
     path: Path
     format: str
     compression: str | None
+    start: int = 0
+    stop: int | None = None
 
     @classmethod
     def from_path(cls, path: Path) -> TextFile:
@@ -60,7 +65,12 @@ class TextFile:
     @property
     def name(self) -> str:
         """The path, for messages."""
-        return str(self.path)
+        return f"{self.path} from byte {self.start} on" if self.start else str(self.path)
+
+    @property
+    def size(self) -> int:
+        """Bytes of it on the disk."""
+        return (self.path.stat().st_size if self.stop is None else self.stop) - self.start
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,32 @@ def opened(source: TextInput) -> Iterator[BinaryIO]:
             "and its permissions."
         ) from error
     with handle:
-        yield handle
+        if source.stop is not None:
+            yield cast("BinaryIO", FilePart(handle, source.start, source.stop))
+        else:
+            yield handle
+
+
+class FilePart:
+    """Bytes ``start`` to ``stop`` of an open file, with what of a file the readers use."""
+
+    def __init__(self, handle: BinaryIO, start: int, stop: int) -> None:
+        self._handle, self._start, self._left = handle, start, stop - start
+        handle.seek(start)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most so many bytes."""
+        data = self._handle.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    def tell(self) -> int:
+        """Return the position in the part."""
+        return self._handle.tell() - self._start
+
+    def seekable(self) -> bool:
+        """Return True: only files are read in parts."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -112,6 +147,7 @@ def resolve(source: Any) -> list[TextInput] | Sentences:
     a ``str`` or a path           a file, a directory (all files below it with a known suffix,
                                   hidden ones apart), or a glob (``**`` for any depth)
     a list or tuple of those      each of them, in this order
+    a list of :class:`TextFile`   these, or parts of files, that were found before
     any other iterable            sentences: strings, or lists of tokens
     ============================  =============================================================
 
@@ -151,6 +187,8 @@ def resolve(source: Any) -> list[TextInput] | Sentences:
         )
     if getattr(source, "ndim", 1) == 0:
         raise InputError("Text must be a path or sentences, got an array of one; put it in a list.")
+    if isinstance(source, list) and source and isinstance(source[0], TextFile):
+        return source
     if isinstance(source, (list, tuple)) and _are_paths(source):
         return [found for item in source for found in _find(item)]
     return Sentences(source)
@@ -345,3 +383,73 @@ def _in_directory(folder: Path) -> list[TextInput]:
             f"{', '.join(_KNOWN_SUFFIXES)}."
         )
     return [TextFile.from_path(path) for path in files]
+
+
+def are_paths(source: Any) -> bool:
+    """Whether a source is a path or several."""
+    if isinstance(source, (list, tuple)):
+        if any(isinstance(item, os.PathLike) for item in source):
+            return True
+        return not isinstance(resolve(source), Sentences)
+    return isinstance(source, (str, bytes, os.PathLike))
+
+
+def find_parts(source: Any, n_parts: int, largest: int) -> list[TextFile]:
+    """Find the files of a source, and cut large plain ones at line ends.
+
+    A sentence lies in one part, and the parts one after another are the text.
+
+    Parameters
+    ----------
+    source : path, glob, directory, or several of them
+    n_parts : int
+        About so many are made, if all can be cut, ...
+    largest : int
+        ... but of no more bytes than that.
+
+    Raises
+    ------
+    InputError
+        If something is not there, or is standard input.
+    """
+    files: list[TextFile] = []
+    found = resolve(source)
+    for file in () if isinstance(found, Sentences) else found:
+        if isinstance(file, StandardInput):
+            raise InputError("Standard input cannot be read in parts; give files.")
+        if not file.path.is_file():
+            raise InputError(
+                f"{file.path} is no regular file, and cannot be read in parts; give files."
+            )
+        files.append(replace(file, path=file.path.absolute()))
+    total = sum(file.size for file in files)
+    step = max(1, min(largest, total // n_parts))
+    return [part for file in files for part in cut_file(file, step)]
+
+
+def cut_file(file: TextFile, step: int) -> list[TextFile]:
+    """Cut a plain text after lines, every ``step`` bytes; other files stay whole.
+
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "text"
+    >>> _ = path.write_text("one" + chr(10) + "two three" + chr(10) + "four")
+    >>> [(part.start, part.stop) for part in cut_file(TextFile.from_path(path), 3)]
+    [(0, 4), (4, 14), (14, 18)]
+    """
+    if file.format != "text" or file.compression is not None or file.size <= step:
+        return [file]
+    size, edges = file.size, [0]
+    try:
+        with open(file.path, "rb") as handle:
+            while edges[-1] + step < size:
+                handle.seek(edges[-1] + step - 1)
+                while (part := handle.readline(_READ)) and not part.endswith(b"\n"):
+                    pass  # a line of any length
+                edges.append(handle.tell())
+    except OSError as error:
+        raise InputError(
+            f"{file.path} cannot be read ({error.strerror or error}); check its permissions."
+        ) from error
+    if edges[-1] < size:
+        edges.append(size)
+    return [replace(file, start=start, stop=stop) for start, stop in pairwise(edges)]

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,14 @@ from wordgrad.io.fasttext_model import (
 from wordgrad.subwords import Subwords
 from wordgrad.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from wordgrad.corpus.word_table import WordIndex
+
 COMPOSED_AT_ONCE = 1 << 12
 """So many vectors are composed when a file is opened, more when they are needed."""
+
+SEARCHES = 16
+"""So many words are searched in a large dictionary, before it is read and its words are indexed."""
 
 
 def read(path: Path, options: LoadOptions) -> VectorParts:
@@ -53,7 +59,7 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
     rows = options.rows(model.n_words)
     whole = options.check or options.allow_nonfinite or options.errors != "strict"
     if rows > COMPOSED_AT_ONCE and not options.compose and not whole:
-        table = Vocabulary.on_demand(rows, partial(_words, model, rows), str(path))
+        table = Vocabulary.on_demand(rows, _Words(model, rows), str(path))
         return VectorParts(table, np.empty((0, settings.dim), np.float32), subwords=subwords)
     names = [model.entry(number) for number in range(rows)]
     decoder = WordDecoder(path, options.errors)
@@ -64,12 +70,35 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
     return replace(parts, subwords=subwords)
 
 
-def _words(
-    model: FastTextModel, rows: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
-    """Return bytes, offsets and counts of the first words."""
-    offsets = model.offsets[: rows + 1]
-    return np.frombuffer(model.text, np.uint8, int(offsets[-1])), offsets, model.counts[:rows]
+class _Words:
+    """The first words of a model: some are searched in the file, then all are read and indexed."""
+
+    def __init__(self, model: FastTextModel, rows: int) -> None:
+        self._model, self._rows, self._searches = model, rows, 0
+        self.twice: tuple[int, int] | None = None
+
+    def find(self, word: bytes) -> int:
+        """Return the row of a word, or -1."""
+        search = self._model.search
+        if "_index" not in self.__dict__ and search is not None and self._searches < SEARCHES:
+            self._searches += 1
+            row = search(word)
+            if row is not None:
+                return row if row < self._rows else -1
+        return self._index.find(word)
+
+    @cached_property
+    def _index(self) -> WordIndex:
+        from wordgrad.corpus.word_table import WordIndex
+
+        index = WordIndex(*self.read()[:2])
+        self.twice = index.twice
+        return index
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+        """Return their bytes, offsets and counts."""
+        offsets, counts = self._model.offsets[: self._rows + 1], self._model.counts[: self._rows]
+        return np.frombuffer(self._model.text, np.uint8, int(offsets[-1])), offsets, counts
 
 
 def write(parts: VectorParts, path: Path) -> None:

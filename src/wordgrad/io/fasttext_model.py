@@ -26,7 +26,9 @@ a matrix                 the output: L rows in a supervised model, else V
 
 A matrix is two int64, rows and columns, and float32 each; or, quantised, bool ``qnorm``, two int64,
 int32 bytes of codes, the codes, a product quantiser, and for ``qnorm`` one byte a row and a second
-product quantiser, of dimension 1, for the rows' norms.  A product quantiser (Jégou, Douze and
+product quantiser, of dimension 1, for the rows' norms.  Files of before version 11 (2016) begin
+with dim, and lack the format's number, the version, the number of pruned n-grams and both bools.
+A product quantiser (Jégou, Douze and
 Schmid 2011) is four int32 (dim, parts, width of a part, width of the last part) and 256 x dim
 float32: the 256 centroids of one part after those of another.
 
@@ -34,7 +36,8 @@ Design
 ------
 Matrices are mapped, and cost memory by the rows that are used.  Where the head and the matrices'
 own heads leave no doubt about where these begin (a ``.bin`` that is not quantised), a large
-dictionary is read when it is first needed: that of two million words takes seconds.  Every length
+dictionary is read when it is needed, by a compiled scan; before that, single words are searched in
+the mapped bytes, for which nothing need be compiled or kept.  Every length
 and index is compared with the file before memory is asked for, so that a damaged file is an error
 in one sentence.  What is written is read again by fastText itself: version 12, the
 centroids of norms that are fewer than 256 followed by zeros.
@@ -62,6 +65,9 @@ from wordgrad.subwords import Rows
 
 MAGIC = struct.pack("<i", 793712314)
 VERSIONS = (11, 12)
+FIRST_VERSION = 0
+"""Of files of before there were versions."""
+
 HIERARCHICAL_SOFTMAX, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 CBOW, SKIP_GRAM, SUPERVISED = 1, 2, 3
 CENTROIDS = 256
@@ -71,11 +77,15 @@ LONGEST = 1000
 """Characters or words in an n-gram: a long text would keep a damaged file busy for hours."""
 
 ROWS_AT_ONCE = 1 << 14
-READ_AT_ONCE = 1 << 12
+READ_AT_ONCE = 1 << 13
 """A dictionary of so many entries is read when the file is opened."""
+
+NEAR = 1 << 18
+"""Words so many bytes into a large dictionary, the frequent ones, are counted to without it."""
 
 REMEDY = "fetch a whole copy."
 _HEAD = struct.Struct("<4si12id3i2q")
+_FIRST_HEAD = struct.Struct("<12id3iq")
 _ENTRY = re.compile(rb"[^\0]*\0.{9}", re.DOTALL)
 _SHAPE = struct.Struct("<2q")
 _QUANTISED = struct.Struct("<?2qi")
@@ -196,8 +206,8 @@ class FastTextModel:
         The file, whose bytes the matrices may be; None for a model that was made here.
     version : int
     settings : Settings
-        ``maxn`` is 0 for a supervised model of version 11, whatever the file says: such models
-        were trained without character n-grams.
+        ``maxn`` is 0 for a supervised model of before version 12, whatever the file says: such
+        models were trained without character n-grams.
     n_words, n_labels, n_tokens : int
     pruned : int32 (P, 2) or None
         Hash below ``bucket`` and row after the words' of the n-grams that pruning kept, by rising
@@ -207,6 +217,9 @@ class FastTextModel:
         None if the file ends before it.
     read_dictionary : callable
         Returns the dictionary; called once.
+    search : callable, optional
+        Returns the row of a word, -1 if it is not there, or None if that is not settled without
+        the dictionary.
     """
 
     path: Path | None
@@ -219,6 +232,7 @@ class FastTextModel:
     input: Matrix
     output: Matrix | None
     read_dictionary: Callable[[], Dictionary]
+    search: Callable[[bytes], int | None] | None = None
 
     @cached_property
     def dictionary(self) -> Dictionary:
@@ -352,6 +366,24 @@ def write_to(file: BinaryIO, model: FastTextModel, inputs: Rows, outputs: Rows) 
         _write_matrix(file, matrix)
 
 
+def quantised_sizes(model: FastTextModel, width: int, *, norms: bool) -> tuple[int, int, int]:
+    """Bytes of the file of a classifier whose input is pruned and quantised, its output not.
+
+    Returns
+    -------
+    fixed, of_word, of_ngram : int
+        What it takes without a row of the input; what a word adds beside its own bytes, and what an
+        n-gram.
+    """
+    D, (labels, _) = model.settings.dim, model.output.shape if model.output else (0, 0)
+    entry = 10
+    fixed = _HEAD.size + int((np.diff(model.offsets[model.n_words :]) + entry).sum())
+    fixed += 1 + _QUANTISED.size + _QUANTISER.size + 4 * CENTROIDS * D
+    fixed += norms * (_QUANTISER.size + 4 * CENTROIDS) + 1 + _SHAPE.size + 4 * labels * D
+    row = -(-D // width) + norms
+    return fixed, row + entry, row + 8
+
+
 def _write_matrix(file: BinaryIO, matrix: Rows) -> None:
     rows, columns = matrix.shape
     if not isinstance(matrix, QuantisedMatrix):
@@ -372,6 +404,22 @@ def _write_matrix(file: BinaryIO, matrix: Rows) -> None:
         file.write(codes.astype(np.uint8).tobytes())
         file.write(_QUANTISER.pack(1, 1, 1, 1))
         file.write(np.concatenate([bits, np.zeros(CENTROIDS - len(bits), "<u4")]).tobytes())
+
+
+def _is_plausible(*head: Any, size: int) -> bool:
+    """Whether the numbers that a file begins with are a head of before there were versions."""
+    dim, *settings, t, entries, words, labels, tokens, _ = head
+    loss, model, bucket = settings[5:8]
+    rows = words + labels + bucket
+    return bool(
+        min(dim, entries) > 0
+        and min(words, labels, tokens, *settings) >= 0
+        and words + labels == entries
+        and model in (CBOW, SKIP_GRAM, SUPERVISED)
+        and 1 <= loss <= SOFTMAX
+        and 0 <= t <= 1
+        and 4 * dim * (rows if settings[9] else entries) <= size
+    )
 
 
 class _Reading:
@@ -413,12 +461,16 @@ class _Reading:
 
     def model(self) -> FastTextModel:
         magic, version, *head = self.numbers(_HEAD, "its head")
-        if magic != MAGIC:
-            raise FormatError(
-                f"{self.path} is not a model of fastText: it does not begin with its number; name "
-                "a .bin or .ftz file that fastText wrote."
-            )
-        if version not in VERSIONS:
+        flags = magic == MAGIC
+        if not flags:  # of a file of before there were versions, or something else
+            version, head = FIRST_VERSION, [*_FIRST_HEAD.unpack_from(self.mapped), -1]
+            self.place = _FIRST_HEAD.size
+            if not _is_plausible(*head, size=self.size):
+                raise FormatError(
+                    f"{self.path} is not a model of fastText: it does not begin with its number; "
+                    "name a .bin or .ftz file that fastText wrote."
+                )
+        elif version not in VERSIONS:
             raise FormatError(
                 f"{self.path} is of version {version} of fastText's format, and {VERSIONS} are "
                 "read; save it with fastText 0.9."
@@ -431,27 +483,26 @@ class _Reading:
                 f"and {pruned} pruned n-grams"
             )
         first = self.place
-        matrices = None
-        if pruned == -1 and entries > READ_AT_ONCE:
+        matrices, search = None, None
+        if flags and pruned == -1 and entries > READ_AT_ONCE:
             matrices = self.begin_of_matrices(settings, words, labels)
         if matrices is None:
             dictionary = self.dictionary(entries, words, settings.dim)
             read_dictionary = partial(Dictionary, *dictionary)
         else:
-            read_dictionary = partial(
-                _Reading(self.path, self.mapped, first).dictionary_up_to,
-                matrices, entries, words, settings.dim,
-            )  # fmt: skip
+            there = _Reading(self.path, self.mapped, first)
+            read_dictionary = partial(there.dictionary_up_to, matrices, entries, words)
+            search = partial(there.search, matrices, words)
             self.place = matrices
         kept = self.pruned(pruned, settings.bucket) if pruned >= 0 else None
-        quantised = self.flag("the input matrix")
+        quantised = flags and self.flag("the input matrix")
         if kept is not None and not quantised:
             raise self.damaged("n-grams were pruned, but its input matrix is not quantised")
         table = self.matrix("the input matrix", quantised=quantised)
         self.check_input(table, settings, words, kept)
         output = None
         if self.place < self.size:
-            quantised_output = self.flag("the output matrix")
+            quantised_output = flags and self.flag("the output matrix")
             output = self.matrix("the output matrix", quantised=quantised and quantised_output)
             rows = labels if settings.model == SUPERVISED else words
             if output.shape != (rows, settings.dim):
@@ -461,7 +512,7 @@ class _Reading:
                 )
         return FastTextModel(
             self.path, version, settings, words, labels, tokens, kept, table, output,
-            read_dictionary,
+            read_dictionary, search,
         )  # fmt: skip
 
     def begin_of_matrices(self, settings: Settings, words: int, labels: int) -> int | None:
@@ -483,15 +534,54 @@ class _Reading:
                 return None
         return begin
 
-    def dictionary_up_to(self, end: int, entries: int, words: int, size: int) -> Dictionary:
+    def dictionary_up_to(self, end: int, entries: int, words: int) -> Dictionary:
         """Read the dictionary, which must end where the matrices begin."""
-        reading = _Reading(self.path, self.mapped, self.place)  # it may be read again
-        found = Dictionary(*reading.dictionary(entries, words, size, end))
-        if reading.place != end:
+        from wordgrad.corpus import word_table  # Numba takes longer than a small dictionary
+
+        data = np.frombuffer(self.mapped, np.uint8, end - self.place, self.place)
+        (outcome, entry, place), text, offsets, counts = word_table.scan_entries(
+            data, entries, words
+        )
+        if outcome == word_table.CUT_SHORT:
+            raise self.cut_short(entry)
+        if outcome == word_table.WRONG_TYPE:
+            raise self.wrong_type(entry, int(data[place + 9]), words)
+        if outcome == word_table.WRONG_COUNT:
+            count = int.from_bytes(data[place + 1 : place + 9].tobytes(), "little", signed=True)
+            raise self.damaged(f"its dictionary counts an entry {count} times")
+        if place != len(data):
             raise self.damaged(
-                f"its dictionary ends at byte {reading.place}, and its matrices begin at {end}"
+                f"its dictionary ends at byte {self.place + place}, and its matrices begin at {end}"
             )
-        return found
+        return Dictionary(text.tobytes(), offsets, counts)
+
+    def search(self, end: int, words: int, word: bytes) -> int | None:
+        """Return the row of a word of a dictionary up to ``end``; see :class:`FastTextModel`."""
+        first, wanted = self.place, word + b"\0"
+        if len(word) == 0 or b"\0" in word:
+            return None
+        place = first
+        if self.mapped[first : first + len(wanted)] != wanted:
+            # The entry before ends in its type, which is zero.
+            before = self.mapped.find(b"\0" + wanted, first, end)
+            if before < 0:
+                return -1
+            place = before + 1
+        if place >= first + NEAR:
+            return None
+        for row, entry in enumerate(_ENTRY.finditer(self.mapped, first, end)):
+            if entry.start() >= place:
+                # Else the bytes were those of a count.
+                return row if entry.start() == place and row < words else None
+        return None
+
+    def cut_short(self, entry: int) -> FormatError:
+        return FormatError(f"{self.path} is cut short in entry {entry} of its dictionary; {REMEDY}")
+
+    def wrong_type(self, entry: int, kind: int, words: int) -> FormatError:
+        return self.damaged(
+            f"entry {entry} of its dictionary has type {kind}, with {words} words before the labels"
+        )
 
     def settings(self, version: int, numbers: list[Any]) -> Settings:
         found = Settings(*numbers)
@@ -507,12 +597,12 @@ class _Reading:
             )
         if found.model not in (CBOW, SKIP_GRAM, SUPERVISED) or not 1 <= found.loss <= ONE_VS_ALL:
             raise self.damaged(f"its kind of model is {found.model}, and its loss {found.loss}")
-        if version == 11 and found.model == SUPERVISED:
+        if version < VERSIONS[-1] and found.model == SUPERVISED:
             return replace(found, maxn=0)
         return found
 
     def dictionary(
-        self, entries: int, words: int, size: int, stop: int | None = None
+        self, entries: int, words: int, size: int
     ) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
         if entries * 10 > self.size - self.place:  # a zero byte, a count and a type are ten
             raise FormatError(
@@ -521,27 +611,17 @@ class _Reading:
                 f"{self.size} bytes; {REMEDY}"
             )
         first = self.place
-        if stop is None:
-            matches = islice(_ENTRY.finditer(self.mapped, first), entries)
-            ends = np.fromiter((match.end() for match in matches), dtype=np.int64)
-        else:  # a quarter of the time, where the end is known
-            found = _ENTRY.findall(self.mapped, first, stop)
-            ends = first + np.cumsum(np.fromiter(map(len, found), dtype=np.int64))
-            del found
+        matches = islice(_ENTRY.finditer(self.mapped, first), entries)
+        ends = np.fromiter((match.end() for match in matches), dtype=np.int64)
         if len(ends) != entries:
-            raise FormatError(
-                f"{self.path} is cut short in entry {len(ends)} of its dictionary; {REMEDY}"
-            )
+            raise self.cut_short(len(ends))
         self.place = int(ends[-1]) if entries else first
         data = np.frombuffer(self.mapped[first : self.place], dtype=np.uint8)
         ends -= first
         types = data[ends - 1]
         wrong = np.flatnonzero(types != (np.arange(entries) >= words))
         if len(wrong):
-            raise self.damaged(
-                f"entry {wrong[0]} of its dictionary has type {types[wrong[0]]}, with {words} "
-                "words before the labels"
-            )
+            raise self.wrong_type(int(wrong[0]), int(types[wrong[0]]), words)
         counts = data[ends[:, None] + np.arange(-9, -1)].view("<i8").reshape(entries)
         if entries and counts.min() < 0:
             raise self.damaged(f"its dictionary counts an entry {counts.min()} times")

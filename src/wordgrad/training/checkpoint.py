@@ -11,6 +11,7 @@ Layout
 ``text/``                      the encoded text: ids and sentence offsets
 ``held-out.safetensors``       the encoded held-out text, if there is one
 ``phrases.safetensors``        the phrases that were joined in the text, if there are any
+``sources.json``               on a cluster, whose nodes hold the text: the files it was read from
 ``lock``                       held by the process that trains
 =============================  =====================================================================
 
@@ -21,13 +22,14 @@ removed by the next.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 import shutil
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +54,7 @@ from wordgrad.errors import (
     OutputError,
     WordgradError,
 )
+from wordgrad.files import atomic_write
 from wordgrad.training.engine import EpochRecord, Loss, TrainingState
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.vocabulary import Vocabulary
@@ -373,6 +376,7 @@ KEPT = 2
 TEXT = "text"
 PHRASES_FILE = "phrases.safetensors"
 _HELD_OUT = "held-out.safetensors"
+_SOURCES = "sources.json"
 _NAME = re.compile(r"checkpoint-([1-9]\d{0,17})\.safetensors")
 # Of our own writes, and of those that the safetensors library does aside for itself.
 _LEFT_OVER = re.compile(
@@ -509,6 +513,36 @@ class CheckpointFolder:
                 "put that file back, or begin a new training."
             )
         return text
+
+    def write_sources(self, files: Sequence[Path]) -> None:
+        """Keep where a text is read from, whose nodes may be others when it is resumed."""
+        names = [os.fspath(file) for file in files]
+        with atomic_write(self.path / _SOURCES, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(names), encoding="utf-8")
+
+    def read_sources(self) -> list[Path]:
+        """Return where the text of a training on a cluster is read from.
+
+        Raises
+        ------
+        FormatError
+            If the folder does not tell, as of a text in memory.
+        """
+        path = self.path / _SOURCES
+        try:
+            names = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            names = []
+        if (
+            not isinstance(names, list)
+            or not all(isinstance(one, str) for one in names)
+            or not names
+        ):
+            raise FormatError(
+                f"{path} names no files of the text that this training began with, which was in "
+                "memory; give the text again."
+            )
+        return [Path(one) for one in names]
 
     def write_phrases(self, phrases: PhraseTable) -> None:
         """Keep the phrases that are joined in the texts of a training."""

@@ -84,6 +84,8 @@ class TrainingProgress:
         Estimated from the mean speed.
     validation_loss : float or None
         Mean loss a pair on the held-out text; None but in the last record of an epoch.
+    nodes, bytes_sent : int or None
+        On a cluster: its machines, and what they have sent to one another.
     """
 
     epoch: int
@@ -95,6 +97,8 @@ class TrainingProgress:
     learning_rate: float
     seconds_left: float
     validation_loss: float | None = None
+    nodes: int | None = None
+    bytes_sent: int | None = None
 
 
 @dataclass(frozen=True)

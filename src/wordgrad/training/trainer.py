@@ -1,23 +1,27 @@
-"""Epochs, progress, history, checkpoints, and when a training ends."""
+"""Epochs, progress, history, checkpoints, when a training ends, and signals that end it."""
 
 from __future__ import annotations
 
 import math
+import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.errors import FormatError, TrainingError, TrainingWarning
+from wordgrad.errors import FormatError, ParameterError, TrainingError, TrainingWarning
 from wordgrad.training.checkpoint import Checkpoint, Saving
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import (
+    Engine,
     EpochRecord,
     Loss,
     ProgressCallback,
@@ -26,7 +30,7 @@ from wordgrad.training.engine import (
     TrainingState,
 )
 from wordgrad.training.engines import make_engine
-from wordgrad.training.interrupts import Interrupts
+from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import keep_probabilities, kept_share, with_threshold
 from wordgrad.training.validation import HeldOut
@@ -45,6 +49,76 @@ LITTLE_LEARNED = 0.01
 
 ENOUGH_PAIRS = 10_000_000
 """... or after a first epoch of so many pairs; with fewer it may learn in a later one."""
+
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Ctrl-C, what schedulers and ``kill`` send, and the end of the terminal."""
+
+EXIT_CODE = 128  # plus the number of the signal, as shells expect
+
+
+class Interrupts:
+    """In a ``with`` block, the first signal requests a pause; a second one acts at once.
+
+    Whoever trains looks at :attr:`received` when it has paused, saves, and calls
+    :meth:`act`.  Signals are handled by the main thread alone, as Python allows: in any other,
+    and where a signal is ignored, this does nothing.
+
+    Parameters
+    ----------
+    pause : threading.Event
+        Set when a signal comes.
+
+    Attributes
+    ----------
+    received : int or None
+        Number of the first signal that came.
+    """
+
+    def __init__(self, pause: threading.Event) -> None:
+        self.received: int | None = None
+        self._pause = pause
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                previous = signal.getsignal(number)
+                if previous is signal.SIG_IGN or previous is None:
+                    continue
+                self._previous[number] = previous
+                signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._restore()
+
+    def act(self) -> None:
+        """Do now what the signal would have done when it came; nothing if none did."""
+        if self.received is not None:
+            self._restore()
+            self._end(self.received, None)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received is None:
+            self.received = number
+            self._pause.set()
+        else:
+            self._end(number, frame)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        previous = self._previous.get(number)
+        if callable(previous):
+            previous(number, frame)
+        else:  # the system's default, which would leave temporary files behind
+            raise SystemExit(EXIT_CODE + number)
+
+    def _restore(self) -> None:
+        for number, previous in self._previous.items():
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, previous)
 
 
 @dataclass(frozen=True)
@@ -174,6 +248,11 @@ class Trainer:
         :meth:`Parameters.initial`.
     on_epoch : callable, optional
         Receives a :class:`LiveModel` before the first epoch and after every one.
+    input_steps : array_like (n_inputs,), optional
+        What every step on a row of ``W_in`` is multiplied by, 0 to 1: row r takes the step
+        ``-learning_rate input_steps[r] dJ/dW_in[r]``, and a frozen row (0) none.
+    engine : Engine, optional
+        By default what the settings choose (:func:`~wordgrad.training.engines.make_engine`).
 
     Attributes
     ----------
@@ -188,7 +267,8 @@ class Trainer:
     ------
     ParameterError
         If the parameters do not fit the corpus and the settings, or the training would not fit the
-        memory.
+        memory; or ``input_steps`` are not one number from 0 to 1 for each row, or not taken with
+        these settings.
 
     Examples
     --------
@@ -227,11 +307,21 @@ class Trainer:
         saving: Saving | None = None,
         parameters: Parameters | None = None,
         on_epoch: EpochHook | None = None,
+        input_steps: ArrayLike | None = None,
+        engine: Engine | None = None,
     ) -> None:
         counts = corpus.vocabulary.counts
         self.config = config = with_threshold(config, counts)
         # First: it may refuse what would not fit, before the parameters take their memory.
-        self.engine = engine = make_engine(corpus, config, progress)
+        self.engine = engine = engine or make_engine(corpus, config, progress)
+        if input_steps is not None:
+            if not isinstance(engine, HogwildEngine):
+                raise ParameterError(
+                    "input_steps are taken on the processor by negative sampling and the "
+                    'hierarchical softmax alone; leave out reproducible, blocks, device="cuda" and '
+                    'loss="softmax".'
+                )
+            engine.set_input_steps(input_steps)
         if parameters is None:
             parameters = Parameters.initial(
                 engine.n_inputs, engine.n_outputs, config.vector_size, config.seed
@@ -239,8 +329,7 @@ class Trainer:
         parameters.check_rows(config.vector_size, engine.n_inputs, engine.n_outputs)
         self.parameters = parameters
         self.state = TrainingState()
-        if corpus.vocabulary.total != len(corpus.ids):  # its counts are of more than this text
-            counts = np.bincount(corpus.ids, minlength=len(counts))
+        counts = corpus.word_counts()  # the vocabulary's may be of more than this text
         keep = keep_probabilities(corpus.vocabulary.counts, config.sample)
         self.tokens_trained = float(counts @ keep)
         self.vocabulary = corpus.vocabulary

@@ -18,7 +18,7 @@ from wordgrad.training.engines import blocks as module
 from wordgrad.training.engines import check_device, make_engine
 from wordgrad.training.engines.blocks import BlockEngine, BlockWorker, Deal, Episode
 from wordgrad.training.engines.reference import ReferenceEngine
-from wordgrad.training.parameters import Parameters
+from wordgrad.training.parameters import Parameters, aligned_rows
 from wordgrad.training.sampling import Span, draw_batch, noise_distribution
 
 
@@ -46,11 +46,24 @@ def drawn(engine, epoch=0, start=0):
     """An episode with its pairs, and a worker."""
     stop = min(start + engine.episode_tokens, engine.length)
     episode = Episode(engine, epoch, start, stop)
-    worker = BlockWorker(engine, parameters_of(engine))
+    worker = BlockWorker(engine)
     for unit in range(len(episode.spans)):
         worker.draw(episode, unit)
     episode.end_drawing()
     return episode, worker
+
+
+def train(worker, episode, parameters, turn, owner):
+    """Train one block alone."""
+    buckets = (episode.words(owner), episode.words((owner + turn) % episode.n_buckets))
+    matrices = parameters.W_in_rows, parameters.W_out_rows
+    rows = []
+    for matrix, words in zip(matrices, buckets, strict=True):
+        rows.append(aligned_rows(len(words), matrix.shape[1]))
+        rows[-1][:] = matrix[words]
+    worker.train(episode, turn, owner, *rows)
+    for matrix, words, bucket in zip(matrices, buckets, rows, strict=True):
+        matrix[words] = bucket
 
 
 def blocks_of(episode):
@@ -72,7 +85,7 @@ def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, shrink, 
             targets = batch.outputs.reshape(len(batch), 1 + worker._config.negative)[:, 0]
             pairs = zip(batch.inputs, np.repeat(targets, np.diff(batch.groups)), strict=True)
             found.update((int(a), int(b)) for a, b in pairs)
-            assert np.diff(batch.groups).max(initial=0) <= module.CONTEXTS
+            assert np.diff(batch.groups).max(initial=0) <= module.CONTEXTS["skipgram"]
             assert worker._n_windows == len(batch)
     expected = Counter()
     span = Span(0, engine.length, epoch, 0.1)
@@ -85,6 +98,7 @@ def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, shrink, 
 
 def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
     engine = engine_of(corpus, 4)
+    parameters = parameters_of(engine)
     episode, worker = drawn(engine)
     sizes = []
     for turn, owner in blocks_of(episode):
@@ -95,10 +109,9 @@ def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
         assert (episode.deal.bucket_of[batch.outputs] == bucket).all()
         rows = batch.outputs.reshape(len(batch), 4)
         assert (rows[:, 1:] != rows[:, :1]).all()
-        worker._parameters = parameters = parameters_of(engine)
-        parameters.W_out[:] = 0.1
+        parameters.W_in[:], parameters.W_out[:] = parameters_of(engine).W_in, 0.1
         before = parameters.copy()
-        worker.train(episode, turn, owner)
+        train(worker, episode, parameters, turn, owner)
         touched = (parameters.W_in != before.W_in).any(axis=1)
         assert np.array_equal(np.flatnonzero(touched), np.unique(batch.inputs))
         touched = (parameters.W_out != before.W_out).any(axis=1)
@@ -106,18 +119,21 @@ def test_a_block_touches_the_rows_of_its_two_buckets_alone(corpus):
     assert min(sizes) > 0
 
 
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow"])
 @pytest.mark.parametrize("blocks", [1, 3, 20])
-def test_a_block_takes_the_oracles_steps(corpus, blocks):
-    engine = engine_of(corpus, blocks, learning_rate=0.1)
+def test_a_block_takes_the_oracles_steps(corpus, blocks, architecture):
+    engine = engine_of(corpus, blocks, learning_rate=0.1, architecture=architecture)
+    found = parameters_of(engine)
     episode, worker = drawn(engine)
     oracle = ReferenceEngine(engine.config)
     for turn, owner in blocks_of(episode)[:: blocks // 3 + 1]:
-        worker._parameters = found = parameters_of(engine, seed=3)
+        found.W_in[:] = 30 * parameters_of(engine, seed=3).W_in
         found.W_out[:] = np.random.default_rng(4).normal(0, 0.3, found.W_out.shape)
-        found.W_in[:] *= 30
         wanted = found.copy()
-        worker.train(episode, turn, owner)
+        train(worker, episode, found, turn, owner)
         batch = worker.windows(episode, turn, owner)
+        assert len(batch) == episode.n_windows[owner * blocks + turn]
+        assert len(batch.inputs) == episode.sizes[owner * blocks + turn]
         exact = oracle.apply_batch(wanted, batch, episode.learning_rate)
         loss = episode.losses[owner * blocks + turn]
         assert loss == pytest.approx(exact.total, rel=1e-5)
@@ -175,8 +191,8 @@ def test_words_are_dealt_anew_in_every_episode_and_by_the_seed_alone(corpus):
     assert other != deals[0]
 
 
-def trained(corpus, blocks, workers, pauses=0, epochs=2):
-    engine = engine_of(corpus, blocks, workers)
+def trained(corpus, blocks, workers, pauses=0, epochs=2, **options):
+    engine = engine_of(corpus, blocks, workers, **options)
     parameters = parameters_of(engine)
     steps = []
     for epoch in range(epochs):
@@ -191,19 +207,21 @@ def trained(corpus, blocks, workers, pauses=0, epochs=2):
     return parameters, steps
 
 
-@pytest.mark.parametrize("blocks", [1, 5])
-def test_threads_and_pauses_change_no_byte(corpus, blocks):
-    wanted, steps = trained(corpus, blocks, 1)
+@pytest.mark.parametrize(
+    ("blocks", "architecture"), [(1, "skipgram"), (5, "skipgram"), (5, "cbow")]
+)
+def test_threads_and_pauses_change_no_byte(corpus, blocks, architecture):
+    wanted, steps = trained(corpus, blocks, 1, architecture=architecture)
     assert len(steps) == 2 * module.EPISODES_AN_EPOCH
     for workers, pauses in ((2, 0), (5, 0), (2, 1)):
-        found, again = trained(corpus, blocks, workers, pauses)
+        found, again = trained(corpus, blocks, workers, pauses, architecture=architecture)
         assert again == steps
         assert (found.W_in_rows == wanted.W_in_rows).all()
         assert (found.W_out_rows == wanted.W_out_rows).all()
 
 
 def test_a_failure_of_a_thread_ends_the_epoch(corpus, monkeypatch):
-    def fail(self, episode, turn, owner):
+    def fail(self, *piece):
         raise ArithmeticError("no")
 
     monkeypatch.setattr(BlockWorker, "train", fail)
@@ -233,7 +251,6 @@ def test_what_blocks_cannot_train_is_refused(corpus, monkeypatch):
     with pytest.raises(ParameterError, match=rf"blocks must be at most {V // 2}, half of the {V}"):
         engine_of(corpus, V // 2 + 1)
     for options in (
-        {"architecture": "cbow"},
         {"loss": "softmax"},
         {"subwords": (3, 4)},
         {"device": "cuda"},

@@ -10,13 +10,20 @@ True
 from __future__ import annotations
 
 import copy
+import sys
 from importlib import import_module
-from typing import Any
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
 
 from wordgrad.compat.gensim import models
 from wordgrad.errors import ParameterError
 
-__all__ = ["adopt", "models"]
+__all__ = ["adopt", "downloader", "models"]
+
+_OF_GENSIM = ("load", "load_fasttext_format", "random", "norms")
+"""Attributes that objects of gensim have and these have not."""
 
 
 def adopt(model: Any) -> Any:
@@ -54,7 +61,7 @@ def adopt(model: Any) -> Any:
         )
     made: Any = object.__new__(ours)
     for name, value in vars(model).items():
-        if name in made._unsaved or name in ("load", "random", "norms"):
+        if name in made._unsaved or name in _OF_GENSIM:
             continue
         of = getattr(value, "__module__", None) if callable(value) else type(value).__module__
         if not str(of).startswith("gensim."):
@@ -65,6 +72,28 @@ def adopt(model: Any) -> Any:
         else:
             setattr(made, name, adopt(value))
     if isinstance(made, models.KeyedVectors):
+        made.__dict__.setdefault("vectors_lockf", np.ones(1, np.float32))  # a model's alone there
         made.next_index = len(made.index_to_key)
     made._restored()
     return made
+
+
+def _refuse_download(name: str | None = None, *_: object, **options: object) -> NoReturn:
+    """Tell what to do instead; nothing here goes to the network.
+
+    Raises
+    ------
+    ParameterError
+        Always.
+    """
+    what = "the file" if name is None else f"the file of {name!r}"
+    raise ParameterError(
+        f"downloads are not made here: fetch {what} and give it to "
+        "KeyedVectors.load_word2vec_format."
+    )
+
+
+# A module, for programs import it as one: "import gensim.downloader as api".
+downloader = ModuleType(f"{__name__}.downloader", "gensim's downloader, which refuses to.")
+downloader.load = downloader.info = _refuse_download  # type: ignore[attr-defined]
+sys.modules[downloader.__name__] = downloader

@@ -84,7 +84,6 @@ def engine_class(config: TrainingConfig) -> EngineClass:
     """
     if config.blocks is not None:
         for name, needed in (
-            ("architecture", "skipgram"),
             ("loss", "negative-sampling"),
             ("device", "cpu"),
             ("subwords", None),

@@ -13,6 +13,10 @@ The next episode deals the words anew, so that every two words can be negatives 
 Words are dealt in order of frequency, B at a time, each group at random: buckets of equal sizes and
 like masses.  The pairs of a block that share their target are gathered in windows of at most
 :data:`CONTEXTS` context words, in random order, which take the same exact steps as any window.
+For skip-gram such a window is the sum of its pairs' losses, as it always is.  For CBOW it is one
+example: the mean of words of one bucket that were near the target, each once, if not all in one
+place.  The words of a window as drawn lie in as many buckets, and to add up their sums between
+machines would move a vector for each.
 
 What is learned depends on B and the seed, and not on timing nor on the number of threads: the same
 bytes for any number.  Next to the default engine three things differ: negatives come from a bucket
@@ -42,12 +46,14 @@ from wordgrad.training.engine import Loss, ProgressCallback, Step
 from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
 from wordgrad.training.kernels.blocks import (
     MOST_ROWS,
+    copy_rows,
     count_pairs,
     gather,
     list_windows,
     train_block,
     write_pairs,
 )
+from wordgrad.training.kernels.draw import Reach
 from wordgrad.training.kernels.window import Workspace
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import (
@@ -73,8 +79,9 @@ bytes each, a small part of what the vectors of the words take."""
 UNITS = 32
 """Pieces of an episode that threads draw pairs from."""
 
-CONTEXTS = 6
-"""Context words of a window: the mean of the default engine's with window=5."""
+CONTEXTS = {"skipgram": 6, "cbow": 3}
+"""Most context words of a window.  For skip-gram the mean of the default engine's with window=5.
+The mean of words that were not next to one another says less, so that CBOW makes do with fewer."""
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -134,7 +141,7 @@ class Deal:
 
 
 class BlockEngine(NegativeSamplingEngine):
-    """Skip-gram with negative sampling by blocks of ``config.blocks`` buckets a matrix.
+    """Skip-gram and CBOW with negative sampling by blocks of ``config.blocks`` buckets a matrix.
 
     Parameters
     ----------
@@ -168,27 +175,31 @@ class BlockEngine(NegativeSamplingEngine):
             If a bucket would hold less than two words, of which one could not be a negative.
         """
         counts = corpus.vocabulary.counts
-        n_buckets = buckets_of(config)
-        if len(counts) < 2 * n_buckets:
-            raise ParameterError(
-                f"blocks must be at most {len(counts) // 2}, half of the {len(counts)} words of "
-                f"the vocabulary, got {n_buckets}; a bucket needs two words at least."
-            )
-        if -(-len(counts) // n_buckets) > MOST_ROWS:
-            raise ParameterError(
-                f"blocks must be at least {-(-len(counts) // MOST_ROWS)} for {len(counts)} words, "
-                f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
-            )
-        keep = keep_probabilities(counts, config.sample)
+        check_buckets(len(counts), config)
         tables = SamplingTables(corpus, config)
-        pairs_a_token = float(counts @ keep) / counts.sum() * 2 * tables.reach.mean
-        tokens = len(corpus.ids)
-        episode_tokens = min(
-            max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
-            -(-tokens // EPISODES_AN_EPOCH),
-            math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
-        )
-        return cls(config, tables, max(1, episode_tokens))
+        return cls(config, tables, tokens_of_episode(counts, len(corpus.ids), tables.reach, config))
+
+    def episode_key(self, epoch: int, start: int) -> int:
+        """Key of the random numbers of an episode, but of those that decide about tokens.
+
+        Those are the numbers of every engine.
+        """
+        return (~self.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
+
+    def deal(self, epoch: int, start: int) -> Deal:
+        """How words are dealt in an episode."""
+        return Deal.of(self.noise, buckets_of(self.config), self.episode_key(epoch, start))
+
+    def first_turn(self, epoch: int, start: int) -> int:
+        """The turn that an episode begins with."""
+        draw = np.random.default_rng([self.episode_key(epoch, start), 1])
+        return int(draw.integers(buckets_of(self.config)))
+
+    def rate_in(self, epoch: int, start: int, stop: int, share: float) -> float:
+        """Learning rate when a share of an episode is done."""
+        done = start + share * (stop - start)
+        progress = (epoch + done / self.length) / self.config.epochs
+        return self.config.learning_rate_at(progress)
 
     def locate(self, position: int) -> tuple[int, int, int]:
         """Where the text at a position of it lies: addresses of its ids and offsets, a sentence.
@@ -210,27 +221,26 @@ class BlockEngine(NegativeSamplingEngine):
         """Compile the kernels (or load them from the cache) on throw-away parameters."""
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
         spare = Parameters.zeros(self.n_inputs, self.n_outputs, self.config.vector_size)
-        episode = Episode(self, 0, 0, 1)
-        worker = BlockWorker(self, spare)
-        worker.draw(episode, 0)
-        episode.end_drawing()
-        for turn in range(episode.n_buckets):
-            worker.train(episode, turn, 0)
+        worker = BlockWorker(self)
+        for phase in self._phases(spare, 0, 0, threading.Event(), stop=1):
+            for piece in () if isinstance(phase, Step) else phase:
+                worker.do(piece)
 
     def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
     ) -> Generator[Step, None, None]:
         """Give the episodes of an epoch, in their order; see the protocol.
 
-        All threads wait for one another between the phases of an episode: the drawing of pairs, and
-        each turn of the buckets.  In a phase they take pieces of work as they come.
+        All threads wait for one another between the phases of an episode: the drawing of pairs and
+        dealing of rows, each turn of the buckets, and the return of the rows.  In a phase they take
+        pieces of work as they come.
         """
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
         n_threads = min(self.config.threads, max(buckets_of(self.config), UNITS))
-        workers = [BlockWorker(self, parameters) for _ in range(n_threads)]
-        phases = self._phases(epoch, start, pause)
+        workers = [BlockWorker(self) for _ in range(n_threads)]
+        phases = self._phases(parameters, epoch, start, pause)
         lock = threading.Lock()
-        pieces: Iterator[tuple[Any, ...]] = iter(())
+        pieces: Iterator[Piece] = iter(())
         running = True
 
         def next_phase() -> None:
@@ -256,7 +266,7 @@ class BlockEngine(NegativeSamplingEngine):
                             piece = next(pieces, None)
                         if piece is None:
                             break
-                        workers[k].do(*piece)
+                        workers[k].do(piece)
             except threading.BrokenBarrierError:
                 return  # another thread failed, and says why
 
@@ -265,19 +275,46 @@ class BlockEngine(NegativeSamplingEngine):
             yield from steps
 
     def _phases(
-        self, epoch: int, start: int, pause: threading.Event
-    ) -> Iterator[list[tuple[Any, ...]] | Step]:
+        self,
+        parameters: Parameters,
+        epoch: int,
+        start: int,
+        pause: threading.Event,
+        stop: int | None = None,
+    ) -> Iterator[list[Piece] | Step]:
         """Pieces of work that threads may do at once; after an episode its step."""
-        for begin in range(start, self.length, self.episode_tokens):
+        n_buckets, stop = buckets_of(self.config), self.length if stop is None else stop
+        owners, rows = range(n_buckets), -(-self.n_outputs // n_buckets)
+        dealt = Parameters.zeros(n_buckets * rows, n_buckets * rows, self.config.vector_size)
+        W_in = dealt.W_in_rows.reshape(n_buckets, rows, -1)
+        W_out = dealt.W_out_rows.reshape(W_in.shape)
+        for begin in range(start, stop, self.episode_tokens):
             if pause.is_set():
                 return
-            episode = Episode(self, epoch, begin, min(begin + self.episode_tokens, self.length))
-            yield [(episode, unit) for unit in range(len(episode.spans))]
+            episode = Episode(self, epoch, begin, min(begin + self.episode_tokens, stop))
+            move: list[Piece] = [
+                ("copy", episode.words(bucket), matrix, buckets[bucket])
+                for matrix, buckets in (
+                    (parameters.W_in_rows, W_in),
+                    (parameters.W_out_rows, W_out),
+                )
+                for bucket in owners
+            ]
+            drawing: list[Piece] = [("draw", episode, unit) for unit in range(len(episode.spans))]
+            yield drawing + move
             episode.end_drawing()
             for place, turn in enumerate(episode.turns):
-                episode.set_rate((place + 0.5) / episode.n_buckets)
-                yield [(episode, turn, owner) for owner in range(episode.n_buckets)]
+                episode.set_rate((place + 0.5) / n_buckets)
+                yield [
+                    ("train", episode, turn, owner, W_in[owner], W_out[(owner + turn) % n_buckets])
+                    for owner in owners
+                ]
+            yield [(*piece, True) for piece in move]
             yield episode.step()
+
+
+Piece = tuple[Any, ...]
+"""A method of :class:`BlockWorker`, and what it is given."""
 
 
 class Episode:
@@ -300,10 +337,10 @@ class Episode:
         Addresses of the pairs.
     sizes : list of int
         Pairs of each slot, once all are drawn.
-    in_rows, out_rows : int32 (B, rows)
-        Rows of ``W_in`` and ``W_out`` of the words of each bucket.
     losses : float64 (owners B,)
         Of each slot.
+    n_windows : int64 (owners B,)
+        Of each slot, that are trained.
     learning_rate : float
     """
 
@@ -314,14 +351,14 @@ class Episode:
         start: int,
         stop: int,
         spans: list[tuple[int, int]] | None = None,
+        deal: Deal | None = None,
     ) -> None:
         config = engine.config
         self.n_buckets = buckets_of(config)
         self.start, self.stop, self.epoch = start, stop, epoch
-        # Apart from the numbers that decide about tokens, which are those of every engine.
-        self.key = (~engine.tables.key(epoch) + _GOLDEN * (1 + start)) & _MASK
-        self.deal = Deal.of(engine.noise, self.n_buckets, self.key)
-        first = int(np.random.default_rng([self.key, 1]).integers(self.n_buckets))
+        self.key = engine.episode_key(epoch, start)
+        self.deal = engine.deal(epoch, start) if deal is None else deal
+        first = engine.first_turn(epoch, start)
         self.turns = [(first + place) % self.n_buckets for place in range(self.n_buckets)]
         self.spans = cut(start, stop, -(-(stop - start) // UNITS)) if spans is None else spans
         self.owners = range(self.n_buckets)
@@ -329,10 +366,14 @@ class Episode:
         self.edges = np.zeros((len(self.spans), self.n_buckets**2 + 1), np.int64)
         self.bases = np.zeros(len(self.spans), np.int64)
         self.sizes: list[int] = []
-        self.in_rows = self.out_rows = self.deal.words
         self.losses = np.zeros(self.n_buckets**2)
+        self.n_windows = np.zeros(self.n_buckets**2, np.int64)
         self.learning_rate = config.initial_rate
-        self._config, self._length = config, engine.length
+        self._engine = engine
+
+    def words(self, bucket: int) -> NDArray[np.int32]:
+        """Return the words of a bucket, in the order of its rows."""
+        return self.deal.words[bucket, : self.deal.sizes[bucket]]
 
     def end_drawing(self) -> None:
         """Count the pairs of every slot."""
@@ -340,9 +381,7 @@ class Episode:
 
     def set_rate(self, share: float) -> None:
         """Set the learning rate for a share of the episode that is done."""
-        done = self.start + share * (self.stop - self.start)
-        progress = (self.epoch + done / self._length) / self._config.epochs
-        self.learning_rate = self._config.learning_rate_at(progress)
+        self.learning_rate = self._engine.rate_in(self.epoch, self.start, self.stop, share)
 
     def slot(self, turn: int, owner: int) -> int:
         """Place of a block among those that are here."""
@@ -353,39 +392,56 @@ class Episode:
         slot = owner * self.n_buckets + turn
         return np.uint64((self.key + (slot + 1) * 0xBF58476D1CE4E5B9) & _MASK)
 
+    @property
+    def n_pairs(self) -> int:
+        """How many input vectors have predicted something here."""
+        skipgram = self._engine.config.architecture == "skipgram"
+        return int(self.edges[:, -1].sum() if skipgram else self.n_windows.sum())
+
     def step(self) -> Step:
         """What the episode has come to."""
-        loss = Loss(float(self.losses.sum()), int(self.edges[:, -1].sum()))
+        loss = Loss(float(self.losses.sum()), self.n_pairs)
         return Step(self.start, self.stop, loss, self.learning_rate)
 
 
 class BlockWorker:
     """What one thread has of its own."""
 
-    def __init__(self, engine: BlockEngine, parameters: Parameters) -> None:
+    def __init__(self, engine: BlockEngine) -> None:
         config = engine.config
-        self._config, self._engine, self._parameters = config, engine, parameters
+        self._config, self._engine = config, engine
+        self._most_contexts = CONTEXTS[config.architecture]
         unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
         self._workspace = Workspace(
-            window_rows=max(2 * engine.most_reach, CONTEXTS),
+            window_rows=max(2 * engine.most_reach, self._most_contexts),
             negative=config.negative,
             n_floats=row_floats(config.vector_size),
             span_tokens=unit_tokens,
+            combine=config.combine,
+            cbow_step=config.cbow_step,
         )
         self._places = np.empty(
-            2 * unit_tokens + 4 * engine.most_reach + 2 * CONTEXTS + 4, np.int64
+            2 * unit_tokens + 4 * engine.most_reach + 2 * self._most_contexts + 4, np.int64
         )
         rows = -(-engine.n_outputs // buckets_of(config))
         self._at = np.empty(max(rows, buckets_of(config) ** 2) + 1, np.int64)
         self._contexts = np.empty(0, np.int32)
         self._windows = np.empty(0, np.int64)
 
-    def do(self, episode: Episode, *piece: int) -> None:
-        """Draw the pairs of a unit, or train a block, which is a turn and an owner."""
-        if len(piece) == 1:
-            self.draw(episode, *piece)
-        else:
-            self.train(episode, *piece)
+    def do(self, piece: Piece) -> None:
+        """Do a piece of work."""
+        method, *arguments = piece
+        getattr(self, method)(*arguments)
+
+    def copy(
+        self,
+        words: NDArray[np.int32],
+        matrix: NDArray[np.float32],
+        bucket: NDArray[np.float32],
+        back: bool = False,
+    ) -> None:
+        """Copy the rows of a bucket's words to where the bucket lies, or back."""
+        copy_rows(words, matrix.ctypes.data, bucket.ctypes.data, matrix.shape[1], back)
 
     def draw(self, episode: Episode, unit: int) -> None:
         """Draw and sort the pairs of a unit."""
@@ -406,32 +462,46 @@ class BlockWorker:
         episode.pairs[unit] = pairs
         episode.bases[unit] = pairs.ctypes.data
 
-    def train(self, episode: Episode, turn: int, owner: int) -> None:
-        """Train on the pairs whose context word is the owner's, and whose target the turn's."""
+    def train(
+        self,
+        episode: Episode,
+        turn: int,
+        owner: int,
+        W_in: NDArray[np.float32],
+        W_out: NDArray[np.float32],
+    ) -> None:
+        """Train on the pairs whose context word is the owner's, and whose target the turn's.
+
+        W_in, W_out : float32 (rows, P), the rows of the owner's bucket and of the target's, each
+            of which starts on a 64-byte boundary.
+        """
         slot, target = self._gather(episode, turn, owner)
-        deal, workspace, parameters = episode.deal, self._workspace, self._parameters
+        deal, workspace = episode.deal, self._workspace
         workspace.set_learning_rate(episode.learning_rate)
         train_block(
-            self._windows, self._n_windows, self._contexts, episode.in_rows[owner],
-            episode.out_rows[target], deal.sizes[target], deal.noise[target].ctypes.data,
-            episode.block_key(turn, owner),
-            parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data,
-            row_floats(self._config.vector_size), workspace.addresses,
+            self._windows, self._n_windows, self._contexts, deal.sizes[target],
+            deal.noise[target].ctypes.data, episode.block_key(turn, owner), W_in.ctypes.data,
+            W_out.ctypes.data, W_in.shape[1], self._config.architecture == "skipgram",
+            workspace.addresses,
         )  # fmt: skip
-        episode.losses[slot] = workspace.loss[0]
+        episode.losses[slot], episode.n_windows[slot] = workspace.loss[0], self._n_windows
 
     def windows(self, episode: Episode, turn: int, owner: int) -> Batch:
         """The windows that :meth:`train` trains on, as arrays."""
         slot, target = self._gather(episode, turn, owner)
         n, deal = self._n_windows, episode.deal
-        words, offsets = np.empty(episode.sizes[slot], np.int32), np.empty(n + 1, np.int64)
-        targets = np.empty((n, 1 + self._config.negative), np.int32)
+        inputs, offsets = np.empty(episode.sizes[slot], np.int32), np.empty(n + 1, np.int64)
+        outputs = np.empty((n, 1 + self._config.negative), np.int32)
         list_windows(
-            self._windows, n, self._contexts, deal.words[owner], deal.words[target],
-            deal.sizes[target], deal.noise[target].ctypes.data, episode.block_key(turn, owner),
-            words, offsets, targets,
+            self._windows, n, self._contexts, deal.sizes[target], deal.noise[target].ctypes.data,
+            episode.block_key(turn, owner), inputs, offsets, outputs,
         )  # fmt: skip
-        return Batch.from_windows(words, offsets, targets)
+        return Batch.from_windows(
+            deal.words[owner][inputs],
+            offsets,
+            deal.words[target][outputs],
+            architecture=self._config.architecture,
+        )
 
     def _gather(self, episode: Episode, turn: int, owner: int) -> tuple[int, int]:
         """Make the windows of a block; return its slot and the bucket of its targets."""
@@ -442,10 +512,39 @@ class BlockWorker:
             self._contexts = np.empty(size + size // 4, np.int32)
             self._windows = np.empty(size + size // 4, np.int64)
         self._n_windows = gather(
-            episode.bases, episode.edges, slot, episode.deal.sizes[target], CONTEXTS,
+            episode.bases, episode.edges, slot, episode.deal.sizes[target], self._most_contexts,
             ~episode.block_key(turn, owner), self._at, self._contexts, self._windows,
         )  # fmt: skip
         return slot, target
+
+
+def check_buckets(n_words: int, config: TrainingConfig) -> None:
+    """Raise :class:`ParameterError` unless buckets hold two words at least, and not too many."""
+    n_buckets = buckets_of(config)
+    if n_words < 2 * n_buckets:
+        raise ParameterError(
+            f"blocks must be at most {n_words // 2}, half of the {n_words} words of "
+            f"the vocabulary, got {n_buckets}; a bucket needs two words at least."
+        )
+    if -(-n_words // n_buckets) > MOST_ROWS:
+        raise ParameterError(
+            f"blocks must be at least {-(-n_words // MOST_ROWS)} for {n_words} words, "
+            f"got {n_buckets}; a bucket holds at most {MOST_ROWS} of them."
+        )
+
+
+def tokens_of_episode(
+    counts: NDArray[np.int64], tokens: int, reach: Reach, config: TrainingConfig
+) -> int:
+    """How many tokens of a text make an episode."""
+    keep = keep_probabilities(counts, config.sample)
+    pairs_a_token = float(counts @ keep) / counts.sum() * 2 * reach.mean
+    most = min(
+        max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
+        -(-tokens // EPISODES_AN_EPOCH),
+        math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
+    )
+    return max(1, int(most))
 
 
 def cut(start: int, stop: int, size: int) -> list[tuple[int, int]]:

@@ -82,6 +82,7 @@ class HogwildEngine(NegativeSamplingEngine):
             return self.apply_batch(parameters, batch, span.learning_rate)
         workspace = self._workspace(span_tokens=span.stop - span.start)
         workspace.set_learning_rate(span.learning_rate)
+        workspace.set_inputs(parameters.W_in_rows)
         ids, offsets, keep, noise = tables.addresses
         given = (
             ids, offsets, *first_sentence(tables, span), span.stop,

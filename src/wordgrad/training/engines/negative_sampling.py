@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
 from wordgrad.errors import FormatError, ParameterError
@@ -139,6 +139,7 @@ class NegativeSamplingEngine:
     """
 
     gradient_norm: float | None = None
+    input_steps: NDArray[np.float32] | None = None
 
     def __init__(
         self,
@@ -177,6 +178,34 @@ class NegativeSamplingEngine:
         """Return an engine that trains on a corpus; nothing comes before its first epoch."""
         return cls(config, SamplingTables(corpus, config))
 
+    def set_input_steps(self, factors: ArrayLike) -> None:
+        """Multiply every step on row r of ``W_in`` by ``factors[r]``, from 0 (frozen) to 1.
+
+        Raises
+        ------
+        ParameterError
+            If they are not so many numbers, or not in that range; or inputs are concatenated.
+        """
+        steps = np.ascontiguousarray(factors, np.float32)
+        if self._width > 1:
+            raise ParameterError(
+                'input_steps are not taken with combine="concat"; use "mean" or "sum".'
+            )
+        n_inputs = self.n_inputs or len(steps)
+        if steps.shape != (n_inputs,):
+            raise ParameterError(
+                f"input_steps must hold one number for each of the {n_inputs} rows of W_in, got "
+                f"shape {steps.shape}."
+            )
+        wrong = np.flatnonzero(~((steps >= 0) & (steps <= 1)))
+        if len(wrong):
+            raise ParameterError(
+                "input_steps must be numbers from 0 (a frozen row) to 1, got "
+                f"{steps[wrong[0]]:g} for row {wrong[0]}."
+            )
+        self.input_steps = steps
+        self._local = threading.local()
+
     @property
     def tables(self) -> SamplingTables:
         """What windows are drawn from."""
@@ -206,6 +235,11 @@ class NegativeSamplingEngine:
         )
         outputs = np.ascontiguousarray(batch.outputs, np.int32)
         signs = np.ascontiguousarray(batch.all_signs, np.int8)
+        if self.input_steps is not None and len(self.input_steps) != parameters.n_inputs:
+            raise ParameterError(
+                f"input_steps holds {len(self.input_steps)} numbers for {parameters.n_inputs} rows "
+                "of W_in."
+            )
         if self._width > 1:
             if not batch.reads_words("cbow") or (np.diff(input_offsets) != self._width).any():
                 raise ParameterError(
@@ -225,6 +259,7 @@ class NegativeSamplingEngine:
                 int(np.diff(offsets).max(initial=0)), int(np.diff(output_offsets).max(initial=1))
             )
             workspace.set_learning_rate(learning_rate)
+            workspace.set_inputs(parameters.W_in_rows)
             run_batch(
                 inputs, offsets, outputs, output_offsets, signs, parameters.W_in_rows.ctypes.data,
                 parameters.W_out_rows.ctypes.data, self._n_floats, self._skipgram,
@@ -238,9 +273,16 @@ class NegativeSamplingEngine:
             inputs, input_offsets, groups, outputs, output_offsets,
             signs, parameters.W_in_rows,
             parameters.W_out_rows, self.config.vector_size, self._mean, float(learning_rate),
-            input_shares(self.config, np.diff(input_offsets)), vectors, changes, steps,
+            input_shares(self.config, np.diff(input_offsets)),
+            np.empty(0, np.float32) if self.input_steps is None else self.input_steps,
+            vectors, changes, steps,
         )  # fmt: skip
         return Loss(float(total), batch.n_vectors)
+
+    @property
+    def _window_steps(self) -> NDArray[np.float32] | None:
+        """Factors of the steps on the rows that windows of a span read."""
+        return self.input_steps
 
     def _workspace(self, window_rows: int = 0, span_tokens: int = 1) -> Workspace:
         """Return this thread's workspace, made at its first call or when a call outgrows it."""
@@ -260,6 +302,7 @@ class NegativeSamplingEngine:
                 combine="mean" if self._width > 1 else self.config.combine,
                 cbow_step=self.config.cbow_step,
                 tree=None if self._tables is None else self._tables.tree,
+                input_steps=self._window_steps,
             )
             self._local.workspace = workspace
         return workspace
@@ -280,6 +323,7 @@ class NegativeSamplingEngine:
                 combine="mean" if self._width > 1 else self.config.combine,
                 cbow_step=self.config.cbow_step,
                 most_outputs=most_outputs,
+                input_steps=self.input_steps,
             )
             self._local.batch_workspace = workspace
         return workspace

@@ -58,6 +58,8 @@ class ReferenceEngine(NegativeSamplingEngine):
             loss, (rows_in, d_in), (rows_out, d_out) = example_gradients(
                 parameters, batch, b, self.config.combine, step
             )
+            if self.input_steps is not None:
+                d_in *= self.input_steps[rows_in, np.newaxis]
             parameters.W_in[rows_in] = parameters.W_in[rows_in] - learning_rate * d_in
             parameters.W_out[rows_out] = parameters.W_out[rows_out] - learning_rate * d_out
             total += loss

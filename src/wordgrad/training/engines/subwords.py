@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wordgrad.corpus.corpus import EncodedCorpus, ValidationCorpus
 from wordgrad.maths import input_share
@@ -86,7 +86,24 @@ class SubwordEngine(HogwildEngine):
             scales,
             np.ones_like(scales) if self._whole else scales,
         )
-        self._rows = RowAddresses(*(int(one.ctypes.data) for one in self._row_arrays))
+
+    @property
+    def _rows(self) -> RowAddresses:
+        return RowAddresses(*(int(one.ctypes.data) for one in self._row_arrays))
+
+    def set_input_steps(self, factors: ArrayLike) -> None:
+        """Multiply every step on row r of ``W_in``, by the mean factor of its parts."""
+        super().set_input_steps(factors)
+        if self._tables is not None and self.input_steps is not None:
+            np.multiply(
+                self.ngrams.multiplicity[self.ngrams.rows],
+                self.input_steps[self.ngrams.rows],
+                out=self._row_arrays[2],
+            )
+
+    @property
+    def _window_steps(self) -> None:
+        """None: windows read composed rows, whose changes are multiplied when handed on."""
 
     @classmethod
     def from_corpus(
@@ -156,7 +173,10 @@ class SubwordEngine(HogwildEngine):
             np.ascontiguousarray(batch.outputs, np.int32).reshape(len(batch), n_outputs),
             input_share(sizes, combine=self.config.combine).astype(np.float32),
             np.ones_like(shares) if self._whole else shares,
-            np.ones(int(sizes.max(initial=1)), np.float32), parameters.W_in_rows.ctypes.data,
+            np.ones(len(batch.inputs), np.float32)
+            if self.input_steps is None
+            else self.input_steps[batch.inputs],
+            parameters.W_in_rows.ctypes.data,
             parameters.W_out_rows.ctypes.data, self._n_floats,
             self._composed_rows(most).addresses, workspace.addresses,
         )  # fmt: skip

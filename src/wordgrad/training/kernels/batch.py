@@ -83,8 +83,8 @@ def batch_loss(
 @sum_jit
 def batch_step(
     inputs: Any, input_offsets: Any, groups: Any, outputs: Any, output_offsets: Any, signs: Any,
-    W_in: Any, W_out: Any, size: Any, mean: Any, rate: Any, shares: Any, vectors: Any,
-    changes: Any, steps: Any,
+    W_in: Any, W_out: Any, size: Any, mean: Any, rate: Any, shares: Any, input_steps: Any,
+    vectors: Any, changes: Any, steps: Any,
 ) -> Any:  # fmt: skip
     """Take one gradient step an example, one after another; return their loss before each.
 
@@ -96,6 +96,8 @@ def batch_step(
         The learning rate.
     shares : float32 (I,)
         c: what the rows of an input vector get of its change.
+    input_steps : float32 (n_inputs,), or (0,) if all are 1
+        What the step on each row of ``W_in`` is multiplied by.
     vectors, changes : float32 (most input vectors of an example, D)
         Scratch memory: h, and the change of h.
     steps : float32 (most input vectors of an example, most outputs of one)
@@ -149,8 +151,9 @@ def batch_step(
             change = changes[i]
             for r in range(first, end):
                 row = W_in[inputs[r]]
+                factor = share * input_steps[inputs[r]] if input_steps.size else share
                 for d in range(size):
-                    row[d] += share * change[d]
+                    row[d] += factor * change[d]
     return total
 
 

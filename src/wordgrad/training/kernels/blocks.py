@@ -9,6 +9,9 @@ Design
     by a counting sort, and cut into new windows.  These are trained on in random order.
 (c) Windows that follow one another share no row, unlike those of a text.  So the rows of the
     contexts, too, are prefetched when a window is formed, some windows before it is trained.
+(d) The rows of a bucket are copied next to one another for an episode.  Where they lie in the
+    matrices they are spread over all of their memory, which costs two and a half times as long:
+    a processor knows the places of few pages at a time.
 
 Which pairs is in draw.py, what update in window.py.
 """
@@ -31,6 +34,7 @@ from wordgrad.training.kernels.intrinsics import (
     store_int64,
 )
 from wordgrad.training.kernels.random import GOLDEN, below, mix
+from wordgrad.training.kernels.tiles import combine_rows
 from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
 
 _ROW_BITS, _SIZE_BITS = 16, 8
@@ -38,6 +42,9 @@ MOST_ROWS = 1 << _ROW_BITS
 """Rows of a bucket."""
 
 _ROW = np.uint64(MOST_ROWS - 1)
+
+_COPIES_AHEAD = 8
+"""Rows that are on their way from memory while one is copied."""
 
 MOST_CONTEXTS = (1 << _SIZE_BITS) - 1
 """Context words of a window."""
@@ -177,11 +184,29 @@ def gather(
     return n
 
 
+@jit
+def copy_rows(words: Any, matrix: Any, bucket: Any, n_floats: Any, back: Any) -> None:
+    """Copy the rows of a bucket's words to where the bucket lies, or ``back``.
+
+    words : int32 (n,), the word of each row of the bucket.
+    matrix, bucket : addresses of all rows, and of those of the bucket.
+    """
+    row_bytes = FLOAT * n_floats
+    one = np.empty(1, np.int64)
+    for r in range(words.size):
+        ahead = words[min(r + _COPIES_AHEAD, words.size - 1)]
+        prefetch_row(matrix + np.int64(ahead) * row_bytes, row_bytes)
+        source, place = matrix + np.int64(words[r]) * row_bytes, bucket + r * row_bytes
+        if back:
+            source, place = place, source
+        one[0] = source
+        combine_rows(one.ctypes.data, 1, place, n_floats, np.float32(1.0))
+
+
 @inline_jit
 def _form(
-    w: Any, windows: Any, contexts: Any, in_words: Any, out_words: Any, n_rows: Any, noise: Any,
-    key: Any, n_negative: Any, W_in: Any, W_out: Any, row_bytes: Any, prefetches: Any, rows: Any,
-    outputs: Any,
+    w: Any, windows: Any, contexts: Any, n_rows: Any, noise: Any, key: Any, n_negative: Any,
+    W_in: Any, W_out: Any, row_bytes: Any, prefetches: Any, rows: Any, outputs: Any,
 ) -> Any:  # fmt: skip
     """Write the row addresses of a window, negatives drawn from its bucket; return its contexts."""
     window = windows[w]
@@ -189,29 +214,27 @@ def _form(
     size = (window >> _ROW_BITS) & MOST_CONTEXTS
     target = window & (MOST_ROWS - 1)
     for i in range(size):
-        row = W_in + np.int64(in_words[contexts[start + i]]) * row_bytes
+        row = W_in + np.int64(contexts[start + i]) * row_bytes
         store_int64(rows, i, row)
         if prefetches:
             prefetch_row(row, row_bytes)
+    store_int64(outputs, 0, W_out + target * row_bytes)
     draw_negatives(
-        mix(key - np.uint64(w) * GOLDEN), target, n_rows, noise, n_negative, 0, 1, outputs + ADDRESS
-    )
-    store_int64(outputs, 0, target)
-    for k in range(1 + n_negative):
-        word = np.int64(out_words[load_int64(outputs, k)])
-        store_int64(outputs, k, W_out + word * row_bytes)
+        mix(key - np.uint64(w) * GOLDEN), target, n_rows, noise, n_negative, W_out, row_bytes,
+        outputs + ADDRESS,
+    )  # fmt: skip
     return size
 
 
 @jit
 def train_block(
-    windows: Any, n: Any, contexts: Any, in_words: Any, out_words: Any, n_rows: Any, noise: Any,
-    key: Any, W_in: Any, W_out: Any, n_floats: Any, ws: Any,
+    windows: Any, n: Any, contexts: Any, n_rows: Any, noise: Any, key: Any, W_in: Any, W_out: Any,
+    n_floats: Any, skipgram: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Train on the windows of a block; the loss is in the workspace.
 
-    in_words, out_words : int32, the word of each row of the two buckets.
-    noise : address of the alias table of the bucket of ``W_out``.
+    W_in, W_out : addresses of the two buckets, whose rows lie one after another.
+    n_rows, noise : rows of the bucket of ``W_out``, and the address of its alias table.
     """
     store_float64(ws.loss, 0, 0.0)
     row_bytes = FLOAT * n_floats
@@ -222,8 +245,8 @@ def train_block(
             rows = ws.rows + ADDRESS * i_ring * ws.window_rows
             outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
             size = _form(
-                drawn, windows, contexts, in_words, out_words, n_rows, noise, key,
-                ws.n_outputs - 1, W_in, W_out, row_bytes, True, rows, outputs,
+                drawn, windows, contexts, n_rows, noise, key, ws.n_outputs - 1, W_in, W_out,
+                row_bytes, True, rows, outputs,
             )  # fmt: skip
             store_int64(ws.row_counts, i_ring, size)
             store_int64(outputs, ws.n_padded, load_int64(rows, 0))
@@ -235,7 +258,7 @@ def train_block(
         outputs = ws.outputs + ADDRESS * i_ring * (ws.n_padded + 1)
         prefetch_rows = ws.outputs + ADDRESS * ((drawn - 1) % DEPTH) * (ws.n_padded + 1)
         train_window(
-            rows, load_int64(ws.row_counts, i_ring), outputs, n_floats, True, prefetch_rows, ws
+            rows, load_int64(ws.row_counts, i_ring), outputs, n_floats, skipgram, prefetch_rows, ws
         )
         trained += 1
     take_logarithm(ws)
@@ -243,23 +266,23 @@ def train_block(
 
 @jit
 def list_windows(
-    windows: Any, n: Any, contexts: Any, in_words: Any, out_words: Any, n_rows: Any, noise: Any,
-    key: Any, words: Any, offsets: Any, targets: Any,
+    windows: Any, n: Any, contexts: Any, n_rows: Any, noise: Any, key: Any, inputs: Any,
+    offsets: Any, targets: Any,
 ) -> None:  # fmt: skip
     """The same windows as arrays: contexts, their offsets, and targets with negatives (n, 1 + K).
 
-    A "row address" with base 0 and rows of one byte is a word's id.
+    All are rows within their buckets: addresses of rows of one byte from 0 on.
     """
     rows = np.empty(MOST_CONTEXTS, np.int64)
     outputs = np.empty(targets.shape[1], np.int64)
     offsets[0] = 0
     for w in range(n):
         size = _form(
-            w, windows, contexts, in_words, out_words, n_rows, noise, key, targets.shape[1] - 1, 0,
-            0, 1, False, rows.ctypes.data, outputs.ctypes.data,
+            w, windows, contexts, n_rows, noise, key, targets.shape[1] - 1, 0, 0, 1, False,
+            rows.ctypes.data, outputs.ctypes.data,
         )  # fmt: skip
         offsets[w + 1] = offsets[w] + size
         for i in range(size):
-            words[offsets[w] + i] = rows[i]
+            inputs[offsets[w] + i] = rows[i]
         for k in range(targets.shape[1]):
             targets[w, k] = outputs[k]

@@ -328,8 +328,8 @@ def run_composed_span(
 
 @jit
 def run_composed_batch(
-    inputs: Any, input_offsets: Any, groups: Any, targets: Any, scales: Any, shares: Any, ones: Any,
-    W_in: Any, W_out: Any, n_floats: Any, composed: Any, ws: Any,
+    inputs: Any, input_offsets: Any, groups: Any, targets: Any, scales: Any, shares: Any,
+    weights: Any, W_in: Any, W_out: Any, n_floats: Any, composed: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Train on given examples, one after another, each composed and handed on by itself.
 
@@ -337,11 +337,11 @@ def run_composed_batch(
     targets : int32 (B, 1 + K), each example's target and its negatives.
     scales, shares : float32 (I,), what an input vector is of the sum of its rows, and what each of
         them gets of its change.
-    ones : float32, as many as the most rows of an input vector.
+    weights : float32 (N,), what the step on each of ``inputs`` is multiplied by.
     """
     store_float64(ws.loss, 0, 0.0)
     row_bytes = FLOAT * n_floats
-    table, weights = inputs.ctypes.data, ones.ctypes.data
+    table, factors = inputs.ctypes.data, weights.ctypes.data
     for b in range(groups.size - 1):
         group = groups[b]
         n = groups[b + 1] - group
@@ -358,7 +358,7 @@ def run_composed_batch(
         for i in range(n):
             first, last = input_offsets[group + i], input_offsets[group + i + 1]
             hand_on(
-                table + 4 * first, weights, last - first, W_in, row_bytes, n_floats,
+                table + 4 * first, factors + 4 * first, last - first, W_in, row_bytes, n_floats,
                 shares[group + i], composed.now + i * row_bytes,
                 composed.before + i * row_bytes, table, 0,
             )  # fmt: skip

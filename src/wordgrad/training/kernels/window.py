@@ -5,7 +5,8 @@ Design
     (context rows) x (1 + K) output rows are scored and updated in register tiles (tiles.py).
 (b) The step is exactly ``-lr`` times the gradient of the window's loss at the parameters before the
     window (see docs/derivations/skip-gram.md and cbow.md).  A row that occurs twice in a window is
-    worked on as a copy whose change is added afterwards.
+    worked on as a copy whose change is added afterwards.  So is a row of W_in whose step is
+    multiplied by a factor: the change of its copy, times the factor, is added to it.
 (c) What a window predicts is apart from what it reads: its output rows, each with a sign, are cut
     into tiles when they are drawn (:func:`cut_tiles`), and the step does not ask whether they are a
     target and its negatives, the path of a tree (hierarchical softmax), or both.
@@ -116,6 +117,10 @@ class Addresses(NamedTuple):
     sums: int  # float32 (2, LANES): product of factors 1 + e, sum of max(z, 0)
     factors: int  # int64 (1,): factors in that product
     loss: int  # float64 (1,)
+    input_steps: int  # float32 (n_inputs,): factors of the steps on rows of W_in; 0 if all are 1
+    input_base: int  # int64 (1,): where W_in is
+    slowed: int  # int64 (2 m,): the rows that copies of such rows stand for
+    slowed_copies: int  # rows, two for each: working copy and original
 
 
 class Workspace:
@@ -130,6 +135,7 @@ class Workspace:
     combine, cbow_step : how CBOW combines the rows of a context, and hands its change on to them.
     tree : the tree whose paths are predicted, if any.
     most_outputs : most outputs of a window, if more than those of negatives and tree.
+    input_steps : float32 (n_inputs,), what the steps on each row of ``W_in`` are multiplied by.
     """
 
     def __init__(
@@ -143,6 +149,7 @@ class Workspace:
         cbow_step: str = "exact",
         tree: HuffmanTree | None = None,
         most_outputs: int = 0,
+        input_steps: NDArray[np.float32] | None = None,
     ) -> None:
         n_outputs = 1 + negative if negative or tree is None else 0
         self.most_outputs = max(most_outputs, n_outputs + (tree.longest if tree else 0))
@@ -163,7 +170,10 @@ class Workspace:
             tiles[0] = _window_tiles([0] + [1] * negative, patterns, 2 * pattern_bytes)
         self._sums = aligned_rows(2, LANES)
         self.clear_loss()
-        scratch = aligned_rows(FIRST_TOTAL + window_rows + 2 * n_copies, n_floats)
+        n_slowed = 0 if input_steps is None else window_rows
+        first_slowed = FIRST_TOTAL + window_rows + 2 * n_copies
+        self._input_base = np.zeros(1, np.int64)
+        scratch = aligned_rows(first_slowed + 2 * n_slowed, n_floats)
         rows = scratch.ctypes.data + 4 * n_floats * np.arange(len(scratch), dtype=np.int64)
         self._kept: list[NDArray[Any]] = [scratch]
         self._spare = scratch[SPARE]
@@ -199,6 +209,10 @@ class Workspace:
             sums=self._table(self._sums),
             factors=self._table(np.zeros(1, np.int64)),
             loss=self._table(self.loss),
+            input_steps=0 if input_steps is None else self._table(input_steps),
+            input_base=self._table(self._input_base),
+            slowed=self._table(np.zeros(n_slowed, np.int64)),
+            slowed_copies=int(scratch.ctypes.data) + 4 * n_floats * first_slowed,
         )
 
     def _table(self, array: NDArray[Any]) -> int:
@@ -208,6 +222,10 @@ class Workspace:
     def clear_loss(self) -> None:
         """Forget the loss that is still in its product form."""
         self._sums[0], self._sums[1] = 1.0, 0.0
+
+    def set_inputs(self, W_in_rows: NDArray[np.float32]) -> None:
+        """Tell which matrix the factors of steps are those of."""
+        self._input_base[0] = W_in_rows.ctypes.data
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Write the steps ``-learning_rate * sign`` of every lane; clear the row of zeros.
@@ -456,6 +474,38 @@ def _merge_copies(n_copies: Any, n_floats: Any, ws: Any) -> None:
         add_to_rows(ws.one, 1, working, n_floats, np.float32(1.0))
 
 
+@jit
+def _copy_slowed(rows: Any, n: Any, n_floats: Any, ws: Any) -> None:
+    """Let every row whose step is multiplied by a factor be a copy."""
+    row_bytes = FLOAT * n_floats
+    base = load_int64(ws.input_base, 0)
+    for k in range(n):
+        original = load_int64(rows, k)
+        store_int64(ws.slowed, k, original)
+        if load_float32(ws.input_steps, (original - base) // row_bytes) != np.float32(1.0):
+            working = ws.slowed_copies + 2 * k * row_bytes
+            store_int64(ws.one, 0, original)
+            combine_rows(ws.one, 1, working, n_floats, np.float32(1.0))
+            combine_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(1.0))
+            store_int64(rows, k, working)
+
+
+@jit
+def _merge_slowed(n: Any, n_floats: Any, ws: Any) -> None:
+    """Add the change of every such copy, times the factor, to the row that it stands for."""
+    row_bytes = FLOAT * n_floats
+    base = load_int64(ws.input_base, 0)
+    for k in range(n):
+        original = load_int64(ws.slowed, k)
+        factor = np.float32(load_float32(ws.input_steps, (original - base) // row_bytes))
+        if factor != np.float32(1.0) and factor != np.float32(0.0):
+            working = ws.slowed_copies + 2 * k * row_bytes
+            store_int64(ws.one, 0, working)
+            add_to_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(-1.0))
+            store_int64(ws.one, 0, original)
+            add_to_rows(ws.one, 1, working, n_floats, factor)
+
+
 @inline_jit
 def cut_tiles(n: Any, n_distinct: Any, outputs: Any, tiles: Any, ws: Any) -> None:
     """Cut a window's ``n`` outputs, whose signs ``ws.turns`` tells, into tiles of six and four.
@@ -528,6 +578,8 @@ def train_outputs(
     ``rows`` and ``outputs`` are tables of row addresses; repeated ones are overwritten by copies'.
     ``tiles`` is what :func:`cut_tiles` wrote of the outputs; ``n_prefetch`` rows are prefetched.
     """
+    if ws.input_steps != 0:
+        _copy_slowed(rows, n_rows, n_floats, ws)
     distinct = load_int64(tiles, N_DISTINCT)
     n_copies = _copy_repeats(
         outputs + ADDRESS * distinct, load_int64(tiles, N_OUTPUTS) - distinct, 0, n_floats, ws
@@ -543,6 +595,8 @@ def train_outputs(
             rows, n_rows, scale, share, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws
         )  # fmt: skip
     _merge_copies(n_copies, n_floats, ws)
+    if ws.input_steps != 0:
+        _merge_slowed(n_rows, n_floats, ws)
 
 
 @inline_jit

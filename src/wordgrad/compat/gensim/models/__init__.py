@@ -9,13 +9,14 @@ from wordgrad.compat.gensim.models import (
     word2vec,
 )
 from wordgrad.compat.gensim.models.doc2vec import Doc2Vec
-from wordgrad.compat.gensim.models.fasttext import FastTextKeyedVectors
+from wordgrad.compat.gensim.models.fasttext import FastText, FastTextKeyedVectors
 from wordgrad.compat.gensim.models.keyedvectors import KeyedVectors
 from wordgrad.compat.gensim.models.phrases import FrozenPhrases, Phrases
 from wordgrad.compat.gensim.models.word2vec import Word2Vec
 
 __all__ = [
     "Doc2Vec",
+    "FastText",
     "FastTextKeyedVectors",
     "FrozenPhrases",
     "KeyedVectors",

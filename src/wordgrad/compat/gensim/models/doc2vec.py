@@ -31,7 +31,7 @@ from wordgrad.corpus.documents import Documents, number_words
 from wordgrad.search.exact import unit
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.inference import Inference
-from wordgrad.training.parameters import Parameters
+from wordgrad.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 OTHER_SEED = 7919  # documents must not start where words do
@@ -339,8 +339,8 @@ class Doc2Vec(Word2Vec):
         self.dv.expandos = {name: values.copy() for name, values in other.expandos.items()}
         super().reset_from(other_model)
 
-    def _take(self, parameters: Parameters) -> None:
-        super()._take(parameters)
+    def _take(self, trainer: Trainer) -> None:
+        super()._take(trainer)
         self._inference = None
 
     def _settings(self, epochs: int, total: int) -> dict[str, Any]:

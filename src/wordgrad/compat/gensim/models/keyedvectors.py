@@ -61,7 +61,7 @@ class KeyedVectors(Saveable):
     expandos : dict of str to array
         An entry a key of each attribute that :meth:`set_vecattr` sets, ``"count"`` above all.
     vectors_lockf : float32 (1,) or (V,)
-        What training's steps on each vector are multiplied by: 1, or 0 for one that stays.
+        What training's steps on each vector are multiplied by, 0 (it stays) to 1.
 
     Examples
     --------

@@ -23,7 +23,6 @@ from wordgrad.compat.gensim.models.callbacks import CallbackAny2Vec
 from wordgrad.compat.gensim.models.keyedvectors import (
     REAL,
     KeyedVectors,
-    prep_vectors,
     pseudorandom_weak_vector,
 )
 from wordgrad.compat.gensim.saving import Saveable
@@ -33,7 +32,7 @@ from wordgrad.errors import InputError, ParameterError
 from wordgrad.training.config import BOTH, HIERARCHICAL, TrainingConfig
 from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.trainer import LiveModel, Trainer
+from wordgrad.training.trainer import EpochHook, LiveModel, Trainer
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word2vec import Word2Vec as Estimator
 from wordgrad.word_vectors import WordVectors
@@ -687,8 +686,8 @@ class Word2Vec(Saveable):
 
     def init_weights(self) -> None:
         """Begin anew: small random vectors, and output vectors that are zero."""
-        self.wv.vectors = prep_vectors((len(self.wv), self.vector_size), seed=self.seed)
-        self.wv.allocate_vecattrs()
+        self.wv.vectors = np.zeros((0, self.vector_size), REAL)
+        self.wv.resize_vectors(seed=self.seed)
         for name in self._outputs():
             setattr(self, name, np.zeros((len(self.wv), self.layer1_size), REAL))
         self._make_tree()
@@ -862,31 +861,28 @@ class Word2Vec(Saveable):
         if len(self.wv) < 2 or not len(corpus.ids):
             logger.warning("There is nothing to train on: no text of two known words")
             return 0
-        parameters = self._matrices()
-        frozen = [(kv, rows, kv.vectors[rows].copy()) for kv, rows in self._frozen()]
 
         def between_epochs(live: LiveModel) -> None:
-            self._take(parameters)
-            for kv, rows, kept in frozen:
-                kv.vectors[rows] = kept
-                kv._forget()
+            if live.epoch > 0 and self.compute_loss:
+                record = live.history[-1]
+                self.running_training_loss += record.loss * record.pairs
+            if not callbacks:
+                return
+            self._take(trainer)
             if live.epoch > 0:
-                if self.compute_loss:
-                    record = live.history[-1]
-                    self.running_training_loss += record.loss * record.pairs
                 for callback in callbacks:
                     callback.on_epoch_end(self)
             if live.epoch < live.epochs:
                 for callback in callbacks:
                     callback.on_epoch_begin(self)
+            self._give(trainer)
 
-        trainer = Trainer(
-            corpus,
-            TrainingConfig(**self._settings(epochs, corpus.vocabulary.total)),
-            parameters=parameters,
-            on_epoch=between_epochs,
-        )
-        trainer.run()
+        config = TrainingConfig(**self._settings(epochs, corpus.vocabulary.total))
+        trainer = self._trainer(corpus, config, between_epochs)
+        try:
+            trainer.run()
+        finally:
+            self._take(trainer)
         return int(trainer.tokens_trained * epochs)
 
     def _settings(self, epochs: int, total: int) -> dict[str, Any]:
@@ -925,18 +921,30 @@ class Word2Vec(Saveable):
         nodes = {"syn1": V - 1} if self.hs else {}
         return nodes | ({"syn1neg": V} if self.negative else {})
 
+    def _trainer(self, corpus: EncodedCorpus, config: TrainingConfig, hook: EpochHook) -> Trainer:
+        """What trains the model's matrices."""
+        parameters = self._matrices()
+        factors = [
+            lock_factors("vectors_lockf", kv.vectors_lockf, len(kv.vectors))
+            for kv in self._inputs()
+        ]
+        locked = any((one != 1).any() for one in factors)
+        return Trainer(
+            corpus,
+            config,
+            parameters=parameters,
+            on_epoch=hook,
+            input_steps=np.concatenate(factors) if locked else None,
+        )
+
     def _matrices(self) -> Parameters:
         """Return the matrices as training has them, and the model's own are views of them then."""
-        inputs, outputs = self._inputs(), self._outputs()
-        missing = [name for name in outputs if not hasattr(self, name)]
-        if missing:
-            raise ValueError(f"The model has no output vectors ({missing[0]}); train one that has.")
-        size = self.vector_size
+        inputs = self._inputs()
         n_inputs = sum(len(kv.vectors) for kv in inputs)
-        n_outputs = sum(outputs.values())
+        n_outputs = sum(self._outputs().values())
         mine = self._parameters
         if mine is None or (mine.n_inputs, mine.n_outputs) != (n_inputs, n_outputs):
-            mine = self._parameters = Parameters.zeros(n_inputs, n_outputs, size)
+            mine = self._parameters = Parameters.zeros(n_inputs, n_outputs, self.vector_size)
         row = 0
         for kv in inputs:
             rows = mine.W_in[row : row + len(kv.vectors)]
@@ -944,43 +952,35 @@ class Word2Vec(Saveable):
                 rows[:] = kv._matrix
                 kv.vectors = rows
             row += len(rows)
+        self._share_outputs(mine)
+        return mine
+
+    def _share_outputs(self, parameters: Parameters) -> None:
+        """Let ``W_out`` begin with the output vectors, and these be views of it where they can."""
         row = 0
-        for name, n_rows in outputs.items():
-            rows, matrix = mine.W_out[row : row + n_rows], getattr(self, name)
+        for name, n_rows in self._outputs().items():
+            rows, matrix = parameters.W_out[row : row + n_rows], self.__dict__.get(name)
+            if matrix is None:
+                raise ValueError(f"The model has no output vectors ({name}); train one that has.")
             if not _same_memory(rows, matrix):
-                rows[:] = np.reshape(matrix, (-1, size))[:n_rows]
+                rows[:] = np.reshape(matrix, (-1, self.vector_size))[:n_rows]
                 if matrix.shape == rows.shape:
                     setattr(self, name, rows)
             row += n_rows
-        return mine
 
-    def _take(self, parameters: Parameters) -> None:
+    def _take(self, trainer: Trainer) -> None:
         """Take what training learned, where the model's matrices are no views of it."""
+        for kv in self._inputs():
+            kv._forget()
         row = 0
         for name, n_rows in self._outputs().items():
-            rows, matrix = parameters.W_out[row : row + n_rows], getattr(self, name)
+            rows, matrix = trainer.parameters.W_out[row : row + n_rows], getattr(self, name)
             if not _same_memory(rows, matrix):
                 np.reshape(matrix, (-1, self.vector_size))[:n_rows] = rows
             row += n_rows
 
-    def _frozen(self) -> list[tuple[KeyedVectors, NDArray[np.int64]]]:
-        """Rows that are put back after every epoch.
-
-        Raises
-        ------
-        ValueError
-            If ``vectors_lockf`` holds another number than 0 and 1, or not one for each vector.
-        """
-        found = []
-        for kv in self._inputs():
-            n, factors = len(kv.vectors), np.asarray(kv.vectors_lockf)
-            if factors.shape not in ((1,), (n,)) or not np.isin(factors, (0, 1)).all():
-                raise ValueError(
-                    f"vectors_lockf must hold 0 or 1 for each of the {n} vectors, or one number "
-                    f"for all, got {factors!r}."
-                )
-            found.append((kv, np.flatnonzero(np.broadcast_to(factors, n) == 0)))
-        return found
+    def _give(self, trainer: Trainer) -> None:
+        """Let training go on with what callbacks wrote, where it is no view of the matrices."""
 
     def get_latest_training_loss(self) -> float:
         """Sum of the losses of all pairs (of CBOW: windows) of the last training."""
@@ -1085,6 +1085,23 @@ class Word2Vec(Saveable):
 
 def _same_memory(a: NDArray[Any], b: NDArray[Any]) -> bool:
     return a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
+
+
+def lock_factors(name: str, factors: Any, n: int) -> NDArray[np.float32]:
+    """What the steps on each of ``n`` rows are multiplied by, float32 (n,).
+
+    Raises
+    ------
+    ValueError
+        If they are not numbers from 0 to 1, one for each row or one for all.
+    """
+    given = np.asarray(factors, REAL)
+    if given.shape not in ((1,), (n,)) or not ((given >= 0) & (given <= 1)).all():
+        raise ValueError(
+            f"{name} must hold a number from 0 to 1 for each of the {n} rows, or one for all, got "
+            f"{factors!r}."
+        )
+    return np.broadcast_to(given, n)
 
 
 def keep_word(word: Any, count: int, min_count: int, trim_rule: TrimRule | None = None) -> bool:
