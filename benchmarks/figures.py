@@ -87,6 +87,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.classification_command_line,
         tables.classification_goals,
         tables.classifier_labels,
+        tables.classifier_memory,
         tables.classification_levers,
         tables.loss_cost,
         tables.mutants,

@@ -889,17 +889,29 @@ def classifier_labels() -> str:
                     f"{small[one]['precision']:.3f}, {small[one]['bytes'] / 1e6:.2f} MB"
                     if one in small
                     else ""
-                    for one in ("None", "10000")
+                    for one in ("None", "10000", "10000, retrained")
                 ),
             ]
         )  # fmt: skip
     return table(
         [
             "set", "loss", "program", "precision of the first label", "processor time", "file",
-            "quantised", "and 10,000 n-grams or rows",
+            "quantised", "and 10,000 n-grams or rows", "and trained again",
         ],
         rows,
     )  # fmt: skip
+
+
+def classifier_memory() -> str:
+    """Memory of trainings from a file, and from one that is many times as long."""
+    found = load("classifier-labels.json")["memory"]
+    runs, files = found["runs"], ("once", "often")
+    rows = [
+        [kind, *(f"{runs[f'{kind}/{name}']['own'] / 1e6:,.0f} MB" for name in files)]
+        for kind in ("wordgrad", "wordgrad's fastText")
+    ]
+    sizes = [runs[f"wordgrad/{name}"]["file"] / 1e6 for name in files]
+    return table(["memory of its own", *(f"from {size:,.0f} MB" for size in sizes)], rows)
 
 
 LEVER_SETS = {"sst5": "SST, five-way", "trec": "TREC", "mr": "MR", "subj": "Subj"}
@@ -1267,3 +1279,62 @@ def gpu_softmax() -> str:
         ["loss after two passes, processor", f"{processor['losses'][1]:.6f}"],
     ]
     return table([f"{one['words']:,} words, D = {one['vector_size']}", ""], rows)
+
+
+# ---------------------------------------------------------------------------- a cluster
+
+
+def cluster() -> str:
+    """What two nodes with a thread each cost and learn, beside one machine with two threads."""
+    found = load("cluster.json")["cells"]
+    rows = []
+    if "overhead" in found:
+        engines = found["overhead"]["engines"]
+        one, two = engines["default engine"], engines["2 nodes"]
+        rows += [
+            ["an epoch, the default engine on two threads", f"{one['seconds']['median']:.2f} s"],
+            ["an epoch, two Ray nodes of one thread", f"{two['seconds']['median']:.2f} s"],
+            ["times as long", f"{two['times_default']['median']:.2f}"],
+            [
+                "sent between the nodes, an epoch",
+                f"{found['overhead']['bytes_sent_an_epoch'] / 1e6:.0f} MB",
+            ],
+        ]
+    for name, cell in found.items():
+        if name.startswith("quality"):
+            rows.append([f"average of the five sets, {name[9:]}", f"{cell['average']:.1f}"])
+    constants = found["constants"]
+    rows += [
+        [
+            "tokens a second of a thread, D = 300, buckets of "
+            f"{constants['rows_of_a_bucket']:,} rows",
+            f"{constants['tokens_a_thread_and_second'] / 1e6:.2f} M",
+        ],
+        [
+            "carried from one Ray node to another, a second",
+            f"{constants['bytes_between_nodes_a_second'] / 1e9:.2f} GB",
+        ],
+    ]
+    return table(["`wiki8`, skip-gram", ""], rows)
+
+
+def cluster_projection() -> str:
+    """An epoch of a terabyte, from constants."""
+    cell = load("cluster.json")["cells"]["projection"]
+    rows = [
+        [
+            f"{one['nodes']} nodes, {one['network']}",
+            f"{one['training_seconds_an_episode']:.1f} s",
+            f"{one['sending_seconds_an_episode']:.1f} s",
+            f"{one['episodes']:,.0f}",
+            f"{one['hours_an_epoch']:.1f}",
+            f"{one['sent_an_episode'] / 1e9:,.0f} GB",
+            f"{one['memory_of_a_node'] / 1e9:.1f} GB",
+        ]
+        for one in cell["projected"]
+    ]
+    head = [
+        *("projection", "training, an episode", "sending", "episodes an epoch", "hours an epoch"),
+        *("sent, an episode", "memory of a node"),
+    ]
+    return table(head, rows)

@@ -48,104 +48,46 @@ CBOW: Record = {"architecture": "cbow"}
 BALANCED = CBOW | {"share": [2.2, -0.5], "learning_rate": 0.075}
 EXACT = CBOW | {"cbow_step": "exact", "learning_rate": 0.15}
 WHOLE = CBOW | {"cbow_step": "whole", "learning_rate": 0.075}
-FOUR = BALANCED | {"epochs": 4, "learning_rate": 0.12}
-OTHERS: dict[str, Record] = {
+STEPS = {"exact": EXACT, "whole": WHOLE, "balanced": BALANCED}
+CHECKS: dict[str, Record] = {
+    "window 2": {"window": 2},
+    "window 10": {"window": 10},
     "D = 300": {"vector_size": 300},
     "1 epoch": {"epochs": 1},
     "15 epochs": {"epochs": 15},
     "sum": {"combine": "sum", "learning_rate": 0.02},
 }
+RATES = (0.1, 0.15, 0.2, 0.3, 0.5)
 TRIED: dict[str, Record] = {
-    "": {},
-    ", falls as a root": {"power": 0.5},
-    ", falls as x^.75": {"power": 0.75},
-    ", falls as x^1.5": {"power": 1.5},
-    ", warm-up": {"warm_up": 0.05},
-    ", last fifth averaged": {"averaged": 0.2},
-    ", last fifth averaged, falls as a root": {"averaged": 0.2, "power": 0.5},
-    ", start 8 times as long": {"start": 8.0},
-    ", shuffled pieces": {"shuffled": 1000},
-    ", K = 3": {"negative": 3},
-    ", K = 8": {"negative": 8},
-    ", sample 2e-4": {"sample": 2e-4},
-    ", sample 5e-5": {"sample": 5e-5},
-    ", noise of power 1": {"ns_exponent": 1.0},
-    ", noise of power .5": {"ns_exponent": 0.5},
-    ", fixed windows of 3": {"window": 3, "shrink_windows": False},
-    ", window 4": {"window": 4},
+    "warm-up": {"warm_up": 0.05},
+    "last fifth averaged": {"averaged": 0.2},
+    "last fifth averaged, falls as a root": {"averaged": 0.2, "power": 0.5},
+    "start 8 times as long": {"start": 8.0},
+    "shuffled pieces": {"shuffled": 1000},
+    "K = 3": {"negative": 3},
 }
-THREE: Record = {"epochs": 3, "learning_rate": 0.05}
+FOUR = BALANCED | {"epochs": 4, "learning_rate": 0.12}
 VARIANTS: dict[str, Record] = {
-    "exact": EXACT,
-    "whole": WHOLE,
-    "balanced": BALANCED,
-    "1.5 / M^1/4": BALANCED | {"share": [1.5, -0.25]},
-    "2 / M^1/2": BALANCED | {"share": [2.0, -0.5]},
-    "2.4 / M^1/2": BALANCED | {"share": [2.4, -0.5]},
-    "2.4 / M^1/2, rate .06": BALANCED | {"share": [2.4, -0.5], "learning_rate": 0.06},
-    "2.4 / M^1/2, rate .1": BALANCED | {"share": [2.4, -0.5], "learning_rate": 0.1},
-    "3 / M^1/2, rate .06": BALANCED | {"share": [3.0, -0.5], "learning_rate": 0.06},
-    "balanced, sample 3e-5": BALANCED | {"sample": 3e-5},
-    "balanced, 3 epochs, rate .1": BALANCED | {"epochs": 3, "learning_rate": 0.1},
-    "balanced, 4 epochs, rate .085": BALANCED | {"epochs": 4, "learning_rate": 0.085},
-    "balanced, 4 epochs, rate .09, sample 3e-5": BALANCED
-    | {"epochs": 4, "learning_rate": 0.09, "sample": 3e-5},
-    "skip-gram": {},
-    "skip-gram, 2 epochs, rate .06": {"epochs": 2, "learning_rate": 0.06},
-    "skip-gram, 2 epochs, rate .08": {"epochs": 2, "learning_rate": 0.08},
-    "skip-gram, 3 epochs, rate .05": {"epochs": 3, "learning_rate": 0.05},
-    "skip-gram, 3 epochs, rate .05, sample 3e-5": {
-        "epochs": 3, "learning_rate": 0.05, "sample": 3e-5,
-    },
-    "skip-gram, 3 epochs, rate .055, sample 5e-5": {
-        "epochs": 3, "learning_rate": 0.055, "sample": 5e-5,
-    },
-    **{
-        f"{kind}{change}": base | changes
-        for kind, base in (
-            ("balanced, 4 epochs, rate .12", FOUR),
-            ("skip-gram, 3 epochs, rate .05", THREE),
-        )
-        for change, changes in TRIED.items()
-    },
-    "balanced, 2 epochs, rate .2": BALANCED | {"epochs": 2, "learning_rate": 0.2},
-    "balanced, 3 epochs, rate .12": BALANCED | {"epochs": 3, "learning_rate": 0.12},
-    "balanced, 3 epochs, rate .12, start 8 times as long": BALANCED
-    | {"epochs": 3, "learning_rate": 0.12, "start": 8.0},
-    "balanced, 3 epochs, rate .15": BALANCED | {"epochs": 3, "learning_rate": 0.15},
-    "balanced, 4 epochs, rate .14": BALANCED | {"epochs": 4, "learning_rate": 0.14},
-    **{
-        f"{name}, window {window}": step | {"window": window}
-        for window in (2, 10)
-        for name, step in (("exact", EXACT), ("whole", WHOLE), ("balanced", BALANCED))
-    },
-    **{
-        f"{name}, {change}": step | changes
-        for change, changes in OTHERS.items()
-        for name, step in (("exact", EXACT), ("whole", WHOLE), ("balanced", BALANCED))
-    },
+    **STEPS,
     **{
         f"{name}, rate {str(rate)[1:]}": step | {"learning_rate": rate}
-        for name, step in (("exact", EXACT), ("whole", WHOLE), ("balanced", BALANCED))
-        for rate in (0.1, 0.15, 0.2, 0.3, 0.5)
+        for name, step in STEPS.items()
+        for rate in RATES
     },
     **{
-        f"{name}, {change}, rate {str(rate)[1:]}": step | changes | {"learning_rate": rate}
-        for change, changes in {
-            "window 2": {"window": 2},
-            "window 10": {"window": 10},
-            "D = 300": {"vector_size": 300},
-            "15 epochs": {"epochs": 15},
-        }.items()
-        for name, step, rate in (
-            ("exact", EXACT, 0.3), ("whole", WHOLE, 0.15), ("balanced", BALANCED, 0.15),
-            ("balanced", BALANCED, 0.1),
-        )
+        f"{name}, {check}": step | changes
+        for check, changes in CHECKS.items()
+        for name, step in STEPS.items()
     },
-    "balanced, 1 epoch, rate .15": BALANCED | {"epochs": 1, "learning_rate": 0.15},
-    "whole, 1 epoch, rate .15": WHOLE | {"epochs": 1, "learning_rate": 0.15},
-    "balanced, sum, rate .01": BALANCED | {"combine": "sum", "learning_rate": 0.01},
-}  # fmt: skip
+    "balanced, 4 epochs, rate .12": FOUR,
+    **{f"balanced, 4 epochs, rate .12, {name}": FOUR | changes for name, changes in TRIED.items()},
+    "balanced, 3 epochs, rate .12": BALANCED | {"epochs": 3, "learning_rate": 0.12},
+    "balanced, 3 epochs, rate .15": BALANCED | {"epochs": 3, "learning_rate": 0.15},
+    "balanced, sample 3e-5": BALANCED | {"sample": 3e-5},
+    "skip-gram": {},
+    "skip-gram, 2 epochs, rate .08": {"epochs": 2, "learning_rate": 0.08},
+    "skip-gram, 3 epochs, rate .05": {"epochs": 3, "learning_rate": 0.05},
+}
 """Settings of ``Word2Vec``, and what :func:`changed` and :func:`learn_one` do beside them."""
 
 RIVAL = Settings(Architecture.skipgram, epochs=5, learning_rate=0.05)

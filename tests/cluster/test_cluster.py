@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 import threading
+from contextlib import closing
 from dataclasses import asdict
 
 import numpy as np
@@ -12,6 +15,7 @@ import polars as pl
 import pytest
 from thread_machines import OPTIONS, Threads, config_of, local, spread
 
+from wordgrad import Word2Vec
 from wordgrad.cluster import Coordinator, Node
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.corpus.sources import TextFile
@@ -19,10 +23,13 @@ from wordgrad.errors import ClusterError, InputError, ParameterError
 from wordgrad.training.parameters import Parameters, row_floats
 
 
-@pytest.mark.parametrize(("nodes", "threads", "blocks"), [(1, 1, 3), (2, 1, 2), (3, 2, 8)])
-def test_the_bytes_are_those_of_one_machine(path, nodes, threads, blocks):
-    wanted, steps = local(path, blocks)
-    found, again = spread(Threads(nodes, threads), path, blocks)
+@pytest.mark.parametrize(
+    ("nodes", "threads", "blocks", "architecture"),
+    [(1, 1, 3, "skipgram"), (2, 1, 2, "skipgram"), (3, 2, 8, "skipgram"), (3, 1, 5, "cbow")],
+)
+def test_the_bytes_are_those_of_one_machine(path, nodes, threads, blocks, architecture):
+    wanted, steps = local(path, blocks, architecture=architecture)
+    found, again = spread(Threads(nodes, threads), path, blocks, architecture=architecture)
     assert again == steps
     assert (found.W_in_rows == wanted.W_in_rows).all()
     assert (found.W_out_rows == wanted.W_out_rows).all()
@@ -158,3 +165,66 @@ def test_a_file_that_a_node_does_not_see_is_named_with_the_node(path):
     assert Node.unseen([TextFile.from_path(path), TextFile(path, "text", None, 0, 10**9)]) == str(
         path
     )
+
+
+def test_a_training_goes_on_elsewhere_from_where_it_paused(path):
+    """An epoch is left in the middle, and other nodes go on with its parameters."""
+    wanted, steps = local(path, 8)
+    given = {"min_count": 2, "max_vocab": None, "vocabulary": None} | OPTIONS
+    parameters, found, position = None, [], 0
+    for nodes in (1, 2, 4, 3):
+        coordinator = Coordinator(Threads(nodes))
+        V = len(coordinator.read(path, **given).vocabulary)
+        engine = coordinator.engine(config_of(8))
+        parameters = Parameters.initial(V, V, 6, 1) if parameters is None else parameters
+        engine.prepare(parameters)
+        while len(found) < len(steps):
+            epoch = len(found) // 8
+            pause = threading.Event()
+            with closing(engine.epoch(parameters, epoch, position % engine.length, pause)) as some:
+                for step in some:
+                    found.append(step)
+                    position = step.stop
+                    if nodes % 2:
+                        pause.set()
+                    elif len(found) % 3 == 0:
+                        break
+            if len(found) % 3 == 0 and nodes != 3:
+                break
+        coordinator.close()
+    assert found == steps
+    assert (parameters.W_in_rows == wanted.W_in_rows).all()
+    assert (parameters.W_out_rows == wanted.W_out_rows).all()
+
+
+def test_without_ray_the_install_line_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ClusterError, match=r"pip install 'wordgrad\[ray\]'"):
+        Word2Vec(cluster="auto").fit(["a b"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss": "softmax"}, "A cluster trains with loss='negative-sampling', got loss='softmax'"),
+        ({"subwords": (3, 4)}, r"A cluster trains with subwords=None, got subwords=\(3, 4\)"),
+        ({"phrases": 1}, "A cluster trains with phrases=None, got phrases=1"),
+        ({"cluster": None, "nodes": 2}, "nodes is of a cluster, got 2 without one"),
+    ],
+)
+def test_what_a_cluster_does_not_train_is_refused_by_name(settings, message):
+    with pytest.raises(ParameterError, match=message):
+        Word2Vec(**({"cluster": "auto"} | settings)).fit(["a b"])
+
+
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+def test_more_text_is_not_learned_on_a_cluster():
+    model = Word2Vec(min_count=1, workers=1, vector_size=4).fit(["a b c"] * 50)
+    model.set_params(cluster="auto")
+    with pytest.raises(ParameterError, match="partial_fit trains on this machine"):
+        model.partial_fit(["a b"])
+
+
+def test_ray_is_not_imported_without_a_cluster():
+    code = "import sys, wordgrad.word2vec, wordgrad.cluster; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -143,23 +143,23 @@ def run(engine, parameters, epochs=2):
     ]
 
 
-def local(path, blocks):
+def local(path, blocks, **training):
     with encode_corpus(path, min_count=2) as corpus:
-        engine = make_engine(corpus, config_of(blocks))
+        engine = make_engine(corpus, config_of(blocks, **training))
         V = len(corpus.vocabulary)
         parameters = Parameters.initial(V, V, 6, 1)
         return parameters, run(engine, parameters)
 
 
-def spread(machines, source, blocks, epochs=2, **options):
+def spread(machines, source, blocks, **training):
     """Parameters and steps of a training on machines, which are ended."""
     coordinator = Coordinator(machines)
     given = {"min_count": 2, "max_vocab": None, "vocabulary": None} | OPTIONS
     try:
-        corpus = coordinator.read(source, **(given | options))
-        engine = coordinator.engine(config_of(blocks))
+        corpus = coordinator.read(source, **given)
+        engine = coordinator.engine(config_of(blocks, **training))
         V = len(corpus.vocabulary)
         parameters = Parameters.initial(V, V, 6, 1)
-        return parameters, run(engine, parameters, epochs)
+        return parameters, run(engine, parameters)
     finally:
         coordinator.close()
