@@ -1330,6 +1330,10 @@ def cluster() -> str:
             f"{constants['tokens_a_thread_and_second'] / 1e6:.2f} M",
         ],
         [
+            f"dealing {found['dealing']['words']:,} words to {found['dealing']['buckets']} buckets",
+            f"{found['dealing']['seconds']:.2f} s",
+        ],
+        [
             "carried from one Ray node to another, a second",
             f"{constants['bytes_between_nodes_a_second'] / 1e9:.2f} GB",
         ],
@@ -1344,6 +1348,7 @@ def cluster_projection() -> str:
         [
             f"{one['nodes']} nodes, {one['network']}",
             f"{one['training_seconds_an_episode']:.1f} s",
+            f"{one['dealing_seconds_an_episode']:.1f} s",
             f"{one['sending_seconds_an_episode']:.1f} s",
             f"{one['episodes']:,.0f}",
             f"{one['hours_an_epoch']:.1f}",
@@ -1353,7 +1358,7 @@ def cluster_projection() -> str:
         for one in cell["projected"]
     ]
     head = [
-        *("projection", "training, an episode", "sending", "episodes an epoch", "hours an epoch"),
-        *("sent, an episode", "memory of a node"),
+        *("projection", "training, an episode", "dealing", "sending", "episodes an epoch"),
+        *("hours an epoch", "sent, an episode", "memory of a node"),
     ]
     return table(head, rows)
