@@ -346,7 +346,7 @@ def phrases() -> str:
 
 
 def documents() -> str:
-    """Vectors of documents, beside gensim's: processor seconds, and the best accuracy."""
+    """Vectors of documents beside gensim's: processor seconds, the best accuracy; memory."""
     found = load("documents.json")
     rows = []
     for title, text in found["texts"].items():
@@ -371,7 +371,26 @@ def documents() -> str:
                 ]
             )
     head = ["text", "", "wordgrad", "gensim", "gensim / wordgrad", "accuracy", "gensim's"]
-    return table(head, rows)
+    tables = [table(head, rows)]
+    if found["memory"]:
+        head = ["documents of", "number", "their text", "what is learnt", "memory at most"]
+        tables.append(
+            table(
+                head,
+                [
+                    [
+                        length,
+                        f"{one['documents']:,}",
+                        *(
+                            f"{one[name] / 2**20:,.0f} MB"
+                            for name in ("text_bytes", "learnt_bytes", "peak_bytes")
+                        ),
+                    ]
+                    for length, one in found["memory"].items()
+                ],
+            )
+        )
+    return "\n".join(tables)
 
 
 def hierarchical() -> str:
@@ -1297,6 +1316,10 @@ def cluster() -> str:
             f"{constants['tokens_a_thread_and_second'] / 1e6:.2f} M",
         ],
         [
+            f"dealing {found['dealing']['words']:,} words to {found['dealing']['buckets']} buckets",
+            f"{found['dealing']['seconds']:.2f} s",
+        ],
+        [
             "carried from one Ray node to another, a second",
             f"{constants['bytes_between_nodes_a_second'] / 1e9:.2f} GB",
         ],
@@ -1311,6 +1334,7 @@ def cluster_projection() -> str:
         [
             f"{one['nodes']} nodes, {one['network']}",
             f"{one['training_seconds_an_episode']:.1f} s",
+            f"{one['dealing_seconds_an_episode']:.1f} s",
             f"{one['sending_seconds_an_episode']:.1f} s",
             f"{one['episodes']:,.0f}",
             f"{one['hours_an_epoch']:.1f}",
@@ -1320,7 +1344,7 @@ def cluster_projection() -> str:
         for one in cell["projected"]
     ]
     head = [
-        *("projection", "training, an episode", "sending", "episodes an epoch", "hours an epoch"),
-        *("sent, an episode", "memory of a node"),
+        *("projection", "training, an episode", "dealing", "sending", "episodes an epoch"),
+        *("hours an epoch", "sent, an episode", "memory of a node"),
     ]
     return table(head, rows)
