@@ -360,7 +360,7 @@ def phrases() -> str:
 
 
 def documents() -> str:
-    """Vectors of documents, beside gensim's: processor seconds, and the best accuracy."""
+    """Vectors of documents beside gensim's: processor seconds, the best accuracy; memory."""
     found = load("documents.json")
     rows = []
     for title, text in found["texts"].items():
@@ -385,7 +385,26 @@ def documents() -> str:
                 ]
             )
     head = ["text", "", "wordgrad", "gensim", "gensim / wordgrad", "accuracy", "gensim's"]
-    return table(head, rows)
+    tables = [table(head, rows)]
+    if found["memory"]:
+        head = ["documents of", "number", "their text", "what is learnt", "memory at most"]
+        tables.append(
+            table(
+                head,
+                [
+                    [
+                        length,
+                        f"{one['documents']:,}",
+                        *(
+                            f"{one[name] / 2**20:,.0f} MB"
+                            for name in ("text_bytes", "learnt_bytes", "peak_bytes")
+                        ),
+                    ]
+                    for length, one in found["memory"].items()
+                ],
+            )
+        )
+    return "\n".join(tables)
 
 
 def hierarchical() -> str:
