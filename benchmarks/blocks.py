@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import threading
 from functools import partial
+from itertools import product
 from pathlib import Path
 from time import perf_counter, process_time
 from types import SimpleNamespace
@@ -32,12 +33,14 @@ from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.engines import make_engine
-from wordgrad.training.engines.blocks import BlockEngine
+from wordgrad.training.engines.blocks import TOKENS_A_WORD, BlockEngine
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import SamplingTables, with_threshold
 
 BLOCKS = (None, 8, 16, 32)
+LARGE_BLOCKS = (None, 16, 32, 64)  # a bucket may hold 65,536 words
+ARCHITECTURES = ("skipgram", "cbow")
 THREADS = 2
 EPOCHS = 5
 
@@ -46,9 +49,12 @@ def name_of(blocks: int | None) -> str:
     return "default engine" if blocks is None else f"{blocks} buckets"
 
 
-def _made(corpus: EncodedCorpus, blocks: int | None, threads: int) -> tuple[Any, Parameters]:
+def _made(
+    corpus: EncodedCorpus, blocks: int | None, threads: int, architecture: str = "skipgram"
+) -> tuple[Any, Parameters]:
     counts = corpus.vocabulary.counts
-    config = with_threshold(TrainingConfig(workers=threads, blocks=blocks), counts)
+    config = TrainingConfig(architecture=architecture, workers=threads, blocks=blocks)
+    config = with_threshold(config, counts)
     engine = make_engine(corpus, config)
     parameters = Parameters.initial(engine.n_inputs, engine.n_outputs, config.vector_size, 1)
     engine.prepare(parameters)
@@ -75,9 +81,9 @@ def verify(corpus: EncodedCorpus) -> int:
     return int(pairs.pop())
 
 
-def overhead(corpus: EncodedCorpus, rounds: int) -> dict[str, Any]:
+def overhead(corpus: EncodedCorpus, rounds: int, architecture: str) -> dict[str, Any]:
     """Seconds of an epoch, on the clock and of the processor, in turns."""
-    made = {blocks: _made(corpus, blocks, THREADS) for blocks in BLOCKS}
+    made = {blocks: _made(corpus, blocks, THREADS, architecture) for blocks in BLOCKS}
     seconds: dict[int | None, list[tuple[float, float]]] = {blocks: [] for blocks in BLOCKS}
     load = load_average()
     for _ in range(rounds):
@@ -109,15 +115,14 @@ def large(n_words: int, n_tokens: int) -> dict[str, Any]:
         vocabulary=SimpleNamespace(counts=counts),
     )
     seconds = {}
-    for blocks in BLOCKS:
-        if blocks == 8:  # a bucket may hold 65,536 words
-            continue
+    for blocks in LARGE_BLOCKS:
         config = TrainingConfig(workers=1, blocks=blocks, sample=1e-4)
         engine: Any = HogwildEngine(config, SamplingTables(text, config))  # type: ignore[arg-type]
         if blocks is not None:
-            engine = BlockEngine(config, SamplingTables(text, config), 12 * n_words)  # type: ignore[arg-type]
+            episode = min(n_tokens, TOKENS_A_WORD * n_words)
+            engine = BlockEngine(config, SamplingTables(text, config), episode)  # type: ignore[arg-type]
         parameters = Parameters.zeros(n_words, n_words, config.vector_size)
-        parameters.W_in[:] = 0.01
+        parameters.W_in[:], parameters.W_out[:] = 0.01, 0.0  # all pages are there
         engine.prepare(parameters)
         start = process_time()
         _epoch(engine, parameters)
@@ -125,9 +130,12 @@ def large(n_words: int, n_tokens: int) -> dict[str, Any]:
     return {"words": n_words, "tokens": n_tokens, "processor_seconds": seconds}
 
 
-def quality(corpus: Path, sets: Path, blocks: int | None, seed: int) -> dict[str, Any]:
+def quality(
+    corpus: Path, sets: Path, architecture: str, blocks: int | None, seed: int
+) -> dict[str, Any]:
     """Train and score."""
-    model = Word2Vec(workers=THREADS, epochs=EPOCHS, blocks=blocks, seed=seed).fit(str(corpus))
+    settings = {"workers": THREADS, "epochs": EPOCHS, "blocks": blocks, "seed": seed}
+    model = Word2Vec(architecture=architecture, **settings).fit(str(corpus))  # type: ignore[arg-type]
     vectors = model.vectors_
     scores = {
         name: evaluate_similarity(vectors, sets / file).correlation
@@ -155,24 +163,25 @@ def main() -> None:
     head = {"question": "What do blocks cost, in time and in quality?", "text": text}
     cells = Cells("blocks.json", head, fresh=False)
     if given.only in (None, "large"):
-        size = {"words": 1_000_000, "tokens": 12_000_000}
+        size = {"words": 1_000_000, "tokens": 24_000_000}
         cells.measure("a million words", size, partial(large, *size.values()))
     if given.only in (None, "overhead"):
-
-        def measure() -> dict[str, Any]:
-            with encode_corpus(given.text) as corpus:
-                pairs = verify(corpus)
-                return {"pairs": pairs, **overhead(corpus, given.rounds)}
-
-        cells.measure("overhead", {"text": text["sha256"], "rounds": given.rounds}, measure)
-    if given.only in (None, "quality"):
-        for seed in given.seeds:
-            for blocks in (32, None, 16):
+        with encode_corpus(given.text) as corpus:
+            run = {"text": text["sha256"], "rounds": given.rounds, "pairs": verify(corpus)}
+            for architecture in ARCHITECTURES:
                 cells.measure(
-                    f"quality, {name_of(blocks)}, seed {seed}",
-                    {"text": text["sha256"], "blocks": blocks, "seed": seed, "epochs": EPOCHS},
-                    partial(quality, given.text, given.sets, blocks, seed),
+                    f"overhead, {architecture}",
+                    run,
+                    partial(overhead, corpus, given.rounds, architecture),
                 )
+    if given.only in (None, "quality"):
+        for seed, blocks, architecture in product(given.seeds, (None, 16, 32), ARCHITECTURES):
+            run = {"architecture": architecture, "blocks": blocks, "seed": seed}
+            cells.measure(
+                f"quality, {architecture}, {name_of(blocks)}, seed {seed}",
+                {"text": text["sha256"], "epochs": EPOCHS, **run},
+                partial(quality, given.text, given.sets, **run),
+            )
 
 
 if __name__ == "__main__":

@@ -1,520 +1,587 @@
-"""Compare one setting of our text classifier with fastText and scikit-learn on five sets.
+"""Compare ``TextClassifier()`` with fastText, logistic regression and a linear SVC.
 
-What the default chooses for itself is compared by ``classifier_default.py``.
+    python benchmarks/classification.py all DATA
 
-    python benchmarks/classification.py cells DATA --vectors wiki8.safetensors
-    python benchmarks/classification.py speed DATA
-    python benchmarks/classification.py summary DATA
+is, one after another,
 
-``DATA`` holds the sets (:mod:`classifiers` has their names); the vectors are any that
-``wordgrad train wiki8.txt`` wrote.  ``cells`` and ``speed`` write every figure down as a line of
-``results/classification.jsonl`` as soon as it is there, and run what is missing; ``summary`` writes
-``results/classification.json``.  Needs ``pip install ".[bench]"``.
+    python benchmarks/classification.py cells DATA    accuracy and calibration, on any machine
+    python benchmarks/classification.py speed DATA    beside fastText, on a quiet machine
+    python benchmarks/classification.py plot          docs/reliability.svg
+
+Nothing of ours is set: the classifier gets texts as they are and chooses for itself.  Its rivals
+get what their users give them, lower-cased words separated from signs (on ``lingua75`` n-grams of
+letters), and the best of a small grid, chosen on a tenth of the training part that is held out.
+
+Every figure is taken in a fresh process and written to ``results/classification.json`` at once; a
+run that is stopped goes on where it was.  ``DATA`` holds the sets as their authors published them::
+
+    labelled/NAME.train.tsv.gz, NAME.test.tsv.gz    label<TAB>text, for the first three
+    sst/datasetSentences.txt    sentence_index, sentence (Stanford Sentiment Treebank)
+    sst/sentence_labels.tsv     sentence_index, split (1 train, 2 test, 3 validation), label 0-4
+    classification/TREC.train, TREC.test, rt-polarity.all, subj.all    label and text
+    wiki8.gz                    for long documents, whose speed alone is measured
+
+Needs ``pip install ".[bench]"``.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
-import statistics
+import re
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import Annotated, Any
 
+import numpy as np
 import typer
-from classifiers import TITLES, load_set, set_hash
 from machine import (
     RESULTS,
-    append_json_line,
+    ROOT,
     circumstances,
     last_lines,
     load_average,
-    read_json_lines,
+    peak_memory,
     run_script,
-    spread,
     write_json,
 )
 
-# ------------------------------------------------------------------------------- cells
-
 Record = dict[str, Any]
-RUNS = RESULTS / "classification.jsonl"
-SEEDS = (1, 2, 3)
-RANDOM = ("wordgrad", "fasttext", "vectors-mlp")
-"""Programs that start from random numbers: on a standard split they are trained with three seeds
-(fastText, which takes none, three times), on ten folds each fold has the seed 1."""
+Texts = list[str]
+Part = tuple[Texts, Texts]
+"""Texts and their labels."""
 
-# More of them would take longer than everything else together; so it has one seed, too.
-FIRST_FOLDS = {"tfidf-mlp": 1, "vectors-mlp": 3}
+FILE = "classification.json"
 
-_CHILD = Path(__file__).with_name("classifiers.py")
+# ---------------------------------------------------------------------------- the sets
 
-
-@dataclass(frozen=True)
-class Cell:
-    """What is trained on what; ``stage`` is "validation" or "test"."""
-
-    program: str
-    set: str
-    stage: str
-    settings: Record = field(hash=False)
-
-    @property
-    def key(self) -> str:
-        """Name of the cell on record."""
-        chosen = json.dumps(self.settings, sort_keys=True)
-        return f"{self.program} {self.set} {self.stage} {chosen}"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the data are, what is on record already, and how cells are run."""
-
-    data: Path
-    vectors: Path | None
-    threads: int
-    again: bool
-    report: Callable[[str], None]
+SETS = {
+    "banking77": "banking77",
+    "tweets100k": "tweets100k",
+    "lingua75": "lingua75",
+    "sst5": "SST, five-way",
+    "sst2": "SST, two-way",
+    "trec": "TREC",
+    "mr": "MR",
+    "subj": "Subj",
+}
+LABELLED = ("banking77", "tweets100k", "lingua75")
+FOLDED = {"mr": "rt-polarity.all", "subj": "subj.all"}
+"""Sets without a standard split: of ten folds, the first three are tested on."""
+LETTERS = ("lingua75",)
+"""Sets on which the rivals get n-grams of letters: words alone tell little there."""
+LONG, COMMANDS = "documents", "command-line"
+FOLDS, SEEDS = 10, 3
+FOLDS_USED = 3
 
 
-def on_record(data: Path | None = None) -> dict[str, Record]:
-    """The latest record of every cell, of these data if given."""
-    hashes: dict[str, str] = {}
-    found = {}
-    for one in read_json_lines(RUNS):
-        if "stage" not in one:  # a measurement of speed
-            continue
-        if data is not None:
-            wanted = hashes.setdefault(one["set"], set_hash(data, one["set"]))
-            if one["data_sha256"] != wanted:
-                continue
-        found[one["key"]] = one
-    return found
+def rounds_of(name: str, program: str) -> int:
+    """Trainings whose mean is a figure: a fold each, or where chance has a part a seed each."""
+    if name in FOLDED:
+        return FOLDS_USED
+    return SEEDS if program == "wordgrad" and name not in LETTERS else 1
 
 
-def _trainings(cell: Cell, place: Place) -> Iterator[Record]:
-    """Fold and seed of every training that the cell is the mean of."""
-    rounds = load_set(place.data, cell.set).rounds
-    if cell.stage == "validation":
-        yield {"fold": 0, "seed": SEEDS[0]}
-    elif rounds > 1:
-        for fold in range(FIRST_FOLDS.get(cell.program, rounds)):
-            yield {"fold": fold, "seed": SEEDS[0]}
+def parts_of(data: Path, name: str, number: int = 0) -> tuple[Part, Part]:
+    """What is trained on, in a random order, and what is tested on; of ten folds one."""
+    random = np.random.default_rng(1)
+    if name in LABELLED:
+        train, test = (_labelled(data / f"labelled/{name}.{part}.tsv.gz")
+                       for part in ("train", "test"))  # fmt: skip
+        return train, test
+    if name in FOLDED:
+        texts, labels = _lines_with_labels(data / "classification" / FOLDED[name])
+        folds = np.array_split(random.permutation(len(texts)), FOLDS)
+        held = folds.pop(number)
+        return _some(texts, labels, np.concatenate(folds)), _some(texts, labels, held)
+    if name == "trec":
+        train, test = (_lines_with_labels(data / f"classification/TREC.{part}")
+                       for part in ("train", "test"))  # fmt: skip
+    elif name == LONG:
+        train = test = long_documents(data)
     else:
-        for seed in SEEDS if cell.program in RANDOM else SEEDS[:1]:
-            yield {"fold": 0, "seed": seed}
+        train, test = (_treebank(data, name, split) for split in ("1", "2"))
+    # TREC and the treebank are sorted, and fastText takes texts as they come.
+    return _some(*train, random.permutation(len(train[0]))), test
 
 
-def _in_fresh_process(job: Record) -> Record:
-    """What ``classifiers.py`` found; a crash is a record with ``error``."""
+def _some(texts: Texts, labels: Texts, rows: Sequence[int] | np.ndarray[Any, Any]) -> Part:
+    return [texts[i] for i in rows], [labels[i] for i in rows]
+
+
+def _labelled(path: Path) -> Part:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t", 1) for line in file]
+    return [text for _, text in rows], [label for label, _ in rows]
+
+
+def _lines(path: Path) -> Texts:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # MR and TREC.train
+    return [line.rstrip("\r") for line in text.split("\n") if line.strip()]
+
+
+def _lines_with_labels(path: Path) -> Part:
+    rows = [line.split(None, 1) for line in _lines(path)]
+    return [text for _, text in rows], [label for label, _ in rows]
+
+
+def _treebank(data: Path, name: str, wanted: str) -> Part:
+    """Whole sentences, with five labels or, without the neutral ones, two."""
+    rows = (line.split("\t", 1) for line in _lines(data / "sst/datasetSentences.txt")[1:])
+    sentences = dict(rows)
+    texts, labels = [], []
+    for line in _lines(data / "sst/sentence_labels.tsv")[1:]:
+        index, split, label = line.split()
+        if split != wanted or (name == "sst2" and label == "2"):
+            continue
+        texts.append(sentences[index])
+        labels.append(label if name == "sst5" else "positive" if label in "34" else "negative")
+    return texts, labels
+
+
+def long_documents(data: Path) -> Part:
+    """25,000 texts of 235 words of Wikipedia: as many as IMDB has reviews, and as long.
+
+    The label is whether they tell of the past, by the counts of six words that are then taken out.
+    """
+    past, present = {"was", "were", "had"}, {"is", "are", "has"}
+    with gzip.open(data / "wiki8.gz", "rt", encoding="utf-8") as file:
+        words = file.read(40_000_000).split()
+    texts, labels = [], []
+    for first in range(0, 25_000 * 240, 240):
+        some = words[first : first + 240]
+        count = sum((word in past) - (word in present) for word in some)
+        texts.append(" ".join(word for word in some if word not in past | present))
+        labels.append("past" if count > 0 else "present")
+    return texts, labels
+
+
+# ------------------------------------------------------------------------ the programs
+
+Answer = tuple[Texts, list[float] | None]
+"""Labels, and their probabilities where a program gives any."""
+
+Answers = Callable[[Texts], Answer]
+
+
+def split_words(texts: Sequence[str]) -> Texts:
+    """Lower-cased words and signs with spaces between them."""
+    from wordgrad.corpus.tokenizer import WORDS_AND_SIGNS
+
+    find = re.compile(WORDS_AND_SIGNS).findall
+    return [" ".join(find(text.lower())) for text in texts]
+
+
+def write_fasttext(path: Path, part: Part) -> Path:
+    """Write lines of fastText's form."""
+    lines = (f"__label__{label} {text}\n" for text, label in zip(*part, strict=True))
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+def train_wordgrad(part: Part, settings: Record, name: str) -> Answers:
+    """``TextClassifier()``."""
+    from wordgrad import TextClassifier
+
+    model = TextClassifier(**settings).fit(*part)
+
+    def answer(new: Texts) -> Answer:
+        shares = model.predict_proba(new)
+        best = shares.argmax(axis=1)
+        return [str(one) for one in model.classes_[best]], shares.max(axis=1).tolist()
+
+    return answer
+
+
+def train_fasttext(part: Part, settings: Record, name: str) -> Answers:
+    """FastText supervised, with one thread: with two, some trainings on TREC never ended."""
+    import fasttext
+
     with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
-        files = [Path(folder) / name for name in ("job.json", "result.json")]
-        files[0].write_text(json.dumps(job))
-        done = run_script(_CHILD, [str(file) for file in files], job["threads"])
-        if done.returncode == 0:
-            return dict(json.loads(files[1].read_text()))
-        return {"error": last_lines(done)}
+        path = write_fasttext(Path(folder) / "train.txt", part)
+        model = fasttext.train_supervised(
+            str(path), thread=1, verbose=0, **_letters(name), **settings
+        )
+
+    def answer(new: Texts) -> Answer:
+        found, shares = model.predict(new)
+        return [one[0].removeprefix("__label__") for one in found], [float(p[0]) for p in shares]
+
+    return answer
 
 
-def run_cell(cell: Cell, place: Place) -> Record:
-    """Train in a fresh process and put the cell on record; a crash is recorded as one."""
-    job = {
-        "program": cell.program,
-        "set": cell.set,
-        "stage": cell.stage,
-        "settings": cell.settings,
-        "trainings": list(_trainings(cell, place)),
-        "threads": place.threads,
-        "data": str(place.data),
-        "vectors": str(place.vectors) if place.vectors else None,
-    }
-    result = _in_fresh_process(job)
-    if "error" in result:
-        result["trainings"] = []
-    head = circumstances()
-    record = {
-        "key": cell.key,
-        "program": cell.program,
-        "set": cell.set,
-        "stage": cell.stage,
-        "settings": cell.settings,
-        "data_sha256": set_hash(place.data, cell.set),
-        "date": head["date"],
-        "commit": head["commit"],
-        "threads": place.threads,
+def _letters(name: str) -> Record:
+    """FastText's settings for n-grams of letters, on sets that have them."""
+    return {"minn": 1, "maxn": 4} if name in LETTERS else {}
+
+
+def _tfidf(name: str) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    if name in LETTERS:
+        return TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, dtype=np.float32
+        )
+    return TfidfVectorizer(
+        ngram_range=(1, 2), token_pattern=r"\S+", sublinear_tf=True, dtype=np.float32
+    )
+
+
+def train_logistic(part: Part, settings: Record, name: str) -> Answers:
+    """Logistic regression on TF-IDF."""
+    from sklearn.linear_model import LogisticRegression
+
+    vectors = _tfidf(name)
+    model = LogisticRegression(max_iter=300, **settings)
+    model.fit(vectors.fit_transform(part[0]), part[1])
+
+    def answer(new: Texts) -> Answer:
+        shares = model.predict_proba(vectors.transform(new))
+        return model.classes_[shares.argmax(axis=1)].tolist(), shares.max(axis=1).tolist()
+
+    return answer
+
+
+def train_svc(part: Part, settings: Record, name: str) -> Answers:
+    """Linear support vector machine on TF-IDF."""
+    from sklearn.svm import LinearSVC
+
+    vectors = _tfidf(name)
+    model = LinearSVC(**settings).fit(vectors.fit_transform(part[0]), part[1])
+    return lambda new: (model.predict(vectors.transform(new)).tolist(), None)
+
+
+PROGRAMS = {
+    "wordgrad": "wordgrad, default",
+    "fasttext": "fastText",
+    "tfidf-logistic": "TF-IDF, logistic regression",
+    "tfidf-svc": "TF-IDF, linear SVC",
+}
+TRAIN = {
+    "wordgrad": train_wordgrad,
+    "fasttext": train_fasttext,
+    "tfidf-logistic": train_logistic,
+    "tfidf-svc": train_svc,
+}
+GRIDS: dict[str, list[Record]] = {
+    "wordgrad": [{}],
+    "fasttext": [
+        {"wordNgrams": 2, "dim": 100, "epoch": epochs, "lr": rate}
+        for epochs in (5, 25)
+        for rate in (0.1, 0.5)
+    ],
+    "tfidf-logistic": [{"C": C} for C in (1.0, 5.0, 20.0)],
+    "tfidf-svc": [{"C": C} for C in (0.1, 0.3, 1.0)],
+}
+CHOICE = 20_000
+"""Texts at most on which a point of a grid is tried."""
+TRIES = 3
+"""FastText stops with NaN at some settings, not always at the same."""
+
+
+def accuracy(found: Sequence[str], wanted: Sequence[str]) -> float:
+    """Share of the labels that are right."""
+    return float(np.mean([one == other for one, other in zip(found, wanted, strict=True)]))
+
+
+def ranked(program: str, part: Part, name: str) -> list[Record]:
+    """Points of the grid, the best on a tenth of (some of) the training texts first."""
+    grid = GRIDS[program]
+    if len(grid) == 1:
+        return grid
+    order = np.random.default_rng(1).permutation(len(part[0]))[:CHOICE]
+    tenth = len(order) // 10
+    train, (texts, labels) = _some(*part, order[tenth:]), _some(*part, order[:tenth])
+    scores = []
+    for settings in grid:
+        try:
+            scores.append(accuracy(TRAIN[program](train, settings, name)(texts)[0], labels))
+        except RuntimeError:  # NaN
+            scores.append(-1.0)
+    return [grid[i] for i in np.argsort(scores)[::-1]]
+
+
+def trained(program: str, part: Part, points: Sequence[Record], name: str) -> tuple[Answers, int]:
+    """A training at the first point that does not fail, and how many trainings failed."""
+    tries = [point for point in points for _ in range(TRIES)]
+    for failures, settings in enumerate(tries):
+        try:
+            return TRAIN[program](part, settings, name), failures
+        except RuntimeError:  # NaN
+            continue
+    raise SystemExit(f"{program} failed at every point of its grid on {name}.")
+
+
+# ---------------------------------------------------------------- accuracy, calibration
+
+BINS = 10
+
+
+def run_cell(data: Path, name: str, program: str) -> Record:
+    """Choose, train and test, a few times over."""
+    from wordgrad.classification.report import calibration
+
+    right: list[bool] = []
+    shares: list[float] = []
+    record: Record = {"accuracies": [], "cpu_seconds": [], "failures": 0}
+    points = GRIDS[program]
+    for number in range(rounds_of(name, program)):
+        train, (texts, labels) = parts_of(data, name, number)
+        if program != "wordgrad":
+            train, texts = (split_words(train[0]), train[1]), split_words(texts)
+        if number == 0:
+            points = ranked(program, train, name)
+        seed = {"seed": number + 1} if program == "wordgrad" else {}
+        start = process_time()
+        answer, failures = trained(program, train, [{**one, **seed} for one in points], name)
+        record["cpu_seconds"].append(process_time() - start)
+        record["failures"] += failures
+        found, some = answer(texts)
+        record["accuracies"].append(accuracy(found, labels))
+        right += [one == other for one, other in zip(found, labels, strict=True)]
+        shares += some or []
+        record |= {"trained_on": len(train[0]), "tested_on": len(texts)}
+    record |= {
+        "accuracy": float(np.mean(record["accuracies"])),
+        "settings": points[0],
+        "peak_memory": peak_memory(),
         "load_average": load_average(),
-        **result,
     }
-    append_json_line(RUNS, record)
+    if shares:
+        bins, error = calibration(shares, right, BINS)
+        record |= {"calibration_error": error, "bins": bins}
     return record
 
 
-def run_cells(cells: Iterable[Cell], place: Place) -> list[Record]:
-    """Records of the cells, those that are missing having been run."""
-    known = {} if place.again else on_record(place.data)
-    records = []
-    for cell in cells:
-        record = known.get(cell.key)
-        if record is None:
-            record = run_cell(cell, place)
-            place.report(f"{cell.key}: {_shown(record)}")
-        records.append(record)
-    return records
+# ------------------------------------------------------------------------------- speed
+
+SIZE, RATE = 64, 0.01
+"""Of the vectors of both programs while epochs are timed; the rate is one that never fails."""
+EPOCHS = 5
 
 
-def _shown(record: Record) -> str:
-    if succeeded(record):
-        return f"{100 * accuracy(record):.2f}% in {seconds(record):.2f} s"
-    errors = [one["error"] for one in (record, *record["trainings"]) if "error" in one]
-    return f"failed {failures(record)} times: {errors[0]}"
+def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    start = perf_counter()
+    found = work()
+    return perf_counter() - start, found
 
 
-def failures(record: Record) -> int:
-    """Trainings that failed; a crash of the process counts as one."""
-    return sum("error" in one for one in record["trainings"]) + ("error" in record)
+def speed_rounds(data: Path, name: str, rounds: int) -> Iterator[Record]:
+    """Seconds of both programs by turns: file to model, an epoch, and texts answered.
 
-
-def succeeded(record: Record) -> bool:
-    """Whether every training of the cell came to an end."""
-    return bool(record["trainings"]) and not failures(record)
-
-
-def accuracy(record: Record) -> float:
-    """Mean over the trainings of the cell."""
-    values = [one["accuracy"] for one in record["trainings"]]
-    return float(sum(values) / len(values))
-
-
-def seconds(record: Record) -> float:
-    """Mean training time."""
-    values = [one["seconds"] for one in record["trainings"]]
-    return float(sum(values) / len(values))
-
-
-# --------------------------------------------------------- which cells, which settings
-
-FASTTEXT_RATES = (0.1, 0.25, 0.5)
-FASTTEXT_GRID: list[Record] = [
-    {"dim": 100, "wordNgrams": ngrams, "epoch": epochs, "lr": rate}
-    for ngrams in (1, 2)
-    for epochs in (5, 15, 30)
-    for rate in FASTTEXT_RATES
-]
-LOGISTIC_GRID: list[Record] = [{"C": C, "ngrams": 2} for C in (0.5, 1.0, 2.0, 5.0, 10.0)]
-MLP: Record = {"hidden_size": 100}
-TFIDF_MLP: Record = {**MLP, "ngrams": 1}
-"""Words alone: with pairs of words its first layer has nine million numbers, and takes minutes."""
-RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Learning rates of ours, two powers of ten around the default: does any diverge?"""
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A row of the table: a program with one choice of settings, or the best of several.
-
-    The best is chosen on the validation part; should it fail on the test part (fastText stops where
-    its numbers overflow), the next best is taken, and the failure counted.
+    FastText gets the fastest point of its grid, five epochs, which is rarely the best.  An epoch of
+    its is what more of them add to a training, a share each; ours is the median of a training's.
     """
-
-    title: str
-    program: str
-    grid: list[Record]
-    needs_vectors: bool = False
-
-
-def ours_like_fasttext() -> Record:
-    """The sizes and epochs of our classifier, in fastText's words."""
-    from classifiers import EARLIER
+    import fasttext
 
     from wordgrad import TextClassifier
 
-    defaults = {**TextClassifier().get_params(), **EARLIER}
-    names = {"vector_size": "dim", "ngrams": "wordNgrams", "epochs": "epoch"}
-    return {theirs: defaults[mine] for mine, theirs in names.items()}
-
-
-def contestants() -> dict[str, Contestant]:
-    """Rows of the table of accuracies."""
-    same = ours_like_fasttext()
-    return {
-        "wordgrad": Contestant("wordgrad, one setting for all", "wordgrad", [{}]),
-        "wordgrad-wiki8": Contestant(
-            "wordgrad, started from `wiki8`", "wordgrad", [{"vectors": True}], needs_vectors=True
-        ),
-        "fasttext": Contestant("fastText, best of 18", "fasttext", FASTTEXT_GRID),
-        "fasttext-same": Contestant(
-            "fastText, sizes and epochs as wordgrad's",
-            "fasttext",
-            [{**same, "lr": rate} for rate in FASTTEXT_RATES],
-        ),
-        "logistic": Contestant(
-            "TF-IDF, logistic regression, best of 5", "tfidf-logistic", LOGISTIC_GRID
-        ),
-        "tfidf-mlp": Contestant("TF-IDF of words, `MLPClassifier`", "tfidf-mlp", [TFIDF_MLP]),
-        "vectors-mlp": Contestant(
-            "`wiki8` means, `MLPClassifier`", "vectors-mlp", [MLP], needs_vectors=True
-        ),
+    part, (texts, labels) = parts_of(data, name)
+    words = split_words(part[0])
+    new = texts, split_words(texts)
+    letters = _letters(name)
+    fixed: Record = {
+        "vector_size": SIZE,
+        "learning_rate": RATE,
+        "smoothing": 0.0,
+        "subwords": (1, 4) if letters else (0, 0),
+        "calibrate": False,
+        "workers": 2,
     }
+    plain: Record = {
+        "dim": SIZE, "wordNgrams": 2, "lr": RATE, "thread": 2, "verbose": 0, **letters
+    }  # fmt: skip
+    few = max(EPOCHS, 200_000 // len(part[0]))
+    with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
+        ours = write_fasttext(Path(folder) / "raw.txt", part)
+        theirs = str(write_fasttext(Path(folder) / "words.txt", (words, part[1])))
 
+        def train(epochs: int) -> Any:
+            return fasttext.train_supervised(theirs, epoch=epochs, **plain)
 
-def compare(one: Contestant, name: str, place: Place) -> tuple[Record | None, list[Record]]:
-    """Record of the test part at the chosen settings (None if all failed), and the grid's."""
-    if len(one.grid) == 1:
-        (record,) = run_cells([Cell(one.program, name, "test", one.grid[0])], place)
-        return (record if succeeded(record) else None), [record]
-    grid = run_cells([Cell(one.program, name, "validation", s) for s in one.grid], place)
-    tried: list[Record] = []
-    for candidate in ranked(grid):
-        (record,) = run_cells([Cell(one.program, name, "test", candidate["settings"])], place)
-        tried.append(record)
-        if succeeded(record):
-            return record, [*grid, *tried]
-    return None, [*grid, *tried]
-
-
-def ranked(records: Iterable[Record]) -> list[Record]:
-    """Those that succeeded, the most accurate first, of equal ones the fastest."""
-    good = [one for one in records if succeeded(one)]
-    return sorted(good, key=lambda one: (-accuracy(one), seconds(one)))
-
-
-def rate_cells(name: str) -> list[Cell]:
-    """Our classifier on the validation part at every rate of :data:`RATES`."""
-    return [Cell("wordgrad", name, "validation", {"learning_rate": rate}) for rate in RATES]
-
-
-# ----------------------------------------------------------------------------- summary
-
-RIVALS = ("fasttext", "fasttext-same", "logistic")
-OURS = ("wordgrad", "wordgrad-wiki8")
-PUBLISHED = {"sst5": 0.414, "trec": 0.910, "mr": 0.772, "subj": 0.915}
-"""What fastText and TF-IDF reached on a first look, the better of the two, each at the best of a
-small grid on the test part; MR and Subj on a tenth."""
-
-Known = dict[str, Record]
-
-
-def _figures(record: Record) -> Record:
-    values = [one["accuracy"] for one in record["trainings"]]
-    return {
-        "accuracy": accuracy(record),
-        "spread": statistics.stdev(values) if len(values) > 1 else None,
-        "seconds": seconds(record),
-        "trainings": len(values),
-        "settings": record["settings"],
-    }
-
-
-def _row(one: Contestant, name: str, known: Known) -> Record | None:
-    """Figures of a contestant on a set, from cells on record alone."""
-    if len(one.grid) == 1:
-        record = known.get(Cell(one.program, name, "test", one.grid[0]).key)
-        if record is None:
-            return None
-        found = _figures(record) if succeeded(record) else {}
-        return {**found, "failures": failures(record)}
-    grid = [known.get(Cell(one.program, name, "validation", s).key) for s in one.grid]
-    run = [record for record in grid if record is not None]
-    row: Record = {"failures": sum(map(failures, run)), "points": len(run)}
-    for candidate in ranked(run):
-        record = known.get(Cell(one.program, name, "test", candidate["settings"]).key)
-        if record is None:
-            break
-        row["failures"] += failures(record)
-        if succeeded(record):
-            return {**row, **_figures(record), "validation": accuracy(candidate)}
-    return row if run else None
-
-
-def _rates(name: str, known: Known) -> Record:
-    found = {}
-    for cell in rate_cells(name):
-        record = known.get(cell.key)
-        if record is not None:
-            rate = f"{cell.settings['learning_rate']:g}"
-            found[rate] = accuracy(record) if succeeded(record) else None
-    return found
-
-
-def _epochs(rounds: list[Record]) -> Record:
-    """FastText's seconds over ours, round by round."""
-    found: Record = {
-        program: {
-            part: spread([one[program][part] for one in rounds]) for part in ("epoch", "whole")
-        }
-        for program in ("wordgrad", "fasttext")
-    }
-    found["ratio"] = {
-        part: spread([one["fasttext"][part] / one["wordgrad"][part] for one in rounds])
-        for part in ("epoch", "whole")
-    }
-    return found
-
-
-def _speeds(data: Path) -> Record:
-    found: Record = {"epoch": {}}
-    for one in read_json_lines(RUNS):
-        if one.get("question") != "epoch" or one["data_sha256"] != set_hash(data, one["set"]):
-            continue
-        if "rounds" in one:  # else it failed
-            found["epoch"][one["set"]] = _epochs(one["rounds"])
-    return found
-
-
-def _loads(records: Iterable[Record]) -> Record | None:
-    """Load averages after the cells that say: a busy machine slows all, and not all alike."""
-    values = [one["load_average"] for one in records if one.get("load_average") is not None]
-    return {key: spread(values)[key] for key in ("median", "min", "max")} if values else None
-
-
-def _best(rows: Record, names: Iterable[str]) -> float | None:
-    values = [rows[name]["accuracy"] for name in names if "accuracy" in (rows.get(name) or {})]
-    return max(values) if values else None
-
-
-def goals(tables: Record, speeds: Record, rates: Record) -> Record:
-    """What was aimed at, set by set, beside what was measured."""
-    found: Record = {"accuracy": {}, "epoch": {}}
-    for name, rows in tables.items():
-        ours, rival = _best(rows, OURS[:1]), _best(rows, RIVALS)
-        if ours is not None and rival is not None:
-            found["accuracy"][name] = {
-                "measured": ours, "goal": rival, "passed": ours >= rival,
-                "started_from_vectors": _best(rows, OURS[1:]), "published": PUBLISHED.get(name),
-            }  # fmt: skip
-    for name, one in speeds["epoch"].items():
-        ratio = one["ratio"]["epoch"]["median"]
-        found["epoch"][name] = {"measured": ratio, "goal": 1.0, "passed": ratio >= 1}
-    diverged = sum(value is None for one in rates.values() for value in one.values())
-    tried = sum(map(len, rates.values()))
-    passed = diverged == 0 if tried else None
-    found["divergence"] = {"measured": diverged, "of": tried, "passed": passed}
-    return found
-
-
-def summarise(data: Path) -> Path:
-    """Write ``results/classification.json``."""
-    known = on_record(data)
-    compared = contestants()
-    tables = {
-        name: {key: _row(one, name, known) for key, one in compared.items()} for name in TITLES
-    }
-    rates = {name: _rates(name, known) for name in TITLES}
-    speeds = _speeds(data)
-    sets = {name: load_set(data, name) for name in TITLES}
-    record = {
-        "question": "How well, and how fast, does the text classifier learn, beside fastText, "
-        "logistic regression on TF-IDF and MLPClassifier?",
-        "method": "the same lower-cased words for all; accuracy on the standard test part (mean of "
-        "three trainings where a program is random) or mean of ten folds; settings chosen by "
-        "accuracy on the validation part: a tenth of the training part where there is none, of ten "
-        "folds that of the first; seconds of training alone, without predicting",
-        **circumstances(),
-        "data": {
-            name: {
-                "title": TITLES[name],
-                "sha256": set_hash(data, name),
-                "texts": len(one.texts),
-                "classes": len(set(one.labels)),
-                "trained_on": len(one.parts("test", 0)[0]),
-                "tested_on": len(one.parts("test", 0)[1]),
-                "folds": one.rounds,
+        TextClassifier(workers=2).fit(part[0][:500], part[1][:500])  # compiles
+        for _ in range(rounds):
+            model_seconds, model = _seconds(lambda: TextClassifier(workers=2).fit_files(ours))
+            answer_seconds, _ = _seconds(partial(model.predict, new[0]))
+            history = TextClassifier(epochs=few, **fixed).fit(*part).history_
+            their_seconds, other = _seconds(
+                lambda: fasttext.train_supervised(
+                    theirs, thread=2, verbose=0, **letters, **GRIDS["fasttext"][0]
+                )
+            )
+            their_answers, _ = _seconds(partial(other.predict, new[1]))
+            short, long = (_seconds(partial(train, epochs))[0] for epochs in (1, 1 + few))
+            yield {
+                "wordgrad": {
+                    "model": model_seconds,
+                    "epoch": float(np.median([one["seconds"] for one in history])),
+                    "texts_a_second": len(labels) / answer_seconds,
+                },
+                "fasttext": {
+                    "model": their_seconds,
+                    "epoch": (long - short) / few,
+                    "texts_a_second": len(labels) / their_answers,
+                },
             }
-            for name, one in sets.items()
-        },
-        "threads": sorted({one["threads"] for one in known.values() if "threads" in one}),
-        "load_averages": _loads(known.values()),
-        "first_folds": FIRST_FOLDS,
-        "titles": {key: one.title for key, one in compared.items()},
-        "accuracies": tables,
-        "rates": rates,
-        "speed": speeds,
-        "goals": goals(tables, speeds, rates),
-    }
-    return write_json("classification.json", record)
 
 
-# ------------------------------------------------------------------------ command line
+def command_line_rounds(data: Path, rounds: int) -> Iterator[Record]:
+    """Seconds of ``wordgrad classify predict`` for one line, and for 25,000 long texts.
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+    Beside them stands Python with fastText, which loads its model and answers the same texts.
+    """
+    import fasttext
 
-Data = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of the sets.")]
-Vectors = Annotated[
-    Path | None,
-    typer.Option(exists=True, dir_okay=False, help="Word vectors; without, rows with them lack."),
-]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of every program.")]
-Sets = Annotated[list[str], typer.Option("--set", help=f"Of {', '.join(TITLES)}; repeatable.")]
-Again = Annotated[bool, typer.Option(help="Run what is on record once more.")]
-_SETS = list(TITLES)
-_ROWS = ["wordgrad", "wordgrad-wiki8", "fasttext", "fasttext-same", "logistic", "tfidf-mlp",
-         "vectors-mlp"]  # fmt: skip
-_PARTS = ["rows", "rates"]
+    from wordgrad import TextClassifier
+
+    part, _ = parts_of(data, LONG)
+    with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as folder:
+        place = Path(folder)
+        TextClassifier().fit(*part).save(place / "m.safetensors")
+        words = write_fasttext(place / "train.txt", (split_words(part[0]), part[1]))
+        fasttext.train_supervised(str(words), dim=SIZE, wordNgrams=2, thread=2,
+                                  verbose=0).save_model(str(place / "m.bin"))  # fmt: skip
+        (place / "one.txt").write_text(part[0][0] + "\n")
+        (place / "all.txt").write_text("".join(f"{text}\n" for text in part[0]))
+        ours = [
+            sys.executable,
+            "-m",
+            "wordgrad",
+            "classify",
+            "predict",
+            str(place / "m.safetensors"),
+        ]
+        program = (
+            "import sys, fasttext\nmodel = fasttext.load_model(sys.argv[1])\n"
+            "lines = open(sys.argv[2], encoding='utf-8').read().split('\\n')[:-1]\n"
+            "print(*[one[0] for one in model.predict(lines)[0]], sep='\\n')"
+        )
+        theirs = [sys.executable, "-c", program, str(place / "m.bin")]
+        for number in range(rounds + 1):
+            found = {}
+            for title, command in (("wordgrad", ours), ("fasttext", theirs)):
+                for file in ("one", "all"):
+                    whole = [*command, str(place / f"{file}.txt")]
+                    found[f"{title}_{file}"], _ = _seconds(
+                        partial(subprocess.run, whole, check=True, capture_output=True)
+                    )
+            if number:
+                yield found
+
+
+# ------------------------------------------------------------------------------ commands
+
+app = typer.Typer(help=(__doc__ or "").splitlines()[0])
+Data = Annotated[Path, typer.Argument(help="Folder with the sets.")]
+Names = Annotated[list[str] | None, typer.Option("--set", help="Sets; by default all.")]
+Again = Annotated[bool, typer.Option(help="Measure what is on record, too.")]
+
+
+def results() -> Record:
+    """What is on record."""
+    path = RESULTS / FILE
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _measure(kind: str, keys: Sequence[str], arguments: Sequence[str], again: bool) -> None:
+    """Run a hidden command in a fresh process, and put what it prints on record."""
+    place = results().get(kind, {})
+    for key in keys[:-1]:
+        place = place.get(key, {})
+    if "error" not in place.get(keys[-1], {"error": "not there"}) and not again:
+        return
+    done = run_script(Path(__file__), [f"one-{kind}", *arguments], 2)
+    found = json.loads(done.stdout) if done.returncode == 0 else {"error": last_lines(done)}
+    whole = results()
+    place = whole.setdefault(kind, {})
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+    place[keys[-1]] = found
+    write_json(FILE, {**whole, **circumstances()})
+    shown = {key: value for key, value in found.items() if key != "bins"}
+    print(kind, *keys, json.dumps(shown), file=sys.stderr, flush=True)
 
 
 @app.command()
 def cells(
     data: Data,
-    vectors: Vectors = None,
-    row: Annotated[
-        list[str], typer.Option("--row", help=f"Of {', '.join(_ROWS)}; repeatable.")
-    ] = _ROWS,
-    part: Annotated[
-        list[str], typer.Option("--part", help=f"Of {', '.join(_PARTS)}; repeatable.")
-    ] = _PARTS,
-    names: Sets = _SETS,
-    threads: Threads = 2,
+    names: Names = None,
+    program: Annotated[list[str] | None, typer.Option(help="Programs; by default all.")] = None,
     again: Again = False,
 ) -> None:
-    """Accuracies and training times, and ours at every learning rate."""
-    place = Place(data, vectors, threads, again, typer.echo)
-    known = contestants()
-    for name in names:
-        for one in row if "rows" in part else []:
-            if vectors is not None or not known[one].needs_vectors:
-                compare(known[one], name, place)
-        if "rates" in part:
-            run_cells(rate_cells(name), place)
+    """Measure accuracy and calibration of every program on every set."""
+    for name in names or SETS:
+        for one in program or PROGRAMS:
+            _measure("cells", [name, one], [str(data), name, one], again)
 
 
 @app.command()
-def speed(
-    data: Data,
-    names: Sets = _SETS,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each program.")] = 5,
-    threads: Threads = 2,
-    again: Again = False,
-) -> None:
-    """Time an epoch beside fastText's."""
-    known = {one["key"]: one for one in read_json_lines(RUNS)}
-    for name in names:
-        key, data_hash = f"speed epoch {name}", set_hash(data, name)
-        if key in known and not again and known[key]["data_sha256"] == data_hash:
-            continue
-        kept: Record = {
-            "question": "epoch",
-            "set": name,
-            "threads": threads,
-            "same": ours_like_fasttext(),
-        }
-        head = circumstances()
-        record = {
-            "key": key,
-            "data_sha256": data_hash,
-            "date": head["date"],
-            "commit": head["commit"],
-            **kept,
-            **_in_fresh_process({**kept, "rounds": rounds, "data": str(data)}),
-        }
-        append_json_line(RUNS, record)
-        typer.echo(f"{key}: {json.dumps(record.get('rounds', record.get('error')))[:160]}")
+def speed(data: Data, names: Names = None, rounds: int = 3, again: Again = False) -> None:
+    """Time both programs by turns."""
+    for name in names or [*SETS, LONG, COMMANDS]:
+        _measure("speed", [name], [str(data), name, str(rounds)], again)
+
+
+@app.command("one-cells", hidden=True)
+def one_cell(data: Path, name: str, program: str) -> None:
+    """Print one cell."""
+    print(json.dumps(run_cell(data, name, program)))
+
+
+@app.command("one-speed", hidden=True)
+def one_speed(data: Path, name: str, rounds: int) -> None:
+    """Print the rounds of one set."""
+    of_a_set = command_line_rounds if name == COMMANDS else partial(speed_rounds, name=name)
+    found = list(of_a_set(data, rounds=rounds))
+    print(json.dumps({"rounds": found, "load_average": load_average()}))
 
 
 @app.command()
-def summary(data: Data) -> None:
-    """Write results/classification.json from what is on record."""
-    typer.echo(str(summarise(data)))
+def plot() -> None:
+    """Draw how often answers are right against their probability."""
+    measured = results()["cells"]
+    names = [name for name in SETS if "bins" in measured.get(name, {}).get("wordgrad", {})]
+    parts = []
+    for place, name in enumerate(names):
+        left, top = 20 + 180 * (place % 4), 30 + 190 * (place // 4)
+        parts.append(f'<text x="{left}" y="{top - 6}">{SETS[name]}</text>')
+        parts.append(f'<rect x="{left}" y="{top}" width="150" height="150" class="box"/>')
+        parts.append(f'<path d="M{left} {top + 150}l150 -150" class="box"/>')
+        for program, colour in (("fasttext", "#d95f02"), ("wordgrad", "#1b6ca8")):
+            points = [
+                (left + 150 * one["probability"], top + 150 * (1 - one["right"]))
+                for one in measured[name].get(program, {}).get("bins", [])
+                if one["texts"] >= 20
+            ]
+            line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}"/>')
+            parts += [
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points
+            ]
+    height = 30 + 190 * -(-len(names) // 4)
+    style = "text{font:12px sans-serif;fill:#555}.box{fill:none;stroke:#bbb}"
+    picture = "\n".join(parts)
+    (ROOT / "docs" / "reliability.svg").write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 740 {height}">\n'
+        f"<style>{style}</style>\n{picture}\n</svg>\n"
+    )
+
+
+@app.command("all")
+def run_all(data: Data) -> None:
+    """Measure all that is missing, and draw."""
+    cells(data)
+    speed(data)
+    plot()
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ Record = dict[str, Any]
 Cell = Callable[[str, Callable[[], Record]], Record]
 CELLS = RESULTS / "softmax.jsonl"
 SIZES = [(V, D) for D in (100, 300) for V in (5_000, 20_000, 50_000)]
-BLOCKS = 9
+ROUNDS, IN_A_ROW = 5, 5
 PAIRS_A_ROW = 2_000  # pairs of words seen together, a row of wiki8's 20,000 words
 VOCABULARY = 20_000
 SEEDS = (1, 2, 3)
@@ -51,6 +51,17 @@ SHORT_BYTES = 500_000
 GOAL_OVER_PRODUCTS = 1.6
 MOST_FAILURES = 20
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
+
+
+def _seconds(work: Callable[[], object]) -> list[float]:
+    """Seconds of each of some calls in a row, a pause before them."""
+    time.sleep(0.1)
+    found = []
+    for _ in range(IN_A_ROW):
+        start = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - start)
+    return found
 
 
 def pass_seconds(V: int, D: int, threads: int) -> Record:
@@ -66,29 +77,33 @@ def pass_seconds(V: int, D: int, threads: int) -> Record:
     targets = SparseTargets(begin, columns, values, np.full(BLOCK_ROWS, float(n)))
     logits = np.empty((BLOCK_ROWS, V), np.float32)
     d_W_out = np.empty((V, D), np.float32)
-    blocks, products = [], []
-    for _ in range(BLOCKS + 1):
+
+    def block() -> None:
         words = rng.choice(V, BLOCK_ROWS, replace=False)
-        start = time.perf_counter()
-        inputs = parameters.W_in[words]
-        found = steps.gradients(parameters, inputs, targets)
+        found = steps.gradients(parameters, parameters.W_in[words], targets)
         steps.step(parameters, words, found.d_inputs, found.d_W_out, 0.1)
-        blocks.append(time.perf_counter() - start)
+
+    def multiply() -> None:
+        np.matmul(inputs, parameters.W_out.T, out=logits)
+        np.matmul(logits, parameters.W_out)
+        np.matmul(logits.T, inputs, out=d_W_out)
+
+    inputs = parameters.W_in[:BLOCK_ROWS].copy()
+    blocks, products = [], []
+    for _ in range(ROUNDS):
+        # A few in a row, as in a training; one first, until the threads of the other have slept.
+        blocks.append(statistics.median(_seconds(block)[1:]))
         with steps.block.blas():
-            start = time.perf_counter()
-            np.matmul(inputs, parameters.W_out.T, out=logits)
-            np.matmul(logits, parameters.W_out)
-            np.matmul(logits.T, inputs, out=d_W_out)
-            products.append(time.perf_counter() - start)
+            products.append(statistics.median(_seconds(multiply)[1:]))
     steps.block.close()
     ratios = [block / product for block, product in zip(blocks, products, strict=True)]
     a_pass = V / BLOCK_ROWS
     return {
         "vocabulary": V,
         "vector_size": D,
-        "pass_seconds": spread([seconds * a_pass for seconds in blocks[1:]]),  # one to warm up
-        "products_seconds": spread([seconds * a_pass for seconds in products[1:]]),
-        "over_products": spread(ratios[1:]),
+        "pass_seconds": spread([seconds * a_pass for seconds in blocks]),
+        "products_seconds": spread([seconds * a_pass for seconds in products]),
+        "over_products": spread(ratios),
         "multiply_adds": 3 * V * V * D,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -162,25 +162,39 @@ def sweep() -> str:
     return table(["average of the judged sets at seed 1", "rate: score"], rows)
 
 
-def _learned(found: Record, names: list[str]) -> list[list[str]]:
-    """Scores of variants, input vectors alone, and the average with half of the outputs added."""
+def _learned(found: Record, keep: Callable[[str], bool], prefix: str = "") -> list[list[str]]:
+    """Scores of variants with their outputs added, and the averages for each share of these."""
     rows = []
-    for name in names:
-        variant = found["variants"].get(name)
-        if variant is None:
-            continue
-        alone, half = variant["weights"]["0.0"], variant["weights"].get("0.5")
-        scores = [f"{100 * score:.1f}" for score in (*alone["sets"].values(), alone["average"])]
-        rows.append([name, *scores, f"{100 * half['average']:.1f}" if half else ""])
+    for name, variant in found["variants"].items():
+        weights = variant["weights"]
+        if keep(name) and set(LEARNED_WEIGHTS) <= weights.keys():
+            cells = [*weights["1.0"]["sets"].values()]
+            cells += [weights[weight]["average"] for weight in LEARNED_WEIGHTS]
+            rows.append([prefix + name, *[f"{100 * score:.1f}" for score in cells]])
     return rows
 
 
-def cbow_steps() -> str:
-    """Steps of CBOW and schedules on the whole text."""
+LEARNED_WEIGHTS = ("1.0", "0.5", "0.0")
+LEARNED_HEAD = ("average", "+ W_out / 2", "W_in alone")
+
+
+def _learned_from_all() -> tuple[Record, list[str]]:
+    """What was learned from the whole text, and the head of a table of it."""
     result = load("time-to-quality.json")
     found = max(result["texts"].values(), key=lambda text: int(text["bytes"]))
-    head = ["one seed", *result["judged"], "average", "average, + W_out / 2"]
-    return table(head, _learned(found, list(found["variants"])))
+    return found, ["W_in + W_out, one seed", *result["judged"], *LEARNED_HEAD]
+
+
+def cbow_steps() -> str:
+    """Steps of CBOW and their rates on the whole text, five epochs."""
+    found, head = _learned_from_all()
+    return table(head, _learned(found, lambda name: "epoch" not in name))
+
+
+def schedules() -> str:
+    """Fewer epochs, and what else was tried to learn the same in less time."""
+    found, head = _learned_from_all()
+    return table(head, _learned(found, lambda name: "epoch" in name))
 
 
 def cbow_checks() -> str:
@@ -189,20 +203,22 @@ def cbow_checks() -> str:
     texts = sorted(result["texts"].values(), key=lambda text: -int(text["bytes"]))[1:]
     rows = []
     for found in texts:
-        size = f"{found['bytes'] / 1e6:.0f} MB"
-        rows += [
-            [f"{size}: {row[0]}", *row[1:]] for row in _learned(found, list(found["variants"]))
-        ]
-    head = ["one seed", *result["judged"], "average", "average, + W_out / 2"]
-    return table(head, rows)
+        rows += _learned(found, lambda _: True, f"{found['bytes'] / 1e6:.0f} MB: ")
+    return table(["W_in + W_out, one seed", *result["judged"], *LEARNED_HEAD], rows)
 
 
 def time_to_quality() -> str:
     """From the text on disk to vectors: reading and epochs as `speed` has them, and scores."""
-    race, tables = load("time-to-quality.json")["race"], load("quality.json")["tables"]
-    plans = [("gensim", "skipgram", 5), ("wordgrad", "skipgram", 5), ("wordgrad", "cbow", 5)]
+    quality = load("quality.json")["tables"]
+    found, _ = _learned_from_all()
+    plans = [
+        ("gensim", "skipgram", 5, None), ("wordgrad", "skipgram", 5, None),
+        ("wordgrad", "cbow", 5, "balanced, rate .1"),
+        ("wordgrad", "cbow", 4, "balanced, 4 epochs, rate .12"),
+        ("wordgrad", "cbow", 3, "balanced, 3 epochs, rate .15"),
+    ]  # fmt: skip
     rows, rival = [], None
-    for program, architecture, epochs in [*plans, ("wordgrad", "cbow", 4)]:
+    for program, architecture, epochs, variant in plans:
         speed = load(f"speed-{architecture}-d100.json")["summary"][program]
         reading, training = (
             speed[figure]["median"] for figure in ("vocabulary_seconds", "training_seconds")
@@ -210,13 +226,13 @@ def time_to_quality() -> str:
         seconds = reading + epochs * training
         rival = rival or seconds
         name = f"{NAMES[program]}, {ARCHITECTURES[architecture]}, {epochs} epochs"
-        if epochs == 5:
-            found = tables[architecture][program]
-            score, seeds = found["average"], len(found["seeds"])
+        if variant is None:
+            scored = quality[architecture][program]
+            score, seeds = scored["average"], len(scored["seeds"])
         else:
-            name += ", rate .12"
-            averages = race[name]["averages"]
-            score, seeds = fmean(averages), len(averages)
+            learned = found["variants"][variant]
+            score, seeds = learned["weights"]["1.0"]["average"], learned["seeds"]
+            name += "" if epochs == 5 else ", " + variant.split(", ")[-1]
         cells = [f"{seconds:.1f} s", f"{rival / seconds:.1f} x", f"{100 * score:.1f}", str(seeds)]
         rows.append([name, *cells])
     head = ["from text to vectors", "time", "gensim's is", "average", "seeds"]
@@ -393,14 +409,15 @@ def hierarchical() -> str:
 
 def blocks() -> str:
     """What an epoch in blocks takes beside the default engine's, at two threads."""
-    engines = load("blocks.json")["cells"]["overhead"]["engines"]
+    cells = load("blocks.json")["cells"]
     rows = []
-    for name, found in engines.items():
-        ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
-        seconds = f"{found['processor']['median']:.1f} s"
-        cells = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
-        rows.append([name, seconds, *cells])
-    head = ["an epoch of skip-gram", "processor", "clock, times default", "least", "most"]
+    for architecture, title in ARCHITECTURES.items():
+        for name, found in cells[f"overhead, {architecture}"]["engines"].items():
+            ratios = [found[figure]["times_default"] for figure in ("clock", "processor")]
+            seconds = f"{found['processor']['median']:.1f} s"
+            shown = [f"{one[key]:.2f}" for one in ratios for key in ("median", "min", "max")]
+            rows.append([f"{title}, {name}", seconds, *shown])
+    head = ["an epoch", "processor", "clock, times default", "least", "most"]
     return table([*head, "processor, times default", "least", "most"], rows)
 
 
@@ -408,15 +425,27 @@ def blocks_quality() -> str:
     """Quality of vectors trained in blocks, beside the default engine's."""
     cells = load("blocks.json")["cells"]
     rows = []
-    names = [name for name in cells["overhead"]["engines"] if f"quality, {name}, seed 1" in cells]
-    sets = list(cells[f"quality, {names[0]}, seed 1"]["scores"])
-    sets.remove("RG-65")  # which is not judged
-    for name in names:
-        runs = [cell for key, cell in cells.items() if key.startswith(f"quality, {name}, seed ")]
-        scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
-        average = f"{fmean(run['average'] for run in runs):.2f}"
-        rows.append([name, *scores, average, str(len(runs))])
+    for architecture, title in ARCHITECTURES.items():
+        for name in cells[f"overhead, {architecture}"]["engines"]:
+            start = f"quality, {architecture}, {name}, seed "
+            runs = [cell for key, cell in cells.items() if key.startswith(start)]
+            if not runs:
+                continue
+            sets = [one for one in runs[0]["scores"] if one != "RG-65"]  # which is not judged
+            scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
+            average = f"{fmean(run['average'] for run in runs):.2f}"
+            rows.append([f"{title}, {name}", *scores, average, str(len(runs))])
     return table(["5 epochs, D = 100", *sets, "average", "seeds"], rows)
+
+
+def blocks_large() -> str:
+    """Processor seconds of an epoch of a million words, by the number of buckets."""
+    found = load("blocks.json")["cells"]["a million words"]
+    seconds = found["processor_seconds"]
+    base = seconds["default engine"]
+    rows = [[name, f"{s:.1f} s", f"{s / base:.2f}"] for name, s in seconds.items()]
+    head = f"{found['words']:,} words, {found['tokens'] / 1e6:.0f} M tokens, one thread"
+    return table([head, "processor", "times default"], rows)
 
 
 # ------------------------------------------------------------------------------ subwords
@@ -681,6 +710,19 @@ def softmax_beside_fasttext() -> str:
     return table(head, rows) + (note if failures else "")
 
 
+def softmax_trials() -> str:
+    """What was changed about the softmax's loss, and about the vectors made of its parameters."""
+    rows, named = load("softmax-trials.json")["rows"], ""
+    cells = []
+    for row in rows:
+        name, named = ("" if row["loss"] == named else row["loss"]), row["loss"]
+        scores = row["scores"].values()
+        cells.append(
+            [name, row["vectors"], *[f"{100 * score:.1f}" for score in (*scores, fmean(scores))]]
+        )
+    return table(["loss", "vectors", *rows[0]["scores"], "average"], cells)
+
+
 def softmax_quality() -> str:
     """Softmax and negative sampling on the same 20,000 words."""
     found = _softmax()
@@ -711,156 +753,124 @@ def loss_cost() -> str:
 
 # -------------------------------------------------------------------- classifying text
 
-CLASSIFICATION_GOALS = {
-    "accuracy": "at least the better of fastText and TF-IDF",
-    "epoch": "an epoch at least as fast as fastText's",
-}
+
+def _sets(kind: str) -> dict[str, str]:
+    """Titles of the sets of which classification.json has figures of a kind."""
+    from classification import LONG, SETS
+
+    found = load("classification.json").get(kind, {})
+    known = {**SETS, LONG: "long documents"}
+    return {name: title for name, title in known.items() if name in found}
 
 
-def _titles(result: Record) -> list[str]:
-    return [one["title"] for one in result["data"].values()]
+def _by_program(head: str, key: str, show: Callable[[Record], str]) -> str:
+    """Show a figure of every program on every set, of programs that have it."""
+    from classification import PROGRAMS
 
-
-def classification() -> str:
-    """Accuracy and seconds of every contestant on every set; failures are reported."""
-    result = load("classification.json")
-    rows = []
-    for key, title in result["titles"].items():
-        cells = [_cell(rows_of[key]) for rows_of in result["accuracies"].values()]
-        if any(cells):
-            rows.append([title, *(cell or "not measured" for cell in cells)])
-    return table(["test accuracy, training time", *_titles(result)], rows)
-
-
-def _cell(found: Record | None) -> str:
-    if not found:
-        return ""
-    if "accuracy" not in found:
-        return f"failed {found['failures']} times"
-    failed = f", {found['failures']} failed" if found["failures"] else ""
-    return f"{100 * found['accuracy']:.1f} in {_seconds(found['seconds'])}{failed}"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2f} s" if value < 0.995 else f"{value:.1f} s"
-
-
-def classification_goals() -> str:
-    """What was aimed at and what was measured, set by set."""
-    result = load("classification.json")
-    goals, rows = result["goals"], []
-    for kind, title in CLASSIFICATION_GOALS.items():
-        for name, found in goals[kind].items():
-            cells = [f"{result['data'][name]['title']}: {title}"]
-            if kind == "accuracy":
-                cells += [f"{100 * found['goal']:.1f}", f"{100 * found['measured']:.1f}"]
-            else:
-                measured = found["measured"]
-                shown = "not reached" if measured is None else f"{measured:.1f} x"
-                cells += [f"{found['goal']:.0f} x", shown]
-            rows.append([*cells, passed(found["passed"])])
-    one = goals["divergence"]
-    measured = str(one["measured"])
-    reached = passed(one["passed"])
-    rows.append(["no divergence at any rate", f"0 of {one['of']}", measured, reached])
-    return table(["", "goal", "measured", "reached"], rows)
-
-
-def classification_rates() -> str:
-    """Our accuracy at every learning rate."""
-    result = load("classification.json")
-    rates = list(dict.fromkeys(rate for one in result["rates"].values() for rate in one))
-    rows = []
-    for name, found in result["rates"].items():
-        cells = ["diverged" if found[r] is None else f"{100 * found[r]:.1f}" for r in found]
-        if cells:
-            rows.append([result["data"][name]["title"], *cells])
-    return table(["learning rate", *rates], rows)
-
-
-def classification_machine() -> str:
-    """Where and when, and how busy the machine was."""
-    result = load("classification.json")
-    where, versions = result["machine"], result["versions"]
-    programs = ", ".join(
-        f"{name} {versions[package]}"
-        for name, package in (
-            ("wordgrad", "wordgrad"),
-            ("fastText", "fasttext-numpy2-wheel"),
-            ("scikit-learn", "scikit-learn"),
-        )
-    )
-    loads = result["load_averages"]
-    busy = (
-        "not noted"
-        if loads is None
-        else f"{loads['median']:.1f} ({loads['min']:.1f} to {loads['max']:.1f})"
-    )
-    threads = " or ".join(map(str, result["threads"]))
-    return (
-        f"Measured until {result['date'][:10]}: {where['cpu']}, {where['cores']} cores, {threads} "
-        f"threads; Python {where['python']}; {programs}; load average after a measurement, the "
-        f"measured program's own threads among it: {busy}.\n"
-    )
-
-
-def _default_cells() -> tuple[Record, dict[str, str], dict[str, str]]:
-    """Cells by set and program, and the names of both, of sets where ours was measured."""
-    from classifier_default import PROGRAMS, SETS
-
-    cells = load("classifier-default.json")["cells"]
-    sets = {
-        name: title
-        for name, title in SETS.items()
-        if "accuracy" in cells.get(name, {}).get("wordgrad", {})
-    }
-    return cells, sets, PROGRAMS
-
-
-def _default_table(head: str, show: Callable[[Record], str], programs: Sequence[str]) -> str:
-    cells, sets, titles = _default_cells()
-    rows = [
-        [titles[program], *(_default_cell(cells[name].get(program), show) for name in sets)]
-        for program in programs
-    ]
+    cells, sets, rows = load("classification.json")["cells"], _sets("cells"), []
+    for program, title in PROGRAMS.items():
+        found = [cells[name].get(program, {}) for name in sets]
+        if any(key in one for one in found):
+            shown = [show(one) if key in one else "not measured" for one in found]
+            rows.append([title, *shown])
     return table([head, *sets.values()], rows)
 
 
-def _default_cell(found: Record | None, show: Callable[[Record], str]) -> str:
-    if not found:
-        return "not measured"
-    return "failed" if "error" in found else show(found)
-
-
-def classifier_default() -> str:
+def classification() -> str:
     """Test accuracy of the default and of its rivals, each at the best of its grid."""
-    return _default_table(
-        "test accuracy, raw text",
-        lambda found: f"{100 * found['accuracy']:.1f}",
-        ("wordgrad", "fasttext", "tfidf-logistic", "tfidf-svc"),
-    )
+    return _by_program("test accuracy", "accuracy", lambda found: f"{100 * found['accuracy']:.1f}")
 
 
-def classifier_calibration() -> str:
+def classification_calibration() -> str:
     """Expected calibration errors."""
-    return _default_table(
+    return _by_program(
         "expected calibration error",
+        "calibration_error",
         lambda found: f"{found['calibration_error']:.3f}",
-        ("wordgrad", "fasttext", "tfidf-logistic"),
     )
 
 
-def classifier_default_speed() -> str:
-    """Processor time of training and of answers."""
-    return _default_table(
-        "processor seconds to train; texts answered in one",
-        lambda found: f"{found['cpu_seconds']:.1f} s; {found['texts_a_cpu_second']:,.0f}",
-        ("wordgrad", "fasttext", "tfidf-logistic", "tfidf-svc"),
+def classification_cost() -> str:
+    """Processor time of a training."""
+    return _by_program(
+        "processor seconds to train",
+        "cpu_seconds",
+        lambda found: f"{fmean(found['cpu_seconds']):.1f} s",
     )
 
 
-def _epoch_ratio(rounds: list[Record]) -> float:
-    return float(median(one["fasttext"] / one["wordgrad"] for one in rounds))
+def _faster(rounds: list[Record], key: str) -> float:
+    """How many times faster ours is: the median of the rounds."""
+    ratios = [one["fasttext"][key] / one["wordgrad"][key] for one in rounds]
+    return float(median([1 / ratio for ratio in ratios] if key == "texts_a_second" else ratios))
+
+
+def _rounds(name: str) -> list[Record]:
+    found: list[Record] = load("classification.json").get("speed", {}).get(name, {}).get("rounds")
+    return found or []
+
+
+def classification_speed() -> str:
+    """From a file to a model, an epoch, and answers, beside fastText."""
+    rows = []
+    for name, title in _sets("speed").items():
+        rounds = _rounds(name)
+        if not rounds:
+            continue
+        cells = [title]
+        for key, unit in (("model", " s"), ("epoch", " s"), ("texts_a_second", "")):
+            ours, theirs = (
+                median(one[program][key] for one in rounds) for program in ("wordgrad", "fasttext")
+            )
+            form = ",.0f" if key == "texts_a_second" else ".3f" if key == "epoch" else ".1f"
+            shown = f"{ours:{form}}{unit}, {theirs:{form}}{unit}"
+            cells.append(f"{shown}: {_faster(rounds, key):.1f} x")
+        rows.append(cells)
+    return table(["wordgrad, fastText", "file to model", "an epoch", "texts a second"], rows)
+
+
+def classification_command_line() -> str:
+    """Seconds of a process that labels texts."""
+    rounds, rows = _rounds("command-line"), []
+    for key, title in (("one", "one line"), ("all", "25,000 long documents")) if rounds else ():
+        ours, theirs = (
+            median(one[f"{program}_{key}"] for one in rounds)
+            for program in ("wordgrad", "fasttext")
+        )
+        rows.append([title, f"{ours:.2f} s", f"{theirs:.2f} s"])
+    head = ["a process that labels", "`wordgrad classify predict`", "Python with fastText"]
+    return table(head, rows)
+
+
+def _classification_results() -> list[tuple[str, list[str], bool]]:
+    """Every goal of classifiers: its kind, its row, and whether it was reached."""
+    cells, found = load("classification.json")["cells"], []
+    for name, title in _sets("cells").items():
+        ours = cells[name].get("wordgrad", {})
+        others = [one["accuracy"] for program, one in cells[name].items()
+                  if program != "wordgrad" and "accuracy" in one]  # fmt: skip
+        if "accuracy" not in ours:
+            continue
+        if others:
+            best, reached = max(others), ours["accuracy"] >= max(others)
+            row = [f"{title}: at least the best of the others", f"{100 * best:.1f}"]
+            found.append(("accuracy", [*row, f"{100 * ours['accuracy']:.1f}"], reached))
+        error = ours["calibration_error"]
+        row = [f"{title}: calibration error at most .03", "0.030", f"{error:.3f}"]
+        found.append(("calibration error at most .03", row, error <= 0.03))
+    for name, title in _sets("speed").items():
+        for key, what in (("epoch", "an epoch"), ("model", "file to model"),
+                          ("texts_a_second", "answers")) if _rounds(name) else ():  # fmt: skip
+            ratio = _faster(_rounds(name), key)
+            row = [f"{title}: {what} as fast as fastText's", "1 x", f"{ratio:.1f} x"]
+            found.append((f"{what} as fast as fastText's", row, ratio >= 1))
+    return found
+
+
+def classification_goals() -> str:
+    """What was aimed at, set by set."""
+    rows = [[*row, passed(reached)] for _, row, reached in _classification_results()]
+    return table(["", "goal", "measured", "reached"], rows)
 
 
 def classifier_labels() -> str:
@@ -879,57 +889,29 @@ def classifier_labels() -> str:
                     f"{small[one]['precision']:.3f}, {small[one]['bytes'] / 1e6:.2f} MB"
                     if one in small
                     else ""
-                    for one in ("None", "10000")
+                    for one in ("None", "10000", "10000, retrained")
                 ),
             ]
         )  # fmt: skip
     return table(
         [
             "set", "loss", "program", "precision of the first label", "processor time", "file",
-            "quantised", "and 10,000 n-grams or rows",
+            "quantised", "and 10,000 n-grams or rows", "and trained again",
         ],
         rows,
     )  # fmt: skip
 
 
-def classifier_epochs() -> str:
-    """Processor seconds of an epoch, beside fastText's with vectors of the same size."""
-    rows = []
-    for name, rounds in load("classifier-default.json").get("epochs", {}).items():
-        ours, theirs = (median(one[key] for one in rounds) for key in ("wordgrad", "fasttext"))
-        rows.append([name, f"{ours:.3f} s", f"{theirs:.3f} s", f"{_epoch_ratio(rounds):.1f} x"])
-    return table(["an epoch", "wordgrad", "fastText", "fastText / wordgrad"], rows)
-
-
-def classifier_default_goals() -> str:
-    """What was aimed at, set by set."""
-    cells, sets, _ = _default_cells()
-    rows = []
-    for name, title in sets.items():
-        ours = cells[name]["wordgrad"]
-        rivals = [
-            found["accuracy"]
-            for program, found in cells[name].items()
-            if program != "wordgrad" and "accuracy" in found
-        ]
-        if rivals:
-            best = max(rivals)
-            rows.append(
-                [
-                    f"{title}: at least the best of the others",
-                    f"{100 * best:.1f}",
-                    f"{100 * ours['accuracy']:.1f}",
-                    passed(ours["accuracy"] >= best),
-                ]
-            )
-        error = ours["calibration_error"]
-        row = [f"{title}: calibration error at most .03", "0.030", f"{error:.3f}"]
-        rows.append([*row, passed(error <= 0.03)])
-    for name, rounds in load("classifier-default.json").get("epochs", {}).items():
-        ratio = _epoch_ratio(rounds)
-        row = [f"{sets.get(name, name)}: an epoch as fast as fastText's", "1 x", f"{ratio:.1f} x"]
-        rows.append([*row, passed(ratio >= 1)])
-    return table(["", "goal", "measured", "reached"], rows)
+def classifier_memory() -> str:
+    """Memory of trainings from a file, and from one that is many times as long."""
+    found = load("classifier-labels.json")["memory"]
+    runs, files = found["runs"], ("once", "often")
+    rows = [
+        [kind, *(f"{runs[f'{kind}/{name}']['own'] / 1e6:,.0f} MB" for name in files)]
+        for kind in ("wordgrad", "wordgrad's fastText")
+    ]
+    sizes = [runs[f"wordgrad/{name}"]["file"] / 1e6 for name in files]
+    return table(["memory of its own", *(f"from {size:,.0f} MB" for size in sizes)], rows)
 
 
 LEVER_SETS = {"sst5": "SST, five-way", "trec": "TREC", "mr": "MR", "subj": "Subj"}
@@ -1212,14 +1194,15 @@ def _resource_goals() -> list[list[str]]:
 
 def _classification_goals() -> list[list[str]]:
     """In sets that reached them; set by set they are in docs/classification.md."""
-    found = load("classification.json")["goals"]
-    rows = []
-    for kind, title in CLASSIFICATION_GOALS.items():
-        reached = [one["passed"] for one in found[kind].values()]
-        every = all(reached) if reached else None
-        of = f"{sum(reached)} of {len(reached)} sets"
-        rows.append(["classification", title, of, passed(every)])
-    return rows
+    kinds: dict[str, list[bool]] = {}
+    for kind, _, reached in _classification_results():
+        kinds.setdefault(kind, []).append(reached)
+    titles = {"accuracy": "at least the best of fastText, logistic regression and linear SVC"}
+    return [
+        ["classification", titles.get(kind, kind), f"{sum(found)} of {len(found)} sets",
+         passed(all(found))]
+        for kind, found in kinds.items()
+    ]  # fmt: skip
 
 
 # ---------------------------------------------------------------------------- a CUDA card
@@ -1296,3 +1279,67 @@ def gpu_softmax() -> str:
         ["loss after two passes, processor", f"{processor['losses'][1]:.6f}"],
     ]
     return table([f"{one['words']:,} words, D = {one['vector_size']}", ""], rows)
+
+
+# ---------------------------------------------------------------------------- a cluster
+
+
+def cluster() -> str:
+    """What two nodes with a thread each cost and learn, beside one machine with two threads."""
+    found = load("cluster.json")["cells"]
+    rows = []
+    if "overhead" in found:
+        engines = found["overhead"]["engines"]
+        one, two = engines["default engine"], engines["2 nodes"]
+        rows += [
+            ["an epoch, the default engine on two threads", f"{one['seconds']['median']:.2f} s"],
+            ["an epoch, two Ray nodes of one thread", f"{two['seconds']['median']:.2f} s"],
+            ["times as long", f"{two['times_default']['median']:.2f}"],
+            [
+                "sent between the nodes, an epoch",
+                f"{found['overhead']['bytes_sent_an_epoch'] / 1e6:.0f} MB",
+            ],
+        ]
+    for name, cell in found.items():
+        if name.startswith("quality"):
+            rows.append([f"average of the five sets, {name[9:]}", f"{cell['average']:.1f}"])
+    constants = found["constants"]
+    rows += [
+        [
+            "tokens a second of a thread, D = 300, buckets of "
+            f"{constants['rows_of_a_bucket']:,} rows",
+            f"{constants['tokens_a_thread_and_second'] / 1e6:.2f} M",
+        ],
+        [
+            f"dealing {found['dealing']['words']:,} words to {found['dealing']['buckets']} buckets",
+            f"{found['dealing']['seconds']:.2f} s",
+        ],
+        [
+            "carried from one Ray node to another, a second",
+            f"{constants['bytes_between_nodes_a_second'] / 1e9:.2f} GB",
+        ],
+    ]
+    return table(["`wiki8`, skip-gram", ""], rows)
+
+
+def cluster_projection() -> str:
+    """An epoch of a terabyte, from constants."""
+    cell = load("cluster.json")["cells"]["projection"]
+    rows = [
+        [
+            f"{one['nodes']} nodes, {one['network']}",
+            f"{one['training_seconds_an_episode']:.1f} s",
+            f"{one['dealing_seconds_an_episode']:.1f} s",
+            f"{one['sending_seconds_an_episode']:.1f} s",
+            f"{one['episodes']:,.0f}",
+            f"{one['hours_an_epoch']:.1f}",
+            f"{one['sent_an_episode'] / 1e9:,.0f} GB",
+            f"{one['memory_of_a_node'] / 1e9:.1f} GB",
+        ]
+        for one in cell["projected"]
+    ]
+    head = [
+        *("projection", "training, an episode", "dealing", "sending", "episodes an epoch"),
+        *("hours an epoch", "sent, an episode", "memory of a node"),
+    ]
+    return table(head, rows)

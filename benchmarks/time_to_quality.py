@@ -17,8 +17,11 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from unittest.mock import patch
 
 import numpy as np
 import typer
@@ -34,79 +37,167 @@ from machine import (
 from programs import Architecture, Settings, run
 from quality import JUDGED, average, evaluate, evaluate_model
 
+if TYPE_CHECKING:
+    from wordgrad.training.trainer import LiveModel, Trainer
+
 Record = dict[str, Any]
 RUNS = RESULTS / "time-to-quality.jsonl"
-WEIGHTS = (0.0, 0.25, 0.5)
+WEIGHTS = (0.0, 0.5, 1.0)
 
 CBOW: Record = {"architecture": "cbow"}
 BALANCED = CBOW | {"share": [2.2, -0.5], "learning_rate": 0.075}
 EXACT = CBOW | {"cbow_step": "exact", "learning_rate": 0.15}
 WHOLE = CBOW | {"cbow_step": "whole", "learning_rate": 0.075}
+STEPS = {"exact": EXACT, "whole": WHOLE, "balanced": BALANCED}
+CHECKS: dict[str, Record] = {
+    "window 2": {"window": 2},
+    "window 10": {"window": 10},
+    "D = 300": {"vector_size": 300},
+    "1 epoch": {"epochs": 1},
+    "15 epochs": {"epochs": 15},
+    "sum": {"combine": "sum", "learning_rate": 0.02},
+}
+RATES = (0.1, 0.15, 0.2, 0.3, 0.5)
+TRIED: dict[str, Record] = {
+    "warm-up": {"warm_up": 0.05},
+    "last fifth averaged": {"averaged": 0.2},
+    "last fifth averaged, falls as a root": {"averaged": 0.2, "power": 0.5},
+    "start 8 times as long": {"start": 8.0},
+    "shuffled pieces": {"shuffled": 1000},
+    "K = 3": {"negative": 3},
+}
+FOUR = BALANCED | {"epochs": 4, "learning_rate": 0.12}
 VARIANTS: dict[str, Record] = {
-    "exact": EXACT,
-    "whole": WHOLE,
-    "balanced": BALANCED,
-    "balanced, rate .1": BALANCED | {"learning_rate": 0.1},
-    "1.5 / M^1/4": BALANCED | {"share": [1.5, -0.25]},
-    "2 / M^1/2": BALANCED | {"share": [2.0, -0.5]},
-    "2.4 / M^1/2": BALANCED | {"share": [2.4, -0.5]},
-    "2.4 / M^1/2, rate .06": BALANCED | {"share": [2.4, -0.5], "learning_rate": 0.06},
-    "2.4 / M^1/2, rate .1": BALANCED | {"share": [2.4, -0.5], "learning_rate": 0.1},
-    "3 / M^1/2, rate .06": BALANCED | {"share": [3.0, -0.5], "learning_rate": 0.06},
-    "balanced, sample 3e-5": BALANCED | {"sample": 3e-5},
-    "balanced, 3 epochs, rate .1": BALANCED | {"epochs": 3, "learning_rate": 0.1},
-    "balanced, 4 epochs, rate .085": BALANCED | {"epochs": 4, "learning_rate": 0.085},
-    "balanced, 4 epochs, rate .09, sample 3e-5": BALANCED
-    | {"epochs": 4, "learning_rate": 0.09, "sample": 3e-5},
-    "skip-gram": {},
-    "skip-gram, 2 epochs, rate .06": {"epochs": 2, "learning_rate": 0.06},
-    "skip-gram, 2 epochs, rate .08": {"epochs": 2, "learning_rate": 0.08},
-    "skip-gram, 3 epochs, rate .05": {"epochs": 3, "learning_rate": 0.05},
-    "skip-gram, 3 epochs, rate .05, sample 3e-5": {
-        "epochs": 3, "learning_rate": 0.05, "sample": 3e-5,
-    },
-    "skip-gram, 3 epochs, rate .055, sample 5e-5": {
-        "epochs": 3, "learning_rate": 0.055, "sample": 5e-5,
+    **STEPS,
+    **{
+        f"{name}, rate {str(rate)[1:]}": step | {"learning_rate": rate}
+        for name, step in STEPS.items()
+        for rate in RATES
     },
     **{
-        f"{name}, window {window}": step | {"window": window}
-        for window in (2, 10)
-        for name, step in (("exact", EXACT), ("whole", WHOLE), ("balanced", BALANCED))
+        f"{name}, {check}": step | changes
+        for check, changes in CHECKS.items()
+        for name, step in STEPS.items()
     },
-    "balanced, D = 300": BALANCED | {"vector_size": 300},
-    "exact, D = 300": EXACT | {"vector_size": 300},
-    "balanced, 1 epoch": BALANCED | {"epochs": 1},
-    "exact, 1 epoch": EXACT | {"epochs": 1},
-    "balanced, 15 epochs": BALANCED | {"epochs": 15},
-    "exact, 15 epochs": EXACT | {"epochs": 15},
-    "exact, sum": CBOW | {"combine": "sum", "cbow_step": "exact", "learning_rate": 0.02},
-    "balanced, sum": BALANCED | {"combine": "sum", "learning_rate": 0.02},
-}  # fmt: skip
-"""Settings of ``Word2Vec``; ``share`` is the factor and the power of a step of its own."""
+    "balanced, 4 epochs, rate .12": FOUR,
+    **{f"balanced, 4 epochs, rate .12, {name}": FOUR | changes for name, changes in TRIED.items()},
+    "balanced, 3 epochs, rate .12": BALANCED | {"epochs": 3, "learning_rate": 0.12},
+    "balanced, 3 epochs, rate .15": BALANCED | {"epochs": 3, "learning_rate": 0.15},
+    "balanced, sample 3e-5": BALANCED | {"sample": 3e-5},
+    "skip-gram": {},
+    "skip-gram, 2 epochs, rate .08": {"epochs": 2, "learning_rate": 0.08},
+    "skip-gram, 3 epochs, rate .05": {"epochs": 3, "learning_rate": 0.05},
+}
+"""Settings of ``Word2Vec``, and what :func:`changed` and :func:`learn_one` do beside them."""
 
 RIVAL = Settings(Architecture.skipgram, epochs=5, learning_rate=0.05)
 """gensim at its best rate: the quality that is to be reached."""
+
+AN_EPOCH = Settings(Architecture.skipgram, epochs=1, learning_rate=0.05)
+"""Its time, for five take two minutes: a reading and five times an epoch."""
 
 RACERS = {
     "wordgrad, CBOW, 4 epochs, rate .12": Settings(Architecture.cbow, epochs=4, learning_rate=0.12),
     "wordgrad, CBOW": Settings(Architecture.cbow, epochs=5),
     "wordgrad, skip-gram": Settings(Architecture.skipgram, epochs=5),
+    "gensim, skip-gram, 1 epoch": AN_EPOCH,
     "gensim, skip-gram": RIVAL,
 }
 
 
-def learn_one(name: str, text: Path, sets: Path, seed: int) -> Record:
-    """Train a variant and score it with each share of the output vectors."""
-    from wordgrad import Word2Vec, WordVectors
+@contextmanager
+def changed(
+    share: list[float] | None = None,
+    power: float = 1.0,
+    warm_up: float = 0.0,
+    averaged: float = 0.0,
+    shuffled: int = 0,
+) -> Iterator[None]:
+    """Train otherwise than the settings allow.
+
+    Parameters
+    ----------
+    share : [float, float], optional
+        Factor and power of the balanced step of CBOW.
+    power : float
+        The learning rate falls as the share of the text that is left, to this power.
+    warm_up : float
+        Share of the training in which the rate rises from 0.
+    averaged : float
+        Parameters are the mean of twenty moments in this last share of the training.
+    shuffled : int
+        Cut the text into pieces of so many tokens, and train them in an order drawn at random.
+    """
+    import wordgrad.word2vec as estimator
     from wordgrad.maths import objectives
+    from wordgrad.training.config import TrainingConfig
+    from wordgrad.training.trainer import Trainer
+
+    def rate(config: TrainingConfig, progress: float) -> float:
+        risen = min(1.0, (progress + 1e-4) / warm_up) if warm_up else 1.0
+        return float(config.initial_rate * max(1.0 - progress, 1e-4) ** power * risen)
+
+    sums: list[Any] = []
+    between_steps, run_epochs = Trainer._between_steps, Trainer._run_epochs
+
+    def watch(trainer: Trainer, now: float) -> None:
+        between_steps(trainer, now)
+        done = trainer._words_done / (trainer.config.epochs * trainer.engine.length)
+        if done >= 1 - averaged + averaged * len(sums) / 20:
+            both = trainer.parameters.W_in, trainer.parameters.W_out
+            sums.append([rows.copy() for rows in both])
+
+    def to_the_end(trainer: Trainer) -> None:
+        run_epochs(trainer)
+        for k, rows in enumerate((trainer.parameters.W_in, trainer.parameters.W_out)):
+            rows[:] = np.mean([one[k] for one in sums], axis=0)
+
+    def shuffle(corpus: Any, *arguments: Any, **named: Any) -> Trainer:
+        pieces = np.array_split(np.asarray(corpus.ids), len(corpus.ids) // shuffled)
+        order = np.random.default_rng(1).permutation(len(pieces))
+        corpus.ids = np.concatenate([pieces[k] for k in order])
+        return Trainer(corpus, *arguments, **named)
+
+    with ExitStack() as stack:
+        if share is not None:
+            shares = {"balanced": tuple(share)}
+            stack.enter_context(patch.dict(objectives.CBOW_SHARES, shares))
+        if power != 1.0 or warm_up:
+            stack.enter_context(patch.object(TrainingConfig, "learning_rate_at", rate))
+        if averaged:
+            stack.enter_context(patch.object(Trainer, "_between_steps", watch))
+            stack.enter_context(patch.object(Trainer, "_run_epochs", to_the_end))
+        if shuffled:
+            stack.enter_context(patch.object(estimator, "Trainer", shuffle))
+        yield
+
+
+CHANGES = ("share", "power", "warm_up", "averaged", "shuffled")
+
+
+def learn_one(name: str, text: Path, sets: Path, seed: int) -> Record:
+    """Train a variant and score it with each share of the output vectors.
+
+    ``start`` is the length of the first input vectors over that of word2vec's.  It also says what
+    rates by matrix would do: with c W_in and W_out / c in place of both, scores are the same, and a
+    step moves W_in by 1 / c^2 and W_out by c^2 of what it did.
+    """
+    from wordgrad import Word2Vec, WordVectors
 
     settings = dict(VARIANTS[name])
-    share = settings.pop("share", None)
-    if share is not None:
-        objectives.CBOW_SHARES["balanced"] = tuple(share)
+    changes = {key: settings.pop(key) for key in CHANGES if key in settings}
+    start = settings.pop("start", 1.0)
+
+    def lengthen(live: LiveModel) -> None:
+        if live.epoch == 0:
+            live.parameters.W_in[:] *= np.float32(start)
+
+    if "share" in changes:
         settings["cbow_step"] = "balanced"
     began = time.process_time()
-    model = Word2Vec(**settings, seed=seed, output_weight=0.0).fit(str(text))
+    with changed(**changes):
+        model = Word2Vec(**settings, seed=seed, output_weight=0.0, on_epoch=lengthen)
+        model.fit(str(text))
     taken = time.process_time() - began
     words, W_in = list(model.vectors_.words), np.asarray(model.vectors_.matrix)
     return {
@@ -138,13 +229,18 @@ def learn(
     described = describe_text(text)
     for name in names or VARIANTS:
         key = [name, described["sha256"], seed]
-        if any(one["kind"] == "learn" and one["key"] == key for one in read_json_lines(RUNS)):
+        weights = [str(np.float32(weight)) for weight in WEIGHTS]
+        if any(
+            one["kind"] == "learn" and one["key"] == key and list(one["scores"]) == weights
+            for one in read_json_lines(RUNS)
+        ):
             continue
         record = learn_one(name, text, sets, seed)
         head = {"kind": "learn", "key": key, "bytes": described["bytes"]}
         append_json_line(RUNS, head | record | {"date": circumstances()["date"]})
         shown = {weight: round(100 * average(one), 1) for weight, one in record["scores"].items()}
-        typer.echo(f"{name}: {shown}")
+        taken = round(record["processor_seconds"], 1)
+        typer.echo(f"{name}, seed {seed}: {shown}, {taken} s")
 
 
 @app.command()
@@ -172,6 +268,7 @@ def race(
                 "kind": "race",
                 "key": key,
                 "seconds": found["total_seconds"],
+                "training_seconds": found["training_seconds"],
                 "processor_seconds": found["processor_seconds"],
                 "scores": scores,
             }
@@ -182,7 +279,8 @@ def race(
 @app.command()
 def summarise() -> None:
     """Write ``results/time-to-quality.json`` from the runs on record."""
-    records = list(read_json_lines(RUNS))
+    latest = {(one["kind"], *one["key"]): one for one in read_json_lines(RUNS)}
+    records = list(latest.values())
     texts: dict[str, Record] = {}
     for one in records:
         if one["kind"] != "learn":
@@ -213,6 +311,7 @@ def summarise() -> None:
             race[name] = {
                 "seconds": spread([one["seconds"] for one in runs]),
                 "processor_seconds": spread([one["processor_seconds"] for one in runs]),
+                "training_seconds": spread([one["training_seconds"] for one in runs]),
                 "averages": [average(one["scores"]) for one in runs],
             }
     record = {

@@ -5,11 +5,13 @@ and every link is followed when it is done (``_extensions/links.py``).  Nothing 
 by the build nor by who reads the pages.
 """
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+os.environ.pop("MPLBACKEND", None)  # pictures belong into the pages
 
 project = "wordgrad"
 author = "the authors of wordgrad"
@@ -37,8 +39,9 @@ myst_dmath_double_inline = True
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # the slowest cell takes some seconds, on a machine that is not busy
 nb_merge_streams = True
+nb_output_stderr = "remove"  # messages of progress
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # by default fetched from a server
 
 autodoc_member_order = "bysource"

@@ -6,6 +6,7 @@ import io
 import re
 import shlex
 import shutil
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -161,12 +162,12 @@ def test_our_commands_run(command: str, folder: Path) -> None:
             assert [float(field) for field in fields[1::2]] == pytest.approx(shares, abs=1e-6)
 
 
-def test_the_example_runs(folder: Path) -> None:
+def test_the_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy("model.bin", "lid.176.ftz")
     shutil.copy("text.txt", "texts.txt")
     text = [*LINES, *LINES[::-1]] * 10
     Path("text.txt").write_text("".join(f"{line}\n" for line in text))
-    block, training, same_calls = re.findall(
+    block, training, same_calls, in_its_place = re.findall(
         r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE
     )
     with warnings.catch_warnings():
@@ -174,6 +175,9 @@ def test_the_example_runs(folder: Path) -> None:
         exec(training, {})
     assert load("trained.bin")["unseenword"].any()
     exec(same_calls, {})
+    monkeypatch.setitem(sys.modules, "fasttext", None)
+    exec(in_its_place, {})
+    assert sys.modules["fasttext"].load_model("model.bin").predict("bake zu")
     assert "predict_stream(open(" in block
     names: dict[str, Any] = {"open": lambda name: io.StringIO(Path(name).read_text())}
     exec(block, names)

@@ -2,13 +2,16 @@
 
 import importlib
 import inspect
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
+TUTORIALS = sorted(set((DOCS / "tutorials").glob("*.md")) - {DOCS / "tutorials" / "index.md"})
 PUBLIC = [
     "wordgrad",
     "wordgrad.compat.fasttext",
@@ -116,3 +119,31 @@ def test_a_style_that_fetches_from_elsewhere_is_noticed(links, site, style):
     (site / "_static" / "site.css").write_text(style)
     (complaint,) = links.complaints(site)
     assert complaint.startswith("_static/site.css fetches https://x.org/f.")
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
+def test_tutorials_run(tutorial, tmp_path):
+    """In one process each, as the site runs them, but that every warning is an error."""
+    cells = re.findall(
+        r"^```\{code-cell\} python\n(?::.*\n)*(.*?)^```$",
+        tutorial.read_text("utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert len(cells) >= 5
+    assert any("plt.subplots" in cell for cell in cells), "a tutorial ends with a picture"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(cells)],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_tutorial_is_in_the_index():
+    index = (DOCS / "tutorials" / "index.md").read_text("utf-8")
+    for tutorial in TUTORIALS:
+        assert f"]({tutorial.name})" in index
+        assert f"\n{tutorial.stem}\n" in index

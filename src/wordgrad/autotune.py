@@ -43,6 +43,17 @@ SPACE: Final[dict[str, Any]] = {
 SEVERAL: Final[dict[str, Any]] = {"loss": ["softmax", "one-vs-all", "one-vs-all"]}
 """For texts with several labels."""
 
+FASTTEXT_SPACE: Final[dict[str, Any]] = {
+    "epoch": [3, 5, 8, 12, 18, 25, 40],
+    "lr": loguniform(0.05, 1.5),
+    "dim": [32, 64, 100, 150],
+    "wordNgrams": [1, 2, 2, 3],
+    "minn, maxn": [(0, 0), (0, 0), (2, 5), (3, 6)],
+    "bucket": [50_000, 200_000, 1_000_000],
+}
+"""The same for classifiers of fastText's kind, by its names
+(:func:`wordgrad.compat.fasttext.train_supervised`)."""
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -53,9 +53,9 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -78,8 +78,15 @@ from wordgrad.corpus.corpus import (
 )
 from wordgrad.corpus.encode import ReadingProgress, join_words
 from wordgrad.corpus.sources import TextFile, are_paths, find_parts, texts_of
-from wordgrad.errors import ClusterError, InputError, ParameterError, WordgradError
-from wordgrad.training.config import SETTINGS, TrainingConfig
+from wordgrad.errors import (
+    ClusterError,
+    InputError,
+    OutputError,
+    ParameterError,
+    WordgradError,
+)
+from wordgrad.training.checkpoint import FolderLock
+from wordgrad.training.config import SETTINGS, TrainingConfig, usable_cores
 from wordgrad.training.engine import Loss, Step, TrainingProgress
 from wordgrad.training.engines.blocks import (
     EPISODES_AN_EPOCH,
@@ -211,13 +218,13 @@ class Outcome(NamedTuple):
     losses : float64 (owners B,)
         Of each slot.
     pairs : int
-    bytes_sent : int
-        To other nodes.
+    bytes_sent : dict of str to int
+        To other nodes: of "pairs", of "buckets" that go round, and of "rows" that are dealt anew.
     """
 
     losses: NDArray[np.float64]
     pairs: int
-    bytes_sent: int
+    bytes_sent: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -336,7 +343,9 @@ class Node:
 
     def __init__(self, threads: int, folder: str | None = None) -> None:
         self.threads = threads
-        self._folder = Path(tempfile.mkdtemp(prefix="wordgrad-node-", dir=folder))
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
+        self._lock = FolderLock(self._folder)
+        _remove_orphans(self._folder.parent)
         self._stack = ExitStack()
         self._texts: list[tuple[ProvisionalText, list[int]]] = []
         self._shelves: list[PartsOfText] = []
@@ -383,7 +392,7 @@ class Node:
         -------
         list
             :class:`Read`, and then the words with their counts, in as many parts, by a hash that is
-            the same everywhere.
+            the same everywhere; with 0 parts none.
         """
         files = [piece for piece in pieces if isinstance(piece, TextFile)]
         rows = [list(_items(piece)) for piece in pieces if isinstance(piece, Rows)]
@@ -404,6 +413,8 @@ class Node:
             len(files), first.bytes_done, first.sentences, int(text.types.counts.sum()),
             first.replaced,
         )  # fmt: skip
+        if not n_parts:  # they are known already
+            return [read]
         words = text.types.words.at(np.arange(len(text.types.words)))
         counts = text.types.counts
         part_of = np.array([_part(word, n_parts) for word in words], np.int64)
@@ -553,7 +564,7 @@ class Node:
         if position != self._position:
             raise AbandonedError(f"Episode {position} does not follow {self._position}.")
         self._position = (-1, -1)  # until it is done
-        self._sent = 0
+        self._sent = {"pairs": 0, "buckets": 0, "rows": 0}
         epoch, start = position
         spans = self._engine.units(start, stop)
         episode = Episode(self._engine, epoch, start, stop, spans, self._deal)
@@ -567,7 +578,7 @@ class Node:
         if node == self._number:
             self._mail.put(run, key, letter)
         else:
-            self._sent += sum(part.nbytes for part in letter)
+            self._sent[key[0]] += sum(part.nbytes for part in letter)
             post(node, run, key, letter)
 
     def _work(self, pieces: Iterable[tuple[Any, ...]]) -> None:
@@ -630,7 +641,7 @@ class Node:
                 for i, owner in enumerate(self._owners)
             )
             if n_nodes > 1 and place + 1 < episode.n_buckets:
-                key, bucket = ("bucket", position, place), self._W_out[place % m]
+                key, bucket = ("buckets", position, place), self._W_out[place % m]
                 self._post(post, run, (self._number - 1) % n_nodes, key, (bucket,))
                 (bucket[:],) = self._mail.take(run, key)
 
@@ -653,12 +664,13 @@ class Node:
             node_of = np.searchsorted(bounds, owner, side="right") - 1
             for node in range(len(bounds) - 1):
                 chosen = np.flatnonzero(node_of == node)
-                key = name, (episode.epoch, episode.start), self._number
+                key = "rows", name, (episode.epoch, episode.start), self._number
                 self._post(
                     post, run, node, key, (word[chosen], matrix[slot[chosen], word[chosen] // B])
                 )
             for node in range(len(bounds) - 1):
-                word, values = self._mail.take(run, (name, (episode.epoch, episode.start), node))
+                key = "rows", name, (episode.epoch, episode.start), node
+                word, values = self._mail.take(run, key)
                 bucket = deal.bucket_of[word]
                 owner = bucket if name == "in" else (bucket - first) % B
                 new[owner - self._owners.start, word // B] = values
@@ -671,7 +683,20 @@ class Node:
         self.abandon()
         self._stack.close()
         self._pool.shutdown(wait=False)
+        self._lock.release()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_PREFIX, _SECONDS_TO_LOCK = "wordgrad-node-", 60.0
+
+
+def _remove_orphans(parent: Path) -> None:
+    """Remove what nodes that were killed have left on the disk: folders that nobody has locked."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError, OutputError):
+            if time.time() - folder.stat().st_mtime > _SECONDS_TO_LOCK:
+                FolderLock(folder).release()
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _items(piece: Rows) -> Any:
@@ -697,9 +722,12 @@ class Machines(Protocol):
     ----------
     threads : int
         Of each node.
+    store : int or None
+        Bytes that the smallest can hold for others, where there is a limit.
     """
 
     threads: int
+    store: int | None
 
     def __len__(self) -> int:
         """How many nodes there are."""
@@ -874,7 +902,7 @@ class Coordinator:
         machines, n = self.machines, len(self.machines)
         rows: list[Rows] | None = None
         if hasattr(source, "to_arrow_refs"):  # a data set of Ray
-            rows = [Rows(one, 1, column) for one in source.materialize().to_arrow_refs()]
+            rows = [Rows(one, 1, column) for one in source.to_arrow_refs()]
         elif not are_paths(source):
             rows = cut_sentences(source, column, n)
         if rows is not None:
@@ -968,8 +996,8 @@ class Coordinator:
         """Pass a record on, with what is to be told of the cluster."""
         if self._progress is not None:
             if isinstance(record, TrainingProgress) and self._engine is not None:
-                n, sent = len(self.machines), self._engine.bytes_sent
-                record = replace(record, nodes=n, bytes_sent=sent)
+                n, sent = len(self.machines), self._engine.sent
+                record = replace(record, nodes=n, bytes_sent=sum(sent.values()))
             self._progress(record)
 
     def engine(self, config: TrainingConfig, hook: object = None) -> ClusterEngine:
@@ -985,11 +1013,26 @@ class Coordinator:
         text = self._text
         reach = reach_of(config, text.stub())
         tokens = tokens_of_episode(counts, text.tokens, reach, config)
+        self._check_store(len(counts), tokens, reach.mean, config)
         text = Text(text.vocabulary, text.tokens, text.longest, tokens)
         self._begun = config, self.machines.put(text)
         self._engine = ClusterEngine(config, text, self)
         self._engine.reload = hook is not None
         return self._engine
+
+    def _check_store(self, V: int, tokens: int, reach: float, config: TrainingConfig) -> None:
+        """Refuse what would not fit the object stores, of which Ray would make files."""
+        n, B = len(self.machines), buckets_of(config)
+        buckets = 2 * -(-B // n) * -(-V // B) * 4 * row_floats(config.vector_size)
+        # Copies of three states of a node and of the one before it, rows and pairs on their way.
+        needed = int(7 * buckets + 2 * 4 * 2 * reach * tokens / n)
+        store = self.machines.store
+        if store is not None and needed > store:
+            raise ClusterError(
+                f"Ray's object stores must hold {needed >> 20:,} MiB on each of {n} nodes for "
+                f"{V:,} words, and the smallest has {store >> 20:,}; start Ray with "
+                "--object-store-memory=BYTES, take more nodes, or lower vector_size or max_vocab."
+            )
 
     def begin(self, nodes: Sequence[int]) -> None:
         """Let nodes get ready to train."""
@@ -1057,8 +1100,8 @@ class ClusterEngine(SpreadEngine):
 
     Attributes
     ----------
-    bytes_sent : int
-        Between nodes, of pairs, buckets and rows; copies of states are not counted.
+    sent : dict of str to int
+        Bytes between nodes, of pairs, buckets and rows; copies of states are not counted.
     reload : bool
         Whether somebody may change the parameters between two epochs.
     """
@@ -1067,7 +1110,7 @@ class ClusterEngine(SpreadEngine):
         super().__init__(config, text)
         self._coordinator = coordinator
         self._machines = coordinator.machines
-        self.bytes_sent = 0
+        self.sent = {"pairs": 0, "buckets": 0, "rows": 0}
         self.reload = False
         self._states: dict[Position, tuple[list[int], list[Any]]] = {}
         self._position: Position | None = None  # where all nodes are
@@ -1081,7 +1124,10 @@ class ClusterEngine(SpreadEngine):
     def prepare(self, parameters: Parameters) -> None:
         """Let the nodes compile the kernels."""
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
-        self._coordinator.begin(range(self.nodes))
+        try:
+            self._coordinator.begin(range(self.nodes))
+        except LostError:
+            self._coordinator.recover()
 
     def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
@@ -1093,12 +1139,15 @@ class ClusterEngine(SpreadEngine):
         """
         if self.reload and start == 0:
             self._position = None
-        self._load(parameters, (epoch, start))
-        done = start
         waiting: deque[tuple[int, int, Any]] = deque()
-        ahead = start
+        done = ahead = start
+        is_whole = False
         try:
-            while done < self.length:
+            try:
+                self._load(parameters, (epoch, start))
+            except LostError as error:
+                ahead = self._recover(parameters, epoch, start, error)
+            while not is_whole:
                 while (
                     len(waiting) < EPISODES_AT_ONCE
                     and ahead < self.length
@@ -1107,10 +1156,12 @@ class ClusterEngine(SpreadEngine):
                     stop = min(ahead + self.episode_tokens, self.length)
                     waiting.append((ahead, stop, self._ask(epoch, ahead, stop)))
                     ahead = stop
-                if not waiting:
-                    return
-                begin, stop, asked = waiting[0]
                 try:
+                    if not waiting:
+                        self._collect(parameters, epoch, start, done)
+                        is_whole = True
+                        continue
+                    begin, stop, asked = waiting[0]
                     step = self._finish(epoch, begin, stop, asked)
                 except LostError as error:
                     waiting.clear()
@@ -1121,8 +1172,8 @@ class ClusterEngine(SpreadEngine):
                     done = stop
                     yield step
         finally:
-            if done > start:
-                self._collect(parameters, self._after(epoch, done))
+            if not is_whole:  # somebody has had enough
+                self._collect(parameters, epoch, start, done)
 
     def _ask(self, epoch: int, start: int, stop: int) -> tuple[list[Any], list[Any], list[Any]]:
         """Ask all nodes for an episode, and for copies of what it leaves."""
@@ -1153,7 +1204,9 @@ class ClusterEngine(SpreadEngine):
         for old in sorted(self._states)[:-2]:
             del self._states[old]
         self._losses = 0
-        self.bytes_sent += sum(one.bytes_sent for one in found)
+        for one in found:
+            for what, size in one.bytes_sent.items():
+                self.sent[what] += size
         losses = np.concatenate([one.losses for one in found])
         loss = Loss(float(losses.sum()), sum(one.pairs for one in found))
         last = (buckets_of(self.config) - 0.5) / buckets_of(self.config)
@@ -1208,8 +1261,8 @@ class ClusterEngine(SpreadEngine):
             self._losses += 1
             if self._losses > MOST_LOSSES:
                 raise ClusterError(
-                    f"Nodes were lost {MOST_LOSSES} times without an episode in between ({error}); "
-                    "see Ray's logs of them, and resume from the last checkpoint."
+                    f"Nodes were lost {MOST_LOSSES} times without an episode in between, the last "
+                    f"time as follows. {error}"
                 ) from error
             try:
                 self._coordinator.recover()
@@ -1228,8 +1281,11 @@ class ClusterEngine(SpreadEngine):
                 continue
             return start
 
-    def _collect(self, parameters: Parameters, position: Position) -> None:
-        """Write the parameters at a position that is whole."""
+    def _collect(self, parameters: Parameters, epoch: int, start: int, done: int) -> None:
+        """Write the parameters as they are when an epoch is ``done`` so far."""
+        if done == start:
+            return
+        position = self._after(epoch, done)
         if position not in self._states:
             raise ClusterError(
                 "Nodes were lost while the training ended, and what they had learned since its "
@@ -1347,7 +1403,7 @@ class RayMachines:
                 f"Only {fit} of the cluster's nodes have {self.threads} cores, and nodes={n}; "
                 f"lower threads_per_node to {cores[n - 1]}, or nodes."
             )
-        self.store = min(
+        self.store: int | None = min(
             int(one["Resources"].get("object_store_memory", 0))
             for one in alive
             if one["Resources"]["CPU"] >= self.threads
@@ -1414,12 +1470,12 @@ class RayMachines:
                 except RayTaskError as error:
                     cause = error.cause
                     if isinstance(cause, AbandonedError | LostError | RayError):
-                        raise LostError(_said(cause)) from error
+                        raise _lost(cause) from error
                     if isinstance(cause, WordgradError | OSError | MemoryError):
                         raise cause from None
                     raise
                 except RayError as error:
-                    raise LostError(_said(error)) from error
+                    raise _lost(error) from error
             if wait is not None:
                 wait()
         return [found[one] for one in references]
@@ -1478,6 +1534,42 @@ class RayMachines:
         return True
 
 
+@contextmanager
+def nodes_on_this_machine(n: int) -> Iterator[int]:
+    """Start a cluster of ``n`` nodes here, connect to it, and end it; yield the threads of each.
+
+    Raises
+    ------
+    ClusterError
+        If there is no Ray, or it does not start.
+    """
+    ray = _ray()
+    from ray.cluster_utils import Cluster
+
+    threads = max(1, usable_cores() // n)
+    head = {"num_cpus": 0, "object_store_memory": _LEAST_STORE, "include_dashboard": False}
+    cluster = Cluster()
+    try:
+        try:
+            cluster.add_node(**head)
+            for _ in range(n):
+                cluster.add_node(num_cpus=threads, object_store_memory=_STORE)
+            ray.init(cluster.address, log_to_driver=False, logging_level="error")
+        except (RuntimeError, OSError) as error:
+            raise ClusterError(
+                f"Ray does not start on this machine ({_said(error)}); see its logs, which are in "
+                "ray/session_latest among temporary files, and try again."
+            ) from error
+        yield threads
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+_LEAST_STORE, _STORE = 80 << 20, 512 << 20
+"""Bytes of an object store: the least that Ray takes, and one for a demonstration."""
+
+
 def _ray() -> Any:
     """Import Ray."""
     os.environ.setdefault(
@@ -1508,6 +1600,12 @@ def _connect(address: str) -> None:
             f"There is no Ray cluster {where} ({_said(error)}); start one with 'ray start --head', "
             "or name another with cluster."
         ) from error
+
+
+def _lost(error: BaseException) -> LostError:
+    return LostError(
+        f"A node of the cluster is lost ({_said(error)}); see Ray's logs of it, and try again."
+    )
 
 
 def _said(error: BaseException) -> str:

@@ -121,7 +121,7 @@ class Word2Vec(
         (docs/performance.md).  The vectors' metadata then hold neither ``workers`` nor ``seconds``,
         so that the files they are saved to are the same.
     blocks : int (1 to 1,024), optional
-        Deal the words to so many buckets, and train skip-gram with negative sampling in blocks, no
+        Deal the words to so many buckets, and train with negative sampling in blocks, no
         two of which share a row while they are trained (:mod:`wordgrad.training.engines.blocks`):
         the same vectors for any number of workers, and as good.  8 to 32 are good numbers.
     shrink_windows : bool, default True
@@ -134,10 +134,10 @@ class Word2Vec(
         How far CBOW moves the words of a context: by the gradient; by the mean's gradient handed
         undivided to each word, as word2vec.c, gensim and fastText do; or in between, by a multiple
         of the root of their number (:func:`wordgrad.maths.input_share`), which is the default but
-        for the softmax and subwords, where the step is exact.
+        for sums, the softmax and subwords, where the step is exact.
     output_weight : float (0 to 1), optional
         How much of its output vector is added to a word's input vector once training ends:
-        ``vectors_`` are v_w + output_weight u_w.  By default 0.5 for CBOW, and 0 for skip-gram,
+        ``vectors_`` are v_w + output_weight u_w.  By default 1 for CBOW, and 0 for skip-gram,
         the softmax and subwords.
     column : str, optional
         The column of ``.csv``, ``.tsv``, ``.jsonl`` and ``.parquet`` files, or of a table in memory
@@ -411,6 +411,8 @@ class Word2Vec(
             folder = saving = None
             if self.checkpoint is not None:
                 folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
+            if self.cluster is not None and hasattr(X, "materialize"):
+                X = X.materialize()  # a data set of Ray: while there are processors free
             cluster = self._open_cluster(stack)
             if cluster is None:
                 corpus = stack.enter_context(

@@ -264,3 +264,15 @@ def test_vectors_can_be_kept_as_they_are():
     _, before, _ = stepped(network, examples, train_vectors=False, l2=0.1)
     assert (network.vectors == before.vectors).all()
     assert (network.layers != before.layers).any()
+
+
+def test_members_are_joined_in_their_own_memory():
+    importance = np.ones(100_000, np.float32)
+    members = [TextNetwork.initial(importance, size, 0, 2, size) for size in (8, 9)]
+    kept = TextNetwork.joined(members)
+    np.testing.assert_array_equal(kept.vectors[:, :8], members[0].vectors)
+    np.testing.assert_array_equal(kept.vectors[:, 8:], members[1].vectors)
+    found = TextNetwork.joined(members, last=True)
+    np.testing.assert_array_equal(found.vectors, kept.vectors)
+    np.testing.assert_array_equal(found.layers, kept.layers)
+    assert [len(member.vectors) for member in members] == [0, 0]

@@ -30,7 +30,12 @@ def test_the_demo_trains_shows_and_says_what_next(wordgrad, terminal):
     rows = [line.split()[0] for line in outcome.out.splitlines() if line.split()]
     assert {"list", "server"} <= set(rows)
     assert "matrix" not in rows
-    assert "wordgrad similar demo.safetensors list" in outcome.message
+    next_commands = [line.strip() for line in outcome.err.splitlines()[-3:]]
+    assert next_commands[0] == "wordgrad similar demo.safetensors list"
+    assert [line.split()[:2] for line in next_commands[1:]] == [
+        ["wordgrad", "train"],
+        ["wordgrad", "map"],
+    ]
     assert load("demo.safetensors").metadata["source"] == "demo"
 
 

@@ -188,6 +188,7 @@ def test_what_may_change_on_resuming_is_documented():
         (["trian"], "Did you mean 'train'?"),
         (["simlar", "v", "w"], "Did you mean 'similar'?"),
         (["classify", "predcit"], "Did you mean 'predict'?"),
+        (["predict", "v"], "Did you mean 'classify predict'?"),
         (["train", "t", "-o", "v", "--vectr-size", "3"], "--vector-size"),
         (["train", "t", "-o", "v", "--architecture", "cbo"], "one of 'skipgram', 'cbow'"),
     ],

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 
-from wordgrad.cluster import AbandonedError, LostError, Node
+from wordgrad.cluster import AbandonedError, Coordinator, LostError, Node
+from wordgrad.corpus.corpus import encode_corpus
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engines import make_engine
+from wordgrad.training.parameters import Parameters
+
+OPTIONS = {"column": None, "lowercase": False, "pattern": None, "errors": "strict"}
 
 
 class Threads:
@@ -18,22 +25,22 @@ class Threads:
 
     def __init__(self, n, threads=1, folder=None, spares=0):
         self._make = lambda: Node(threads, folder)
-        self._nodes, self._queues, self._dead = [], [], set()
-        self.spares, self.threads = spares, threads
+        self.nodes, self._queues, self._dead = [], [], set()
+        self.spares, self.threads, self.store = spares, threads, None
         self.asked = []
         self.before = lambda node, method, args: None
         for _ in range(n):
-            self._add(len(self._nodes))
+            self._add(len(self.nodes))
 
     def _add(self, place):
-        self._nodes.insert(place, self._make())
+        self.nodes.insert(place, self._make())
         self._queues.insert(place, ThreadPoolExecutor(1))
 
     def __len__(self):
-        return len(self._nodes)
+        return len(self.nodes)
 
     def ask(self, node, method, *args, answers=1, now=False):
-        target, future = self._nodes[node], Future()
+        target, future = self.nodes[node], Future()
         if method == "episode":
             args = (*args, self._post)
         self.asked.append((node, method))
@@ -65,7 +72,7 @@ class Threads:
         return future if answers == 1 else [Part(future, k) for k in range(answers)]
 
     def _post(self, node, run, key, letter):
-        target = self._nodes[node] if node < len(self._nodes) else None
+        target = self.nodes[node] if node < len(self.nodes) else None
         if target is not None and target not in self._dead:
             target.deliver(run, key, [np.array(part) for part in letter])
 
@@ -83,12 +90,12 @@ class Threads:
         return future
 
     def kill(self, node):
-        target = self._nodes[node]
+        target = self.nodes[node]
         self._dead.add(target)
         target.abandon()
 
     def lost(self):
-        return [k for k, node in enumerate(self._nodes) if node in self._dead]
+        return [k for k, node in enumerate(self.nodes) if node in self._dead]
 
     def replace(self, node):
         if not self.spares:
@@ -99,10 +106,10 @@ class Threads:
         return True
 
     def remove(self, node):
-        del self._nodes[node], self._queues[node]
+        del self.nodes[node], self._queues[node]
 
     def close(self):
-        for node in itertools.chain(self._nodes, self._dead):
+        for node in itertools.chain(self.nodes, self._dead):
             node.close()
 
 
@@ -120,3 +127,39 @@ class Part(Future):
             self.set_result(whole.result()[self._k])
         else:
             self.set_exception(error)
+
+
+def config_of(blocks, **options):
+    defaults = {"vector_size": 6, "negative": 3, "window": 4, "sample": 0.01, "epochs": 2}
+    return TrainingConfig(**(defaults | options), blocks=blocks, workers=1)
+
+
+def run(engine, parameters, epochs=2):
+    engine.prepare(parameters)
+    return [
+        step
+        for epoch in range(epochs)
+        for step in engine.epoch(parameters, epoch, 0, threading.Event())
+    ]
+
+
+def local(path, blocks, **training):
+    with encode_corpus(path, min_count=2) as corpus:
+        engine = make_engine(corpus, config_of(blocks, **training))
+        V = len(corpus.vocabulary)
+        parameters = Parameters.initial(V, V, 6, 1)
+        return parameters, run(engine, parameters)
+
+
+def spread(machines, source, blocks, **training):
+    """Parameters and steps of a training on machines, which are ended."""
+    coordinator = Coordinator(machines)
+    given = {"min_count": 2, "max_vocab": None, "vocabulary": None} | OPTIONS
+    try:
+        corpus = coordinator.read(source, **given)
+        engine = coordinator.engine(config_of(blocks, **training))
+        V = len(corpus.vocabulary)
+        parameters = Parameters.initial(V, V, 6, 1)
+        return parameters, run(engine, parameters)
+    finally:
+        coordinator.close()

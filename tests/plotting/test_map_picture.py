@@ -67,3 +67,10 @@ def test_without_matplotlib_the_error_says_how_to_install_it(tmp_path, crowd, mo
     with pytest.raises(MissingExtraError, match=r'pip install "wordgrad\[plot\]"'):
         drawn.save(tmp_path / "map.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_map_shows_itself_in_a_notebook_where_matplotlib_is(monkeypatch, crowd):
+    drawn = make_map(crowd, words=["word6", "word7", "word8"])
+    assert drawn._repr_png_().startswith(b"\x89PNG")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert drawn._repr_png_() is None

@@ -45,7 +45,8 @@ def test_default_learning_rate_is_the_architectures(architecture, combine):
 def test_steps_and_outputs_of_cbow_have_defaults_where_they_have_a_use():
     for settings, expected in [
         ({}, ("balanced", 0.0)),
-        ({"architecture": "cbow"}, ("balanced", 0.5)),
+        ({"architecture": "cbow"}, ("balanced", 1.0)),
+        ({"architecture": "cbow", "combine": "sum"}, ("exact", 1.0)),
         ({"architecture": "cbow", "loss": "softmax"}, ("exact", 0.0)),
         ({"architecture": "cbow", "subwords": (3, 6)}, ("exact", 0.0)),
         ({"architecture": "cbow", "cbow_step": "whole", "output_weight": 0.25}, ("whole", 0.25)),

@@ -96,7 +96,7 @@ def test_known_rows_are_kept_and_new_ones_start_as_ever():
 @pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_a_share_of_the_output_vectors_is_added_at_the_end_and_taken_back_to_go_on():
     alone = small(architecture="cbow", output_weight=0).fit(TEXT)
-    model = small(architecture="cbow").fit(TEXT)
+    model = small(architecture="cbow", output_weight=0.5).fit(TEXT)
     together = alone.vectors_.matrix + np.float32(0.5) * alone.output_vectors_
     np.testing.assert_array_equal(model.vectors_.matrix, together)
     assert np.abs(model.output_vectors_).max() > 0.01

@@ -167,11 +167,13 @@ class TextNetwork:
         )
 
     @classmethod
-    def joined(cls, members: Sequence[TextNetwork]) -> TextNetwork:
+    def joined(cls, members: Sequence[TextNetwork], *, last: bool = False) -> TextNetwork:
         """One network whose logits are the mean of the members' logits.
 
         Its vectors and hidden units are the members' side by side, its W1 is block-diagonal, and
         its W2 and b2 are theirs over their number.  The members share features and importance.
+
+        With ``last`` the members' vectors are gone afterwards: memory holds them once, not twice.
         """
         n = len(members)
         parts = [member.parts(member.layers) for member in members]
@@ -187,7 +189,7 @@ class TextNetwork:
             sum(b2 for _, _, _, b2 in parts) / np.float32(n),
         ]
         return cls(
-            np.concatenate([member.vectors for member in members], axis=1),
+            _side_by_side([member.vectors for member in members], last=last),
             members[0].importance,
             np.concatenate(layers).astype(np.float32),
             column,
@@ -256,6 +258,24 @@ class TextNetwork:
         """Return the layers as the float64 network of the mathematics."""
         layers = _layers(self.vectors.shape[1], self.hidden_size, self.n_classes, 0)
         return layers.unpack(self.layers)
+
+
+_ROWS = 1 << 16  # that are joined at a time
+
+
+def _side_by_side(parts: Sequence[Array32], *, last: bool) -> Array32:
+    """Columns of several matrices; with ``last`` these shrink as their rows are taken."""
+    if last and len(parts) == 1:
+        return parts[0]
+    columns = np.cumsum([0, *(part.shape[1] for part in parts)])
+    whole = np.empty((len(parts[0]), int(columns[-1])), np.float32)
+    for start in range((len(whole) - 1) // _ROWS * _ROWS, -1, -_ROWS):
+        for part, first, end in zip(parts, columns, columns[1:], strict=False):
+            whole[start : start + _ROWS, first:end] = part[start : start + _ROWS]
+            if last and part.flags.owndata:
+                # Rows from the end on: what is before them stays where it is.  No one else looks.
+                part.resize((start, part.shape[1]), refcheck=False)
+    return whole
 
 
 def _layers(

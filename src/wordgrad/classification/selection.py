@@ -69,6 +69,13 @@ HELD = 2000
 NUMBERS = 1 << 27
 """Of the vectors together, where their length is chosen: half a gigabyte."""
 
+GROWTH = 0.3
+"""Scores grow with the texts, by this power of their number, where targets are not smoothed.
+
+A classifier that learned from a tenth more texts wanted a temperature 1.8 to 4.8% higher, on five
+sets, cross-validated within their training parts; with smoothed targets 0.6%.
+"""
+
 PARTS = 5
 LEAST = 20
 """With fewer texts held out nothing is chosen."""
@@ -229,7 +236,10 @@ def choose(
     except (InputError, ParameterError):  # so few texts of this kind that some cannot be held out
         return wanted
     if len(sample) == len(texts):
-        return replace(best.settings, temperature=best.temperature if calibrate else 1.0)
+        more = len(texts) / np.mean([len(trained) for trained, _ in trials.folds])
+        growth = 1.0 if best.settings.smoothing else float(more**GROWTH)
+        temperature = best.temperature * growth if calibrate else 1.0
+        return replace(best.settings, temperature=temperature)
     if not (rate or calibrate):
         return best.settings
     lower = best.settings.learning_rate * float(np.sqrt(len(sample) / len(texts)))

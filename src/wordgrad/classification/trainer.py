@@ -337,7 +337,9 @@ class TextTrainer:
                     best = (held_loss, epoch, joined)
                 elif epoch - best[1] >= settings.patience:
                     break
-        return best[2] or TextNetwork.joined([member.network for member in self._members])
+        if best[2] is not None:
+            return best[2]
+        return TextNetwork.joined([member.network for member in self._members], last=True)
 
 
 def evaluate(network: TextNetwork, held: LabelledBags) -> tuple[float, float]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import getdoc
 from shutil import get_terminal_size
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from wordgrad.cli.check_gradients import check_gradients
 from wordgrad.cli.classify import explain, predict, quantize
@@ -29,12 +30,31 @@ from wordgrad.cli.train import train
 
 LEAST_COLUMNS = 60  # on narrower terminals Rich's panels truncate the names of options
 
-_EPILOG = "Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 terminated."
+_EPILOG = (
+    "Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted, 143 terminated.\n\n"
+    "Documentation: the guide, tutorials and reference are pages in the folder docs of wordgrad's "
+    "source ('sphinx-build docs site' makes a site of them); in Python, help(wordgrad.Word2Vec)."
+)
+
+
+class _Commands(TyperGroup):
+    """Commands, and a word to those who name one without the group that it is in."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, or else its namesakes in the groups, or else what is spelt like it."""
+        groups = [
+            name for name, one in self.commands.items() if args[0] in getattr(one, "commands", ())
+        ]
+        if groups and args[0] not in self.commands:
+            found = " or ".join(f"'{group} {args[0]}'" for group in groups)
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {found}?")
+        return super().resolve_command(ctx, args)
 
 
 def _application(name: str, help_: str | None) -> typer.Typer:
     return typer.Typer(
         name=name,
+        cls=_Commands,
         help=help_,
         no_args_is_help=True,
         rich_markup_mode="rich" if get_terminal_size().columns >= LEAST_COLUMNS else None,

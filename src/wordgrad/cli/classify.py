@@ -429,10 +429,14 @@ def predict(
     tabs, the most probable first. With --json: an object with "labels" and "probabilities". Where a
     model of fastText has no label for a text, or none reaches the --threshold, the line is empty.
     """
-    if any(one != "-" for one in inputs or []):  # they may be tables
-        make_reads_interruptible()
     from wordgrad.corpus.reader import read_lines
+    from wordgrad.corpus.sources import TextFile
     from wordgrad.io.fasttext_model import is_model
+
+    # Only tables need Polars, which takes longer to load than a line to be answered.
+    named = [Path(one) for one in inputs or [] if one != "-"]
+    if any(not path.is_file() or TextFile.from_path(path).format != "text" for path in named):
+        make_reads_interruptible()
 
     answers = _fasttext_answers(model) if is_model(model) else _own_answers(model)
     if not inputs and sys.stdin is not None and sys.stdin.isatty():

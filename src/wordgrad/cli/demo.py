@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,6 +31,12 @@ def demo(
         bool,
         typer.Option("--overwrite", help="Replace the output, even if no demo wrote it."),
     ] = False,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster", help="Start a cluster of two Ray nodes on this machine, and train on them."
+        ),
+    ] = False,
 ) -> None:
     """Train on the documentation of Python and of the installed libraries, and show the result.
 
@@ -39,19 +46,28 @@ def demo(
     from wordgrad.corpus.builtin import builtin_sentences
 
     say("Training on the documentation of Python, NumPy, SciPy, scikit-learn and Polars.")
-    vectors = train_to_file(
-        builtin_sentences(),
-        SETTINGS,
-        output,
-        overwrite=overwrite or _is_demo(output),
-        note={"source": "demo"},
-    )
+    with ExitStack() as stack:
+        settings: dict[str, Any] = dict(SETTINGS)
+        if cluster:
+            from wordgrad.cluster import nodes_on_this_machine
+
+            say("Starting two nodes of Ray on this machine ...")
+            threads = stack.enter_context(nodes_on_this_machine(2))
+            settings |= {"cluster": "auto", "nodes": 2, "threads_per_node": threads}
+        vectors = train_to_file(
+            builtin_sentences(),
+            settings,
+            output,
+            overwrite=overwrite or _is_demo(output),
+            note={"source": "demo"},
+        )
     _show(vectors)
     _draw(vectors, output, overwrite=overwrite)
     word = next(iter(_probes(vectors)), vectors.words[0])
-    say("What next: look up other words, or train on a text of yours.")
+    say("What next: look up other words; train on a text of yours; draw your own map.")
     say_command(f"wordgrad similar {output} {word}")
     say_command("wordgrad train YOUR-TEXT.txt -o vectors.safetensors")
+    say_command("wordgrad map vectors.safetensors -o map.html")
 
 
 def _is_demo(output: Path) -> bool:

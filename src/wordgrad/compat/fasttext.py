@@ -24,9 +24,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import loguniform
 
-from wordgrad.autotune import search
 from wordgrad.classification.quantisation import cutoff_of_size
 from wordgrad.errors import ParameterError, check_choice, check_real
 from wordgrad.fasttext_classifier import FastTextClassifier, as_bytes
@@ -72,17 +70,6 @@ def load_model(path: str | os.PathLike[str]) -> FastText:
     return FastText(read_model(path))
 
 
-TRIED: dict[str, Any] = {
-    "epoch": [3, 5, 8, 12, 18, 25, 40],
-    "lr": loguniform(0.05, 1.5),
-    "dim": [32, 64, 100, 150],
-    "wordNgrams": [1, 2, 2, 3],
-    "minn, maxn": [(0, 0), (0, 0), (2, 5), (3, 6)],
-    "bucket": [50_000, 200_000, 1_000_000],
-}
-"""What ``autotuneValidationFile`` tries for each setting that is not given."""
-
-
 def _noting_what_is_given(function: Callable[..., FastText]) -> Callable[..., FastText]:
     """Tell a function which of its arguments were given, in ``autotuneFixed``."""
 
@@ -111,7 +98,8 @@ def train_supervised(
     in fastText.  ``ws``, ``t``, ``lrUpdateRate`` and ``verbose`` have no effect.
 
     With ``autotuneValidationFile`` settings are searched for (:func:`wordgrad.autotune.search`) for
-    ``autotuneDuration`` seconds: those of :data:`TRIED` that are not given.  The best model is the
+    ``autotuneDuration`` seconds: those of :data:`wordgrad.autotune.FASTTEXT_SPACE` that are not
+    given.  The best model is the
     one whose ``autotunePredictions`` best labels score highest on that file by ``autotuneMetric``:
     ``f1``, ``f1:LABEL``, ``precisionAtRecall:30``, ``recallAtPrecision:30:LABEL``.  With
     ``autotuneModelSize`` ("2M") each is pruned, trained again and quantised, so that its file takes
@@ -128,10 +116,14 @@ def train_supervised(
     given = _named({name: value for name, value in locals().items() if name != "fixed"})
     if not given["autotuneValidationFile"]:
         return _trained(_classifier_of(given, None).model, given, "supervised")
+    from wordgrad.autotune import FASTTEXT_SPACE, search  # half a second to import
+
     scored = _metric(given["autotuneMetric"])
     size = _bytes(given["autotuneModelSize"])
     space = {
-        name: values for name, values in TRIED.items() if not fixed.intersection(name.split(", "))
+        name: values
+        for name, values in FASTTEXT_SPACE.items()
+        if not fixed.intersection(name.split(", "))
     }
 
     def attempt(chosen: dict[str, Any], pause: Callable[[int, int], None]) -> Any:

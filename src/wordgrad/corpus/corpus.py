@@ -849,7 +849,9 @@ class PartsOfText:
             for k, shift in enumerate(self._shifts.tolist()):
                 part = self._offsets[self._first[k] : self._first[k + 1] + 1]
                 file.write((part + shift).data)
-        self.positions: NDArray[np.int64] = np.memmap(path, np.int64, "r")
+        self.positions: NDArray[np.int64] = np.zeros(0, np.int64)
+        if len(starts):
+            self.positions = np.memmap(path, np.int64, "r")
 
     def digest(self) -> int:
         """A sum over tokens and sentences' ends of hashes of what is where, modulo 2^64.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,6 +206,14 @@ class WordMap:
 
     def __repr__(self) -> str:
         return f"<WordMap: {self.description}, {METHOD_NAMES[self.method]}>"
+
+    def _repr_png_(self) -> bytes | None:
+        """Show itself in a notebook, if Matplotlib is there."""
+        if importlib.util.find_spec("matplotlib") is None:
+            return None
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(Path(folder) / "map.png")
+            return (Path(folder) / "map.png").read_bytes()
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> int:
         """Write the map to a page (``.html``) or a picture (``.png``, ``.svg``).

@@ -46,7 +46,7 @@ DEFAULT_LEARNING_RATES = {
 EXACT_CBOW_LEARNING_RATES = {"mean": 0.15, "sum": 0.02}
 """The same for CBOW with ``cbow_step="exact"``, whose steps on W_in are shorter."""
 
-DEFAULT_OUTPUT_WEIGHTS = {"skipgram": 0.0, "cbow": 0.5}
+DEFAULT_OUTPUT_WEIGHTS = {"skipgram": 0.0, "cbow": 1.0}
 """With negative sampling, without subwords; else 0."""
 
 SUBWORD_LEARNING_RATES = {
@@ -346,7 +346,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             "How much of its output vector is added to a word's input vector, once training ends.",
             minimum=0.0,
             maximum=1.0,
-            default_text="0.5 for CBOW, 0 for skip-gram, the softmax and subwords",
+            default_text="1 for CBOW, 0 for skip-gram, the softmax and subwords",
             resumable=True,
         ),
         Setting(
@@ -397,7 +397,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             "How far CBOW moves the words of a context: by the gradient (exact), by the "
             "mean's undivided one as word2vec.c, gensim and fastText do (whole), or in between.",
             choices=CBOW_STEPS,
-            default_text="balanced; exact with the softmax and with subwords",
+            default_text="balanced; exact for sums, with the softmax and with subwords",
         ),
         Setting(
             "sample",
@@ -433,7 +433,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             None,
             int,
             TRAINING,
-            "Deal the words to N buckets and train skip-gram in N x N blocks of the matrices: the "
+            "Deal the words to N buckets and train in N x N blocks of the matrices: the "
             "same vectors whatever the number of workers. 8 to 32 are good.",
             minimum=1,
             maximum=1024,
@@ -704,7 +704,7 @@ class TrainingConfig:
         softmax :data:`SOFTMAX_LEARNING_RATES`, with exact steps of CBOW
         :data:`EXACT_CBOW_LEARNING_RATES`.
     cbow_step : str
-        By default "balanced", and "exact" with the softmax and with subwords.
+        By default "balanced", and "exact" for sums, with the softmax and with subwords.
     output_weight : float
         By default :data:`DEFAULT_OUTPUT_WEIGHTS` of the architecture, and 0 with the softmax and
         with subwords.
@@ -769,7 +769,8 @@ class TrainingConfig:
         words_alone = self.subwords is None and self.documents == "no"
         plain = self.loss == "negative-sampling" and words_alone
         if checked["cbow_step"] is None:
-            checked["cbow_step"] = "balanced" if words_alone and self.loss != "softmax" else "exact"
+            means = words_alone and self.loss != "softmax" and self.combine == "mean"
+            checked["cbow_step"] = "balanced" if means else "exact"
         if checked["output_weight"] is None:
             checked["output_weight"] = DEFAULT_OUTPUT_WEIGHTS[self.architecture] if plain else 0.0
         if checked["output_weight"] > 0 and not plain:

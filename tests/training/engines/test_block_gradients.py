@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wordgrad import maths
+from wordgrad.training.engines import block_softmax
 from wordgrad.training.engines.block_softmax import (
     BlockSoftmax,
     SparseTargets,
@@ -42,7 +43,8 @@ def oracle(pairs, W_in, W_out, offset):
 
 @pytest.mark.parametrize("offset", ["unigram", "none"])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_pass_of_blocks_is_the_oracles_gradient(offset, threads):
+def test_a_pass_of_blocks_is_the_oracles_gradient(offset, threads, monkeypatch):
+    monkeypatch.setattr(block_softmax, "LEAST_ROWS", 2)  # so few words are worth three threads
     rng = np.random.default_rng(0)
     V, D = 23, 17
     pairs = rng.integers(0, V, (300, 2))
@@ -100,6 +102,18 @@ def test_scores_that_are_far_apart_give_numbers(size):
     )
     assert found.loss == pytest.approx(4e3 if size > 0 else 2e3)
     np.testing.assert_allclose(found.d_W_out.sum(), 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("place", range(0, 40, 13))
+def test_a_logit_that_is_no_number_makes_the_loss_none(place):
+    """Wherever it stands in the vectors that the greatest logit is found by."""
+    W_out = np.ones((40, 1), np.float32)
+    W_out[place] = np.nan
+    targets = SparseTargets(np.array([0, 1]), np.array([1], np.int32), np.ones(1), np.ones(1))
+    found = BlockSoftmax(40, 1, 1, 1).gradients(
+        np.ones((1, 1), np.float32), W_out, np.zeros(40, np.float32), targets
+    )
+    assert np.isnan(found.loss)
 
 
 def test_exponentials_are_accurate_to_rounding():

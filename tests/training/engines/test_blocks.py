@@ -85,7 +85,7 @@ def test_every_pair_of_the_text_is_trained_once(corpus, blocks, window, shrink, 
             targets = batch.outputs.reshape(len(batch), 1 + worker._config.negative)[:, 0]
             pairs = zip(batch.inputs, np.repeat(targets, np.diff(batch.groups)), strict=True)
             found.update((int(a), int(b)) for a, b in pairs)
-            assert np.diff(batch.groups).max(initial=0) <= module.CONTEXTS
+            assert np.diff(batch.groups).max(initial=0) <= module.CONTEXTS["skipgram"]
             assert worker._n_windows == len(batch)
     expected = Counter()
     span = Span(0, engine.length, epoch, 0.1)
@@ -132,6 +132,8 @@ def test_a_block_takes_the_oracles_steps(corpus, blocks, architecture):
         wanted = found.copy()
         train(worker, episode, found, turn, owner)
         batch = worker.windows(episode, turn, owner)
+        assert len(batch) == episode.n_windows[owner * blocks + turn]
+        assert len(batch.inputs) == episode.sizes[owner * blocks + turn]
         exact = oracle.apply_batch(wanted, batch, episode.learning_rate)
         loss = episode.losses[owner * blocks + turn]
         assert loss == pytest.approx(exact.total, rel=1e-5)
@@ -189,8 +191,8 @@ def test_words_are_dealt_anew_in_every_episode_and_by_the_seed_alone(corpus):
     assert other != deals[0]
 
 
-def trained(corpus, blocks, workers, pauses=0, epochs=2):
-    engine = engine_of(corpus, blocks, workers)
+def trained(corpus, blocks, workers, pauses=0, epochs=2, **options):
+    engine = engine_of(corpus, blocks, workers, **options)
     parameters = parameters_of(engine)
     steps = []
     for epoch in range(epochs):
@@ -205,12 +207,14 @@ def trained(corpus, blocks, workers, pauses=0, epochs=2):
     return parameters, steps
 
 
-@pytest.mark.parametrize("blocks", [1, 5])
-def test_threads_and_pauses_change_no_byte(corpus, blocks):
-    wanted, steps = trained(corpus, blocks, 1)
+@pytest.mark.parametrize(
+    ("blocks", "architecture"), [(1, "skipgram"), (5, "skipgram"), (5, "cbow")]
+)
+def test_threads_and_pauses_change_no_byte(corpus, blocks, architecture):
+    wanted, steps = trained(corpus, blocks, 1, architecture=architecture)
     assert len(steps) == 2 * module.EPISODES_AN_EPOCH
     for workers, pauses in ((2, 0), (5, 0), (2, 1)):
-        found, again = trained(corpus, blocks, workers, pauses)
+        found, again = trained(corpus, blocks, workers, pauses, architecture=architecture)
         assert again == steps
         assert (found.W_in_rows == wanted.W_in_rows).all()
         assert (found.W_out_rows == wanted.W_out_rows).all()

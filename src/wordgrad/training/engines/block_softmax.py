@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, TypeVar
 
@@ -72,6 +72,9 @@ def logit_offset(kind: str, shares: ArrayLike) -> NDArray[np.float32]:
         logarithms: NDArray[np.float64] = np.log(weights / weights.sum())
     return logarithms.astype(np.float32)
 
+
+LEAST_ROWS = 512
+"""Words whose products, or whose step of Adagrad, are worth a thread."""
 
 T = TypeVar("T")
 
@@ -146,28 +149,44 @@ class BlockSoftmax:
             Added to the logits of every row.
         targets : SparseTargets
         """
-        B = len(inputs)
-        logits = self._logits[:B]
+        B, V = len(inputs), len(W_out)
+        logits, d_W_out = self._logits[:B], self._d_W_out
         scale, losses = np.empty(B, np.float32), np.empty(B)
+
         # What leaves the range of float32 makes the loss no finite number: the trainer tells.
-        with self.blas(), np.errstate(over="ignore", invalid="ignore"):
-            np.matmul(inputs, W_out.T, out=logits)
+        @np.errstate(over="ignore", invalid="ignore")
+        def score(first: int, last: int) -> None:
+            np.matmul(inputs, W_out[first:last].T, out=logits[:, first:last])
+
+        @np.errstate(over="ignore", invalid="ignore")
+        def differentiate(first: int, last: int) -> NDArray[np.float32]:
+            errors = logits[:, first:last]
+            np.matmul(errors.T, scaled, out=d_W_out[first:last])
+            d_inputs: NDArray[np.float32] = errors @ W_out[first:last]
+            return d_inputs
+
+        # Each thread multiplies for its share of the words.  Threads of BLAS go on asking for work
+        # once a product is done, and would hold up the kernel.
+        with self.blas(threads=1):
+            self._in_parts(V, score, LEAST_ROWS)
             self._in_parts(
                 B,
                 lambda first, last: errors_in_place(
                     logits, offset, *targets, first, last, scale, losses
                 ),
             )
-            scale_column = scale[:, np.newaxis]
-            d_inputs = np.matmul(logits, W_out)
-            d_inputs *= scale_column
-            np.matmul(logits.T, inputs * scale_column, out=self._d_W_out)
-        return BlockGradients(float(losses.sum()), d_inputs, self._d_W_out)
+            with np.errstate(over="ignore", invalid="ignore"):
+                scaled = inputs * scale[:, np.newaxis]
+                d_inputs, *others = self._in_parts(V, differentiate, LEAST_ROWS)
+                for other in others:
+                    d_inputs += other
+                d_inputs *= scale[:, np.newaxis]
+        return BlockGradients(float(losses.sum()), d_inputs, d_W_out)
 
-    def blas(self) -> AbstractContextManager[object]:
-        """Limit matrix products to this object's number of threads."""
+    def blas(self, threads: int | None = None) -> AbstractContextManager[object]:
+        """Limit matrix products to some threads, by default as many as this object has."""
         limited: AbstractContextManager[object] = self._libraries.limit(
-            limits=self.threads, user_api="blas"
+            limits=threads or self.threads, user_api="blas"
         )
         return limited
 
@@ -182,17 +201,30 @@ class BlockSoftmax:
         squares = self._in_parts(
             len(parameters),
             lambda first, last: float(adagrad_rows(parameters, gradient, sums, rate, first, last)),
+            LEAST_ROWS,
         )
         return math.fsum(squares)
 
-    def _in_parts(self, n: int, call: Callable[[int, int], T]) -> list[T]:
-        """Call on one share of 0..n for each thread; results in order, exceptions passed on."""
-        if self.threads == 1:
+    def _in_parts(self, n: int, call: Callable[[int, int], T], least: int = 1) -> list[T]:
+        """Call on one share of 0..n for each thread; results in order, exceptions passed on.
+
+        Shares have ``least`` at least: below, waking a thread would cost more than it saves.
+        """
+        shares = min(self.threads, max(1, n // least))
+        if shares == 1:
             return [call(0, n)]
-        edges = [n * k // self.threads for k in range(self.threads + 1)]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="wordgrad-softmax")
-        return list(self._pool.map(call, edges[:-1], edges[1:]))
+        edges = [n * k // shares for k in range(shares + 1)]
+        pool = self._pool
+        if pool is None:
+            pool = self._pool = ThreadPoolExecutor(
+                self.threads - 1, thread_name_prefix="wordgrad-softmax"
+            )
+        # This thread takes a share itself, and so waits for one thread less.
+        others = [pool.submit(call, *edges[k : k + 2]) for k in range(1, shares)]
+        try:
+            return [call(0, edges[1]), *[other.result() for other in others]]
+        finally:
+            wait(others)
 
     def close(self) -> None:
         """End the threads; the next block would begin new ones."""
@@ -258,7 +290,8 @@ def finite_offset(offset: npt.ArrayLike) -> Any:
     return np.maximum(np.asarray(offset, np.float64), -1e300)
 
 
-POWER = 0.2
+POWER = 0.35
+"""Of the singular values: see docs/performance.md."""
 
 
 def canonical_vectors(

@@ -13,6 +13,10 @@ The next episode deals the words anew, so that every two words can be negatives 
 Words are dealt in order of frequency, B at a time, each group at random: buckets of equal sizes and
 like masses.  The pairs of a block that share their target are gathered in windows of at most
 :data:`CONTEXTS` context words, in random order, which take the same exact steps as any window.
+For skip-gram such a window is the sum of its pairs' losses, as it always is.  For CBOW it is one
+example: the mean of words of one bucket that were near the target, each once, if not all in one
+place.  The words of a window as drawn lie in as many buckets, and to add up their sums between
+machines would move a vector for each.
 
 What is learned depends on B and the seed, and not on timing nor on the number of threads: the same
 bytes for any number.  Next to the default engine three things differ: negatives come from a bucket
@@ -75,8 +79,9 @@ bytes each, a small part of what the vectors of the words take."""
 UNITS = 32
 """Pieces of an episode that threads draw pairs from."""
 
-CONTEXTS = 6
-"""Context words of a window: the mean of the default engine's with window=5."""
+CONTEXTS = {"skipgram": 6, "cbow": 3}
+"""Most context words of a window.  For skip-gram the mean of the default engine's with window=5.
+The mean of words that were not next to one another says less, so that CBOW makes do with fewer."""
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -136,7 +141,7 @@ class Deal:
 
 
 class BlockEngine(NegativeSamplingEngine):
-    """Skip-gram with negative sampling by blocks of ``config.blocks`` buckets a matrix.
+    """Skip-gram and CBOW with negative sampling by blocks of ``config.blocks`` buckets a matrix.
 
     Parameters
     ----------
@@ -405,9 +410,10 @@ class BlockWorker:
     def __init__(self, engine: BlockEngine) -> None:
         config = engine.config
         self._config, self._engine = config, engine
+        self._most_contexts = CONTEXTS[config.architecture]
         unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
         self._workspace = Workspace(
-            window_rows=max(2 * engine.most_reach, CONTEXTS),
+            window_rows=max(2 * engine.most_reach, self._most_contexts),
             negative=config.negative,
             n_floats=row_floats(config.vector_size),
             span_tokens=unit_tokens,
@@ -415,7 +421,7 @@ class BlockWorker:
             cbow_step=config.cbow_step,
         )
         self._places = np.empty(
-            2 * unit_tokens + 4 * engine.most_reach + 2 * CONTEXTS + 4, np.int64
+            2 * unit_tokens + 4 * engine.most_reach + 2 * self._most_contexts + 4, np.int64
         )
         rows = -(-engine.n_outputs // buckets_of(config))
         self._at = np.empty(max(rows, buckets_of(config) ** 2) + 1, np.int64)
@@ -435,7 +441,7 @@ class BlockWorker:
         back: bool = False,
     ) -> None:
         """Copy the rows of a bucket's words to where the bucket lies, or back."""
-        copy_rows(words, matrix, bucket, back)
+        copy_rows(words, matrix.ctypes.data, bucket.ctypes.data, matrix.shape[1], back)
 
     def draw(self, episode: Episode, unit: int) -> None:
         """Draw and sort the pairs of a unit."""
@@ -506,7 +512,7 @@ class BlockWorker:
             self._contexts = np.empty(size + size // 4, np.int32)
             self._windows = np.empty(size + size // 4, np.int64)
         self._n_windows = gather(
-            episode.bases, episode.edges, slot, episode.deal.sizes[target], CONTEXTS,
+            episode.bases, episode.edges, slot, episode.deal.sizes[target], self._most_contexts,
             ~episode.block_key(turn, owner), self._at, self._contexts, self._windows,
         )  # fmt: skip
         return slot, target

@@ -34,6 +34,7 @@ from wordgrad.training.kernels.intrinsics import (
     store_int64,
 )
 from wordgrad.training.kernels.random import GOLDEN, below, mix
+from wordgrad.training.kernels.tiles import combine_rows
 from wordgrad.training.kernels.window import ADDRESS, DEPTH, FLOAT, take_logarithm, train_window
 
 _ROW_BITS, _SIZE_BITS = 16, 8
@@ -41,6 +42,9 @@ MOST_ROWS = 1 << _ROW_BITS
 """Rows of a bucket."""
 
 _ROW = np.uint64(MOST_ROWS - 1)
+
+_COPIES_AHEAD = 8
+"""Rows that are on their way from memory while one is copied."""
 
 MOST_CONTEXTS = (1 << _SIZE_BITS) - 1
 """Context words of a window."""
@@ -181,18 +185,22 @@ def gather(
 
 
 @jit
-def copy_rows(words: Any, rows: Any, bucket: Any, back: Any) -> None:
+def copy_rows(words: Any, matrix: Any, bucket: Any, n_floats: Any, back: Any) -> None:
     """Copy the rows of a bucket's words to where the bucket lies, or ``back``.
 
     words : int32 (n,), the word of each row of the bucket.
-    rows, bucket : float32 (V, P) and (n, P) or longer.
+    matrix, bucket : addresses of all rows, and of those of the bucket.
     """
+    row_bytes = FLOAT * n_floats
+    one = np.empty(1, np.int64)
     for r in range(words.size):
-        for k in range(rows.shape[1]):
-            if back:
-                rows[words[r], k] = bucket[r, k]
-            else:
-                bucket[r, k] = rows[words[r], k]
+        ahead = words[min(r + _COPIES_AHEAD, words.size - 1)]
+        prefetch_row(matrix + np.int64(ahead) * row_bytes, row_bytes)
+        source, place = matrix + np.int64(words[r]) * row_bytes, bucket + r * row_bytes
+        if back:
+            source, place = place, source
+        one[0] = source
+        combine_rows(one.ctypes.data, 1, place, n_floats, np.float32(1.0))
 
 
 @inline_jit

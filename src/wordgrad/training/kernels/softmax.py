@@ -40,7 +40,7 @@ import math
 from typing import Any
 
 from llvmlite import ir
-from numba import float32, float64, int32, njit, types
+from numba import float32, float64, int32, njit, types, uint32
 from numba.extending import intrinsic
 
 from wordgrad.compiling import compiled, jit
@@ -77,6 +77,23 @@ def _with_bits(typingctx: Any, bits: Any) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
 
     return types.float32(types.int32), codegen
+
+
+@intrinsic
+def _greater(typingctx: Any, a: Any, b: Any) -> Any:
+    """Return the greater of two float32, or NaN if one is: a loop of it becomes vector code.
+
+    A comparison and a choice do not, since their answer to NaN depends on the order.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FloatType()
+        function = builder.module.declare_intrinsic(
+            "llvm.maximum", [kind], ir.FunctionType(kind, [kind, kind])
+        )
+        return builder.call(function, arguments)
+
+    return types.float32(types.float32, types.float32), codegen
 
 
 @njit(error_model="numpy", fastmath=FAST, inline="always")
@@ -129,11 +146,13 @@ def errors_in_place(
         row = logits[i]
         greatest = row[0] + offset[0]
         for w in range(V):
-            row[w] += offset[w]
-            greatest = max(greatest, row[w])
+            logit = row[w] + offset[w]
+            row[w] = logit
+            greatest = _greater(greatest, logit)
         target_logits = 0.0
+        # Columns without a sign, or each would be asked whether it counts from the row's end.
         for j in range(begin[i], begin[i + 1]):
-            target_logits += values[j] * (row[columns[j]] - greatest)
+            target_logits += values[j] * (row[uint32(columns[j])] - greatest)
         total = float32(0.0)
         for w in range(V):
             e = exp_of_negative(row[w] - greatest)
@@ -146,7 +165,7 @@ def errors_in_place(
             losses[i] = n * math.log(total) - target_logits
             share = total / n
             for j in range(begin[i], begin[i + 1]):
-                row[columns[j]] -= float32(values[j] * share)
+                row[uint32(columns[j])] -= float32(values[j] * share)
 
 
 @fast_jit

@@ -1,0 +1,36 @@
+"""A cluster that loses nodes, at any moment, learns the same bytes."""
+
+from __future__ import annotations
+
+import pytest
+from thread_machines import Threads, local, spread
+
+
+class Killer:
+    """Loses a node when it is asked for something the n-th time."""
+
+    def __init__(self, machines, node, method, times):
+        self._machines, self._node, self._method, self._left = machines, node, method, times
+
+    def __call__(self, node, method, args):
+        if (node, method) == (self._node, self._method):
+            self._left -= 1
+            if self._left == 0:
+                self._machines.kill(node)
+
+
+@pytest.mark.parametrize("spares", [0, 1])
+@pytest.mark.parametrize(
+    ("node", "method", "times"),
+    [(0, "begin", 1), (1, "load", 1), (2, "episode", 1), (0, "episode", 7), (1, "keep", 3),
+     (2, "episode", 16)],
+)  # fmt: skip
+def test_a_lost_node_changes_no_byte(path, node, method, times, spares):
+    wanted, steps = local(path, 8)
+    machines = Threads(3, spares=spares)
+    machines.before = Killer(machines, node, method, times)
+    found, again = spread(machines, path, 8)
+    assert again == steps
+    assert (found.W_in_rows == wanted.W_in_rows).all()
+    assert (found.W_out_rows == wanted.W_out_rows).all()
+    assert len(machines) == 2 + spares

@@ -1,0 +1,145 @@
+"""The same on a cluster of Ray, with two of its nodes on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from wordgrad import Word2Vec
+from wordgrad.errors import ClusterError, InputError, ParameterError
+
+ray = pytest.importorskip("ray")
+
+SETTINGS = {"vector_size": 8, "min_count": 2, "sample": 0.01, "epochs": 2, "blocks": 4}
+ON_RAY = {"cluster": "auto", "nodes": 2, "threads_per_node": 1}
+STORE = 80 << 20
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one processor each, small stores, and no dashboard."""
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
+    nodes = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        for _ in range(2):
+            nodes.add_node(num_cpus=1, object_store_memory=STORE)
+        ray.init(address=nodes.address, log_to_driver=False, logging_level="error")
+        yield nodes
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    rng = np.random.default_rng(2)
+    lines = [" ".join(map(str, rng.zipf(1.3, rng.integers(0, 40)) % 70)) for _ in range(400)]
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def wanted(text):
+    return Word2Vec(**SETTINGS, workers=1).fit(text)
+
+
+def same(found, wanted):
+    assert found.vectors_.words == wanted.vectors_.words
+    assert (found.vectors_.counts == wanted.vectors_.counts).all()
+    assert (found.vectors_.matrix == wanted.vectors_.matrix).all()
+    assert (found.output_vectors_ == wanted.output_vectors_).all()
+    losses = [[record["loss"] for record in one.history_] for one in (found, wanted)]
+    assert losses[0] == losses[1]
+
+
+def actors():
+    """Processes of nodes that run."""
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    lines = (line.split(None, 1) for line in listed.stdout.splitlines())
+    return [int(pid) for pid, command in lines if command.startswith("ray::Actor")]
+
+
+def assert_ended(others):
+    """Within some seconds, for a process takes some time to die."""
+    for _ in range(100):
+        if set(actors()) <= others:
+            return
+        time.sleep(0.1)
+    raise AssertionError("a node is left running")
+
+
+def test_the_vectors_are_those_of_one_machine(cluster, text, wanted):
+    records = []
+    found = Word2Vec(**SETTINGS, **ON_RAY, progress=records.append).fit(text)
+    same(found, wanted)
+    assert (records[-1].nodes, records[-1].bytes_sent > 0) == (2, True)
+    lines = text.read_text().split("\n")
+    same(Word2Vec(**SETTINGS, **ON_RAY).fit(lines), wanted)
+
+
+def test_a_node_is_killed_and_another_goes_on(cluster, text, wanted):
+    killed, others = [], set(actors())
+
+    def kill(live):
+        if live.epoch == 1:
+            killed.append((set(actors()) - others).pop())
+            os.kill(killed[0], signal.SIGKILL)
+
+    same(Word2Vec(**SETTINGS, **ON_RAY, on_epoch=kill).fit(text), wanted)
+    assert killed
+
+
+def test_a_training_is_resumed_by_other_nodes(cluster, text, wanted, tmp_path):
+    def stop(live):
+        if live.epoch == 1:
+            raise KeyboardInterrupt
+
+    others = set(actors())
+    first = Word2Vec(**SETTINGS, **ON_RAY, checkpoint=tmp_path, checkpoint_every=1e-3)
+    first.on_epoch = stop
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(text)
+    assert_ended(others)
+    with pytest.raises(ParameterError, match="resume it with cluster"):
+        Word2Vec.from_checkpoint(tmp_path).resume()
+    again = Word2Vec.from_checkpoint(tmp_path, cluster="auto", nodes=1)
+    same(again.resume(), wanted)
+
+
+def test_what_the_cluster_cannot_do_is_said_before_the_work(cluster, text, tmp_path):
+    others = set(actors())
+    for change, message in (
+        ({"nodes": 5}, "has 2 nodes with a free core, and nodes=5; add machines"),
+        ({"threads_per_node": 3}, "lower threads_per_node to 1"),
+        ({"blocks": 1}, r"blocks must be at least the number of nodes \(2\), got 1"),
+    ):
+        with pytest.raises((ClusterError, ParameterError), match=message):
+            Word2Vec(**(SETTINGS | ON_RAY | change)).fit(text)
+    with pytest.raises(InputError, match="There is no file or directory"):
+        Word2Vec(**SETTINGS, **ON_RAY).fit(tmp_path / "none.txt")
+    assert_ended(others)
+
+
+def test_a_data_set_of_ray_is_read(cluster, text, wanted):
+    data = pytest.importorskip("ray.data")
+    rows = [{"text": line, "n": n} for n, line in enumerate(text.read_text().split("\n"))]
+    found = Word2Vec(**SETTINGS, **ON_RAY, column="text").fit(
+        data.from_items(rows, override_num_blocks=5)
+    )
+    same(found, wanted)
