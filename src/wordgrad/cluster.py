@@ -1550,10 +1550,16 @@ def nodes_on_this_machine(n: int) -> Iterator[int]:
     head = {"num_cpus": 0, "object_store_memory": _LEAST_STORE, "include_dashboard": False}
     cluster = Cluster()
     try:
-        cluster.add_node(**head)
-        for _ in range(n):
-            cluster.add_node(num_cpus=threads, object_store_memory=_STORE)
-        ray.init(cluster.address, log_to_driver=False, logging_level="error")
+        try:
+            cluster.add_node(**head)
+            for _ in range(n):
+                cluster.add_node(num_cpus=threads, object_store_memory=_STORE)
+            ray.init(cluster.address, log_to_driver=False, logging_level="error")
+        except (RuntimeError, OSError) as error:
+            raise ClusterError(
+                f"Ray does not start on this machine ({_said(error)}); see its logs, which are in "
+                "ray/session_latest among temporary files, and try again."
+            ) from error
         yield threads
     finally:
         ray.shutdown()

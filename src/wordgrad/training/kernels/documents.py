@@ -160,7 +160,7 @@ def _train(
             rows, n, outputs, tiles, n_floats, skipgram, prefetch_rows, n_prefetch, ws
         )  # fmt: skip
         return
-    long_row, before = load_int64(ws.cbow, 0), load_int64(ws.cbow, 2)
+    long_row, before = load_int64(ws.cbow, 0), load_int64(ws.totals, 0)
     part = FLOAT * n_floats
     for c in range(n):
         combine_rows(rows + ADDRESS * c, 1, long_row + c * part, n_floats, np.float32(1.0))

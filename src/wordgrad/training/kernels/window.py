@@ -394,16 +394,14 @@ def _skipgram_step(
 
 @inline_jit
 def _cbow_step(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, prefetch_rows: Any,
-    n_prefetch: Any, ws: Any,
+    rows: Any, n_rows: Any, scale: Any, share: Any, outputs: Any, tiles: Any, n_floats: Any,
+    prefetch_rows: Any, n_prefetch: Any, ws: Any,
 ) -> None:  # fmt: skip
     """Score and update h = scale * sum of context rows and output rows, from the old values.
 
     The first tile makes h while it scores it; the last one hands the change of h, times ``share``,
     to the context rows.  Tables are as in :func:`_skipgram_step`.
     """
-    scale = load_float32(ws.scales, n_rows)
-    share = load_float32(ws.shares, n_rows)
     hidden, zeros, change = ws.cbow, ws.cbow + ADDRESS, ws.cbow + 2 * ADDRESS
     h = load_int64(hidden, 0)
     size = _tile_size(tiles, 0)
@@ -586,11 +584,16 @@ def train_outputs(
     n_copies = _copy_repeats(
         outputs + ADDRESS * distinct, load_int64(tiles, N_OUTPUTS) - distinct, 0, n_floats, ws
     )
-    if skipgram:
+    if skipgram and n_rows > 1:
         n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
         _skipgram_step(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
     else:
-        _cbow_step(rows, n_rows, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws)
+        # One row by itself is its own sum, and CBOW's step has less to go round for it.
+        scale = np.float32(1.0) if skipgram else load_float32(ws.scales, n_rows)
+        share = np.float32(1.0) if skipgram else load_float32(ws.shares, n_rows)
+        _cbow_step(
+            rows, n_rows, scale, share, outputs, tiles, n_floats, prefetch_rows, n_prefetch, ws
+        )  # fmt: skip
     _merge_copies(n_copies, n_floats, ws)
     if ws.input_steps != 0:
         _merge_slowed(n_rows, n_floats, ws)
