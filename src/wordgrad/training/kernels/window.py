@@ -475,35 +475,42 @@ def _merge_copies(n_copies: Any, n_floats: Any, ws: Any) -> None:
 
 
 @jit
-def _copy_slowed(rows: Any, n: Any, n_floats: Any, ws: Any) -> None:
-    """Let every row whose step is multiplied by a factor be a copy."""
+def _copy_slowed(
+    rows: Any, n: Any, n_floats: Any, steps: Any, W_in: Any, slowed: Any, copies: Any, one: Any
+) -> None:
+    """Let every row whose step is multiplied by a factor be a copy.
+
+    Called with what it needs of a workspace, so that windows without factors are not the slower.
+    """
     row_bytes = FLOAT * n_floats
-    base = load_int64(ws.input_base, 0)
+    base = load_int64(W_in, 0)
     for k in range(n):
         original = load_int64(rows, k)
-        store_int64(ws.slowed, k, original)
-        if load_float32(ws.input_steps, (original - base) // row_bytes) != np.float32(1.0):
-            working = ws.slowed_copies + 2 * k * row_bytes
-            store_int64(ws.one, 0, original)
-            combine_rows(ws.one, 1, working, n_floats, np.float32(1.0))
-            combine_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(1.0))
+        store_int64(slowed, k, original)
+        if load_float32(steps, (original - base) // row_bytes) != np.float32(1.0):
+            working = copies + 2 * k * row_bytes
+            store_int64(one, 0, original)
+            combine_rows(one, 1, working, n_floats, np.float32(1.0))
+            combine_rows(one, 1, working + row_bytes, n_floats, np.float32(1.0))
             store_int64(rows, k, working)
 
 
 @jit
-def _merge_slowed(n: Any, n_floats: Any, ws: Any) -> None:
+def _merge_slowed(
+    n: Any, n_floats: Any, steps: Any, W_in: Any, slowed: Any, copies: Any, one: Any
+) -> None:
     """Add the change of every such copy, times the factor, to the row that it stands for."""
     row_bytes = FLOAT * n_floats
-    base = load_int64(ws.input_base, 0)
+    base = load_int64(W_in, 0)
     for k in range(n):
-        original = load_int64(ws.slowed, k)
-        factor = np.float32(load_float32(ws.input_steps, (original - base) // row_bytes))
+        original = load_int64(slowed, k)
+        factor = np.float32(load_float32(steps, (original - base) // row_bytes))
         if factor != np.float32(1.0) and factor != np.float32(0.0):
-            working = ws.slowed_copies + 2 * k * row_bytes
-            store_int64(ws.one, 0, working)
-            add_to_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(-1.0))
-            store_int64(ws.one, 0, original)
-            add_to_rows(ws.one, 1, working, n_floats, factor)
+            working = copies + 2 * k * row_bytes
+            store_int64(one, 0, working)
+            add_to_rows(one, 1, working + row_bytes, n_floats, np.float32(-1.0))
+            store_int64(one, 0, original)
+            add_to_rows(one, 1, working, n_floats, factor)
 
 
 @inline_jit
@@ -579,7 +586,10 @@ def train_outputs(
     ``tiles`` is what :func:`cut_tiles` wrote of the outputs; ``n_prefetch`` rows are prefetched.
     """
     if ws.input_steps != 0:
-        _copy_slowed(rows, n_rows, n_floats, ws)
+        _copy_slowed(
+            rows, n_rows, n_floats, ws.input_steps, ws.input_base, ws.slowed, ws.slowed_copies,
+            ws.one,
+        )  # fmt: skip
     distinct = load_int64(tiles, N_DISTINCT)
     n_copies = _copy_repeats(
         outputs + ADDRESS * distinct, load_int64(tiles, N_OUTPUTS) - distinct, 0, n_floats, ws
@@ -596,7 +606,9 @@ def train_outputs(
         )  # fmt: skip
     _merge_copies(n_copies, n_floats, ws)
     if ws.input_steps != 0:
-        _merge_slowed(n_rows, n_floats, ws)
+        _merge_slowed(
+            n_rows, n_floats, ws.input_steps, ws.input_base, ws.slowed, ws.slowed_copies, ws.one
+        )
 
 
 @inline_jit
