@@ -185,9 +185,10 @@ def main(
     path = RESULTS / FILE
     record: Record = json.loads(path.read_text()) if path.exists() else {"cells": {}}
     if memory:
-        write_json(FILE, record | {"memory": measure_memory(data, memory)})
+        found = measure_memory(data, memory)
+        write_json(FILE, record | circumstances() | {"memory": found})
         return
-    record |= {"circumstances": circumstances(), "settings": {"wordgrad": OURS, "fastText": THEIRS}}
+    record |= circumstances() | {"settings": {"wordgrad": OURS, "fastText": THEIRS}}
     record["settings"]["wordgrad"] = {**OURS, "learning_rate": RATES}
     warm = TextClassifier(**(OURS | {"epochs": 1}))
     for loss in RATES:  # compiled before anything is timed

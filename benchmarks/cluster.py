@@ -34,7 +34,7 @@ from wordgrad.cluster import MOST_BLOCKS, nodes_on_this_machine
 from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import make_engine
-from wordgrad.training.engines.blocks import PAIRS_A_WORD, TOKENS_A_WORD
+from wordgrad.training.engines.blocks import PAIRS_A_WORD, TOKENS_A_WORD, Deal
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import with_threshold
 
@@ -145,6 +145,16 @@ def constants(text: Path) -> dict[str, Any]:
     }
 
 
+def dealing(n_words: int, n_buckets: int) -> dict[str, Any]:
+    """Processor seconds in which a node deals words to buckets, once in an episode."""
+    noise = (np.arange(n_words, dtype=np.float64) + 2.7) ** -0.75
+    noise = (noise / noise.sum()).astype(np.float64)
+    Deal.of(noise[:1000], 4, key=1)
+    start = process_time()
+    Deal.of(noise, n_buckets, key=1)
+    return {"words": n_words, "buckets": n_buckets, "seconds": process_time() - start}
+
+
 class _Store:
     def give(self, size: int) -> Any:
         return np.zeros(size, np.uint8)
@@ -165,7 +175,9 @@ def traffic(V: int, D: int, n: int, B: int, pairs: float) -> dict[str, float]:
 
 def projection() -> dict[str, Any]:
     """An epoch of a terabyte, from the constants that were measured."""
-    measured = json.loads((RESULTS / "cluster.json").read_text())["cells"]["constants"]
+    cells = json.loads((RESULTS / "cluster.json").read_text())["cells"]
+    measured, dealt = cells["constants"], cells["dealing"]
+    deal = dealt["seconds"] * N_WORDS / dealt["words"]
     tokens = TEXT_BYTES / measured["bytes_a_token_of_text"]
     matrix = N_WORDS * 4 * row_floats(VECTOR_SIZE)
     episode, pairs = TOKENS_A_WORD * N_WORDS, PAIRS_A_WORD * N_WORDS
@@ -188,7 +200,8 @@ def projection() -> dict[str, Any]:
                     "episodes": tokens / episode,
                     "training_seconds_an_episode": train,
                     "sending_seconds_an_episode": send,
-                    "hours_an_epoch": tokens / episode * (train + send) / 3600,
+                    "dealing_seconds_an_episode": deal,
+                    "hours_an_epoch": tokens / episode * (train + send + deal) / 3600,
                     "sent_an_episode": sent,
                     # Two pairs of matrices, copies of three states here and of three of another
                     # node, pairs twice.
@@ -221,6 +234,8 @@ def main() -> None:
             found = partial(quality, given.text, given.sets, seed)
             cells.measure(f"quality, 2 nodes, seed {seed}", size, found)
     if given.only in (None, "projection"):
+        size = {"n_words": 1_000_000, "n_buckets": 512}
+        cells.measure("dealing", size, partial(dealing, **size))
         cells.measure("projection", {"of": "constants"}, projection)
 
 

@@ -1,33 +1,42 @@
-"""Vectors of documents beside gensim's Doc2Vec: time to train them, and what they tell apart.
+"""Vectors of documents beside gensim's Doc2Vec: time to train them, what they tell apart, memory.
 
 ::
 
     python benchmarks/documents.py articles.txt subj.all rt-polarity.all --rounds 3
+    python benchmarks/documents.py articles.txt subj.all --only quality
 
 The articles, one a line, are cut into paragraphs of 100 words; of the other files a line is a
 label, a space, and a text.  Both programs read the same files (gensim by ``corpus_file``), with one
 thread each, in turns in one process; only training is timed.  Quality is the accuracy of a logistic
-regression on the learnt vectors, in five folds, at each program's best learning rate.
+regression on the learnt vectors, in five folds, at each program's best of a grid of learning rates
+and epochs.  Memory is that of ``Doc2Vec.fit`` on a file of 300,000 short documents, in a process of
+its own, beside the bytes of that file and of what is learnt.
+
+Every part is kept in ``results/documents.json`` as soon as it is known, and the cells of the grid
+that are there are not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from machine import circumstances, describe_text, load_average, spread, write_json
+from machine import RESULTS, circumstances, describe_text, load_average, spread, write_json
 from numpy.typing import NDArray
 
 SIZE, WINDOW, NEGATIVE, SAMPLE, MIN_COUNT = 100, 5, 5, 1e-3, 2
 PARAGRAPH = 100
-EPOCHS, QUALITY_EPOCHS = 3, 20
+EPOCHS, QUALITY_EPOCHS = 3, (20, 40)
 
 MODES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dbow": ({}, {"dm": 0}),
@@ -121,27 +130,91 @@ def speed(path: Path, rounds: int) -> dict[str, Any]:
     return found
 
 
-def quality(path: Path, labels: NDArray[np.str_]) -> dict[str, Any]:
-    """Accuracy at every learning rate, and at the best."""
-    found: dict[str, Any] = {}
-    for mode, rates in RATES.items():
-        found[mode] = {}
-        for (name, train), given in zip(PROGRAMS.items(), MODES[mode], strict=True):
-            at = {
-                str(rate): accuracy(train(path, QUALITY_EPOCHS, rate, **given)[0], labels)
-                for rate in rates
-            }
-            found[mode][name] = {"at_rate": at, "best": max(at.values())}
-            print(path.name, mode, name, at, file=sys.stderr)
+def quality(path: Path, labels: NDArray[np.str_], known: dict[str, Any]) -> Iterator[None]:
+    """Add the accuracy of every cell of the grid that is not known yet, one at a time."""
+    for epochs, mode in product(QUALITY_EPOCHS, RATES):
+        for rate, (name, train) in product(RATES[mode], PROGRAMS.items()):
+            cells = known.setdefault(mode, {}).setdefault(name, {"accuracy": {}})
+            cell = f"rate {rate}, {epochs} epochs"
+            if cell in cells["accuracy"]:
+                continue
+            given = MODES[mode][list(PROGRAMS).index(name)]
+            vectors = train(path, epochs, rate, **given)[0]
+            cells["accuracy"][cell] = accuracy(vectors, labels)
+            cells["best"] = max(cells["accuracy"].values())
+            print(path.name, mode, name, cell, cells["accuracy"][cell], file=sys.stderr)
+            yield
+
+
+MEMORY = """
+import json, resource, sys
+import numpy as np
+from wordgrad import Doc2Vec
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+settings = {"vector_size": 100, "min_count": 2, "epochs": 1, "workers": 1}
+Doc2Vec(**settings).fit(["a b c d"] * 400)  # what is compiled and imported is not the text's
+before = peak()
+model = Doc2Vec(**settings).fit(sys.argv[1])
+inside = model._inference
+learnt = model.documents_.matrix.nbytes + inside.W_out.nbytes + inside.W_in.nbytes
+print(json.dumps({"documents": len(model.documents_), "words": len(model.vocabulary_),
+                  "learnt_bytes": learnt, "before_bytes": before, "peak_bytes": peak()}))
+"""
+
+
+def memory(articles: Path, folder: Path, documents: int = 300_000) -> dict[str, Any]:
+    """Bytes that a training of many documents takes, and of their text."""
+    words = articles.read_text("utf-8").split()
+    rng = np.random.default_rng(0)
+    found = {}
+    for length in (20, 60):
+        path = folder / f"{length}.txt"
+        with path.open("w", encoding="utf-8") as file:
+            for first in rng.integers(0, len(words) - length, documents):
+                file.write(" ".join(words[first : first + length]) + "\n")
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", MEMORY, str(path)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found[f"{length} words"] = json.loads(done.stdout) | {"text_bytes": path.stat().st_size}
+        print(found, file=sys.stderr)
     return found
 
 
-def measure(articles: Path, labelled: list[Path], rounds: int) -> Path:
+def measure(articles: Path, labelled: list[Path], rounds: int, parts: Sequence[str]) -> Path:
     """Write ``results/documents.json``."""
-    load = load_average()
-    record: dict[str, Any] = {}
+    results = RESULTS / "documents.json"
+    known = json.loads(results.read_text()) if results.exists() else {}
+    record: dict[str, Any] = known.get("texts", {})
+
+    def keep() -> Path:
+        return write_json(
+            "documents.json",
+            {
+                "question": "How long do document vectors take beside gensim's, how good are they?",
+                "method": (
+                    f"{rounds} rounds in turns in one process, one thread each, training alone, "
+                    f"seconds of the processor; {EPOCHS} epochs, D = {SIZE}, window {WINDOW}, "
+                    f"{NEGATIVE} negatives, sample {SAMPLE}, min_count {MIN_COUNT}; quality by "
+                    "logistic regression in five folds, at each one's best of the grid"
+                ),
+                **circumstances(),
+                "text": describe_text(articles),
+                "load_average_before": load,
+                "grid": {"rates": RATES, "epochs": QUALITY_EPOCHS},
+                "texts": record,
+                "memory": memory_found,
+            },
+        )
+
+    load = load_average() if "speed" in parts else known.get("load_average_before")
+    memory_found = known.get("memory")
     with tempfile.TemporaryDirectory(prefix="wordgrad-benchmark-") as name:
         folder = Path(name)
+        if "memory" in parts:
+            memory_found = memory(articles, folder)
+            keep()
         words = [line.split() for line in articles.read_text("utf-8").splitlines()]
         paragraphs = [
             " ".join(one[k : k + PARAGRAPH]) for one in words for k in range(0, len(one), PARAGRAPH)
@@ -154,31 +227,19 @@ def measure(articles: Path, labelled: list[Path], rounds: int) -> Path:
         for title, (lines, labels) in texts.items():
             path = folder / f"{title}.txt"
             path.write_text("\n".join(lines) + "\n", "utf-8")
-            record[title] = {
-                "documents": len(lines),
-                "words": sum(len(line.split()) for line in lines),
-                "speed": speed(path, rounds),
-            }
-            if labels is not None:
-                record[title]["quality"] = quality(path, labels)
-    return write_json(
-        "documents.json",
-        {
-            "question": "How long do document vectors take beside gensim's, and are they as good?",
-            "method": (
-                f"{rounds} rounds in turns in one process, one thread each, training alone, "
-                f"seconds of the processor; {EPOCHS} epochs, D = {SIZE}, window {WINDOW}, "
-                f"{NEGATIVE} negatives, sample {SAMPLE}, min_count {MIN_COUNT}; quality after "
-                f"{QUALITY_EPOCHS} epochs by logistic regression in five folds, at each one's best "
-                "learning rate"
-            ),
-            **circumstances(),
-            "text": describe_text(articles),
-            "load_average_before": load,
-            "rates": RATES,
-            "texts": record,
-        },
-    )
+            found = record.setdefault(title, {})
+            found["documents"] = len(lines)
+            found["words"] = sum(len(line.split()) for line in lines)
+            if "speed" in parts:
+                found["speed"] = speed(path, rounds)
+                keep()
+            if labels is not None and "quality" in parts:
+                for _ in quality(path, labels, found.setdefault("quality", {})):
+                    keep()
+    return keep()
+
+
+PARTS = ("speed", "quality", "memory")
 
 
 def main() -> None:
@@ -186,9 +247,10 @@ def main() -> None:
     parser.add_argument("articles", type=Path, help="articles, one a line")
     parser.add_argument("labelled", type=Path, nargs="*", help="a label, a space, a text a line")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=PARTS, action="append", help="by default all parts")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(measure(given.articles, given.labelled, given.rounds))
+    print(measure(given.articles, given.labelled, given.rounds, given.only or PARTS))
 
 
 if __name__ == "__main__":

@@ -229,15 +229,18 @@ def speed(text: Path, rounds: int = 3) -> None:
 
 @app.command()
 def quality(
-    text: Path, sets: Path, folder: Path, seeds: int = 3, epochs: int = 5, fasttext_runs: int = 3
-) -> None:
-    """Train what is missing in FOLDER, and score all that is there."""
+    text: Path, sets: Path, folder: Path, seeds: int = 3, epochs: int = 5, fasttext_runs: int = 3,
+    train: bool = True,
+) -> None:  # fmt: skip
+    """Train what is missing in FOLDER, unless told not to, and score all that is there."""
     folder.mkdir(exist_ok=True)
     runs = []
     for seed in range(1, seeds + 1):
         for architecture in ARCHITECTURES:
             for program in PROGRAMS if seed <= fasttext_runs else PROGRAMS[:1]:
                 file = folder / f"{program}-{text.stem}-{architecture}-{epochs}-{seed}.npz"
+                if not file.exists() and not train:
+                    continue
                 if not file.exists():
                     _run(program, text, architecture, epochs, seed, file, sets)
                 scores = score(file, sets)

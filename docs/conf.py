@@ -42,6 +42,7 @@ nb_execution_in_temp = True
 nb_execution_timeout = 600  # the slowest cell takes some seconds, on a machine that is not busy
 nb_merge_streams = True
 nb_output_stderr = "remove"  # messages of progress
+suppress_warnings = ["myst-nb.lexer"]  # cells that are not executed have no colours
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # by default fetched from a server
 
 autodoc_member_order = "bysource"

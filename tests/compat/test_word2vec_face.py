@@ -10,9 +10,11 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wordgrad.compat.gensim import downloader
-from wordgrad.compat.gensim.models import KeyedVectors, Word2Vec
+from wordgrad.compat.gensim.models import KeyedVectors, Word2Vec, word2vec
 from wordgrad.compat.gensim.models.callbacks import CallbackAny2Vec
 from wordgrad.compat.gensim.models.word2vec import (
     RULE_DEFAULT,
@@ -47,6 +49,34 @@ def test_words_are_counted_sorted_and_dropped() -> None:
     assert trained(null_word=1).wv.index_to_key[0] == "\0"
     assert trained(max_final_vocab=2).wv.index_to_key == ["the", "sat"]
     assert trained(max_final_vocab=4).effective_min_count == 31  # all equal counts go
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(
+                ["a", "b", "é", "東", "a b", "", " ", "\xa0", "\n", "\ud800", 7, ("x",)]
+            )
+            | st.text("abé\u3000\x85", max_size=3),
+            max_size=4,
+        ),
+        max_size=12,
+    ),
+    st.integers(1, 3),
+)
+def test_words_are_numbered_as_they_come_whatever_they_are(sentences, at_once) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word2vec, "SENTENCES_AT_ONCE", at_once)
+        text = word2vec.Text.read(iter(sentences))
+    words = [word for sentence in sentences for word in sentence]
+    assert [text.keys[row] for row in text.ids.tolist()] == words
+    assert len(set(text.keys)) == len(text.keys) == len(set(words))
+    assert np.diff(text.offsets).tolist() == [len(sentence) for sentence in sentences]
+    if all(isinstance(word, str) and word.isalpha() for word in words):
+        assert text.keys == list(dict.fromkeys(words))
+    rows = {"b": 0, 7: 1}
+    known = word2vec.Text.read(iter(sentences), rows)
+    assert known.ids.tolist() == [rows.get(word, -1) for word in words]
 
 
 def test_a_rule_decides_before_the_count() -> None:

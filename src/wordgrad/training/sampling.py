@@ -125,7 +125,8 @@ def kept_share(counts: ArrayLike, sample: float | str) -> float:
     0.1195
     """
     numbers = _check_counts(counts)
-    return float(numbers @ keep_probabilities(numbers, sample) / numbers.sum())
+    # Not a product of BLAS, which would wake its threads for less work than that takes.
+    return float((numbers * keep_probabilities(numbers, sample)).sum() / numbers.sum())
 
 
 AUTO = "auto"
@@ -622,6 +623,8 @@ class SamplingTables:
         With the hierarchical softmax, the paths that windows predict.
     negative : int
         Negatives of a window: K, or none where the path is all that it predicts.
+    addresses : tuple of int
+        Of ids, offsets, keep and noise.
     """
 
     def __init__(self, corpus: EncodedCorpus | ValidationCorpus, config: TrainingConfig) -> None:
@@ -629,6 +632,8 @@ class SamplingTables:
         self.keep, self.noise = probabilities.keep, probabilities.noise
         self.ids = np.ascontiguousarray(np.asarray(corpus.ids), np.int32)
         self.offsets = np.ascontiguousarray(np.asarray(corpus.offsets), np.int64)
+        tables = self.ids, self.offsets, self.keep, self.noise
+        self.addresses = tuple(table.ctypes.data for table in tables)
         self.reach = reach_of(config, corpus)
         self.tree = HuffmanTree.from_counts(corpus.vocabulary.counts) if config.has_tree else None
         self.negative = config.drawn_negatives

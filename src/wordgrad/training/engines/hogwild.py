@@ -41,6 +41,13 @@ class HogwildEngine(NegativeSamplingEngine):
     ) -> Generator[Step, None, None]:
         """Give the spans of an epoch as they end; see the protocol."""
         spans, lock = self.spans(epoch, start), threading.Lock()
+        if self.n_threads == 1:  # here, for handing steps over takes as long as a small span
+            for span in spans:
+                if pause.is_set():
+                    return
+                loss = self.run_span(parameters, span)
+                yield Step(span.start, span.stop, loss, span.learning_rate)
+            return
 
         def work(_: int) -> None:
             while not pool.stop.is_set():
@@ -76,11 +83,12 @@ class HogwildEngine(NegativeSamplingEngine):
         workspace = self._workspace(span_tokens=span.stop - span.start)
         workspace.set_learning_rate(span.learning_rate)
         workspace.set_inputs(parameters.W_in_rows)
+        ids, offsets, keep, noise = tables.addresses
         given = (
-            tables.ids.ctypes.data, tables.offsets.ctypes.data, *first_sentence(tables, span),
-            span.stop, np.uint64(tables.key(span.epoch)), tables.keep.ctypes.data,
-            tables.noise.ctypes.data, len(tables.keep), parameters.W_in_rows.ctypes.data,
-            parameters.W_out_rows.ctypes.data, self._n_floats, tables.reach,
+            ids, offsets, *first_sentence(tables, span), span.stop,
+            np.uint64(tables.key(span.epoch)), keep, noise, len(tables.keep),
+            parameters.W_in_rows.ctypes.data, parameters.W_out_rows.ctypes.data, self._n_floats,
+            tables.reach,
         )  # fmt: skip
         documents = self.documents
         if documents is None:

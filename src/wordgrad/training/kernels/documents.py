@@ -157,7 +157,7 @@ def _train(
     if kind != CONCATENATED:
         train_outputs(rows, n, outputs, tiles, n_floats, skipgram, soon, ws)
         return
-    long_row, before = load_int64(ws.cbow, 0), load_int64(ws.cbow, 2)
+    long_row, before = load_int64(ws.cbow, 0), load_int64(ws.totals, 0)
     part = FLOAT * n_floats
     for c in range(n):
         combine_rows(rows + ADDRESS * c, 1, long_row + c * part, n_floats, np.float32(1.0))

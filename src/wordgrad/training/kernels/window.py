@@ -362,10 +362,9 @@ def _skipgram_update(
 
 @inline_jit
 def _cbow_score(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, ws: Any
+    rows: Any, n_rows: Any, scale: Any, outputs: Any, tiles: Any, n_floats: Any, ws: Any
 ) -> None:  # fmt: skip
     """Score h = scale * sum of context rows against output rows; the first tile makes h."""
-    scale = load_float32(ws.scales, n_rows)
     rate = np.float32(load_float32(ws.rate, 0))
     h, steps = load_int64(ws.cbow, 0), ws.steps
     size = _of_tile(tiles, 0, SIZE)
@@ -389,10 +388,9 @@ def _cbow_score(
 
 @inline_jit
 def _cbow_update(
-    rows: Any, n_rows: Any, outputs: Any, tiles: Any, n_floats: Any, soon: Any, ws: Any
+    rows: Any, n_rows: Any, share: Any, outputs: Any, tiles: Any, n_floats: Any, soon: Any, ws: Any
 ) -> None:  # fmt: skip
     """Update output rows and h; the last tile hands h's change, times ``share``, to the context."""
-    share = load_float32(ws.shares, n_rows)
     hidden, source, change = ws.cbow, ws.cbow + ADDRESS, ws.cbow + 2 * ADDRESS
     last = load_int64(tiles, N_TILES) - 1
     steps = ws.steps
@@ -445,35 +443,42 @@ def _merge_copies(n_copies: Any, n_floats: Any, ws: Any) -> None:
 
 
 @jit
-def _copy_slowed(rows: Any, n: Any, n_floats: Any, ws: Any) -> None:
-    """Let every row whose step is multiplied by a factor be a copy."""
+def _copy_slowed(
+    rows: Any, n: Any, n_floats: Any, steps: Any, W_in: Any, slowed: Any, copies: Any, one: Any
+) -> None:
+    """Let every row whose step is multiplied by a factor be a copy.
+
+    Called with what it needs of a workspace, so that windows without factors are not the slower.
+    """
     row_bytes = FLOAT * n_floats
-    base = load_int64(ws.input_base, 0)
+    base = load_int64(W_in, 0)
     for k in range(n):
         original = load_int64(rows, k)
-        store_int64(ws.slowed, k, original)
-        if load_float32(ws.input_steps, (original - base) // row_bytes) != np.float32(1.0):
-            working = ws.slowed_copies + 2 * k * row_bytes
-            store_int64(ws.one, 0, original)
-            combine_rows(ws.one, 1, working, n_floats, np.float32(1.0))
-            combine_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(1.0))
+        store_int64(slowed, k, original)
+        if load_float32(steps, (original - base) // row_bytes) != np.float32(1.0):
+            working = copies + 2 * k * row_bytes
+            store_int64(one, 0, original)
+            combine_rows(one, 1, working, n_floats, np.float32(1.0))
+            combine_rows(one, 1, working + row_bytes, n_floats, np.float32(1.0))
             store_int64(rows, k, working)
 
 
 @jit
-def _merge_slowed(n: Any, n_floats: Any, ws: Any) -> None:
+def _merge_slowed(
+    n: Any, n_floats: Any, steps: Any, W_in: Any, slowed: Any, copies: Any, one: Any
+) -> None:
     """Add the change of every such copy, times the factor, to the row that it stands for."""
     row_bytes = FLOAT * n_floats
-    base = load_int64(ws.input_base, 0)
+    base = load_int64(W_in, 0)
     for k in range(n):
-        original = load_int64(ws.slowed, k)
-        factor = np.float32(load_float32(ws.input_steps, (original - base) // row_bytes))
+        original = load_int64(slowed, k)
+        factor = np.float32(load_float32(steps, (original - base) // row_bytes))
         if factor != np.float32(1.0) and factor != np.float32(0.0):
-            working = ws.slowed_copies + 2 * k * row_bytes
-            store_int64(ws.one, 0, working)
-            add_to_rows(ws.one, 1, working + row_bytes, n_floats, np.float32(-1.0))
-            store_int64(ws.one, 0, original)
-            add_to_rows(ws.one, 1, working, n_floats, factor)
+            working = copies + 2 * k * row_bytes
+            store_int64(one, 0, working)
+            add_to_rows(one, 1, working + row_bytes, n_floats, np.float32(-1.0))
+            store_int64(one, 0, original)
+            add_to_rows(one, 1, working, n_floats, factor)
 
 
 @inline_jit
@@ -549,16 +554,21 @@ def score_outputs(
     of ``ws.sums``.
     """
     if ws.input_steps != 0:
-        _copy_slowed(rows, n_rows, n_floats, ws)
+        _copy_slowed(
+            rows, n_rows, n_floats, ws.input_steps, ws.input_base, ws.slowed, ws.slowed_copies,
+            ws.one,
+        )  # fmt: skip
     distinct = load_int64(tiles, N_DISTINCT)
     n_copies = _copy_repeats(
         outputs + ADDRESS * distinct, load_int64(tiles, N_OUTPUTS) - distinct, 0, n_floats, ws
     )
-    if skipgram:
+    if skipgram and n_rows > 1:
         n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
         _score_tiles(rows, n_rows, outputs, tiles, 0, ws.steps, n_floats, ws)
     else:
-        _cbow_score(rows, n_rows, outputs, tiles, n_floats, ws)
+        # One row by itself is its own sum, and CBOW's step has less to go round for it.
+        scale = np.float32(1.0) if skipgram else load_float32(ws.scales, n_rows)
+        _cbow_score(rows, n_rows, scale, outputs, tiles, n_floats, ws)
     return n_copies
 
 
@@ -573,13 +583,16 @@ def update_outputs(
     outputs and one row more.  The first instructions wait for the last scores: what the caller does
     between the two halves costs less than by itself.
     """
-    if skipgram:
+    if skipgram and n_rows > 1:
         _skipgram_update(rows, n_rows, outputs, tiles, n_floats, soon, ws)
     else:
-        _cbow_update(rows, n_rows, outputs, tiles, n_floats, soon, ws)
+        share = np.float32(1.0) if skipgram else load_float32(ws.shares, n_rows)
+        _cbow_update(rows, n_rows, share, outputs, tiles, n_floats, soon, ws)
     _merge_copies(n_copies, n_floats, ws)
     if ws.input_steps != 0:
-        _merge_slowed(n_rows, n_floats, ws)
+        _merge_slowed(
+            n_rows, n_floats, ws.input_steps, ws.input_base, ws.slowed, ws.slowed_copies, ws.one
+        )
 
 
 @inline_jit

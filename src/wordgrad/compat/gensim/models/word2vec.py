@@ -6,12 +6,14 @@ import bz2
 import gzip
 import logging
 import os
+import re
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial, wraps
-from itertools import chain, count, islice, pairwise, repeat
+from itertools import chain, count, islice, pairwise
 from pathlib import Path
 from types import GeneratorType
 from typing import IO, Any, cast
@@ -28,6 +30,7 @@ from wordgrad.compat.gensim.models.keyedvectors import (
 from wordgrad.compat.gensim.saving import Saveable
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus
 from wordgrad.corpus.documents import Documents, TagReader
+from wordgrad.corpus.word_table import IDS_AT_ONCE, WordTable
 from wordgrad.errors import InputError, ParameterError
 from wordgrad.training.config import BOTH, HIERARCHICAL, TrainingConfig
 from wordgrad.training.kernels.huffman import HuffmanTree
@@ -43,6 +46,8 @@ RULE_DEFAULT, RULE_DISCARD, RULE_KEEP = 0, 1, 2
 TrimRule = Callable[[Any, int, int], int]
 
 SENTENCES_AT_ONCE = 10_000
+WHITE_SPACE = b" \t\n\v\f\r\x1c\x1d\x1e\x1f"
+WIDE_SPACE = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 """Endings of files that would be read as tables, and are text in gensim."""
 
@@ -221,30 +226,24 @@ class Text:
         what: str = "'sentences' item",
     ) -> Text:
         """Read sentences once, in the rows of given keys, or numbering keys as they come."""
-        number: Mapping[Any, int] = defaultdict(count().__next__) if rows is None else rows
-        ids: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
         lengths: list[int] = [0]
         source = iter(sentences)
-        while chunk := list(islice(source, SENTENCES_AT_ONCE)):
-            if len(lengths) == 1 and isinstance(chunk[0], str):
-                logger.warning(
-                    "Each %s should be a list of words (usually unicode strings). First item here "
-                    "is instead plain %s.",
-                    what,
-                    type(chunk[0]),
-                )
-            sizes = list(map(len, chunk))
-            tokens = chain.from_iterable(chunk)
-            found = (
-                map(number.__getitem__, tokens)
-                if rows is None
-                else map(rows.get, tokens, repeat(-1))
-            )
-            ids.append(np.fromiter(found, np.int32, sum(sizes)))
-            lengths += sizes
-        offsets, n = np.cumsum(lengths), len(lengths) - 1
-        words = np.concatenate(ids)
-        return cls(list(number), words, offsets, n, len(words), np.arange(n))
+        with Numbering() as numbering:
+            while chunk := list(islice(source, SENTENCES_AT_ONCE)):
+                if len(lengths) == 1 and isinstance(chunk[0], str):
+                    logger.warning(
+                        "Each %s should be a list of words (usually unicode strings). First item "
+                        "here is instead plain %s.",
+                        what,
+                        type(chunk[0]),
+                    )
+                sizes = list(map(len, chunk))
+                numbering.add(chunk, sizes)
+                lengths += sizes
+            keys, ids = numbering.result()
+        offsets, n = np.cumsum(np.array(lengths)), len(lengths) - 1
+        made = cls(keys, ids, offsets, n, len(ids), np.arange(n))
+        return made if rows is None else made.in_rows(rows)
 
     @classmethod
     def read_file(cls, path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> Text:
@@ -284,9 +283,91 @@ class Text:
         """Return what training reads: the words that have a row."""
         known = self.ids >= 0
         if known.all():
-            return EncodedCorpus.in_memory(self.ids, np.unique(self.offsets), vocabulary)
+            return EncodedCorpus.in_memory(self.ids, _rising(self.offsets), vocabulary)
         ends = np.concatenate([[0], np.cumsum(known)])[self.offsets]
-        return EncodedCorpus.in_memory(self.ids[known], np.unique(ends), vocabulary)
+        return EncodedCorpus.in_memory(self.ids[known], _rising(ends), vocabulary)
+
+
+def _rising(offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Offsets without those of empty sentences; the last one ends the text."""
+    rising = np.concatenate([[True], offsets[1:] > offsets[:-1]])
+    return cast(NDArray[np.int64], offsets[rising])
+
+
+class Numbering:
+    """Numbers the words of sentences, any hashable objects, in the order in which they come.
+
+    A thread of its own numbers strings with the compiled table that numbers the words of files.
+    From the first sentences on that hold anything else, or strings that are empty or with white
+    space inside, a dictionary does.
+    """
+
+    def __init__(self) -> None:
+        self._table = WordTable(count(0, IDS_AT_ONCE).__next__)
+        self._pool = ThreadPoolExecutor(1)
+        self._pending: deque[tuple[list[Sequence[Any]], int, Future[NDArray[np.uint32]]]] = deque()
+        self._ids: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
+        self._numbers: dict[Any, int] | None = None
+
+    def __enter__(self) -> Numbering:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.shutdown()
+
+    def add(self, sentences: list[Sequence[Any]], sizes: list[int]) -> None:
+        """Number the words of more sentences, of which each has so many."""
+        n = sum(sizes)
+        text = None if self._numbers is not None else _joined(sentences, sizes)
+        if text is not None:
+            future = self._pool.submit(self._table.number_text, text)
+            self._pending.append((sentences, n, future))
+        self._settle(0 if text is None else 1)
+        if text is None:
+            self._look_up(sentences, n)
+
+    def result(self) -> tuple[list[Any], NDArray[np.int32]]:
+        """Words by number, and the number of every word that was added."""
+        self._settle(0)
+        keys = self._words() if self._numbers is None else list(self._numbers)
+        return keys, np.concatenate(self._ids)
+
+    def _settle(self, most: int) -> None:
+        """Wait until no more than so many pieces of text are with the table."""
+        while len(self._pending) > most:
+            sentences, n, future = self._pending.popleft()
+            found = future.result()
+            found = found[found != 0]  # the ends of sentences
+            if len(found) == n:
+                self._ids.append(found.astype(np.int32) - 1)
+            else:  # a string is empty
+                self._look_up(sentences, n)
+
+    def _look_up(self, sentences: list[Sequence[Any]], n: int) -> None:
+        if self._numbers is None:
+            for _, _, future in self._pending:
+                future.result()
+            words = self._words()
+            self._numbers = defaultdict(count(len(words)).__next__, zip(words, count()))
+        tokens = map(self._numbers.__getitem__, chain.from_iterable(sentences))
+        self._ids.append(np.fromiter(tokens, np.int32, n))
+
+    def _words(self) -> list[str]:
+        words, ids, _ = self._table.words()
+        return words.at(np.argsort(ids))
+
+
+def _joined(sentences: list[Sequence[Any]], sizes: list[int]) -> bytes | None:
+    """Words and sentences separated by white space; None if they are no strings, or hold some."""
+    try:
+        text = "\n".join(map(" ".join, sentences))
+        data = text.encode()
+    except (TypeError, UnicodeEncodeError):
+        return None
+    separators = sum(sizes) - np.count_nonzero(sizes) + len(sizes) - 1
+    if len(data.translate(None, WHITE_SPACE)) + separators != len(data):
+        return None
+    return None if not text.isascii() and WIDE_SPACE.search(text) else data
 
 
 # ---------------------------------------------------------------- the model
@@ -602,11 +683,15 @@ class Word2Vec(Saveable):
             falling = sorted(self.raw_vocab.values(), reverse=True)
             effective = max(falling[self.max_final_vocab] + 1, min_count)
         self.effective_min_count = effective
-        kept = {
-            key: number
-            for key, number in self.raw_vocab.items()
-            if keep_word(key, number, effective, trim_rule)
-        }
+        counted = self.raw_vocab.items()
+        if trim_rule is None:
+            kept = {key: number for key, number in counted if number >= effective}
+        else:
+            kept = {
+                key: number
+                for key, number in counted
+                if keep_word(key, number, effective, trim_rule)
+            }
         if not dry_run:
             self.min_count, self.sample = min_count, sample
             self._hold(kept, update=update)

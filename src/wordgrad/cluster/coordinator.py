@@ -1,0 +1,682 @@
+"""The coordinator of a cluster: reads and trains with all nodes, and goes on when one is lost."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wordgrad.cluster.node import (
+    PIECES_AN_EPISODE,
+    Outcome,
+    Piece,
+    Position,
+    Read,
+    Rows,
+    SpreadEngine,
+    State,
+    Text,
+)
+from wordgrad.corpus.corpus import (
+    SPREAD,
+    CorpusReport,
+    EncodedCorpus,
+    EncodedParts,
+    Fingerprint,
+)
+from wordgrad.corpus.encode import ReadingProgress
+from wordgrad.corpus.sources import TextFile, are_paths, texts_of
+from wordgrad.errors import (
+    ClusterError,
+    InputError,
+    ParameterError,
+)
+from wordgrad.training.config import SETTINGS, TrainingConfig
+from wordgrad.training.engine import Loss, Step, TrainingProgress
+from wordgrad.training.engines.blocks import (
+    EPISODES_AN_EPOCH,
+    buckets_of,
+    check_buckets,
+    tokens_of_episode,
+)
+from wordgrad.training.kernels.blocks import MOST_ROWS
+from wordgrad.training.parameters import Parameters, row_floats
+from wordgrad.training.sampling import reach_of
+from wordgrad.vocabulary import Vocabulary
+
+EPISODES_AT_ONCE = 2
+"""Asked for ahead, so that no node waits for the coordinator."""
+
+MOST_LOSSES = 3
+"""Of nodes, without an episode that was done in between."""
+
+MOST_BLOCKS = int(SETTINGS["blocks"].maximum or 0)
+
+
+def cut_sentences(source: Any, column: str | None, n_nodes: int) -> list[Rows]:
+    """Cut sentences in memory into pieces of as many."""
+    texts = texts_of(source, column)
+    items = texts if isinstance(texts, list) else list(texts)
+    size = -(-len(items) // (n_nodes * EPISODES_AN_EPOCH * PIECES_AN_EPISODE))
+    parts = (items[start : start + size] for start in range(0, len(items), max(size, 1)))
+    return [Rows(part, len(part)) for part in parts]
+
+
+def share(sizes: Sequence[float], n_nodes: int) -> list[int]:
+    """Return the node of each piece: the one that has least to read so far.
+
+    >>> share([4, 4, 4, 1, 1], 2)
+    [0, 1, 0, 1, 1]
+    """
+    load = np.zeros(n_nodes)
+    nodes = []
+    for size in sizes:
+        nodes.append(int(load.argmin()))
+        load[nodes[-1]] += size
+    return nodes
+
+
+class LostError(ClusterError):
+    """A node does not answer any more, or had to abandon what it did."""
+
+
+class Machines(Protocol):
+    """Nodes by number, and how to ask them; a reference stands for an answer to come.
+
+    Attributes
+    ----------
+    threads : int
+        Of each node.
+    store : int or None
+        Bytes that the smallest can hold for others, where there is a limit.
+    """
+
+    threads: int
+    store: int | None
+
+    def __len__(self) -> int:
+        """How many nodes there are."""
+
+    def ask(self, node: int, method: str, *args: Any, answers: int = 1, now: bool = False) -> Any:
+        """Call a method of :class:`Node` after those before, or ``now``.
+
+        References among the arguments are replaced by what they stand for.  With several
+        ``answers`` a list of references is returned, one for each item.
+        """
+
+    def answers(self, references: Sequence[Any], wait: Callable[[], object] = ...) -> list[Any]:
+        """Wait for all, or until the first fails; call ``wait`` now and then.
+
+        Raises
+        ------
+        LostError
+        """
+
+    def put(self, value: Any) -> Any:
+        """A reference to a value."""
+
+    def lost(self) -> list[int]:
+        """Numbers of the nodes that do not answer."""
+
+    def replace(self, node: int) -> bool:
+        """Put another in the place of a lost node, if there is one."""
+
+    def remove(self, node: int) -> None:
+        """Forget a node; those after it move up by one."""
+
+    def close(self) -> None:
+        """End all nodes."""
+
+
+class SpreadCorpus(EncodedCorpus):
+    """A text whose ids lie on the nodes of a cluster.
+
+    Attributes
+    ----------
+    text : Text
+    """
+
+    def __init__(
+        self,
+        text: Text,
+        report: CorpusReport,
+        fingerprint: Fingerprint,
+        counts: NDArray[np.int64],
+    ) -> None:
+        self.text, self.vocabulary, self.report = text, text.vocabulary, report
+        self._fingerprint, self._counts = fingerprint, counts
+        self.phrases = self._folder = None
+
+    def fingerprint(self) -> Fingerprint:
+        """Its ``text`` is a sum of hashes, for no machine reads all of it."""
+        return self._fingerprint
+
+    def word_counts(self) -> NDArray[np.int64]:
+        """How often each word of the vocabulary is in this text."""
+        return self._counts
+
+    def release_pages(self) -> None:
+        """Nothing is mapped here."""
+
+    def close(self) -> None:
+        """The nodes remove their files when they end."""
+
+    def __len__(self) -> int:
+        return self._fingerprint.sentences
+
+    def __repr__(self) -> str:
+        return f"SpreadCorpus({self.text.tokens} tokens, {len(self.vocabulary)} words)"
+
+
+class Coordinator:
+    """What a training does with a cluster: first :meth:`read`, then :meth:`engine`.
+
+    Parameters
+    ----------
+    machines : Machines
+    progress : callable, optional
+        Receives :class:`~wordgrad.corpus.encode.ReadingProgress`.
+    """
+
+    def __init__(self, machines: Machines, progress: Callable[[Any], object] | None = None) -> None:
+        self.machines = machines
+        self._progress = progress
+        self._engine: ClusterEngine | None = None
+        self._pieces: list[Piece] = []
+        self._node_of: list[int] = []
+
+    # ---------------------------------------------------------------- text
+
+    def read(
+        self,
+        source: Any,
+        *,
+        min_count: int,
+        max_vocab: int | None,
+        vocabulary: Vocabulary | None,
+        **options: Any,
+    ) -> SpreadCorpus:
+        """Read a text on all nodes and encode it, as one machine would.
+
+        Parameters and errors are those of :func:`~wordgrad.corpus.corpus.encode_corpus`.
+        """
+        began, machines, n = time.perf_counter(), self.machines, len(self.machines)
+        self._options = options
+        self._pieces = self._find(source, options["column"])
+        sizes = [piece.size for piece in self._pieces]
+        self._node_of = share(sizes, n)
+        total = sum(sizes) if isinstance(self._pieces[0], TextFile) else None
+        asked = [machines.ask(k, "count", self._of(k), options, n, answers=1 + n) for k in range(n)]
+        reads: list[Read] = machines.answers([one[0] for one in asked], lambda: self._report(total))
+        self._check_read(reads)
+        least = 1 if vocabulary is not None else min_count
+        merged = machines.answers(
+            [machines.ask(k, "merge", least, *[one[1 + k] for one in asked]) for k in range(n)]
+        )
+        types_read = sum(types for _, _, types in merged)
+        if vocabulary is None:
+            words = [word for some, _, _ in merged for word in some]
+            counts = np.concatenate([some for _, some, _ in merged])
+            vocabulary = Vocabulary.from_counts(words, counts)
+            if max_vocab is not None and max_vocab < len(vocabulary):
+                vocabulary = Vocabulary(vocabulary.words[:max_vocab], vocabulary.counts[:max_vocab])
+            self._check_words(vocabulary, reads, min_count, types_read)
+        encoded, digest = self._encode(vocabulary)
+        tokens, sentences = int(encoded.tokens.sum()), int(encoded.sentences.sum())
+        if tokens < 2:
+            raise InputError(
+                f"Of the {sum(read.tokens for read in reads)} words of the text {tokens} are in "
+                "the vocabulary, and at least two are needed; give text of the same kind, or more "
+                "of it."
+            )
+        report = CorpusReport(
+            files=len({piece.path for piece in self._pieces if isinstance(piece, TextFile)}),
+            bytes_read=sum(read.bytes_read for read in reads),
+            sentences_read=sum(read.sentences for read in reads),
+            sentences_kept=sentences,
+            tokens_read=sum(read.tokens for read in reads),
+            tokens_kept=tokens,
+            types_read=types_read,
+            bytes_replaced=sum(read.replaced for read in reads),
+            seconds=time.perf_counter() - began,
+        )
+        counts = vocabulary.counts
+        if vocabulary.total != tokens:
+            counts = np.sum(
+                machines.answers([machines.ask(k, "word_counts") for k in range(n)]), axis=0
+            )
+        fingerprint = Fingerprint(
+            tokens,
+            sentences,
+            len(vocabulary),
+            Fingerprint.of_words(vocabulary),
+            f"{SPREAD}{digest:016x}",
+        )
+        self._text = Text(vocabulary, tokens, encoded.longest, 0)
+        return SpreadCorpus(self._text, report, fingerprint, counts)
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the text, in their order; none where it was in memory."""
+        return list(
+            dict.fromkeys(piece.path for piece in self._pieces if isinstance(piece, TextFile))
+        )
+
+    def _find(self, source: Any, column: str | None) -> list[Piece]:
+        """Pieces of a source; those of files are found by a node, which sees them."""
+        machines, n = self.machines, len(self.machines)
+        rows: list[Rows] | None = None
+        if hasattr(source, "to_arrow_refs"):  # a data set of Ray
+            rows = [Rows(one, 1, column) for one in source.to_arrow_refs()]
+        elif not are_paths(source):
+            rows = cut_sentences(source, column, n)
+        if rows is not None:
+            if not rows:
+                raise InputError("There are no sentences in what was given; give some.")
+            return list(rows)
+        (pieces,) = machines.answers([machines.ask(0, "find", source, n)])
+        missing = machines.answers([machines.ask(k, "unseen", pieces) for k in range(n)])
+        for k, path in enumerate(missing):
+            if path is not None:
+                raise InputError(
+                    f"Node {k + 1} of {n} does not see {path} as the first one does; put the text "
+                    "on storage that all nodes share, at the same path."
+                )
+        if column is not None and all(piece.format == "text" for piece in pieces):
+            raise ParameterError(
+                "column is for .jsonl, .csv, .tsv and .parquet files alone, and for tables in "
+                f"memory, got {column!r} for text without columns; leave it out."
+            )
+        return list(pieces)
+
+    def _of(self, node: int) -> list[Piece]:
+        return [
+            piece for piece, owner in zip(self._pieces, self._node_of, strict=True) if owner == node
+        ]
+
+    def _report(self, total: int | None) -> None:
+        if self._progress is not None:
+            with suppress(LostError):
+                n = len(self.machines)
+                done = self.machines.answers(
+                    [self.machines.ask(k, "progress", now=True) for k in range(n)]
+                )
+                read = sum(one for one, _ in done)
+                self._progress(
+                    ReadingProgress(read, total, sum(one for _, one in done), f"{n} nodes")
+                )
+
+    def _check_read(self, reads: Sequence[Read]) -> None:
+        if not sum(read.tokens for read in reads):
+            raise InputError(f"There are no tokens in {self._name}; check that it is not empty.")
+
+    @property
+    def _name(self) -> str:
+        files = [piece for piece in self._pieces if isinstance(piece, TextFile)]
+        return f"{files[0].path} and what comes with it" if files else "the sentences given"
+
+    def _check_words(
+        self, vocabulary: Vocabulary, reads: Sequence[Read], min_count: int, types: int
+    ) -> None:
+        if len(vocabulary) < 2:
+            tokens = sum(read.tokens for read in reads)
+            raise InputError(
+                f"In {self._name} {len(vocabulary)} words reach min_count={min_count} ({tokens} "
+                f"tokens of {types} types were read); a vocabulary needs at least two words: lower "
+                "min_count, or give more text."
+            )
+
+    def _encode(self, vocabulary: Vocabulary) -> tuple[EncodedParts, int]:
+        """Encode on all nodes; find where each piece begins, and tell them."""
+        machines, n = self.machines, len(self.machines)
+        told = machines.put(vocabulary)
+        found = machines.answers([machines.ask(k, "encode", told) for k in range(n)])
+        tokens, sentences = np.zeros((2, len(self._pieces)), np.int64)
+        for k, (one,) in enumerate(found):
+            mine = np.array(self._node_of) == k
+            tokens[mine], sentences[mine] = one.tokens, one.sentences
+        self._tokens = tokens
+        self._starts = np.cumsum(tokens) - tokens
+        digests = machines.answers(
+            [
+                machines.ask(k, "place", [self._starts[np.array(self._node_of) == k]])
+                for k in range(n)
+            ]
+        )
+        longest = max(one.longest for (one,) in found)
+        self._vocabulary = told
+        return EncodedParts(tokens, sentences, longest), sum(digests) % (1 << 64)
+
+    # ---------------------------------------------------------------- training
+
+    def with_blocks(self, config: TrainingConfig, n_words: int) -> TrainingConfig:
+        """The settings with a number of buckets: by default one for each thread."""
+        if config.blocks is not None:
+            return config
+        threads = len(self.machines) * self.machines.threads
+        n = max(len(self.machines), min(threads, n_words // 2, MOST_BLOCKS))
+        return replace(config, blocks=-(-n_words // (n * MOST_ROWS)) * n)
+
+    def progress(self, record: Any) -> None:
+        """Pass a record on, with what is to be told of the cluster."""
+        if self._progress is not None:
+            if isinstance(record, TrainingProgress) and self._engine is not None:
+                n, sent = len(self.machines), self._engine.sent
+                record = replace(record, nodes=n, bytes_sent=sum(sent.values()))
+            self._progress(record)
+
+    def engine(self, config: TrainingConfig, hook: object = None) -> ClusterEngine:
+        """The engine that trains on what was read; a hook may change parameters between epochs."""
+        counts = self._text.vocabulary.counts
+        n_buckets = buckets_of(config)
+        check_buckets(len(counts), config)
+        if n_buckets < len(self.machines):
+            raise ParameterError(
+                f"blocks must be at least the number of nodes ({len(self.machines)}), got "
+                f"{n_buckets}; each node needs a bucket."
+            )
+        text = self._text
+        reach = reach_of(config, text.stub())
+        tokens = tokens_of_episode(counts, text.tokens, reach, config)
+        self._check_store(len(counts), tokens, reach.mean, config)
+        text = Text(text.vocabulary, text.tokens, text.longest, tokens)
+        self._begun = config, self.machines.put(text)
+        self._engine = ClusterEngine(config, text, self)
+        self._engine.reload = hook is not None
+        return self._engine
+
+    def _check_store(self, V: int, tokens: int, reach: float, config: TrainingConfig) -> None:
+        """Refuse what would not fit the object stores, of which Ray would make files."""
+        n, B = len(self.machines), buckets_of(config)
+        buckets = 2 * -(-B // n) * -(-V // B) * 4 * row_floats(config.vector_size)
+        # Copies of three states of a node and of the one before it, rows and pairs on their way.
+        needed = int(7 * buckets + 2 * 4 * 2 * reach * tokens / n)
+        store = self.machines.store
+        if store is not None and needed > store:
+            raise ClusterError(
+                f"Ray's object stores must hold {needed >> 20:,} MiB on each of {n} nodes for "
+                f"{V:,} words, and the smallest has {store >> 20:,}; start Ray with "
+                "--object-store-memory=BYTES, take more nodes, or lower vector_size or max_vocab."
+            )
+
+    def begin(self, nodes: Sequence[int]) -> None:
+        """Let nodes get ready to train."""
+        config, text = self._begun
+        machines = self.machines
+        machines.answers([machines.ask(k, "begin", config, text) for k in nodes])
+
+    def recover(self) -> None:
+        """Replace lost nodes, or share out what they had.
+
+        Raises
+        ------
+        ClusterError
+            If no node is left, or a text is not what it was.
+        """
+        machines = self.machines
+        for told in [machines.ask(k, "abandon", now=True) for k in range(len(machines))]:
+            with suppress(LostError):
+                machines.answers([told])
+        orphans: dict[int, list[int]] = {}
+        for node in sorted(machines.lost(), reverse=True):
+            theirs = [i for i, owner in enumerate(self._node_of) if owner == node]
+            if machines.replace(node):
+                orphans[node] = theirs
+                continue
+            if len(machines) == 1:
+                raise ClusterError(
+                    "The cluster's last node is lost; start it again, and resume from the last "
+                    "checkpoint."
+                )
+            machines.remove(node)
+            self._node_of = [owner - (owner > node) for owner in self._node_of]
+            orphans = {owner - (owner > node): pieces for owner, pieces in orphans.items()}
+            new = share([float(self._tokens[i]) for i in theirs], len(machines))
+            for i, owner in zip(theirs, new, strict=True):
+                self._node_of[i] = owner
+                orphans.setdefault(owner, []).append(i)
+        self._adopt({node: sorted(pieces) for node, pieces in orphans.items()})
+        self.begin(range(len(machines)))
+
+    def _adopt(self, orphans: dict[int, list[int]]) -> None:
+        """Let nodes read pieces that others had."""
+        machines = self.machines
+        asked = [
+            machines.ask(node, "count", [self._pieces[i] for i in pieces], self._options, 0)
+            for node, pieces in orphans.items()
+        ]
+        asked += [machines.ask(node, "encode", self._vocabulary) for node in orphans]
+        found = machines.answers(asked)[len(orphans) :]
+        for (node, pieces), answer in zip(orphans.items(), found, strict=True):
+            if not np.array_equal(answer[-1].tokens, self._tokens[pieces]):
+                raise ClusterError(
+                    f"A node is lost, and its text ({self._pieces[pieces[0]].name}, for one) is "
+                    "not what it was; put it back, and resume from the last checkpoint."
+                )
+            machines.answers([machines.ask(node, "place", [self._starts[pieces]])])
+
+    def close(self) -> None:
+        """End all nodes."""
+        self.machines.close()
+
+
+class ClusterEngine(SpreadEngine):
+    """Trains in blocks on all nodes of a cluster, to the bytes of the block engine on one machine.
+
+    Attributes
+    ----------
+    sent : dict of str to int
+        Bytes between nodes, of pairs, buckets and rows; copies of states are not counted.
+    reload : bool
+        Whether somebody may change the parameters between two epochs.
+    """
+
+    def __init__(self, config: TrainingConfig, text: Text, coordinator: Coordinator) -> None:
+        super().__init__(config, text)
+        self._coordinator = coordinator
+        self._machines = coordinator.machines
+        self.sent = {"pairs": 0, "buckets": 0, "rows": 0}
+        self.reload = False
+        self._states: dict[Position, tuple[list[int], list[Any]]] = {}
+        self._position: Position | None = None  # where all nodes are
+        self._losses = 0
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are."""
+        return len(self._machines)
+
+    def prepare(self, parameters: Parameters) -> None:
+        """Let the nodes compile the kernels."""
+        parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
+        try:
+            self._coordinator.begin(range(self.nodes))
+        except LostError:
+            self._coordinator.recover()
+
+    def epoch(
+        self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
+    ) -> Generator[Step, None, None]:
+        """Give the episodes of an epoch, in their order; see the protocol.
+
+        The parameters are written when it ends, for whatever reason: those of the last episode
+        that gave a step.
+        """
+        if self.reload and start == 0:
+            self._position = None
+        waiting: deque[tuple[int, int, Any]] = deque()
+        done = ahead = start
+        is_whole = False
+        try:
+            try:
+                self._load(parameters, (epoch, start))
+            except LostError as error:
+                ahead = self._recover(parameters, epoch, start, error)
+            while not is_whole:
+                while (
+                    len(waiting) < EPISODES_AT_ONCE
+                    and ahead < self.length
+                    and (ahead < done or not pause.is_set())
+                ):
+                    stop = min(ahead + self.episode_tokens, self.length)
+                    waiting.append((ahead, stop, self._ask(epoch, ahead, stop)))
+                    ahead = stop
+                try:
+                    if not waiting:
+                        self._collect(parameters, epoch, start, done)
+                        is_whole = True
+                        continue
+                    begin, stop, asked = waiting[0]
+                    step = self._finish(epoch, begin, stop, asked)
+                except LostError as error:
+                    waiting.clear()
+                    ahead = self._recover(parameters, epoch, start, error)
+                    continue
+                waiting.popleft()
+                if begin >= done:  # else it was given before a node was lost
+                    done = stop
+                    yield step
+        finally:
+            if not is_whole:  # somebody has had enough
+                self._collect(parameters, epoch, start, done)
+
+    def _ask(self, epoch: int, start: int, stop: int) -> tuple[list[Any], list[Any], list[Any]]:
+        """Ask all nodes for an episode, and for copies of what it leaves."""
+        machines, n = self._machines, self.nodes
+        following = self._after(epoch, stop)
+        outcomes, states = [], []
+        for k in range(n):
+            outcome, state = machines.ask(
+                k, "episode", self._run, (epoch, start), stop, following, answers=2
+            )
+            outcomes.append(outcome)
+            states.append(state)
+        copies = [
+            machines.ask((k + 1) % n, "keep", following, states[k], now=True)
+            for k in range(n)
+            if n > 1
+        ]
+        return outcomes, states, copies
+
+    def _after(self, epoch: int, stop: int) -> Position:
+        return (epoch, stop) if stop < self.length else (epoch + 1, 0)
+
+    def _finish(self, epoch: int, start: int, stop: int, asked: Any) -> Step:
+        outcomes, states, copies = asked
+        found: list[Outcome] = self._machines.answers([*outcomes, *copies])[: len(outcomes)]
+        self._position = self._after(epoch, stop)
+        self._states[self._position] = self._bounds, states
+        for old in sorted(self._states)[:-2]:
+            del self._states[old]
+        self._losses = 0
+        for one in found:
+            for what, size in one.bytes_sent.items():
+                self.sent[what] += size
+        losses = np.concatenate([one.losses for one in found])
+        loss = Loss(float(losses.sum()), sum(one.pairs for one in found))
+        last = (buckets_of(self.config) - 0.5) / buckets_of(self.config)
+        return Step(start, stop, loss, self.rate_in(epoch, start, stop, last))
+
+    def _load(self, parameters: Parameters, position: Position) -> None:
+        """Give the nodes the parameters at the beginning of an episode."""
+        if self._position == position:
+            return
+        deal, first, B = self.deal(*position), self.first_turn(*position), buckets_of(self.config)
+        rows = deal.words.shape[1]
+        states, bounds = [], self._split()
+        for owners in itertools.starmap(range, itertools.pairwise(bounds)):
+            W_in, W_out = (
+                np.zeros((len(owners), rows, parameters.W_in_rows.shape[1]), np.float32)
+                for _ in range(2)
+            )
+            for i, owner in enumerate(owners):
+                target = (owner + first) % B
+                W_in[i, : deal.sizes[owner]] = parameters.W_in_rows[
+                    deal.words[owner, : deal.sizes[owner]]
+                ]
+                W_out[i, : deal.sizes[target]] = parameters.W_out_rows[
+                    deal.words[target, : deal.sizes[target]]
+                ]
+            states.append(self._machines.put(State(owners, W_in, W_out)))
+        self._start_run(position, bounds, states)
+
+    def _split(self) -> list[int]:
+        """Which owners follow which on each node: where they begin, and the end."""
+        return [k * buckets_of(self.config) // self.nodes for k in range(self.nodes + 1)]
+
+    def _start_run(self, position: Position, held: list[int], states: list[Any]) -> None:
+        """Let all nodes take their buckets from states that were ``held`` in any placement."""
+        self._run, self._bounds = secrets.token_hex(8), self._split()
+        asked = []
+        for k, (first, last) in enumerate(itertools.pairwise(self._bounds)):
+            theirs = [
+                state
+                for state, (begin, end) in zip(states, itertools.pairwise(held), strict=True)
+                if begin < last and first < end
+            ]
+            load = self._run, k, self._bounds, position, *theirs
+            asked.append(self._machines.ask(k, "load", *load))
+        self._machines.answers(asked)
+        self._states = {position: (held, states)}
+        self._position = position
+
+    def _recover(self, parameters: Parameters, epoch: int, start: int, error: LostError) -> int:
+        """Replace what is lost; return the position from which all go on."""
+        while True:
+            self._losses += 1
+            if self._losses > MOST_LOSSES:
+                raise ClusterError(
+                    f"Nodes were lost {MOST_LOSSES} times without an episode in between, the last "
+                    f"time as follows. {error}"
+                ) from error
+            try:
+                self._coordinator.recover()
+                for position in sorted(self._states, reverse=True):
+                    try:
+                        self._start_run(position, *self._states[position])
+                    except LostError:
+                        if self._machines.lost():
+                            raise
+                        continue  # a bucket of it is nowhere any more
+                    return position[1] if position[0] == epoch else self.length
+                self._position = None
+                self._load(parameters, (epoch, start))
+            except LostError as again:
+                error = again
+                continue
+            return start
+
+    def _collect(self, parameters: Parameters, epoch: int, start: int, done: int) -> None:
+        """Write the parameters as they are when an epoch is ``done`` so far."""
+        if done == start:
+            return
+        position = self._after(epoch, done)
+        if position not in self._states:
+            raise ClusterError(
+                "Nodes were lost while the training ended, and what they had learned since its "
+                "last state with them; resume from the last checkpoint."
+            )
+        _, states = self._states[position]
+        deal, first, B = self.deal(*position), self.first_turn(*position), buckets_of(self.config)
+        for state in self._machines.answers(states):
+            for i, owner in enumerate(state.owners):
+                target = (owner + first) % B
+                parameters.W_in_rows[deal.words[owner, : deal.sizes[owner]]] = state.W_in[
+                    i, : deal.sizes[owner]
+                ]
+                parameters.W_out_rows[deal.words[target, : deal.sizes[target]]] = state.W_out[
+                    i, : deal.sizes[target]
+                ]
+
+    def close(self) -> None:
+        """The coordinator ends the nodes."""

@@ -1,0 +1,336 @@
+"""Nodes as actors of Ray, which starts, places and watches them, and carries what they send.
+
+The only home of Ray: nothing else knows what carries a call from the coordinator to a node.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import urlsplit
+
+from wordgrad.cluster.coordinator import LostError
+from wordgrad.cluster.node import AbandonedError, Node, Rows
+from wordgrad.errors import (
+    ClusterError,
+    WordgradError,
+)
+from wordgrad.training.config import usable_cores
+
+AT_ONCE = 4
+"""Threads of an actor for what must not wait."""
+
+SECONDS_TO_CONNECT = 10.0
+SECONDS_TO_START = 120.0
+SECONDS_TO_REPLACE = 60.0
+SECONDS_TO_ANSWER = 20.0
+
+
+class Actor:
+    """A node in a process of its own."""
+
+    def __init__(self, threads: int) -> None:
+        self._node = Node(threads)
+        self._others: list[Any] = []
+
+    def about(self) -> tuple[str, str, str]:
+        """Version of Python and of wordgrad, and the name of the machine."""
+        return platform.python_version(), version("wordgrad"), socket.gethostname()
+
+    def meet(self, others: list[Any]) -> None:
+        """Get to know all actors, by their numbers."""
+        self._others = others
+
+    def do(self, method: str, *args: Any) -> Any:
+        """Call a method of the node."""
+        if method == "episode":
+            args = (*args, self._post)
+        elif method == "count":
+            args = ([_with_items(piece) for piece in args[0]], *args[1:])
+        return getattr(self._node, method)(*args)
+
+    def _post(self, node: int, run: str, key: tuple[Any, ...], letter: Any) -> None:
+        now = self._others[node].do.options(concurrency_group="now", num_returns=0)
+        now.remote("deliver", run, key, letter)
+
+
+def _with_items(piece: Any) -> Any:
+    """A piece of rows that lie somewhere in the cluster, with its rows."""
+    ray = _ray()
+    if isinstance(piece, Rows) and isinstance(piece.items, ray.ObjectRef):
+        return replace(piece, items=ray.get(piece.items))
+    return piece
+
+
+class RayMachines:
+    """The nodes of a training, each an actor on another machine of the cluster.
+
+    Parameters
+    ----------
+    address : str
+        "auto", or where the cluster is: ``ray://host:port``.
+    nodes : int, optional
+        By default all that the cluster has.
+    threads : int, optional
+        Of each node; by default as many as the smallest of them has cores.
+
+    Attributes
+    ----------
+    threads : int
+    store : int
+        Bytes of the smallest object store.
+
+    Raises
+    ------
+    ClusterError
+        If the cluster is not there, has fewer nodes or cores, or other versions.
+    """
+
+    def __init__(self, address: str, nodes: int | None, threads: int | None) -> None:
+        self._ray = ray = _ray()
+        self._ours = not ray.is_initialized()
+        if self._ours:
+            _connect(address)
+        self._group: Any = None
+        self._actors: list[Any] = []
+        self._met: list[bool] = []
+        try:
+            self._start(nodes, threads)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, nodes: int | None, threads: int | None) -> None:
+        ray = self._ray
+        from ray.util.placement_group import placement_group
+
+        alive = [one for one in ray.nodes() if one["Alive"] and one["Resources"].get("CPU", 0) >= 1]
+        cores = sorted((int(one["Resources"]["CPU"]) for one in alive), reverse=True)
+        n = len(alive) if nodes is None else nodes
+        if n > len(alive) or not n:
+            raise ClusterError(
+                f"The cluster has {len(alive)} nodes with a free core, and nodes={n}; add machines "
+                "with 'ray start --address=HOST:PORT', or lower nodes."
+            )
+        self.threads = cores[n - 1] if threads is None else threads
+        if self.threads > cores[n - 1]:
+            fit = sum(one >= self.threads for one in cores)
+            raise ClusterError(
+                f"Only {fit} of the cluster's nodes have {self.threads} cores, and nodes={n}; "
+                f"lower threads_per_node to {cores[n - 1]}, or nodes."
+            )
+        self.store: int | None = min(
+            int(one["Resources"].get("object_store_memory", 0))
+            for one in alive
+            if one["Resources"]["CPU"] >= self.threads
+        )
+        self._group = placement_group([{"CPU": self.threads}] * n, strategy="STRICT_SPREAD")
+        if not self._group.wait(SECONDS_TO_START):
+            raise ClusterError(
+                f"The cluster did not give {n} nodes {self.threads} free cores each within "
+                f"{SECONDS_TO_START:.0f} seconds; wait for what runs there, or lower nodes or "
+                "threads_per_node."
+            )
+        self._kind = ray.remote(concurrency_groups={"now": AT_ONCE})(Actor)
+        self._bundles = list(range(n))
+        self._actors = [self._actor(k) for k in self._bundles]
+        self._met = [False] * n
+        try:
+            abouts = ray.get([one.about.remote() for one in self._actors], timeout=SECONDS_TO_START)
+        except ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"The nodes of the cluster could not start wordgrad ({_said(error)}); install the "
+                "same version of it on all of them."
+            ) from error
+        ours = platform.python_version(), version("wordgrad")
+        for python, wordgrad, host in abouts:
+            if (python, wordgrad) != ours:
+                raise ClusterError(
+                    f"Node {host} has Python {python} with wordgrad {wordgrad}, and this machine "
+                    f"Python {ours[0]} with wordgrad {ours[1]}; install the same versions on all."
+                )
+
+    def _actor(self, bundle: int) -> Any:
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        where = PlacementGroupSchedulingStrategy(self._group, bundle)
+        options = {"num_cpus": self.threads, "max_restarts": 0, "scheduling_strategy": where}
+        return self._kind.options(**options).remote(self.threads)
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    def ask(self, node: int, method: str, *args: Any, answers: int = 1, now: bool = False) -> Any:
+        """Call a method; see :class:`Machines`."""
+        if method == "load":
+            self._actors[node].meet.remote(self._actors)
+        options: dict[str, Any] = {"num_returns": answers}
+        if now:
+            options["concurrency_group"] = "now"
+        return self._actors[node].do.options(**options).remote(method, *args)
+
+    def answers(
+        self, references: Sequence[Any], wait: Callable[[], object] | None = None
+    ) -> list[Any]:
+        """Wait for all, or until the first fails."""
+        ray = self._ray
+        RayError, RayTaskError = ray.exceptions.RayError, ray.exceptions.RayTaskError
+        found: dict[Any, Any] = {}
+        pending = list(references)
+        while pending:
+            # A limit of time, so that signals are seen.
+            ready, pending = ray.wait(pending, timeout=0.2 if wait else 1.0)
+            for one in ready:
+                try:
+                    found[one] = ray.get(one)
+                except RayTaskError as error:
+                    cause = error.cause
+                    if isinstance(cause, AbandonedError | LostError | RayError):
+                        raise _lost(cause) from error
+                    if isinstance(cause, WordgradError | OSError | MemoryError):
+                        raise cause from None
+                    raise
+                except RayError as error:
+                    raise _lost(error) from error
+            if wait is not None:
+                wait()
+        return [found[one] for one in references]
+
+    def put(self, value: Any) -> Any:
+        """A reference to a value."""
+        return self._ray.put(value)
+
+    def lost(self) -> list[int]:
+        """Numbers of the nodes that do not answer."""
+        ray = self._ray
+        asked = [one.about.options(concurrency_group="now").remote() for one in self._actors]
+        ray.wait(asked, num_returns=len(asked), timeout=SECONDS_TO_ANSWER, fetch_local=False)
+        return [k for k, one in enumerate(asked) if not self._is_there(one, 0.0)]
+
+    def replace(self, node: int) -> bool:
+        """Start another actor, where the lost one was or where Ray finds room."""
+        ray = self._ray
+        with suppress(ray.exceptions.RayError):
+            ray.kill(self._actors[node])
+        new = self._actor(self._bundles[node])
+        if not self._is_there(new.about.remote(), SECONDS_TO_REPLACE):
+            ray.kill(new)
+            return False
+        self._actors[node] = new
+        return True
+
+    def remove(self, node: int) -> None:
+        """Forget a node."""
+        del self._actors[node], self._bundles[node]
+
+    def close(self) -> None:
+        """End all actors, and what they left on their disks."""
+        ray = self._ray
+        from ray.util.placement_group import remove_placement_group
+
+        with suppress(ray.exceptions.RayError):
+            ended = [
+                one.do.options(concurrency_group="now").remote("close") for one in self._actors
+            ]
+            if ended:
+                ray.wait(ended, num_returns=len(ended), timeout=SECONDS_TO_ANSWER)
+            for one in self._actors:
+                ray.kill(one)
+            if self._group is not None:
+                remove_placement_group(self._group)
+        self._actors = []
+        if self._ours:
+            ray.shutdown()
+
+    def _is_there(self, reference: Any, seconds: float) -> bool:
+        try:
+            self._ray.get(reference, timeout=seconds)
+        except self._ray.exceptions.RayError:
+            return False
+        return True
+
+
+@contextmanager
+def nodes_on_this_machine(n: int) -> Iterator[int]:
+    """Start a cluster of ``n`` nodes here, connect to it, and end it; yield the threads of each.
+
+    Raises
+    ------
+    ClusterError
+        If there is no Ray, or it does not start.
+    """
+    ray = _ray()
+    from ray.cluster_utils import Cluster
+
+    threads = max(1, usable_cores() // n)
+    head = {"num_cpus": 0, "object_store_memory": _LEAST_STORE, "include_dashboard": False}
+    cluster = Cluster()
+    try:
+        try:
+            cluster.add_node(**head)
+            for _ in range(n):
+                cluster.add_node(num_cpus=threads, object_store_memory=_STORE)
+            ray.init(cluster.address, log_to_driver=False, logging_level="error")
+        except (RuntimeError, OSError) as error:
+            raise ClusterError(
+                f"Ray does not start on this machine ({_said(error)}); see its logs, which are in "
+                "ray/session_latest among temporary files, and try again."
+            ) from error
+        yield threads
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+_LEAST_STORE, _STORE = 80 << 20, 512 << 20
+"""Bytes of an object store: the least that Ray takes, and one for a demonstration."""
+
+
+def _ray() -> Any:
+    """Import Ray."""
+    os.environ.setdefault(
+        "RAY_USAGE_STATS_ENABLED", "0"
+    )  # nothing of a training leaves the cluster
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise ClusterError(
+            "A cluster needs Ray, which is not installed here; install it with "
+            "pip install 'wordgrad[ray]', or leave cluster out."
+        ) from error
+    return ray
+
+
+def _connect(address: str) -> None:
+    """Connect to a cluster."""
+    url = urlsplit(address if "//" in address else f"//{address}")
+    try:
+        if address != "auto":
+            host, port = url.hostname or "", url.port or 10001
+            with socket.create_connection((host, port), SECONDS_TO_CONNECT):
+                pass
+        _ray().init(address, log_to_driver=False, logging_level="error")
+    except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+        where = "on this machine or at RAY_ADDRESS" if address == "auto" else f"at {address}"
+        raise ClusterError(
+            f"There is no Ray cluster {where} ({_said(error)}); start one with 'ray start --head', "
+            "or name another with cluster."
+        ) from error
+
+
+def _lost(error: BaseException) -> LostError:
+    return LostError(
+        f"A node of the cluster is lost ({_said(error)}); see Ray's logs of it, and try again."
+    )
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, on one line and not too long."""
+    text = " ".join(str(error).split()).rstrip(".")
+    return text if len(text) <= 200 else text[:200] + " ..."
