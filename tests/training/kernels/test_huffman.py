@@ -108,10 +108,10 @@ def test_probabilities_sum_to_1(counts, seed, scale):
 def test_outputs_of_a_batch():
     tree = HuffmanTree.from_counts([5, 2, 1, 1])
     outputs, offsets, signs = tree.outputs(np.array([[0], [3]], np.int32))
-    assert (outputs.tolist(), offsets.tolist()) == ([2, 2, 1, 0], [0, 1, 4])
+    assert (outputs.tolist(), offsets.tolist()) == ([2, 0, 1, 2], [0, 1, 4])
     assert signs.tolist() == [-1, 1, 1, 1]
     outputs, offsets, signs = tree.outputs(np.array([[0, 2, 3], [3, 0, 0]], np.int32))
-    assert outputs.tolist() == [2, 3, 5, 6, 2, 1, 0, 6, 3, 3]
+    assert outputs.tolist() == [2, 3, 5, 6, 0, 1, 2, 6, 3, 3]
     assert offsets.tolist() == [0, 4, 10]
     assert signs.tolist() == [-1, 1, -1, -1, 1, 1, 1, 1, -1, -1]
 

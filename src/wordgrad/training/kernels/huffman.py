@@ -131,7 +131,9 @@ class HuffmanTree:
         outputs, signs = np.zeros(offsets[-1], np.int32), np.zeros(offsets[-1], np.int8)
         before = np.concatenate([[0], np.cumsum(sizes)])
         within = np.arange(before[-1]) - np.repeat(before[:-1], sizes)
-        source, place = np.repeat(first, sizes) + within, np.repeat(offsets[:-1], sizes) + within
+        # From the word up, as kernels take a path.
+        source = np.repeat(first + sizes - 1, sizes) - within
+        place = np.repeat(offsets[:-1], sizes) + within
         outputs[place] = self.nodes[source]
         signs[place] = 1 - 2 * self.turns[source]
         if beside:
