@@ -1,5 +1,6 @@
 """The tree of the hierarchical softmax: paths, ties, and the tiles that paths are cut into."""
 
+import ctypes
 import heapq
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from wordgrad.errors import ParameterError
 from wordgrad.training.kernels import window
 from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.kernels.intrinsics import load_int64, store_int32
+from wordgrad.training.parameters import aligned_rows
 
 
 def codes(tree):
@@ -141,3 +143,44 @@ def store_int32_at(table, k, value):
 @window.jit
 def load_at(table, k):
     return load_int64(table, k)
+
+
+def test_threads_hand_their_changes_of_nodes_near_the_root_on():
+    tree = HuffmanTree.from_counts(np.arange(40, 0, -1))
+    W_out = aligned_rows(tree.n_nodes, 16)
+    W_out[:] = np.random.default_rng(1).integers(-9, 9, W_out.shape)
+    start, shared = W_out.copy(), W_out.ctypes.data
+    workers = [
+        window.Workspace(
+            window_rows=2, negative=0, n_floats=16, span_tokens=9, tree=tree,
+            pairs_of_others=1.0, learning_rate=0.1,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    own = []
+    for worker in workers:
+        window.load_nodes(shared, 16, worker.addresses)
+        n = tree.n_nodes - worker.addresses.first_private
+        assert n == min(tree.n_nodes, window.PRIVATE_NODES)
+        memory = (ctypes.c_float * (n * 16)).from_address(worker.addresses.private)
+        own.append(np.ctypeslib.as_array(memory).reshape(n, 16))
+        np.testing.assert_array_equal(own[-1], start[-n:])
+    own[0] += 1
+    own[1] += 100
+    window.merge_nodes(shared, 16, workers[0].addresses)
+    np.testing.assert_array_equal(W_out, start + 1)
+    own[0] += 10
+    for worker in (workers[1], workers[0], workers[1]):
+        window.merge_nodes(shared, 16, worker.addresses)
+    for rows in (W_out, *own):
+        np.testing.assert_array_equal(rows, start + 111)
+
+
+def test_rows_of_nodes_are_a_threads_own_where_they_may_be_old():
+    tree = HuffmanTree.from_counts([5, 3, 2, 1])
+    for others, rate, n in ((0.0, 0.1, 0), (1.0, 0.1, 3), (1.0, 0.4, 0), (30.0, 0.01, 3)):
+        worker = window.Workspace(
+            window_rows=2, negative=0, n_floats=16, span_tokens=9, tree=tree,
+            pairs_of_others=others, learning_rate=rate,
+        )  # fmt: skip
+        assert worker.addresses.n_nodes - worker.addresses.first_private == n

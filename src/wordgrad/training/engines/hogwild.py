@@ -30,6 +30,13 @@ class HogwildEngine(NegativeSamplingEngine):
         """Threads that train; one where the bytes are to be the same for any number."""
         return 1 if self.config.reproducible else self.config.threads
 
+    @property
+    def _pairs_of_others(self) -> float:
+        if self.documents is not None:
+            return 0.0
+        reach = self.most_reach if self._tables is None else self._tables.reach.mean
+        return (self.n_threads - 1) * (2.0 * reach if self._skipgram else 1.0)
+
     def prepare(self, parameters: Parameters) -> None:
         """Compile the kernels (or load them from the cache) on throw-away parameters."""
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)

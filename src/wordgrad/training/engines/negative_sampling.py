@@ -303,9 +303,16 @@ class NegativeSamplingEngine:
                 cbow_step=self.config.cbow_step,
                 tree=None if self._tables is None else self._tables.tree,
                 input_steps=self._window_steps,
+                pairs_of_others=self._pairs_of_others,
+                learning_rate=self.config.initial_rate,
             )
             self._local.workspace = workspace
         return workspace
+
+    @property
+    def _pairs_of_others(self) -> float:
+        """Pairs that other threads train on while one trains on a window, of the same rows."""
+        return 0.0
 
     def _batch_workspace(self, window_rows: int, most_outputs: int) -> Workspace:
         """Return this thread's workspace for given windows, of which no two need be alike."""

@@ -31,6 +31,8 @@ from wordgrad.training.kernels.window import (
     FLOAT,
     cut_tiles,
     draw_outputs,
+    load_nodes,
+    merge_nodes,
     score_outputs,
     take_logarithm,
     train_outputs,
@@ -78,6 +80,8 @@ def train_windows(
     inputs : see :func:`_draw_window`.  begin, i, last, end : as :func:`draw.collect` gives them.
     """
     pairs = drawn = trained = 0
+    merge_at = merge_every = load_int64(ws.merge_every, 0)
+    load_nodes(W_out, n_floats, ws)
     while True:
         i_ring = trained % DEPTH
         rows = ws.rows + ADDRESS * i_ring * ws.window_rows
@@ -103,8 +107,12 @@ def train_windows(
             update_outputs(rows, n, outputs, tiles, n_floats, skipgram, soon, n_copies, ws)
             pairs += n if skipgram else 1
             trained += 1
+            if trained == merge_at:
+                merge_nodes(W_out, n_floats, ws)
+                merge_at += merge_every
         elif drawn == trained:
             break
+    merge_nodes(W_out, n_floats, ws)
     return pairs
 
 

@@ -280,6 +280,31 @@ def add_to_rows(
 
 
 @intrinsic
+def merge_row(typingctx: Any, shared: Any, private: Any, before: Any, n_floats: Any) -> Any:
+    """Let three rows be ``private + (shared - before)``: what all threads made of a shared row.
+
+    private, before : this thread's row, and what the shared one was when they were last merged.
+        If no other thread has changed it since, the result is ``private``, to the last bit.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        shared_, private_, before_, n_floats_ = arguments
+        e = Emitter(builder)
+
+        def chunk(i: Any, _: list[Any]) -> list[Any]:
+            others = builder.fsub(e.load_row(shared_, i), e.load_row(before_, i))
+            merged = builder.fadd(e.load_row(private_, i), others)
+            for row in (shared_, private_, before_):
+                e.store_row(merged, row, i)
+            return []
+
+        e.loop("chunks", ir.Constant(I64, 0), n_floats_, e.lanes, [], chunk)
+        return context.get_dummy_value()
+
+    return types.void(*([types.int64] * 4)), codegen
+
+
+@intrinsic
 def score_context(
     typingctx: Any,
     S: Any,

@@ -47,6 +47,7 @@ from wordgrad.training.kernels.tiles import (
     FACTORS_PER_LOGARITHM,
     add_to_rows,
     combine_rows,
+    merge_row,
     score_context,
     score_tile,
     update_context,
@@ -74,6 +75,14 @@ def tiles_of(n_outputs: int) -> list[int]:
     return [2 * ((pairs + n_tiles - 1 - tile) // n_tiles) for tile in range(n_tiles)]
 
 
+PRIVATE_NODES = 63
+"""Nodes of which each thread has rows of its own: some six levels of a tree, in nearly every path.
+Rows that two threads change in turns move between their caches each time."""
+
+MOST_STALE, LEAST_APART = 5.0, 16
+"""Learning rate times pairs of other threads that a thread's own rows may miss (see
+``engines/deterministic.py``), and how few windows apart merging them still pays."""
+
 ZERO, SPARE, HIDDEN, CHANGE, FIRST_TOTAL = range(5)
 """Rows of the scratch memory; the running totals and then the copies follow."""
 
@@ -90,6 +99,9 @@ class Addresses(NamedTuple):
     paths: int  # int32: the paths' nodes, each times 2, and 1 for turn 1; 0 without a tree
     path_offsets: int  # int64 (V + 1,)
     n_nodes: int  # rows of W_out before those of words
+    first_private: int  # nodes from here on, those near the root, have rows of this thread's own
+    private: int  # float32 (2 P, n_floats): these rows, then what the shared ones were
+    merge_every: int  # int64 (1,): windows after which they are merged with the shared ones
     tokens: int  # int32, see draw.collect
     bits: int  # uint64
     window_rows: int  # 2 m
@@ -128,6 +140,9 @@ class Workspace:
     tree : the tree whose paths are predicted, if any.
     most_outputs : most outputs of a window, if more than those of negatives and tree.
     input_steps : float32 (n_inputs,), what the steps on each row of ``W_in`` are multiplied by.
+    pairs_of_others : pairs that all other threads train on meanwhile, for each window of this one.
+        If it is not 0, and not too much at this learning rate, the nodes near the root get rows of
+        this thread's own (:func:`merge_nodes`).
     """
 
     def __init__(
@@ -142,6 +157,8 @@ class Workspace:
         tree: HuffmanTree | None = None,
         most_outputs: int = 0,
         input_steps: NDArray[np.float32] | None = None,
+        pairs_of_others: float = 0.0,
+        learning_rate: float = 0.0,
     ) -> None:
         n_outputs = 1 + negative if negative or tree is None else 0
         self.most_outputs = max(most_outputs, n_outputs + (tree.longest if tree else 0))
@@ -150,6 +167,12 @@ class Workspace:
         n_copies = window_rows + self.most_outputs
         capacity = 2 * span_tokens + 2 * window_rows + 4
         self.span_tokens = span_tokens
+        self._pairs_of_others = pairs_of_others
+        self._merge_every = np.zeros(1, np.int64)
+        n_private = 0
+        if tree is not None and self._windows_apart(learning_rate) >= LEAST_APART:
+            n_private = min(PRIVATE_NODES, tree.n_nodes)
+        private = aligned_rows(max(1, 2 * n_private), n_floats)
         self.loss = np.zeros(1)
         tiles = np.zeros((DEPTH, FIRST_TILE + TILE_NUMBERS * len(sizes)), np.int64)
         if tree is None and not most_outputs:
@@ -174,6 +197,9 @@ class Workspace:
             paths=0 if tree is None else self._table(2 * tree.nodes + tree.turns.astype(np.int32)),
             path_offsets=0 if tree is None else self._table(tree.offsets),
             n_nodes=0 if tree is None else tree.n_nodes,
+            first_private=0 if tree is None else tree.n_nodes - n_private,
+            private=self._table(private),
+            merge_every=self._table(self._merge_every),
             tokens=self._table(np.zeros(capacity, np.int32)),
             bits=self._table(np.zeros(capacity, np.uint64)),
             window_rows=window_rows,
@@ -205,6 +231,12 @@ class Workspace:
         self._kept.append(array)
         return int(array.ctypes.data)
 
+    def _windows_apart(self, learning_rate: float) -> int:
+        """How many windows may pass until a row near the root is merged; 0 for one thread."""
+        if not self._pairs_of_others:
+            return 0
+        return int(min(MOST_STALE / max(learning_rate * self._pairs_of_others, 1e-9), 1e6))
+
     def clear_loss(self) -> None:
         """Forget the loss that is still in its product form."""
         self._sums[0], self._sums[1] = 1.0, 0.0
@@ -220,6 +252,7 @@ class Workspace:
         """
         self._spare[:] = 0.0
         self._rate[0] = learning_rate
+        self._merge_every[0] = max(LEAST_APART, self._windows_apart(learning_rate))
 
 
 def _by_size(window_rows: int, combine: str, step: str) -> NDArray[np.float32]:
@@ -528,7 +561,10 @@ def draw_outputs(
         for k in range(n):
             # From the word up: of nodes near the root, which are prefetched last, caches know.
             node = load_int32(ws.paths, first + n - 1 - k)
-            store_int64(outputs, k, W_out + (node >> 1) * row_bytes)
+            row = node >> 1
+            near_root = ws.private + (row - ws.first_private) * row_bytes
+            shared = W_out + row * row_bytes
+            store_int64(outputs, k, near_root if row >= ws.first_private else shared)
             store_int32(ws.turns, k, node & 1)
         for k in range(ws.n_outputs):
             store_int32(ws.turns, n + k, k > 0)
@@ -541,6 +577,29 @@ def draw_outputs(
         )  # fmt: skip
     if ws.paths != 0:
         cut_tiles(n + ws.n_outputs, n, outputs, tiles, ws)
+
+
+@jit
+def load_nodes(W_out: Any, n_floats: Any, ws: Any) -> None:
+    """Copy the shared rows of nodes near the root to those of this thread's own."""
+    row_bytes = FLOAT * n_floats
+    n = ws.n_nodes - ws.first_private
+    for k in range(n):
+        store_int64(ws.one, 0, W_out + (ws.first_private + k) * row_bytes)
+        private = ws.private + k * row_bytes
+        combine_rows(ws.one, 1, private, n_floats, np.float32(1.0))
+        combine_rows(ws.one, 1, private + n * row_bytes, n_floats, np.float32(1.0))
+
+
+@jit
+def merge_nodes(W_out: Any, n_floats: Any, ws: Any) -> None:
+    """Hand the changes of this thread's own rows of nodes on, and take those of others over."""
+    row_bytes = FLOAT * n_floats
+    n = ws.n_nodes - ws.first_private
+    for k in range(n):
+        shared = W_out + (ws.first_private + k) * row_bytes
+        private = ws.private + k * row_bytes
+        merge_row(shared, private, private + n * row_bytes, n_floats)
 
 
 @inline_jit
