@@ -109,6 +109,9 @@ def test_every_option_reaches_the_estimator(wordgrad, text, tmp_path, monkeypatc
         "tolerance": 0.5,
         "max_hours": 2.5,
         "device": "cuda",
+        "cluster": "auto",
+        "nodes": 2,
+        "threads_per_node": 3,
     }
     options = [
         part

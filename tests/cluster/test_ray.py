@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from wordgrad import Word2Vec
+from wordgrad.cluster.ray_machines import join
 from wordgrad.errors import ClusterError, InputError, ParameterError
 
 ray = pytest.importorskip("ray")
@@ -38,7 +39,9 @@ def cluster():
     try:
         for _ in range(2):
             nodes.add_node(num_cpus=1, object_store_memory=STORE)
-        ray.init(address=nodes.address, log_to_driver=False, logging_level="error")
+        before = signal.getsignal(signal.SIGTERM)
+        join(nodes.address)
+        assert signal.getsignal(signal.SIGTERM) is before
         yield nodes
     finally:
         ray.shutdown()

@@ -165,19 +165,32 @@ def cbow(combine, loss):
     return on_paper
 
 
-def bag_of_words(x):
+def path_pair(h, W_out):
+    return -sum(
+        log(sigmoid(sign * (W_out[node] @ h)))
+        for node, sign in zip(points.PATH, points.TURNS, strict=True)
+    )
+
+
+def target(h, loss, W_out):
+    if loss == "path in a tree":
+        return path_pair(h, W_out)
+    return sampled_pair(h, CENTER, NEGATIVES, W_out)
+
+
+def bag_of_words(loss):
     tags = (points.V, points.V + 1)
-    return sum(sampled_pair(x["W_in"][i], CENTER, NEGATIVES, x["W_out"]) for i in tags)
+    return lambda x: sum(target(x["W_in"][i], loss, x["W_out"]) for i in tags)
 
 
-def memory(combine):
+def memory(combine, loss):
     def on_paper(x):
         rows = [x["W_in"][i] for i in (points.V, *OUTSIDE)]
         if combine == "concat":
             h = np.concatenate(rows)
         else:
             h = sum(rows) / (len(rows) if combine == "mean" else 1)
-        return sampled_pair(h, CENTER, NEGATIVES, x["W_out"])
+        return target(h, loss, x["W_out"])
 
     return on_paper
 
@@ -223,12 +236,7 @@ LOSSES = (
         "negative sampling: v_c, u_o, u_k": lambda x: sampled_pair(
             x["v_c"], CENTER, NEGATIVES, x["W_out"]
         ),
-        "path in a tree: h, u_n": lambda x: (
-            -sum(
-                log(sigmoid(sign * (x["W_out"][node] @ x["h"])))
-                for node, sign in zip(points.PATH, points.TURNS, strict=True)
-            )
-        ),
+        "path in a tree: h, u_n": lambda x: path_pair(x["h"], x["W_out"]),
         "skip-gram, softmax": lambda x: sum(
             softmax_pair(x["W_in"][CENTER], o, x["W_out"]) for o in OUTSIDE
         ),
@@ -246,9 +254,10 @@ LOSSES = (
         "subwords: CBOW (mean), negative sampling": composed(cbow("mean", "negative sampling")),
     }
 )
-LOSSES["PV-DBOW, negative sampling"] = bag_of_words
-for one in ("mean", "sum", "concat"):
-    LOSSES[f"PV-DM ({one}), negative sampling"] = memory(one)
+for what in ("negative sampling", "path in a tree"):
+    LOSSES[f"PV-DBOW, {what}"] = bag_of_words(what)
+    for one in ("mean", "sum", "concat"):
+        LOSSES[f"PV-DM ({one}), {what}"] = memory(one, what)
 CHECKS = {check.formula: check for check in all_checks() if check.oracle is not None}
 
 
@@ -259,7 +268,7 @@ def error_of(formula):
 
 def test_every_formula_but_the_count_of_parameters_has_its_loss_on_paper():
     assert set(LOSSES) == set(CHECKS)
-    assert len(LOSSES) == 31
+    assert len(LOSSES) == 35
     assert [c.formula for c in all_checks() if c.oracle is None] == [
         "network: (Dx + 1) H + (H + 1) Dy parameters"
     ]

@@ -303,13 +303,13 @@ def test_a_corpus_of_one_pair():
 
 
 def test_the_trainers_span_is_the_engines(corpus):
-    """Large corpora are cut into spans of 20,000 tokens, small ones into 200 of at least 500."""
+    """Large corpora are cut into spans of 20,000 tokens, small ones into 40 of at least 500."""
     trainer = Trainer(corpus, config())
     assert next(trainer.engine.spans(0)) == Span(0, 500, 0, trainer.config.initial_rate)
     with encode_corpus([["a", "b"] * 100_000], min_count=1) as long:
         trainer = Trainer(long, config())
         spans = list(trainer.engine.spans(0))
-    assert {span.stop - span.start for span in spans} == {1000}
+    assert {span.stop - span.start for span in spans} == {5000}
     assert spans[-1].stop == 200_000
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -276,7 +277,7 @@ def nodes_on_this_machine(n: int) -> Iterator[int]:
             cluster.add_node(**head)
             for _ in range(n):
                 cluster.add_node(num_cpus=threads, object_store_memory=_STORE)
-            ray.init(cluster.address, log_to_driver=False, logging_level="error")
+            join(cluster.address)
         except (RuntimeError, OSError) as error:
             raise ClusterError(
                 f"Ray does not start on this machine ({_said(error)}); see its logs, which are in "
@@ -307,6 +308,20 @@ def _ray() -> Any:
     return ray
 
 
+def join(address: str) -> None:
+    """Connect this process to a cluster, and leave what it does on SIGTERM as it is.
+
+    Ray puts a handler of its own there, which stays when it has shut down.
+    """
+    ray = _ray()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address, log_to_driver=False, logging_level="error")
+    finally:
+        if signal.getsignal(signal.SIGTERM) is not before:
+            signal.signal(signal.SIGTERM, before)
+
+
 def _connect(address: str) -> None:
     """Connect to a cluster."""
     url = urlsplit(address if "//" in address else f"//{address}")
@@ -315,7 +330,7 @@ def _connect(address: str) -> None:
             host, port = url.hostname or "", url.port or 10001
             with socket.create_connection((host, port), SECONDS_TO_CONNECT):
                 pass
-        _ray().init(address, log_to_driver=False, logging_level="error")
+        join(address)
     except (ConnectionError, OSError, ValueError, RuntimeError) as error:
         where = "on this machine or at RAY_ADDRESS" if address == "auto" else f"at {address}"
         raise ClusterError(

@@ -79,9 +79,10 @@ def test_a_target_has_the_rows_that_its_kind_says(kind):
             place = b - corpus.offsets[s]
             outputs = batch.outputs[batch.output_offsets[b] : batch.output_offsets[b + 1]]
             path, turns = tables.tree.path(words[place]) if tables.tree else ([], [])
-            assert outputs[: len(path)].tolist() == list(path)
+            # From the word up to the root, as the kernels read them.
+            assert outputs[: len(path)].tolist() == list(path)[::-1]
             signs = batch.all_signs[batch.output_offsets[b] : batch.output_offsets[b + 1]]
-            assert signs[: len(path)].tolist() == [1 - 2 * turn for turn in turns]
+            assert signs[: len(path)].tolist() == [1 - 2 * turn for turn in turns][::-1]
             assert len(outputs) == len(path) + (1 + tables.negative if tables.negative else 0)
             if tables.negative:
                 assert outputs[len(path)] == words[place] + (tables.n_outputs - V)
