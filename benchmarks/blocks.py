@@ -25,11 +25,10 @@ from typing import Any
 
 import numpy as np
 from machine import Cells, describe_text, load_average, spread
-from quality import JUDGED, RESTRICT_VOCAB, SIMILARITY
+from quality import in_points
 
 from wordgrad import Word2Vec, encode_corpus
 from wordgrad.corpus.corpus import EncodedCorpus
-from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.engines import make_engine
@@ -136,19 +135,8 @@ def quality(
     """Train and score."""
     settings = {"workers": THREADS, "epochs": EPOCHS, "blocks": blocks, "seed": seed}
     model = Word2Vec(architecture=architecture, **settings).fit(str(corpus))  # type: ignore[arg-type]
-    vectors = model.vectors_
-    scores = {
-        name: evaluate_similarity(vectors, sets / file).correlation
-        for name, file in SIMILARITY.items()
-    }
-    questions = sets / "analogies/questions-words.txt"
-    found = evaluate_analogies(vectors, questions, restrict_vocab=RESTRICT_VOCAB)
-    scores["Google analogies"] = found.accuracy
-    return {
-        "scores": {name: 100 * score for name, score in scores.items()},
-        "average": 100 * float(np.mean([scores[name] for name in JUDGED])),
-        "losses": [record["loss"] for record in model.history_],
-    }
+    losses = [record["loss"] for record in model.history_]
+    return {**in_points(model.vectors_, sets), "losses": losses}
 
 
 def main() -> None:

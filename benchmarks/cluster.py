@@ -27,11 +27,10 @@ from typing import Any
 
 import numpy as np
 from machine import RESULTS, Cells, describe_text, load_average, spread
-from quality import JUDGED, RESTRICT_VOCAB, SIMILARITY
+from quality import in_points
 
 from wordgrad import Word2Vec, encode_corpus
 from wordgrad.cluster import MOST_BLOCKS, nodes_on_this_machine
-from wordgrad.evaluation import evaluate_analogies, evaluate_similarity
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import make_engine
 from wordgrad.training.engines.blocks import PAIRS_A_WORD, TOKENS_A_WORD, Deal
@@ -86,19 +85,8 @@ def quality(text: Path, sets: Path, seed: int) -> dict[str, Any]:
     """Train on two nodes, and score."""
     with nodes_on_this_machine(NODES):
         model = _on_ray(5, seed=seed).fit(str(text))
-    vectors = model.vectors_
-    scores = {
-        name: evaluate_similarity(vectors, sets / file).correlation
-        for name, file in SIMILARITY.items()
-    }
-    questions = sets / "analogies/questions-words.txt"
-    found = evaluate_analogies(vectors, questions, restrict_vocab=RESTRICT_VOCAB)
-    scores["Google analogies"] = found.accuracy
-    return {
-        "scores": {name: 100 * score for name, score in scores.items()},
-        "average": 100 * float(np.mean([scores[name] for name in JUDGED])),
-        "losses": [record["loss"] for record in model.history_],
-    }
+    losses = [record["loss"] for record in model.history_]
+    return {**in_points(model.vectors_, sets), "losses": losses}
 
 
 def constants(text: Path) -> dict[str, Any]:

@@ -138,6 +138,15 @@ def average(scores: Record) -> float:
     return statistics.fmean(scores[name]["score"] for name in JUDGED)
 
 
+def in_points(model: Any, sets: Path) -> Record:
+    """Score word vectors on every set, of 100, and their average over the judged ones."""
+    found = evaluate_model(model, sets)
+    return {
+        "scores": {name: 100 * one["score"] for name, one in found.items()},
+        "average": 100 * average(found),
+    }
+
+
 def latest(text_hash: str) -> list[Record]:
     """The last record of every key on this text."""
     records = {one["key"]: one for one in read_json_lines(RUNS) if one["text_sha256"] == text_hash}

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 
-import numpy as np
 import pytest
 
 from wordgrad import Word2Vec
@@ -49,17 +48,8 @@ def cluster():
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory):
-    rng = np.random.default_rng(2)
-    lines = [" ".join(map(str, rng.zipf(1.3, rng.integers(0, 40)) % 70)) for _ in range(400)]
-    path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_text("\n".join(lines))
-    return path
-
-
-@pytest.fixture(scope="module")
-def wanted(text):
-    return Word2Vec(**SETTINGS, workers=1).fit(text)
+def wanted(path):
+    return Word2Vec(**SETTINGS, workers=1).fit(path)
 
 
 def same(found, wanted):
@@ -87,16 +77,16 @@ def assert_ended(others):
     raise AssertionError("a node is left running")
 
 
-def test_the_vectors_are_those_of_one_machine(cluster, text, wanted):
+def test_the_vectors_are_those_of_one_machine(cluster, path, wanted):
     records = []
-    found = Word2Vec(**SETTINGS, **ON_RAY, progress=records.append).fit(text)
+    found = Word2Vec(**SETTINGS, **ON_RAY, progress=records.append).fit(path)
     same(found, wanted)
     assert (records[-1].nodes, records[-1].bytes_sent > 0) == (2, True)
-    lines = text.read_text().split("\n")
+    lines = path.read_text().split("\n")
     same(Word2Vec(**SETTINGS, **ON_RAY).fit(lines), wanted)
 
 
-def test_a_node_is_killed_and_another_goes_on(cluster, text, wanted):
+def test_a_node_is_killed_and_another_goes_on(cluster, path, wanted):
     killed, others = [], set(actors())
 
     def kill(live):
@@ -104,11 +94,11 @@ def test_a_node_is_killed_and_another_goes_on(cluster, text, wanted):
             killed.append((set(actors()) - others).pop())
             os.kill(killed[0], signal.SIGKILL)
 
-    same(Word2Vec(**SETTINGS, **ON_RAY, on_epoch=kill).fit(text), wanted)
+    same(Word2Vec(**SETTINGS, **ON_RAY, on_epoch=kill).fit(path), wanted)
     assert killed
 
 
-def test_a_training_is_resumed_by_other_nodes(cluster, text, wanted, tmp_path):
+def test_a_training_is_resumed_by_other_nodes(cluster, path, wanted, tmp_path):
     def stop(live):
         if live.epoch == 1:
             raise KeyboardInterrupt
@@ -117,7 +107,7 @@ def test_a_training_is_resumed_by_other_nodes(cluster, text, wanted, tmp_path):
     first = Word2Vec(**SETTINGS, **ON_RAY, checkpoint=tmp_path, checkpoint_every=1e-3)
     first.on_epoch = stop
     with pytest.raises(KeyboardInterrupt):
-        first.fit(text)
+        first.fit(path)
     assert_ended(others)
     with pytest.raises(ParameterError, match="resume it with cluster"):
         Word2Vec.from_checkpoint(tmp_path).resume()
@@ -125,7 +115,7 @@ def test_a_training_is_resumed_by_other_nodes(cluster, text, wanted, tmp_path):
     same(again.resume(), wanted)
 
 
-def test_what_the_cluster_cannot_do_is_said_before_the_work(cluster, text, tmp_path):
+def test_what_the_cluster_cannot_do_is_said_before_the_work(cluster, path, tmp_path):
     others = set(actors())
     for change, message in (
         ({"nodes": 5}, "has 2 nodes with a free core, and nodes=5; add machines"),
@@ -133,15 +123,15 @@ def test_what_the_cluster_cannot_do_is_said_before_the_work(cluster, text, tmp_p
         ({"blocks": 1}, r"blocks must be at least the number of nodes \(2\), got 1"),
     ):
         with pytest.raises((ClusterError, ParameterError), match=message):
-            Word2Vec(**(SETTINGS | ON_RAY | change)).fit(text)
+            Word2Vec(**(SETTINGS | ON_RAY | change)).fit(path)
     with pytest.raises(InputError, match="There is no file or directory"):
         Word2Vec(**SETTINGS, **ON_RAY).fit(tmp_path / "none.txt")
     assert_ended(others)
 
 
-def test_a_data_set_of_ray_is_read(cluster, text, wanted):
+def test_a_data_set_of_ray_is_read(cluster, path, wanted):
     data = pytest.importorskip("ray.data")
-    rows = [{"text": line, "n": n} for n, line in enumerate(text.read_text().split("\n"))]
+    rows = [{"text": line, "n": n} for n, line in enumerate(path.read_text().split("\n"))]
     found = Word2Vec(**SETTINGS, **ON_RAY, column="text").fit(
         data.from_items(rows, override_num_blocks=5)
     )
