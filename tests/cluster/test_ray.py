@@ -10,7 +10,7 @@ import time
 import pytest
 
 from wordgrad import Word2Vec
-from wordgrad.cluster.ray_machines import join
+from wordgrad.cluster import nodes_on_this_machine
 from wordgrad.errors import ClusterError, InputError, ParameterError
 
 ray = pytest.importorskip("ray")
@@ -29,22 +29,12 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two nodes of one processor each, small stores, and no dashboard."""
-    from ray.cluster_utils import Cluster
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
-    nodes = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        for _ in range(2):
-            nodes.add_node(num_cpus=1, object_store_memory=STORE)
-        before = signal.getsignal(signal.SIGTERM)
-        join(nodes.address)
-        assert signal.getsignal(signal.SIGTERM) is before
-        yield nodes
-    finally:
-        ray.shutdown()
-        nodes.shutdown()
+    """Two nodes of one processor each, and small stores."""
+    before = signal.getsignal(signal.SIGTERM)
+    with nodes_on_this_machine(2, threads=1, store=STORE):
+        yield
+    # A handler of Ray's that stayed would end this process in a test of another file.
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.fixture(scope="module")

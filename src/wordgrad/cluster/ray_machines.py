@@ -257,9 +257,16 @@ class RayMachines:
         return True
 
 
+_LEAST_STORE, _STORE = 80 << 20, 512 << 20
+"""Bytes of an object store: the least that Ray takes, and one for a demonstration."""
+
+
 @contextmanager
-def nodes_on_this_machine(n: int) -> Iterator[int]:
+def nodes_on_this_machine(n: int, threads: int | None = None, store: int = _STORE) -> Iterator[int]:
     """Start a cluster of ``n`` nodes here, connect to it, and end it; yield the threads of each.
+
+    Each node has ``threads`` cores, by default its share of those of this machine, and ``store``
+    bytes of an object store.
 
     Raises
     ------
@@ -269,14 +276,15 @@ def nodes_on_this_machine(n: int) -> Iterator[int]:
     ray = _ray()
     from ray.cluster_utils import Cluster
 
-    threads = max(1, usable_cores() // n)
+    threads = threads or max(1, usable_cores() // n)
     head = {"num_cpus": 0, "object_store_memory": _LEAST_STORE, "include_dashboard": False}
     cluster = Cluster()
     try:
         try:
-            cluster.add_node(**head)
-            for _ in range(n):
-                cluster.add_node(num_cpus=threads, object_store_memory=_STORE)
+            with _sigterm_as_it_was():
+                cluster.add_node(**head)
+                for _ in range(n):
+                    cluster.add_node(num_cpus=threads, object_store_memory=store)
             join(cluster.address)
         except (RuntimeError, OSError) as error:
             raise ClusterError(
@@ -287,10 +295,6 @@ def nodes_on_this_machine(n: int) -> Iterator[int]:
     finally:
         ray.shutdown()
         cluster.shutdown()
-
-
-_LEAST_STORE, _STORE = 80 << 20, 512 << 20
-"""Bytes of an object store: the least that Ray takes, and one for a demonstration."""
 
 
 def _ray() -> Any:
@@ -309,14 +313,20 @@ def _ray() -> Any:
 
 
 def join(address: str) -> None:
-    """Connect this process to a cluster, and leave what it does on SIGTERM as it is.
+    """Connect this process to a cluster, and leave what it does on SIGTERM as it is."""
+    with _sigterm_as_it_was():
+        _ray().init(address, log_to_driver=False, logging_level="error")
 
-    Ray puts a handler of its own there, which stays when it has shut down.
+
+@contextmanager
+def _sigterm_as_it_was() -> Iterator[None]:
+    """Take away the handlers that Ray puts there when it connects and when it starts a node.
+
+    They would stay when Ray has shut down, and end the process instead of what it is in.
     """
-    ray = _ray()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, log_to_driver=False, logging_level="error")
+        yield
     finally:
         if signal.getsignal(signal.SIGTERM) is not before:
             signal.signal(signal.SIGTERM, before)
