@@ -67,6 +67,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.subwords_speed,
         tables.subwords_quality,
         tables.subwords_opening,
+        tables.fasttext_models,
         tables.queries,
         tables.gensim_face,
         tables.fuzz,

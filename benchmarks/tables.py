@@ -528,7 +528,34 @@ def subwords_opening() -> str:
     return table([head, "of the processor", "memory of the process"], rows)
 
 
+def fasttext_models() -> str:
+    """Answers of fastText's models: times as fast as fastText, and as the fastest other."""
+    found = load("fasttext.json")
+
+    def cell(ratios: Record) -> str:
+        fastest, others = min(
+            ((name, one) for name, one in ratios.items() if name != "fasttext"),
+            key=lambda pair: float(pair[1]["median"]),
+        )
+        return (
+            f"{ratios['fasttext']['median']:.1f}; {others['median']:.2f} "
+            f"({others['min']:.2f} to {others['max']:.2f}) `{fastest}`"
+        )
+
+    rows = [
+        [name, f"{one['floor_bytes_a_text'] / 1e3:,.1f} kB",
+         *(f"{1e6 / one['texts_a_cpu_second'][how]['wordgrad']:,.1f} us"
+           for how in ("one at a time", "batch")),
+         *(cell(one["ratios"][how]) for how in
+           ("one at a time, CPU", "batch, one thread, CPU", "batch, two threads, wall"))]
+        for name, one in found["models"].items()
+    ]  # fmt: skip
+    head = ["model and texts", "rows a text", "one at a time", "in a batch"]
+    return table([*head, "times as fast, one at a time", "in a batch", "two threads"], rows)
+
+
 # ------------------------------------------------------------------ opening and querying
+
 
 READ = {"word2vec-binary": "word2vec binary", "word2vec-text": "word2vec text"}
 ASKED = {

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import fuzz_seeds as seeds
 import numpy as np
 import polars as pl
 
@@ -46,9 +47,10 @@ def use_model(path: Path, rng: random.Random) -> None:
 
 def fasttext_models() -> list[bytes]:
     """Models of every loss, quantised and pruned ones among them."""
-    folder = Path(__file__).parents[1] / "fasttext_models"
-    names = ("softmax_all.bin", "hs.bin", "ova.bin", "hs_pruned.ftz", "softmax_output.ftz")
-    return [(folder / name).read_bytes() for name in names]
+    return seeds.models(
+        "softmax_all.bin", "hs.bin", "ova.bin", "hs_pruned.ftz", "softmax_output.ftz",
+        "softmax_quantised.ftz", "pruned_words.ftz",
+    )  # fmt: skip
 
 
 def use_fasttext_model(path: Path, rng: random.Random) -> None:

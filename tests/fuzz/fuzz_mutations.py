@@ -134,6 +134,26 @@ def _digits(rng: random.Random, data: bytes) -> bytes:
 _DAMAGES = (_flip, _byte, _truncate, _remove, _repeat, _swap, _insert, _noise, _integer, _digits)
 
 
+_HEAD = ((4, range(4, 56, 4)), (4, range(64, 76, 4)), (8, range(76, 92, 8)))
+
+
+def fasttext(rng: random.Random, data: bytes) -> bytes:
+    """A number of a fastText model's head that lies, perhaps wherever else the model has it."""
+    if rng.random() < 0.5 or len(data) < 92:
+        return blind(rng, data)
+    for _ in range(rng.choice((1, 1, 2))):
+        size, places = rng.choice(_HEAD)
+        place = rng.choice(places)
+        old = int.from_bytes(data[place : place + size], "little", signed=True)
+        new = rng.choice((*NUMBERS, old - 1, old + 1, 2 * old, old // 2))
+        told = (new & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+        data = data[:place] + told + data[place + size :]
+        if rng.random() < 0.5:
+            shape = struct.pack("<q", old), (new & ((1 << 64) - 1)).to_bytes(8, "little")
+            data = data[:92] + data[92:].replace(*shape, rng.choice((1, 2, 4)))
+    return blind(rng, data) if rng.random() < 0.3 else data[:LARGEST]
+
+
 def first_line(rng: random.Random, data: bytes) -> bytes:
     """A header of two numbers that may lie, as a word2vec file begins."""
     if rng.random() < 0.6:

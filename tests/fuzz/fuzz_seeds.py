@@ -70,6 +70,12 @@ def fasttext_model(minn: int = 2, maxn: int = 3, bucket: int = 5) -> bytes:
     return head + entries + struct.pack("<?2q", False, rows, size) + matrix
 
 
+def models(*names: str) -> list[bytes]:
+    """Models that fastText wrote."""
+    folder = Path(__file__).parents[1] / "fasttext_models"
+    return [(folder / name).read_bytes() for name in names]
+
+
 def text() -> bytes:
     """Lines of words."""
     return ("\n".join(LINES * 3) + "\n").encode()

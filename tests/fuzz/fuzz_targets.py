@@ -10,9 +10,11 @@ import random
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import fuzz_checkpoints as checkpoints
 import fuzz_classifiers as classifiers
@@ -26,6 +28,7 @@ import zstandard
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus, encode_validation
 from wordgrad.errors import FormatWarning, UnknownWordError
 from wordgrad.evaluation import read_pairs, read_questions
+from wordgrad.io import fasttext, fasttext_model
 from wordgrad.io.projector import companion
 from wordgrad.vocabulary import Vocabulary
 from wordgrad.word_vectors import WordVectors, load
@@ -82,6 +85,28 @@ def _open(path: Path, rng: random.Random, format: str | None) -> None:
         vectors = load(path, **options)
     assert options["limit"] is None or len(vectors) <= options["limit"]
     use_vectors(vectors)
+
+
+def _open_large(path: Path, rng: random.Random) -> None:
+    """Ask a model that is so large here that its words are searched, then indexed."""
+    with ExitStack() as changed:
+        for module, name, value in (
+            (fasttext_model, "READ_AT_ONCE", 3),
+            (fasttext_model, "NEAR", rng.choice((8, 100, 1 << 18))),
+            (fasttext, "COMPOSED_AT_ONCE", 3),
+            (fasttext, "SEARCHES", rng.choice((0, 1, 3, 16))),
+        ):
+            changed.enter_context(patch.object(module, name, value))
+        vectors = load(path, format="fasttext", limit=rng.choice((None, None, 5)))
+        asked = ("the", "ba", "東京", "no such word", "", "\0")
+        for word in rng.choices(asked, k=rng.randrange(6)):
+            found = word in vectors
+            with suppress(UnknownWordError), np.errstate(over="ignore", invalid="ignore"):
+                assert vectors[word].shape == (vectors.vector_size,)
+                assert found or vectors.subwords is not None
+        if rng.random() < 0.5:
+            vectors.save(path.with_name("v.tsv"), format="word2vec-text", overwrite=True)
+        use_vectors(vectors)
 
 
 def _open_beside_words(path: Path, rng: random.Random) -> None:
@@ -322,8 +347,21 @@ TARGETS = (
         "fasttext",
         "vectors",
         "f.bin",
-        lambda: [seeds.fasttext_model(), seeds.fasttext_model(0, 0, 0)],
+        lambda: [
+            seeds.fasttext_model(),
+            seeds.fasttext_model(0, 0, 0),
+            *seeds.models("hs_pruned.ftz", "softmax_output.ftz"),
+        ],
         partial(_open, format="fasttext"),
+        change.fasttext,
+    ),
+    Target(
+        "fasttext-on-demand",
+        "vectors",
+        "f.bin",
+        lambda: seeds.models("skipgram.bin", "cbow.bin", "whole_words.bin"),
+        _open_large,
+        change.fasttext,
     ),
     Target(
         "guessed-format",
@@ -397,7 +435,7 @@ TARGETS = (
     Target("classifier", "classifiers", "m.safetensors", lambda: [classifiers.model()],
            classifiers.use_model, change.container),
     Target("fasttext-classifier", "classifiers", "m.bin", classifiers.fasttext_models,
-           classifiers.use_fasttext_model),
+           classifiers.use_fasttext_model, change.fasttext),
     Target("labelled-lines", "classifiers", "l.txt",
            lambda: [classifiers.LINES, classifiers.MARKED], classifiers.labelled),
     Target("labelled-lines.gz", "classifiers", "l.txt.gz",
