@@ -109,7 +109,8 @@ def look(
     while number < stop and time.monotonic() < until:
         marker.write_text(str(number))
         data = case_bytes(name, seed, number)
-        signal.alarm(SECONDS_A_CASE)
+        # The first cases may have kernels to compile, on a machine that has other work.
+        signal.alarm(SECONDS_A_CASE if limited else 10 * SECONDS_A_CASE)
         outcome, why = run_case(name, data, random.Random(f"options {seed} {number}"))
         signal.alarm(0)
         counts[outcome] += 1
