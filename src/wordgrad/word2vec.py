@@ -206,8 +206,8 @@ class Word2Vec(
         Train on the machines of a Ray cluster: "auto" for the one that this machine belongs to (or
         that ``ray.init`` has connected to), or an address, ``ray://host:port``.  It needs
         ``pip install 'wordgrad[ray]'`` on every machine (docs/cluster.md).  Words are dealt to
-        ``blocks`` buckets, by default one for each thread, and the vectors are to the byte those of
-        one machine with as many.
+        ``blocks`` buckets, by default four for each thread, and the vectors are to the byte those
+        of one machine with as many.
     nodes : int (1 to 1,024), optional
         Machines of the cluster to train on; by default all.
     threads_per_node : int (1 to 1,024), optional
@@ -878,7 +878,7 @@ class Word2Vec(
                 config = replace(config, sample=EARLIER_SAMPLE) if is_old else found
             if config.architecture == "skipgram":  # which has no use for it
                 config = replace(config, cbow_step=str(began.settings["cbow_step"]))
-            if self.cluster is not None:  # one bucket a thread was the default
+            if self.cluster is not None:  # whose number followed from the cluster
                 config = replace(config, blocks=began.settings["blocks"])
             settings = self._recorded(config)
             check_changes(settings, began.settings)

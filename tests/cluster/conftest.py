@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
+
+MOST_SECONDS = 150
+"""Of a test, on a slow machine: what waits for ever must fail, and not keep others waiting."""
+
+
+@pytest.fixture(autouse=True)
+def _ends():
+    def late(number, frame):
+        raise TimeoutError(f"a test of clusters took more than {MOST_SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(MOST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 from thread_machines import OPTIONS, Threads, config_of, local, spread
 
 from wordgrad import Word2Vec
-from wordgrad.cluster import Coordinator, Node
+from wordgrad.cluster import Coordinator, Node, ray_machines
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.corpus.sources import TextFile
 from wordgrad.errors import ClusterError, InputError, ParameterError
@@ -191,6 +192,7 @@ def test_a_training_goes_on_elsewhere_from_where_it_paused(path):
                         break
             if len(found) % 3 == 0 and nodes != 3:
                 break
+        engine.collect(parameters)
         coordinator.close()
     assert found == steps
     assert (parameters.W_in_rows == wanted.W_in_rows).all()
@@ -223,6 +225,19 @@ def test_more_text_is_not_learned_on_a_cluster():
     model.set_params(cluster="auto")
     with pytest.raises(ParameterError, match="partial_fit trains on this machine"):
         model.partial_fit(["a b"])
+
+
+@pytest.mark.parametrize("address", ["auto", "ray://127.0.0.1:{port}", "127.0.0.1:{port}"])
+def test_an_address_where_nobody_speaks_ray_is_named_soon(address, monkeypatch):
+    pytest.importorskip("grpc")
+    monkeypatch.setattr(ray_machines, "SECONDS_TO_CONNECT", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+        with pytest.raises(ClusterError, match=r"There is no Ray cluster .* \(nothing of Ray"):
+            Word2Vec(cluster=address.format(port=port)).fit(["a b"])
+    with pytest.raises(ClusterError, match=r"There is no Ray cluster .*refused"):
+        Word2Vec(cluster=address.format(port=port)).fit(["a b"])
 
 
 def test_ray_is_not_imported_without_a_cluster():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from wordgrad import Word2Vec
-from wordgrad.cluster import nodes_on_this_machine
+from wordgrad.cluster import nodes_on_this_machine, ray_machines
 from wordgrad.errors import ClusterError, InputError, ParameterError
 
 ray = pytest.importorskip("ray")
@@ -72,20 +73,54 @@ def test_the_vectors_are_those_of_one_machine(cluster, path, wanted):
     found = Word2Vec(**SETTINGS, **ON_RAY, progress=records.append).fit(path)
     same(found, wanted)
     assert (records[-1].nodes, records[-1].bytes_sent > 0) == (2, True)
-    lines = path.read_text().split("\n")
-    same(Word2Vec(**SETTINGS, **ON_RAY).fit(lines), wanted)
 
 
-def test_a_node_is_killed_and_another_goes_on(cluster, path, wanted):
+def test_killed_nodes_are_replaced(cluster, path, wanted):
+    """While the text is read, in the middle of the second episode, and between two epochs."""
     killed, others = [], set(actors())
 
-    def kill(live):
-        if live.epoch == 1:
-            killed.append((set(actors()) - others).pop())
-            os.kill(killed[0], signal.SIGKILL)
+    def kill(when):
+        if when not in killed:
+            killed.append(when)
+            os.kill((set(actors()) - others).pop(), signal.SIGKILL)
 
-    same(Word2Vec(**SETTINGS, **ON_RAY, on_epoch=kill).fit(path), wanted)
-    assert killed
+    def progress(record):
+        kill(type(record).__name__)  # of training, when the first step was taken
+
+    found = Word2Vec(
+        **SETTINGS, **ON_RAY, progress=progress, on_epoch=lambda live: live.epoch and kill("epoch")
+    )
+    same(found.fit(path), wanted)
+    assert killed == ["ReadingProgress", "TrainingProgress", "epoch"]
+    assert_ended(others)
+
+
+def test_a_killed_program_leaves_nothing_running_and_is_resumed(cluster, path, wanted, tmp_path):
+    others, folder = set(actors()), tmp_path / "folder"
+    given = SETTINGS | ON_RAY | {"cluster": "auto", "checkpoint": str(folder), "epochs": 2}
+    code = f"""
+import os, signal
+from wordgrad import Word2Vec
+def kill(live):
+    if live.epoch == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+Word2Vec(**{given!r}, checkpoint_every=1e-3, on_epoch=kill).fit({str(path)!r})
+"""
+    environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    program = subprocess.run([sys.executable, "-c", code], env=environment, timeout=100)
+    assert program.returncode == -signal.SIGKILL
+    assert_ended(others)
+    assert list(folder.glob("checkpoint-*"))
+    again = Word2Vec.from_checkpoint(folder, cluster="auto", nodes=2, threads_per_node=1)
+    same(again.resume(), wanted)
+
+
+def test_another_version_on_a_node_is_named(cluster, path, monkeypatch):
+    others = set(actors())
+    monkeypatch.setattr(ray_machines, "version", lambda name: "9.9")
+    with pytest.raises(ClusterError, match=r"Node .* has Python .* and this machine .* 9\.9"):
+        Word2Vec(**SETTINGS, **ON_RAY).fit(path)
+    assert_ended(others)
 
 
 def test_a_training_is_resumed_by_other_nodes(cluster, path, wanted, tmp_path):

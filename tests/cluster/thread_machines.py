@@ -16,6 +16,9 @@ from wordgrad.training.parameters import Parameters
 
 OPTIONS = {"column": None, "lowercase": False, "pattern": None, "errors": "strict"}
 
+SECONDS = 60
+"""That a call may take."""
+
 
 class Threads:
     """Machines: each node has a queue for its work, and what is asked ``now`` is done at once.
@@ -50,7 +53,7 @@ class Threads:
             try:
                 if target in self._dead:
                     raise LostError("dead")
-                given = [one.result() if isinstance(one, Future) else one for one in args]
+                given = [one.result(SECONDS) if isinstance(one, Future) else one for one in args]
                 result = getattr(target, method)(*given)
                 if target in self._dead:
                     raise LostError("died")
@@ -78,11 +81,10 @@ class Threads:
 
     def answers(self, references, wait_=None):
         futures = [one.whole if isinstance(one, Part) else one for one in references]
-        wait(futures, return_when=FIRST_EXCEPTION)
-        for future in futures:
-            if future.done():
-                future.result()
-        return [one.result() for one in references]
+        done, _ = wait(futures, SECONDS, FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        return [one.result(0) for one in references]
 
     def put(self, value):
         future = Future()
@@ -136,11 +138,14 @@ def config_of(blocks, **options):
 
 def run(engine, parameters, epochs=2):
     engine.prepare(parameters)
-    return [
+    steps = [
         step
         for epoch in range(epochs)
         for step in engine.epoch(parameters, epoch, 0, threading.Event())
     ]
+    assert engine.are_finite(parameters)
+    engine.collect(parameters)
+    return steps
 
 
 def local(path, blocks, **training):

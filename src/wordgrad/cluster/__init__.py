@@ -21,7 +21,8 @@ with it at a time.
 
 1. Draw the pairs of the text that lies here, sorted by owner, and send each node its own.
 2. For every turn: train a block for each owner here; hand the first bucket of ``W_out`` on to the
-   node before, and take the last from the node after.
+   node before as soon as it is done, and take the last from the node after when it is needed, so
+   that a bucket moves while others are trained.
 3. Deal the words anew, and send every row to the node that owns it now.
 
 What is sent carries the name of the training's *run* and of the episode it belongs to.  When a node
@@ -29,16 +30,18 @@ is lost the others abandon the run, and whatever still arrives of it is dropped.
 
 States
 ------
-At the beginning of every episode each node copies its buckets; the copy stays with it and goes to
-the next node.  An episode is done when all copies of the buckets after it have arrived: then there
-are steps for the trainer, and a *position* from which all can go on, in whatever placement, for
-what is learned depends on the buckets and not on where they are.  The last two are kept, so that
-there is a whole one while the next is on its way.
+Some seconds apart, between two episodes, each node copies its buckets; the copy stays with it and
+goes to the next node.  When all have arrived there is a *position* from which all can go on, in
+whatever placement, for what is learned depends on the buckets and not on where they are.  The last
+two are kept, so that there is a whole one while the next is on its way.
 
 When a node is lost the others abandon the run.  Another takes its place and reads its text again;
 or, if there is none, its text and its buckets go to the others.  Then all load the newest position
-of which every bucket can be had: the last two, or what the trainer itself has, the parameters at
-the beginning of the epoch.
+of which every bucket can be had: the last two, or what the trainer itself has, the parameters when
+somebody last looked at them.  Episodes are trained again up to where they were, to the same bytes.
+
+What is learned stays on the nodes.  The trainer's parameters are written when somebody looks at
+them: a checkpoint, held-out text, a hook, the end.
 """
 
 from wordgrad.cluster.coordinator import MOST_BLOCKS, Coordinator, LostError

@@ -7,16 +7,17 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.cluster.node import (
+    NOWHERE,
     PIECES_AN_EPISODE,
     Outcome,
     Piece,
@@ -45,6 +46,7 @@ from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engine import Loss, Step, TrainingProgress
 from wordgrad.training.engines.blocks import (
     EPISODES_AN_EPOCH,
+    Deal,
     buckets_of,
     check_buckets,
     tokens_of_episode,
@@ -56,6 +58,16 @@ from wordgrad.vocabulary import Vocabulary
 
 EPISODES_AT_ONCE = 2
 """Asked for ahead, so that no node waits for the coordinator."""
+
+SECONDS_BETWEEN_STATES = 10.0
+"""What a lost node costs at most, beside an episode; to copy states takes time, too."""
+
+SLICE_BYTES = 32 << 20
+"""Of both matrices, that go from or to the coordinator at a time."""
+
+BUCKETS_A_THREAD, LEAST_WORDS = 4, 16
+"""By default: while one bucket moves, the others are trained; and of each some words, from which
+negatives are drawn."""
 
 MOST_LOSSES = 3
 """Of nodes, without an episode that was done in between."""
@@ -208,11 +220,39 @@ class Coordinator:
     ) -> SpreadCorpus:
         """Read a text on all nodes and encode it, as one machine would.
 
+        When a node is lost it is read again, by whoever is there.
         Parameters and errors are those of :func:`~wordgrad.corpus.corpus.encode_corpus`.
+
+        Raises
+        ------
+        ClusterError
+            If nodes are lost again and again, or all of them.
         """
-        began, machines, n = time.perf_counter(), self.machines, len(self.machines)
         self._options = options
-        self._pieces = self._find(source, options["column"])
+        losses = 0
+        while True:
+            try:
+                if not self._pieces:
+                    self._pieces = self._find(source, options["column"])
+                return self._read(min_count, max_vocab, vocabulary)
+            except LostError as error:
+                losses += 1
+                if losses > MOST_LOSSES:
+                    raise ClusterError(
+                        f"Nodes were lost {losses} times while the text was read, the last time "
+                        f"as follows. {error}"
+                    ) from error
+            with suppress(LostError):  # of which the next call tells
+                self._node_of = []
+                self._replace_lost()
+                machines = self.machines
+                machines.answers([machines.ask(k, "forget") for k in range(len(machines))])
+
+    def _read(
+        self, min_count: int, max_vocab: int | None, vocabulary: Vocabulary | None
+    ) -> SpreadCorpus:
+        began, machines, n = time.perf_counter(), self.machines, len(self.machines)
+        options = self._options
         sizes = [piece.size for piece in self._pieces]
         self._node_of = share(sizes, n)
         total = sum(sizes) if isinstance(self._pieces[0], TextFile) else None
@@ -360,11 +400,12 @@ class Coordinator:
     # ---------------------------------------------------------------- training
 
     def with_blocks(self, config: TrainingConfig, n_words: int) -> TrainingConfig:
-        """The settings with a number of buckets: by default one for each thread."""
+        """The settings with a number of buckets, by default some for each thread."""
         if config.blocks is not None:
             return config
         threads = len(self.machines) * self.machines.threads
-        n = max(len(self.machines), min(threads, n_words // 2, MOST_BLOCKS))
+        n = min(BUCKETS_A_THREAD * threads, n_words // LEAST_WORDS, MOST_BLOCKS)
+        n = max(len(self.machines), n)
         return replace(config, blocks=-(-n_words // (n * MOST_ROWS)) * n)
 
     def progress(self, record: Any) -> None:
@@ -415,6 +456,13 @@ class Coordinator:
         machines = self.machines
         machines.answers([machines.ask(k, "begin", config, text) for k in nodes])
 
+    def abandon(self) -> None:
+        """Let no node wait for another any more."""
+        machines = self.machines
+        for told in [machines.ask(k, "abandon", now=True) for k in range(len(machines))]:
+            with suppress(LostError):
+                machines.answers([told])
+
     def recover(self) -> None:
         """Replace lost nodes, or share out what they had.
 
@@ -423,10 +471,13 @@ class Coordinator:
         ClusterError
             If no node is left, or a text is not what it was.
         """
+        self._adopt(self._replace_lost())
+        self.begin(range(len(self.machines)))
+
+    def _replace_lost(self) -> dict[int, list[int]]:
+        """Replace lost nodes, or forget them; return which pieces each has to read for them."""
         machines = self.machines
-        for told in [machines.ask(k, "abandon", now=True) for k in range(len(machines))]:
-            with suppress(LostError):
-                machines.answers([told])
+        self.abandon()
         orphans: dict[int, list[int]] = {}
         for node in sorted(machines.lost(), reverse=True):
             theirs = [i for i, owner in enumerate(self._node_of) if owner == node]
@@ -441,12 +492,11 @@ class Coordinator:
             machines.remove(node)
             self._node_of = [owner - (owner > node) for owner in self._node_of]
             orphans = {owner - (owner > node): pieces for owner, pieces in orphans.items()}
-            new = share([float(self._tokens[i]) for i in theirs], len(machines))
+            new = share([float(self._pieces[i].size) for i in theirs], len(machines))
             for i, owner in zip(theirs, new, strict=True):
                 self._node_of[i] = owner
                 orphans.setdefault(owner, []).append(i)
-        self._adopt({node: sorted(pieces) for node, pieces in orphans.items()})
-        self.begin(range(len(machines)))
+        return {node: sorted(pieces) for node, pieces in orphans.items()}
 
     def _adopt(self, orphans: dict[int, list[int]]) -> None:
         """Let nodes read pieces that others had."""
@@ -470,6 +520,17 @@ class Coordinator:
         self.machines.close()
 
 
+class Asked(NamedTuple):
+    """An episode that all nodes were asked for: its answers are to come."""
+
+    position: Position
+    stop: int
+    following: Position
+    answers: list[Any]
+    states: list[Any]
+    bounds: list[int]
+
+
 class ClusterEngine(SpreadEngine):
     """Trains in blocks on all nodes of a cluster, to the bytes of the block engine on one machine.
 
@@ -488,7 +549,10 @@ class ClusterEngine(SpreadEngine):
         self.sent = {"pairs": 0, "buckets": 0, "rows": 0}
         self.reload = False
         self._states: dict[Position, tuple[list[int], list[Any]]] = {}
-        self._position: Position | None = None  # where all nodes are
+        self._copied_at = 0.0
+        self._done = NOWHERE  # where the steps that were given end
+        self._here = NOWHERE  # what the parameters are of
+        self._there = NOWHERE  # where the nodes come to, by what they were asked
         self._losses = 0
 
     @property
@@ -509,129 +573,156 @@ class ClusterEngine(SpreadEngine):
     ) -> Generator[Step, None, None]:
         """Give the episodes of an epoch, in their order; see the protocol.
 
-        The parameters are written when it ends, for whatever reason: those of the last episode
-        that gave a step.
+        What is learned stays on the nodes until :meth:`collect` asks for it.
         """
-        if self.reload and start == 0:
-            self._position = None
-        waiting: deque[tuple[int, int, Any]] = deque()
-        done = ahead = start
-        is_whole = False
-        try:
+        begin, end = (epoch, start), (epoch + 1, 0)
+        if self._done != begin or (self.reload and start == 0 and self._here == begin):
+            self._done = self._here = begin
+            self._there, self._states = NOWHERE, {}
+        if self._there > begin:  # somebody had enough before
+            self._there = NOWHERE
+        waiting: deque[Asked] = deque()
+        while True:
             try:
-                self._load(parameters, (epoch, start))
-            except LostError as error:
-                ahead = self._recover(parameters, epoch, start, error)
-            while not is_whole:
+                if self._there == NOWHERE:
+                    self._go_back(parameters)
                 while (
                     len(waiting) < EPISODES_AT_ONCE
-                    and ahead < self.length
-                    and (ahead < done or not pause.is_set())
+                    and self._there < end
+                    and (self._there < self._done or not pause.is_set())
                 ):
-                    stop = min(ahead + self.episode_tokens, self.length)
-                    waiting.append((ahead, stop, self._ask(epoch, ahead, stop)))
-                    ahead = stop
-                try:
-                    if not waiting:
-                        self._collect(parameters, epoch, start, done)
-                        is_whole = True
-                        continue
-                    begin, stop, asked = waiting[0]
-                    step = self._finish(epoch, begin, stop, asked)
-                except LostError as error:
-                    waiting.clear()
-                    ahead = self._recover(parameters, epoch, start, error)
-                    continue
-                waiting.popleft()
-                if begin >= done:  # else it was given before a node was lost
-                    done = stop
-                    yield step
-        finally:
-            if not is_whole:  # somebody has had enough
-                self._collect(parameters, epoch, start, done)
+                    waiting.append(self._ask())
+                if not waiting:
+                    return
+                step = self._finish(waiting.popleft())
+            except LostError as error:
+                waiting.clear()
+                self._recover(error)
+                continue
+            if step is not None:
+                yield step
 
-    def _ask(self, epoch: int, start: int, stop: int) -> tuple[list[Any], list[Any], list[Any]]:
-        """Ask all nodes for an episode, and for copies of what it leaves."""
-        machines, n = self._machines, self.nodes
-        following = self._after(epoch, stop)
-        outcomes, states = [], []
-        for k in range(n):
-            outcome, state = machines.ask(
-                k, "episode", self._run, (epoch, start), stop, following, answers=2
-            )
-            outcomes.append(outcome)
-            states.append(state)
-        copies = [
-            machines.ask((k + 1) % n, "keep", following, states[k], now=True)
-            for k in range(n)
-            if n > 1
-        ]
-        return outcomes, states, copies
+    def collect(self, parameters: Parameters) -> None:
+        """Write to the parameters what has been learned; see the protocol."""
+        while self._done != self._here:
+            try:
+                self._catch_up(parameters)
+                self._fetch(parameters)
+                self._here = self._done
+            except LostError as error:
+                self._recover(error)
 
-    def _after(self, epoch: int, stop: int) -> Position:
-        return (epoch, stop) if stop < self.length else (epoch + 1, 0)
+    def are_finite(self, parameters: Parameters) -> bool:
+        """Whether every number is finite, which the nodes see."""
+        if self._done == self._here:
+            return parameters.are_finite()
+        while True:
+            try:
+                self._catch_up(parameters)
+                asked = [self._machines.ask(k, "are_finite") for k in range(self.nodes)]
+                return all(self._machines.answers(asked))
+            except LostError as error:
+                self._recover(error)
 
-    def _finish(self, epoch: int, start: int, stop: int, asked: Any) -> Step:
-        outcomes, states, copies = asked
-        found: list[Outcome] = self._machines.answers([*outcomes, *copies])[: len(outcomes)]
-        self._position = self._after(epoch, stop)
-        self._states[self._position] = self._bounds, states
-        for old in sorted(self._states)[:-2]:
-            del self._states[old]
-        self._losses = 0
+    def _catch_up(self, parameters: Parameters) -> None:
+        """Bring the nodes to where the steps that were given end."""
+        if self._there == NOWHERE or self._there > self._done:
+            self._go_back(parameters)
+        while self._there < self._done:
+            self._finish(self._ask())
+
+    def _ask(self) -> Asked:
+        """Ask all nodes for the next episode, and now and then for copies of what it leaves."""
+        machines, n, position = self._machines, self.nodes, self._there
+        epoch, start = position
+        stop = min(start + self.episode_tokens, self.length)
+        following = (epoch, stop) if stop < self.length else (epoch + 1, 0)
+        self._there = NOWHERE  # until all are asked
+        asked = [machines.ask(k, "episode", self._run, position, stop, following) for k in range(n)]
+        states: list[Any] = []
+        if time.monotonic() - self._copied_at >= SECONDS_BETWEEN_STATES:
+            self._copied_at = time.monotonic()
+            states = [machines.ask(k, "state", 0, self.bucket_rows) for k in range(n)]
+            asked += [
+                machines.ask((k + 1) % n, "keep", following, states[k], now=True)
+                for k in range(n)
+                if n > 1
+            ]
+        self._there = following
+        return Asked(position, stop, following, asked, states, self._bounds)
+
+    def _finish(self, episode: Asked) -> Step | None:
+        """Wait for an episode; return its step, unless it was given before."""
+        position, stop, following, asked, states, bounds = episode
+        found: list[Outcome] = self._machines.answers(asked)[: len(bounds) - 1]
+        if states:
+            self._states[following] = bounds, states
+            for old in sorted(self._states)[:-2]:
+                del self._states[old]
         for one in found:
             for what, size in one.bytes_sent.items():
                 self.sent[what] += size
+        if position < self._done:
+            return None
+        self._done, self._losses = following, 0
         losses = np.concatenate([one.losses for one in found])
         loss = Loss(float(losses.sum()), sum(one.pairs for one in found))
         last = (buckets_of(self.config) - 0.5) / buckets_of(self.config)
+        epoch, start = position
         return Step(start, stop, loss, self.rate_in(epoch, start, stop, last))
 
-    def _load(self, parameters: Parameters, position: Position) -> None:
-        """Give the nodes the parameters at the beginning of an episode."""
-        if self._position == position:
-            return
-        deal, first, B = self.deal(*position), self.first_turn(*position), buckets_of(self.config)
-        rows = deal.words.shape[1]
-        states, bounds = [], self._split()
-        for owners in itertools.starmap(range, itertools.pairwise(bounds)):
-            W_in, W_out = (
-                np.zeros((len(owners), rows, parameters.W_in_rows.shape[1]), np.float32)
-                for _ in range(2)
-            )
-            for i, owner in enumerate(owners):
-                target = (owner + first) % B
-                W_in[i, : deal.sizes[owner]] = parameters.W_in_rows[
-                    deal.words[owner, : deal.sizes[owner]]
-                ]
-                W_out[i, : deal.sizes[target]] = parameters.W_out_rows[
-                    deal.words[target, : deal.sizes[target]]
-                ]
-            states.append(self._machines.put(State(owners, W_in, W_out)))
-        self._start_run(position, bounds, states)
-
-    def _split(self) -> list[int]:
-        """Which owners follow which on each node: where they begin, and the end."""
-        return [k * buckets_of(self.config) // self.nodes for k in range(self.nodes + 1)]
+    def _go_back(self, parameters: Parameters) -> None:
+        """Let all nodes begin anew, from the newest state of which every bucket can be had."""
+        self._there = NOWHERE
+        self._coordinator.abandon()
+        for position in sorted(self._states, reverse=True):
+            try:
+                self._start_run(position, *self._states[position])
+                return
+            except LostError:
+                if self._machines.lost():
+                    raise
+                del self._states[position]  # a bucket of it is nowhere any more
+        self._start_run(self._here, [], [])
+        self._copied_at = time.monotonic()
+        deal, turn = self.deal(*self._here), self.first_turn(*self._here)
+        filled: deque[list[Any]] = deque()
+        for first, last in self._slices():
+            asked = []
+            for k, owners in enumerate(itertools.starmap(range, itertools.pairwise(self._bounds))):
+                shape = len(owners), last - first, parameters.W_in_rows.shape[1]
+                state = State(owners, *np.zeros((2, *shape), np.float32))
+                for rows, words, matrix in self._places(parameters, state, deal, turn, first):
+                    rows[:] = matrix[words]
+                asked.append(self._machines.ask(k, "fill", first, state))
+            filled.append(asked)
+            if len(filled) > 1:
+                self._machines.answers(filled.popleft())
+        for asked in filled:
+            self._machines.answers(asked)
+        self._there = self._here
 
     def _start_run(self, position: Position, held: list[int], states: list[Any]) -> None:
         """Let all nodes take their buckets from states that were ``held`` in any placement."""
-        self._run, self._bounds = secrets.token_hex(8), self._split()
+        B, n = buckets_of(self.config), self.nodes
+        self._run = secrets.token_hex(8)
+        self._bounds = [k * B // n for k in range(n + 1)]  # which owners follow which on each node
         asked = []
         for k, (first, last) in enumerate(itertools.pairwise(self._bounds)):
             theirs = [
                 state
-                for state, (begin, end) in zip(states, itertools.pairwise(held), strict=True)
+                for state, (begin, end) in zip(states, itertools.pairwise(held), strict=False)
                 if begin < last and first < end
             ]
             load = self._run, k, self._bounds, position, *theirs
             asked.append(self._machines.ask(k, "load", *load))
         self._machines.answers(asked)
-        self._states = {position: (held, states)}
-        self._position = position
+        if states:
+            self._there = position
 
-    def _recover(self, parameters: Parameters, epoch: int, start: int, error: LostError) -> int:
-        """Replace what is lost; return the position from which all go on."""
+    def _recover(self, error: LostError) -> None:
+        """Replace what is lost."""
+        self._there = NOWHERE
         while True:
             self._losses += 1
             if self._losses > MOST_LOSSES:
@@ -641,42 +732,49 @@ class ClusterEngine(SpreadEngine):
                 ) from error
             try:
                 self._coordinator.recover()
-                for position in sorted(self._states, reverse=True):
-                    try:
-                        self._start_run(position, *self._states[position])
-                    except LostError:
-                        if self._machines.lost():
-                            raise
-                        continue  # a bucket of it is nowhere any more
-                    return position[1] if position[0] == epoch else self.length
-                self._position = None
-                self._load(parameters, (epoch, start))
+                return
             except LostError as again:
                 error = again
-                continue
-            return start
 
-    def _collect(self, parameters: Parameters, epoch: int, start: int, done: int) -> None:
-        """Write the parameters as they are when an epoch is ``done`` so far."""
-        if done == start:
-            return
-        position = self._after(epoch, done)
-        if position not in self._states:
-            raise ClusterError(
-                "Nodes were lost while the training ended, and what they had learned since its "
-                "last state with them; resume from the last checkpoint."
-            )
-        _, states = self._states[position]
-        deal, first, B = self.deal(*position), self.first_turn(*position), buckets_of(self.config)
-        for state in self._machines.answers(states):
-            for i, owner in enumerate(state.owners):
-                target = (owner + first) % B
-                parameters.W_in_rows[deal.words[owner, : deal.sizes[owner]]] = state.W_in[
-                    i, : deal.sizes[owner]
-                ]
-                parameters.W_out_rows[deal.words[target, : deal.sizes[target]]] = state.W_out[
-                    i, : deal.sizes[target]
-                ]
+    def _fetch(self, parameters: Parameters) -> None:
+        """Write what the nodes have to the parameters, a range of words after the other."""
+        deal, turn = self.deal(*self._done), self.first_turn(*self._done)
+        coming: deque[tuple[int, list[Any]]] = deque()
+        for first, last in [*self._slices(), (self.bucket_rows, self.bucket_rows)]:
+            if first < last:
+                asked = [self._machines.ask(k, "state", first, last) for k in range(self.nodes)]
+                coming.append((first, asked))
+                if len(coming) < 2:
+                    continue
+            begin, asked = coming.popleft()
+            for state in self._machines.answers(asked):
+                for rows, words, matrix in self._places(parameters, state, deal, turn, begin):
+                    matrix[words] = rows
+
+    @property
+    def bucket_rows(self) -> int:
+        """Rows of a bucket."""
+        return -(-self.n_outputs // buckets_of(self.config))
+
+    def _slices(self) -> Iterator[tuple[int, int]]:
+        """Ranges of rows of all buckets, of few bytes: the words of each follow one another."""
+        B, rows = buckets_of(self.config), self.bucket_rows
+        size = max(1, SLICE_BYTES // (2 * B * 4 * row_floats(self.config.vector_size)))
+        return ((first, min(first + size, rows)) for first in range(0, rows, size))
+
+    @staticmethod
+    def _places(
+        parameters: Parameters, state: State, deal: Deal, turn: int, first: int
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]]:
+        """Rows of a state, from row ``first`` of its buckets on; their words; a matrix."""
+        for i, owner in enumerate(state.owners):
+            target = (owner + turn) % len(deal.sizes)
+            for bucket, rows, matrix in (
+                (owner, state.W_in[i], parameters.W_in_rows),
+                (target, state.W_out[i], parameters.W_out_rows),
+            ):
+                words = deal.words[bucket, first : min(first + len(rows), deal.sizes[bucket])]
+                yield rows[: len(words)], words, matrix
 
     def close(self) -> None:
         """The coordinator ends the nodes."""

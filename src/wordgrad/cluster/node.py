@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 from zlib import crc32
@@ -52,8 +53,14 @@ PIECES_AN_EPISODE = 2
 LARGEST_PIECE = 4 << 20
 """Bytes, where a file can be cut."""
 
+SECONDS_FOR_A_LETTER = 1800.0
+"""Far more than a turn takes on the slowest node: what does not come then is lost."""
+
 Position = tuple[int, int]
 """Epoch and token at which an episode begins."""
+
+NOWHERE: Position = (-1, -1)
+"""Before all of them."""
 
 
 @dataclass(frozen=True)
@@ -217,14 +224,19 @@ class Mail:
         Raises
         ------
         AbandonedError
-            If the run is abandoned.
+            If the run is abandoned, or nothing comes in :data:`SECONDS_FOR_A_LETTER`.
         """
         with self._changed:
-            while run == self._run:
-                if key in self._letters:
-                    return self._letters.pop(key)
-                self._changed.wait()
-        raise AbandonedError(f"Run {run} was given up.")
+            came = self._changed.wait_for(
+                lambda: run != self._run or key in self._letters, SECONDS_FOR_A_LETTER
+            )
+            if run == self._run and came:
+                return self._letters.pop(key)
+        raise AbandonedError(
+            f"Run {run} was given up."
+            if came
+            else f"No {key[0]} came from another node in {SECONDS_FOR_A_LETTER:.0f} seconds."
+        )
 
 
 class Node:
@@ -339,6 +351,11 @@ class Node:
         kept = {word: count for word, count in total.items() if count >= max(min_count, 1)}
         return list(kept), np.array(list(kept.values()), np.int64), len(total)
 
+    def forget(self) -> None:
+        """Forget what was read."""
+        self._stack.close()
+        self._stack, self._texts, self._shelves = ExitStack(), [], []
+
     def encode(self, vocabulary: Vocabulary) -> list[EncodedParts]:
         """Encode what was read, with the words of all nodes; an answer for each reading."""
         answers = []
@@ -399,7 +416,7 @@ class Node:
             Node k owns the buckets ``bounds[k]`` to ``bounds[k + 1]``.
         position : (int, int)
         *states : State
-            Of whatever nodes, and at least of the owners here.
+            Of whatever nodes, and at least of the owners here; none where :meth:`fill` follows.
         """
         self._mail.open(run)
         self._number, self._bounds = number, list(bounds)
@@ -420,9 +437,31 @@ class Node:
         n_workers = min(self.threads, max(m, UNITS))
         self._workers = [BlockWorker(self._engine) for _ in range(n_workers)]
 
-    def state(self) -> State:
-        """Copies of the buckets here."""
-        return State(self._owners, self._W_in.copy(), self._W_out.copy())
+    def fill(self, first: int, state: State) -> None:
+        """Take rows of the buckets here, from row ``first`` of each."""
+        rows = slice(first, first + state.W_in.shape[1])
+        self._W_in[:, rows], self._W_out[:, rows] = state.W_in, state.W_out
+
+    def state(self, first: int, last: int) -> State:
+        """Copies of the buckets here, from row ``first`` of each to ``last``.
+
+        Raises
+        ------
+        AbandonedError
+            If the episode before is not done.
+        """
+        if self._position == NOWHERE:
+            raise AbandonedError("There is no state in the middle of an episode.")
+        rows = slice(first, last)
+        return State(self._owners, self._W_in[:, rows].copy(), self._W_out[:, rows].copy())
+
+    def are_finite(self) -> bool:
+        """Whether every number of the buckets here is finite."""
+        return Parameters(
+            self._W_in.reshape(-1, self._W_in.shape[2]),
+            self._W_out.reshape(-1, self._W_out.shape[2]),
+            self._config.vector_size,
+        ).are_finite()
 
     def keep(self, position: Position, state: State) -> None:
         """Hold another node's state, and forget all but its last two."""
@@ -442,7 +481,7 @@ class Node:
 
     def episode(
         self, run: str, position: Position, stop: int, following: Position, post: Post
-    ) -> tuple[Outcome, State]:
+    ) -> Outcome:
         """Train on an episode, together with all others; see the module.
 
         Parameters
@@ -462,7 +501,7 @@ class Node:
         """
         if position != self._position:
             raise AbandonedError(f"Episode {position} does not follow {self._position}.")
-        self._position = (-1, -1)  # until it is done
+        self._position = NOWHERE  # until it is done
         self._sent = {"pairs": 0, "buckets": 0, "rows": 0}
         epoch, start = position
         spans = self._engine.units(start, stop)
@@ -471,7 +510,7 @@ class Node:
         self._train(run, episode, post)
         self._exchange_rows(run, episode, self._engine.deal(*following), following, post)
         self._position = following
-        return Outcome(episode.losses, episode.n_pairs, self._sent), self.state()
+        return Outcome(episode.losses, episode.n_pairs, self._sent)
 
     def _post(self, post: Post, run: str, node: int, key: tuple[Any, ...], letter: Any) -> None:
         if node == self._number:
@@ -480,8 +519,8 @@ class Node:
             self._sent[key[0]] += sum(part.nbytes for part in letter)
             post(node, run, key, letter)
 
-    def _work(self, pieces: Iterable[tuple[Any, ...]]) -> None:
-        """Do pieces of work on all threads."""
+    def _work(self, pieces: Iterable[Callable[[BlockWorker], object]]) -> None:
+        """Do pieces of work on all threads, in their order."""
         left, lock = iter(pieces), threading.Lock()
 
         def work(worker: BlockWorker) -> None:
@@ -490,7 +529,7 @@ class Node:
                     piece = next(left, None)
                 if piece is None:
                     return
-                worker.do(piece)
+                piece(worker)
 
         if len(self._workers) == 1:
             work(self._workers[0])
@@ -500,7 +539,10 @@ class Node:
     def _exchange_pairs(self, run: str, episode: Episode, post: Post) -> None:
         """Draw the pairs of the text here; send and take, so that the owners' are here."""
         B, bounds, position = episode.n_buckets, self._bounds, (episode.epoch, episode.start)
-        self._work(("draw", episode, unit) for unit in range(len(episode.spans)))
+        self._work(
+            partial(BlockWorker.draw, episode=episode, unit=unit)
+            for unit in range(len(episode.spans))
+        )
         starts = np.array([start for start, _ in episode.spans], np.int64)
         for node in range(len(bounds) - 1):
             first, last = bounds[node] * B, bounds[node + 1] * B
@@ -529,32 +571,36 @@ class Node:
         episode.end_drawing()
 
     def _train(self, run: str, episode: Episode, post: Post) -> None:
-        """Take all turns, W_out's buckets going round."""
+        """Take all turns, W_out's buckets going round.
+
+        The first owner's bucket is sent as soon as it is done, and that of the last one is not
+        waited for before its turn comes: with several owners, others are trained meanwhile.
+        """
         n_nodes, m = len(self._bounds) - 1, len(self._owners)
         position = episode.epoch, episode.start
-        for place, turn in enumerate(episode.turns):
-            episode.set_rate((place + 0.5) / episode.n_buckets)
+
+        def train(worker: BlockWorker, i: int, place: int) -> None:
             # Owner i has the bucket in slot i + place; the first one's is then free for the last.
-            self._work(
-                ("train", episode, turn, owner, self._W_in[i], self._W_out[(i + place) % m])
-                for i, owner in enumerate(self._owners)
-            )
-            if n_nodes > 1 and place + 1 < episode.n_buckets:
-                key, bucket = ("buckets", position, place), self._W_out[place % m]
+            turn, bucket = episode.turns[place], self._W_out[(i + place) % m]
+            if i == m - 1 and place and n_nodes > 1:
+                (bucket[:],) = self._mail.take(run, ("buckets", position, place - 1))
+            worker.train(episode, turn, self._owners[i], self._W_in[i], bucket)
+            if i == 0 and place + 1 < episode.n_buckets and n_nodes > 1:
+                key = "buckets", position, place
                 self._post(post, run, (self._number - 1) % n_nodes, key, (bucket,))
-                (bucket[:],) = self._mail.take(run, key)
+
+        for place in range(episode.n_buckets):
+            episode.set_rate((place + 0.5) / episode.n_buckets)
+            self._work(partial(train, i=i, place=place) for i in range(m))
 
     def _exchange_rows(
         self, run: str, episode: Episode, deal: Deal, following: Position, post: Post
     ) -> None:
         """Send every row to its owner by the next deal, and take those that come."""
         B, bounds, m = episode.n_buckets, np.array(self._bounds), len(self._owners)
-        place, turn = B - 1, episode.turns[-1]
+        place, turn, position = B - 1, episode.turns[-1], (episode.epoch, episode.start)
         first = self._engine.first_turn(*following)
-        for name, matrix, new in (
-            ("in", self._W_in, self._next_in),
-            ("out", self._W_out, self._next_out),
-        ):
+        for name, matrix in (("in", self._W_in), ("out", self._W_out)):
             buckets = [owner if name == "in" else (owner + turn) % B for owner in self._owners]
             slots = [i if name == "in" else (i + place) % m for i in range(m)]
             word = np.concatenate([episode.words(bucket) for bucket in buckets])
@@ -563,13 +609,11 @@ class Node:
             node_of = np.searchsorted(bounds, owner, side="right") - 1
             for node in range(len(bounds) - 1):
                 chosen = np.flatnonzero(node_of == node)
-                key = "rows", name, (episode.epoch, episode.start), self._number
-                self._post(
-                    post, run, node, key, (word[chosen], matrix[slot[chosen], word[chosen] // B])
-                )
+                rows = word[chosen], matrix[slot[chosen], word[chosen] // B]
+                self._post(post, run, node, ("rows", name, position, self._number), rows)
+        for name, new in (("in", self._next_in), ("out", self._next_out)):
             for node in range(len(bounds) - 1):
-                key = "rows", name, (episode.epoch, episode.start), node
-                word, values = self._mail.take(run, key)
+                word, values = self._mail.take(run, ("rows", name, position, node))
                 bucket = deal.bucket_of[word]
                 owner = bucket if name == "in" else (bucket - first) % B
                 new[owner - self._owners.start, word // B] = values

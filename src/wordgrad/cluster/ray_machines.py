@@ -9,6 +9,7 @@ import os
 import platform
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -30,7 +31,9 @@ AT_ONCE = 4
 SECONDS_TO_CONNECT = 10.0
 SECONDS_TO_START = 120.0
 SECONDS_TO_REPLACE = 60.0
-SECONDS_TO_ANSWER = 20.0
+SECONDS_TO_CLOSE = 20.0
+SECONDS_TO_ANSWER = 60.0
+"""What is asked at any time, of a node that lives."""
 
 
 class Actor:
@@ -179,8 +182,8 @@ class RayMachines:
     def answers(
         self, references: Sequence[Any], wait: Callable[[], object] | None = None
     ) -> list[Any]:
-        """Wait for all, or until the first fails."""
-        ray = self._ray
+        """Wait for all, or until the first fails, or a node does not answer any more."""
+        ray, asked_at = self._ray, time.monotonic()
         RayError, RayTaskError = ray.exceptions.RayError, ray.exceptions.RayTaskError
         found: dict[Any, Any] = {}
         pending = list(references)
@@ -201,6 +204,13 @@ class RayMachines:
                     raise _lost(error) from error
             if wait is not None:
                 wait()
+            if not ready and time.monotonic() - asked_at > SECONDS_TO_ANSWER:
+                if numbers := self.lost():
+                    raise LostError(
+                        f"Node {numbers[0] + 1} of the cluster has not answered for "
+                        f"{SECONDS_TO_ANSWER:.0f} seconds; see Ray's logs of it, and try again."
+                    )
+                asked_at = time.monotonic()
         return [found[one] for one in references]
 
     def put(self, value: Any) -> Any:
@@ -240,7 +250,7 @@ class RayMachines:
                 one.do.options(concurrency_group="now").remote("close") for one in self._actors
             ]
             if ended:
-                ray.wait(ended, num_returns=len(ended), timeout=SECONDS_TO_ANSWER)
+                ray.wait(ended, num_returns=len(ended), timeout=SECONDS_TO_CLOSE)
             for one in self._actors:
                 ray.kill(one)
             if self._group is not None:
@@ -334,12 +344,11 @@ def _sigterm_as_it_was() -> Iterator[None]:
 
 def _connect(address: str) -> None:
     """Connect to a cluster."""
-    url = urlsplit(address if "//" in address else f"//{address}")
+    named = os.environ.get("RAY_ADDRESS", "auto") if address == "auto" else address
+    url = urlsplit(named if "//" in named else f"//{named}")
     try:
-        if address != "auto":
-            host, port = url.hostname or "", url.port or 10001
-            with socket.create_connection((host, port), SECONDS_TO_CONNECT):
-                pass
+        if named not in ("auto", "local"):
+            _check_listener(url.hostname or "", url.port or 10001)
         join(address)
     except (ConnectionError, OSError, ValueError, RuntimeError) as error:
         where = "on this machine or at RAY_ADDRESS" if address == "auto" else f"at {address}"
@@ -347,6 +356,21 @@ def _connect(address: str) -> None:
             f"There is no Ray cluster {where} ({_said(error)}); start one with 'ray start --head', "
             "or name another with cluster."
         ) from error
+
+
+def _check_listener(host: str, port: int) -> None:
+    """Raise :class:`OSError` unless something there speaks what Ray speaks, which waits minutes."""
+    with socket.create_connection((host, port), SECONDS_TO_CONNECT):
+        pass
+    try:
+        import grpc
+    except ModuleNotFoundError:  # of Ray's without its client
+        return
+    with grpc.insecure_channel(f"{host}:{port}") as channel:
+        try:
+            grpc.channel_ready_future(channel).result(SECONDS_TO_CONNECT)
+        except grpc.FutureTimeoutError as error:
+            raise TimeoutError(f"nothing of Ray answers at port {port}") from error
 
 
 def _lost(error: BaseException) -> LostError:

@@ -218,6 +218,15 @@ class Engine(Protocol):
         thread.
         """
 
+    def collect(self, parameters: Parameters) -> None:
+        """Write to the parameters what was learned by the steps that were given.
+
+        Only where it is kept elsewhere until somebody looks; else there is nothing to do.
+        """
+
+    def are_finite(self, parameters: Parameters) -> bool:
+        """Whether every number that was learned is finite."""
+
     def apply_batch(self, parameters: Parameters, batch: Batch, learning_rate: float) -> Loss:
         """Train on given examples: the contract on which engines are compared with the oracle.
 

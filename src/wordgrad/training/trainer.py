@@ -327,7 +327,7 @@ class Trainer:
                 engine.n_inputs, engine.n_outputs, config.vector_size, config.seed
             )
         parameters.check_rows(config.vector_size, engine.n_inputs, engine.n_outputs)
-        self.parameters = parameters
+        self._parameters = parameters
         self.state = TrainingState()
         counts = corpus.word_counts()  # the vocabulary's may be of more than this text
         keep = keep_probabilities(corpus.vocabulary.counts, config.sample)
@@ -355,6 +355,12 @@ class Trainer:
     def history(self) -> list[EpochRecord]:
         """One record for each epoch that ended."""
         return self.state.history
+
+    @property
+    def parameters(self) -> Parameters:
+        """What was learned so far."""
+        self.engine.collect(self._parameters)
+        return self._parameters
 
     @property
     def learned(self) -> Parameters:
@@ -393,7 +399,7 @@ class Trainer:
                 "with.".format(*found, *wanted)
             )
         engine.restore(checkpoint.engine)
-        self.parameters, self.state = parameters, checkpoint.state
+        self._parameters, self.state = parameters, checkpoint.state
         self._best = None if self._early_stopping.patience is None else checkpoint.best
         self._saved = (self.state.epoch, self.state.token)
 
@@ -423,7 +429,7 @@ class Trainer:
         if self._saved is None:
             self._save()
         try:
-            self.engine.prepare(self.parameters)
+            self.engine.prepare(self._parameters)
             self._words_before = self._words_done
             self._saved_at = self._began_at = time.perf_counter()
             if self._saving is None:
@@ -459,7 +465,7 @@ class Trainer:
         if self._interrupts.received is None:
             self._pause.clear()
         self._released = min(self._released, state.token)  # a new epoch begins at 0
-        steps = self.engine.epoch(self.parameters, state.epoch, state.token, self._pause)
+        steps = self.engine.epoch(self._parameters, state.epoch, state.token, self._pause)
         with closing(steps):
             for step in steps:
                 self._check_finite(step)
@@ -493,7 +499,9 @@ class Trainer:
                 TrainingWarning,
                 stacklevel=2,
             )
-        if not self.parameters.are_finite():  # the last steps' effect no loss has shown yet
+        if not self.engine.are_finite(
+            self._parameters
+        ):  # the last steps' effect no loss has shown yet
             raise self._divergence(
                 f"at the end of epoch {state.epoch + 1}",
                 f"{self.config.initial_rate:g} at its start",

@@ -346,6 +346,13 @@ class NegativeSamplingEngine:
         combine_inputs(parameters.W_in_rows, rows, offsets, self._mean, vectors)
         return vectors
 
+    def collect(self, parameters: Parameters) -> None:
+        """All that is learned is in the parameters."""
+
+    def are_finite(self, parameters: Parameters) -> bool:
+        """Whether every number is finite."""
+        return parameters.are_finite()
+
     def close(self) -> None:
         """Nothing is kept outside memory."""
 

@@ -283,6 +283,13 @@ class SoftmaxEngine:
         """Return the word vectors that the parameters' scores determine."""
         return self.steps.vectors(parameters)
 
+    def collect(self, parameters: Parameters) -> None:
+        """All that is learned is in the parameters."""
+
+    def are_finite(self, parameters: Parameters) -> bool:
+        """Whether every number is finite."""
+        return parameters.are_finite()
+
     def close(self) -> None:
         """End the threads."""
         if self._steps is not None:
