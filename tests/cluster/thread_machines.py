@@ -16,8 +16,8 @@ from wordgrad.training.parameters import Parameters
 
 OPTIONS = {"column": None, "lowercase": False, "pattern": None, "errors": "strict"}
 
-SECONDS = 60
-"""That a call may take."""
+SECONDS = 240
+"""That a call may take, with kernels to be compiled."""
 
 
 class Threads:
