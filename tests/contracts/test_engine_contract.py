@@ -55,7 +55,9 @@ if SIMULATED:
     ENGINES = COMPILED = [CudaEngine]
     SHARE = 10
 else:
-    MOST_NEGATIVE, SHARE = 23, 1
+    MOST_NEGATIVE = 23
+    # Tails and shuffles of another width show in any batch; the many are for this machine's own.
+    SHARE = 10 if "WORDGRAD_WIDTH" in os.environ else 1
 
     class ComposingEngine(SubwordEngine):
         """Of input vectors that are composed, with exact steps."""
@@ -235,7 +237,7 @@ def assert_within(found, wanted, bound):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=1500 // SHARE)
+@settings(max_examples=150 // SHARE)
 @given(case=cases())
 def test_step_is_minus_learning_rate_times_the_gradient(engine, case):
     parameters = case.parameters()
@@ -649,7 +651,7 @@ def written_out_in_turn(case, W_in, W_out):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=1500 // SHARE, deadline=None)
+@settings(max_examples=150 // SHARE, deadline=None)
 @given(case=ragged_cases())
 def test_any_batch_is_trained_by_the_gradient_of_its_definition(engine, case):
     parameters = case.parameters()
@@ -1167,7 +1169,7 @@ intrinsics.LANES = int(sys.argv[1])
 intrinsics.Emitter.__init__.__defaults__ = (intrinsics.LANES,)
 import pytest
 others = "not width and not reference and not softmax and not ReferenceEngine"
-sys.exit(pytest.main(["-q", "-x", "-k", others, *sys.argv[2:]]))
+sys.exit(pytest.main(["-q", "-x", "-n", "0", "-k", others, *sys.argv[2:]]))  # kernels compile once
 """
 
 
