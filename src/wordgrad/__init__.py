@@ -14,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import wordgrad.forking  # noqa: F401  # notices forks from now on
+import wordgrad.processes  # noqa: F401  # notices forks from now on
 
 if TYPE_CHECKING:
     from wordgrad import errors, maths

@@ -45,7 +45,7 @@ from wordgrad.io.fasttext_model import (
     read_model,
     write_model,
 )
-from wordgrad.training.config import usable_cores
+from wordgrad.processes import usable_cores
 from wordgrad.training.kernels.huffman import children
 from wordgrad.training.kernels.intrinsics import LANES
 from wordgrad.training.parameters import aligned_rows

@@ -55,7 +55,7 @@ from wordgrad.classification.trainer import (
 )
 from wordgrad.corpus.sources import texts_of
 from wordgrad.errors import ParameterError, check_bool, check_int, check_real
-from wordgrad.training.config import usable_cores
+from wordgrad.processes import usable_cores
 from wordgrad.word_vectors import WordVectors
 
 if TYPE_CHECKING:

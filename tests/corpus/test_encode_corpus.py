@@ -264,7 +264,7 @@ FORK = """
 import os, sys
 from wordgrad import encode_corpus
 from wordgrad.corpus.tokenizer import TextBlock, Tokenizer
-from wordgrad.forking import forked_after_polars
+from wordgrad.processes import forked_after_polars
 
 def encoded():
     with encode_corpus(sys.argv[1], min_count=1, lowercase=True, workers=2) as corpus:

@@ -41,7 +41,7 @@ from wordgrad.io.fasttext_model import (
     QuantisedMatrix,
     quantised_sizes,
 )
-from wordgrad.training.config import usable_cores
+from wordgrad.processes import usable_cores
 
 SAMPLE = 256 * CENTROIDS
 """Rows from which the centroids are found, at most; as in fastText."""

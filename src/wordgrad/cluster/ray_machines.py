@@ -23,7 +23,7 @@ from wordgrad.errors import (
     ClusterError,
     WordgradError,
 )
-from wordgrad.training.config import usable_cores
+from wordgrad.processes import usable_cores
 
 AT_ONCE = 4
 """Threads of an actor for what must not wait."""

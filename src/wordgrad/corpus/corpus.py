@@ -48,6 +48,7 @@ from wordgrad.errors import (
     check_int,
 )
 from wordgrad.files import sync, sync_folder
+from wordgrad.processes import usable_cores
 from wordgrad.vocabulary import Vocabulary
 
 
@@ -342,7 +343,7 @@ def provisional_text(
     if not isinstance(lowercase, bool):
         raise ParameterError(f"lowercase must be True or False, got {lowercase!r}.")
     if workers is None:
-        workers = min(_processors(), _MOST_WORKERS)
+        workers = min(usable_cores(), _MOST_WORKERS)
     check_int("workers", workers, minimum=1)
     tokenizer = Tokenizer(pattern, lowercase=lowercase)
     longest_line = LONGEST_WHOLE_LINE if pattern is not None else 0
@@ -525,13 +526,6 @@ def encode_corpus(
             corpus = EncodedCorpus(store, chosen, report, table)
             corpus.documents = documents
             return corpus
-
-
-def _processors() -> int:
-    """Processors that this process may use, which in a container may be fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _check_known(vocabulary: Vocabulary) -> None:

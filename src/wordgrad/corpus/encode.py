@@ -23,7 +23,7 @@ from wordgrad.corpus.blocks import LONGEST_WHOLE_LINE, not_utf8, replace_invalid
 from wordgrad.corpus.reader import Piece
 from wordgrad.corpus.tokenizer import END, TextBlock, TokenBlock, Tokenizer, Types
 from wordgrad.errors import InputError
-from wordgrad.forking import forked_after_polars
+from wordgrad.processes import forked_after_polars
 from wordgrad.vocabulary import Vocabulary
 
 WINDOW = 64 << 10

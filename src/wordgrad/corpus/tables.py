@@ -31,7 +31,7 @@ from wordgrad.corpus.blocks import (
 from wordgrad.corpus.documents import TagReader
 from wordgrad.corpus.sources import TextInput
 from wordgrad.errors import FormatError, InputError, WordgradError
-from wordgrad.forking import refuse_after_fork
+from wordgrad.processes import refuse_after_fork
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,7 @@ keep track of.
 
 White space is found by the table's kernel, and the matches of a pattern by Polars, which is why
 ``pattern`` is refused in a process that was forked after Polars was used
-(:mod:`wordgrad.forking`).
+(:mod:`wordgrad.processes`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import InputError, ParameterError
-from wordgrad.forking import refuse_after_fork
+from wordgrad.processes import refuse_after_fork
 
 if TYPE_CHECKING:
     import polars as pl

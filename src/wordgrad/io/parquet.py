@@ -41,7 +41,6 @@ from polars.exceptions import PanicException, PolarsError
 from polars.io.plugins import register_io_source
 
 from wordgrad.errors import FormatError
-from wordgrad.forking import refuse_after_fork
 from wordgrad.io.common import (
     REMEDY,
     ROWS_AT_ONCE,
@@ -53,6 +52,7 @@ from wordgrad.io.common import (
     decoded_metadata,
     read_in_subprocess,
 )
+from wordgrad.processes import refuse_after_fork
 
 LAYOUT = "1"
 CHECKSUM = "wordgrad.checksum"

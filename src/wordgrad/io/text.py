@@ -33,8 +33,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wordgrad.errors import CutShortError, FormatError
-from wordgrad.forking import forked_after_polars
 from wordgrad.io.common import LONGEST_ROW, LoadOptions, MatrixBuilder, WordDecoder, is_utf8
+from wordgrad.processes import forked_after_polars
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,7 +8,6 @@ for the command line reads the table before it knows which command to run.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +20,7 @@ from wordgrad.errors import (
     check_real,
     check_share,
 )
+from wordgrad.processes import usable_cores
 
 ARCHITECTURES = ("skipgram", "cbow")
 DEVICES = ("cpu", "cuda")
@@ -840,10 +840,3 @@ class TrainingConfig:
         if self.documents == "no":  # as in every file before there were documents
             del values["documents"]
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use, where the system tells, else of all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,19 +8,19 @@ import pytest
 CODE = """
 import os, sys
 {before}
-import wordgrad.forking as forking
+import wordgrad.processes as processes
 {after}
 child = os.fork()
 if child == 0:
     try:
-        forking.refuse_after_fork("Reading a table")
+        processes.refuse_after_fork("Reading a table")
     except wordgrad.errors.InputError as error:
-        print(forking.forked_after_polars(), error, flush=True)
+        print(processes.forked_after_polars(), error, flush=True)
     else:
-        print(forking.forked_after_polars(), flush=True)
+        print(processes.forked_after_polars(), flush=True)
     os._exit(0)
 os.waitpid(child, 0)
-print(forking.forked_after_polars())
+print(processes.forked_after_polars())
 """
 USE = 'import polars; polars.Series(["a b"] * 9).str.split(" ").explode()'
 

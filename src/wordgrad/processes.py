@@ -1,4 +1,4 @@
-"""Detection of forks that have lost the threads of Polars.
+"""What a process has: its cores, and the threads of Polars, which a fork loses.
 
 A forked child has the memory of its parent and only the thread that forked.  Polars keeps a pool
 of threads from its first use on, so a child of a process that has used it waits for ever for
@@ -23,6 +23,16 @@ _THREADS = Path("/proc/self/task")
 
 _pool_at_fork = False  # whether the pool ran when this process last forked
 _lost = False  # whether it ran in a process that this one was forked from
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use, where the system tells, else of all.
+
+    In a container they may be fewer than there are.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def forked_after_polars() -> bool:
