@@ -126,7 +126,8 @@ def exact_step(network, examples, smoothing=0.0, kept=None):
 
 
 def close(found, expected):
-    scale = max(float(np.abs(expected).max(initial=0)), 1e-3)
+    # Of a text that is known well, y_hat - y is a small difference of float32 numbers near 1.
+    scale = max(float(np.abs(expected).max(initial=0)), 1e-2)
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING * scale)
 
 
@@ -151,8 +152,9 @@ def check_step(network, examples, key=0, kept=None, **changes):
     close(10 * trainer._state.means, d_layers)
     close(trainer._state.squares, (d_vectors**2).mean(axis=1))
     # Their first steps: Adam's is rate * g / |g|, Adagrad's rate * g / rms(g).
+    # Of a text that is known to the last bit nothing is left in float32, and Adam adds 1e-8.
     size = np.abs(d_layers)
-    sure = size > 100 * ROUNDING * size.max()
+    sure = size > 100 * ROUNDING * max(size.max(), 1e-2)
     change = network.layers.astype(np.float64) - before.layers
     np.testing.assert_allclose(
         change[sure], -used.layer_rate * np.sign(d_layers[sure]), rtol=1e-2, atol=1e-6

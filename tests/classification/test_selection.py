@@ -153,14 +153,36 @@ def test_of_many_texts_a_sample_is_searched(monkeypatch):
     assert found.lower == pytest.approx(found.learning_rate / 2)
 
 
+def test_trials_that_cannot_win_are_given_up(monkeypatch):
+    def logits(network, held):
+        rng = np.random.default_rng(len(held.labels))
+        wrong = rng.random(len(held.labels)) < 0.02 + 0.05 * network.distance
+        return 5 * np.eye(4)[np.where(wrong, (held.labels + 1) % 4, held.labels)]
+
+    monkeypatch.setattr(selection, "_logits", logits)
+    monkeypatch.setattr(selection, "PARTS", 2)
+    best = {"rate": 0.025, "subwords": None, "smooth": False}
+    # Letters are looked at with 5000 of 7200 texts, and lose; a wrong rate loses in the first part.
+    _, tried = searched(best, n=8000)
+    assert [one.subwords for one in tried].count(selection.SUBWORDS) == 1
+    assert [one.learning_rate for one in tried].count(0.0125) == 1
+    assert [one.learning_rate for one in tried if one.subwords is None].count(0.025) == 3
+    # With few texts there is no first look; what is as good is tried on every part.
+    _, tried = searched(best | {"rate": 0.025 * 2**0.5}, n=4000)
+    assert [one.subwords for one in tried].count(selection.SUBWORDS) == 1
+    assert [one.learning_rate for one in tried if one.smoothing == 0].count(0.05) == 2
+    _, tried = searched(best | {"subwords": selection.SUBWORDS}, n=8000)
+    assert [one.learning_rate for one in tried if one.subwords is None] == [0.025] * 3
+
+
 def test_a_rate_that_diverges_is_not_chosen(monkeypatch):
     monkeypatch.setattr(selection, "PARTS", 1)
     plain = selection._Trials.run
 
-    def run(self, settings):
+    def run(self, settings, *others):
         if settings.learning_rate > 0.03:
             monkeypatch.setattr(self, "_train", diverge)
-        return plain(self, settings)
+        return plain(self, settings, *others)
 
     def diverge(*arguments):
         raise TrainingError("Training diverged.")

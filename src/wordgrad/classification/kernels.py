@@ -3,12 +3,13 @@
 Design
 (a) A batch's gradient is gathered first and applied after, so that a batch's step is exactly
     ``maths.network``'s gradient of its mean loss, handed on to the vectors by the chain rule.
-    A feature that occurs twice in a batch gets one row of the gradient: ``slot`` finds it.
+    A feature that several texts of a batch hold is found by ``last``, and steps once.
 (b) The layers are small.  Plain loops whose innermost runs over consecutive floats become vector
     instructions; a call of BLAS would cost more than the product.
 (c) Which features a text drops is a function of (key, position): the backward pass recomputes what
     the forward pass drew.
-(d) Rows are indexed, ``vectors[row, d]``, never sliced: Numba counts references to a slice.
+(d) Rows are added by address, in registers: Numba counts references to a slice, and cannot know
+    that a row and what it is added to are not the same memory.
 (e) Vectors step by Adagrad with one sum of squares a row (Duchi, Hazan and Singer, *Adaptive
     subgradient methods*, 2011): a rare feature learns much from each text it is in, a step is never
     longer than the rate times the root of D, and a row that is not in the batch is not touched.
@@ -20,13 +21,17 @@ Design
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from wordgrad.compiling import compiled
-from wordgrad.training.kernels.intrinsics import prefetch_row
+from wordgrad.training.kernels.intrinsics import I32, I64, LANES, Emitter, prefetch_row
 from wordgrad.training.kernels.random import GOLDEN, mix
 
 Array32 = NDArray[np.float32]
@@ -46,9 +51,10 @@ class StateArrays(NamedTuple):
     """Gradients, sums and averages that training keeps beside the parameters.
 
     squares : float32 (R,), Adagrad's sums.
-    slot : int32 (R,), a row's place among those that the batch met.
-    rows, owners : int32 (F,); shares : float32 (F,); d_rows : float32 (F, D)
-        The rows met and their gradients (see gather_rows), for batches of F features.
+    last : int32 (R,), the last meeting of each row in the batch, or -1.
+    importance : float32 (R,), the network's; these three are columns of one table.
+    rows, texts, before : int32 (F,); shares : float32 (F,)
+        The batch's meetings of a row and a text (see meet), for batches of F features.
     d_x : float32 (B, D); norms : float32 (B,)
         Each text's gradient of x, and the sum of its squares.
     d_layers, means, mean_squares : float32 as ``layers``: gradients and Adam's averages.
@@ -56,11 +62,12 @@ class StateArrays(NamedTuple):
     """
 
     squares: Array32
-    slot: NDArray[np.int32]
+    last: NDArray[np.int32]
+    importance: Array32
     rows: NDArray[np.int32]
-    owners: NDArray[np.int32]
+    texts: NDArray[np.int32]
+    before: NDArray[np.int32]
     shares: Array32
-    d_rows: Array32
     d_x: Array32
     norms: Array32
     d_layers: Array32
@@ -83,6 +90,112 @@ class Rates(NamedTuple):
     drop: np.float32
     steps_all: int
     loss: int
+
+
+WIDTH = min(LANES, 8)
+"""Floats of a vector register here: the vectors of a member may have as few as 8 numbers."""
+
+
+def _by_registers(builder: Any, size: Any, addresses: Sequence[Any], emit: Any) -> None:
+    """Emit ``emit(emitter, floats, addresses)`` for what fills registers, then float by float."""
+    whole = builder.and_(size, ir.Constant(I64, -WIDTH))
+    emit(Emitter(builder, WIDTH), whole, addresses)
+    with builder.if_then(builder.icmp_signed("<", whole, size), likely=False):
+        bytes_ = builder.mul(whole, ir.Constant(I64, 4))
+        rest = [builder.add(address, bytes_) for address in addresses]
+        emit(Emitter(builder, 1), builder.sub(size, whole), rest)
+
+
+@intrinsic
+def sum_rows(typingctx: Any, rows: Any, shares: Any, n: Any, table: Any, size: Any, x: Any) -> Any:
+    """Set x to the sum of ``n`` >= 1 rows of a table, each times its share, in registers.
+
+    rows : address of int32; shares, table, x : of float32; size : floats of a row.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows_, shares_, n_, table_, size_, x_ = arguments
+        row_bytes = builder.mul(size_, ir.Constant(I64, 4))
+
+        def emit(e: Emitter, floats: Any, addresses: Sequence[Any]) -> None:
+            base, target = addresses
+
+            def block(places: list[Any], _: list[Any]) -> list[Any]:
+                def add(k: Any, totals: list[Any]) -> list[Any]:
+                    row = builder.load(e.pointer(e.offset(rows_, k, 4), I32), align=4)
+                    start = builder.add(base, builder.mul(builder.sext(row, I64), row_bytes))
+                    share = e.broadcast(e.offset(shares_, k, 4))
+                    return [
+                        e.fma(share, e.load(e.offset(start, place, 4)), total)
+                        for place, total in zip(places, totals, strict=True)
+                    ]
+
+                zeros = [e.constant(0.0)] * len(places)
+                totals = e.loop("rows", ir.Constant(I64, 0), n_, 1, zeros, add)
+                for place, total in zip(places, totals, strict=True):
+                    e.store(total, e.offset(target, place, 4))
+                return []
+
+            e.blocks(floats, [], block)
+
+        _by_registers(builder, size_, [table_, x_], emit)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 6), codegen
+
+
+@intrinsic
+def add_scaled(typingctx: Any, target: Any, factor: Any, source: Any, size: Any) -> Any:
+    """Add ``factor`` times ``size`` floats at one address to those at another."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target_, factor_, source_, size_ = arguments
+
+        def emit(e: Emitter, floats: Any, addresses: Sequence[Any]) -> None:
+            to, of = addresses
+            wide = e.splat(factor_)
+
+            def block(places: list[Any], _: list[Any]) -> list[Any]:
+                found = [
+                    e.fma(wide, e.load(e.offset(of, place, 4)), e.load(e.offset(to, place, 4)))
+                    for place in places
+                ]
+                for value, place in zip(found, places, strict=True):
+                    e.store(value, e.offset(to, place, 4))
+                return []
+
+            e.blocks(floats, [], block)
+
+        _by_registers(builder, size_, [target_, source_], emit)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.float32, types.int64, types.int64), codegen
+
+
+@intrinsic
+def dot(typingctx: Any, a: Any, b: Any, size: Any) -> Any:
+    """Return the product of ``size`` floats, a multiple of WIDTH, at one address and another."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        left, right, size_ = arguments
+        e = Emitter(builder, WIDTH)
+
+        def block(places: list[Any], totals: list[Any]) -> list[Any]:
+            for place in places:
+                pair = [e.load(e.offset(start, place, 4)) for start in (left, right)]
+                totals = [e.fma(*pair, *totals)]
+            return totals
+
+        total = e.blocks(size_, [e.constant(0.0)], block)
+        return builder.extract_element(e.sums(total)[0], ir.Constant(I32, 0))
+
+    return types.float32(types.int64, types.int64, types.int64), codegen
+
+
+@jit
+def padded(n: Any) -> Any:
+    """Return the least multiple of WIDTH that is at least n."""
+    return (n + WIDTH - 1) // WIDTH * WIDTH
 
 
 @jit
@@ -258,30 +371,6 @@ def random_share(key: Any, position: Any) -> Any:
 
 
 @jit
-def read_text(
-    features: Any, start: Any, stop: Any, vectors: Any, importance: Any, drop: Any, key: Any, x: Any
-) -> Any:
-    """Set x to a text's weighted sum of vectors over the root of the weights' sum.
-
-    Return what the sum was multiplied by: 0 for a text without features.
-    """
-    x[:] = _ZERO
-    total = _ZERO
-    for f in range(start, stop):
-        if drop > 0 and random_share(key, f) < drop:
-            continue
-        row = features[f]
-        a = importance[row]
-        total += a
-        for d in range(x.size):
-            x[d] += a * vectors[row, d]
-    scale = _ONE / np.sqrt(total) if total > 0 else _ZERO
-    for d in range(x.size):
-        x[d] *= scale
-    return scale
-
-
-@jit
 def hidden_layer(x: Any, W1: Any, b1: Any, h: Any) -> None:
     """Set h = sigmoid(x W1 + b1), or h = x where there are no hidden units."""
     if b1.size == 0:
@@ -306,13 +395,32 @@ def output_layer(h: Any, W2: Any, b2: Any, logits: Any) -> None:
 
 @jit
 def forward(features: Any, offsets: Any, network: Any, x: Any, logits: Any) -> None:
-    """Fill x ``(N, D)`` and logits ``(N, C)`` for every text."""
+    """Fill x ``(N, D)`` and logits ``(N, C)`` for every text.
+
+    x is a text's weighted sum of vectors over the root of the weights' sum.
+    """
     h = np.zeros(network.W2.shape[0], np.float32)
+    longest = 0
     for i in range(offsets.size - 1):
-        read_text(
-            features, offsets[i], offsets[i + 1], network.vectors, network.importance, _ZERO,
-            np.uint64(0), x[i],
-        )  # fmt: skip
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    shares = np.empty(longest, np.float32)
+    size = x.shape[1]
+    vectors, rows = network.vectors.ctypes.data, features.ctypes.data
+    for i in range(offsets.size - 1):
+        start, n = offsets[i], offsets[i + 1] - offsets[i]
+        total = _ZERO
+        for k in range(n):
+            shares[k] = network.importance[features[start + k]]
+            total += shares[k]
+        if n > 0:
+            sum_rows(
+                rows + 4 * start, shares.ctypes.data, n, vectors, size, x.ctypes.data + 4 * size * i
+            )
+            scale = _ONE / np.sqrt(total)
+            for d in range(size):
+                x[i, d] *= scale
+        else:
+            x[i] = _ZERO
         hidden_layer(x[i], network.W1, network.b1, h)
         output_layer(h, network.W2, network.b2, logits[i])
 
@@ -415,16 +523,33 @@ def leaves_of(answers: Any, tree: Any, out: Any) -> None:
 
 
 @jit
-def backward_outputs(h: Any, delta_2: Any, W2: Any, d_W2: Any, d_b2: Any, d_h: Any) -> None:
-    """Add one text's gradients of the output layer, and set d_h = delta_2 W2^T."""
+def outputs_of_rows(h: Any, rows: Any, b2: Any, logits: Any) -> None:
+    """Set the logits = h W2 + b2.
+
+    rows : float32 (C, padded(H)), W2 transposed, so that few classes do not make short loops; h,
+    and d_h below, have as many numbers.  Those above H are 0.
+    """
+    place = rows.ctypes.data
+    for c in range(logits.size):
+        logits[c] = b2[c] + dot(h.ctypes.data, place + 4 * h.size * c, h.size)
+
+
+@jit
+def backward_outputs(
+    h: Any, delta_2: Any, rows: Any, classes: Any, d_rows: Any, d_b2: Any, d_h: Any
+) -> None:
+    """Add one text's gradients of the output layer, and set d_h = delta_2 W2^T.
+
+    classes : int32 (C,), 0, 1, ...
+    """
+    size = h.size
     for c in range(delta_2.size):
         d_b2[c] += delta_2[c]
-    for j in range(h.size):
-        back = _ZERO
-        for c in range(delta_2.size):
-            d_W2[j, c] += h[j] * delta_2[c]
-            back += W2[j, c] * delta_2[c]
-        d_h[j] = back
+        add_scaled(d_rows.ctypes.data + 4 * size * c, delta_2[c], h.ctypes.data, size)
+    sum_rows(
+        classes.ctypes.data, delta_2.ctypes.data, delta_2.size, rows.ctypes.data, size,
+        d_h.ctypes.data,
+    )  # fmt: skip
 
 
 @jit
@@ -452,7 +577,7 @@ def add_gradients(
     texts: Any, features: Any, offsets: Any, labels: Any, ends: Any, weights: Any, network: Any,
     tree: Any, state: Any, rates: Any, key: Any,
 ) -> Any:  # fmt: skip
-    """Gather the gradient of the mean loss of a batch; return the mean and the number of rows met.
+    """Gather the gradient of the mean loss of a batch; return the mean and how many meetings.
 
     texts : int64 (B,), numbers of texts.
     labels, ends : int64 (L,) and (N + 1,)
@@ -460,45 +585,61 @@ def add_gradients(
     weights : float32 (N,), what the loss of every text counts.
     network : NetworkArrays; tree : Tree
     state : StateArrays
-        ``slot`` is -1 everywhere; afterwards it is each row's place among the rows met.
+        ``last`` is -1 everywhere; afterwards it is each row's last meeting.
     """
     x = np.empty(network.W1.shape[0], np.float32)
-    h = np.empty(network.W2.shape[0], np.float32)
-    d_h = np.empty_like(h)
-    logits = np.empty(network.b2.size, np.float32)
-    drop = rates.drop
+    n_hidden, n_classes = network.W2.shape
+    whole_h = np.zeros(padded(n_hidden), np.float32)
+    whole_d_h = np.zeros_like(whole_h)
+    h, d_h = whole_h[:n_hidden], whole_d_h[:n_hidden]
+    logits = np.empty(n_classes, np.float32)
+    all_classes = np.arange(n_classes).astype(np.int32)
+    asks_tree = rates.loss == HIERARCHICAL_SOFTMAX
+    W2_rows = np.zeros((0 if asks_tree else n_classes, whole_h.size), np.float32)
+    d_W2_rows = np.zeros_like(W2_rows)
+    for c in range(W2_rows.shape[0]):
+        for j in range(n_hidden):
+            W2_rows[c, j] = network.W2[j, c]
     met = 0
     loss = 0.0
     places = features.ctypes.data
-    tables = (
-        network.importance.ctypes.data, state.slot.ctypes.data, state.squares.ctypes.data
-    )  # fmt: skip
-    vectors, row_bytes = network.vectors.ctypes.data, 4 * network.vectors.shape[1]
+    cells, cell_bytes = state.squares.ctypes.data, state.squares.strides[0]
+    size = x.size
+    vectors, row_bytes = network.vectors.ctypes.data, 4 * size
     for k in range(texts.size):
         i = texts[k]
         if k + 2 < texts.size:
             later = texts[k + 2]
-            size = offsets[later + 1] - offsets[later]
-            prefetch_row(places + 4 * offsets[later], 4 * size)
+            n_features = offsets[later + 1] - offsets[later]
+            prefetch_row(places + 4 * offsets[later], 4 * n_features)
         if k + 1 < texts.size:
             for f in range(offsets[texts[k + 1]], offsets[texts[k + 1] + 1]):
                 row = np.int64(features[f])
                 prefetch_row(vectors + row_bytes * row, row_bytes)
-                for table in tables:
-                    prefetch_row(table + 4 * row, 4)
+                prefetch_row(cells + cell_bytes * row, cell_bytes)
         weight = weights[i] / np.float32(texts.size)
         classes = labels[ends[i] : ends[i + 1]]
-        scale = read_text(
-            features, offsets[i], offsets[i + 1], network.vectors, network.importance, drop, key, x
-        )
+        first = met
+        met, total = meet(k, met, features, offsets[i], offsets[i + 1], rates.drop, key, state)
+        scale = _ZERO
+        if met > first:
+            scale = _ONE / np.sqrt(total)
+            sum_rows(
+                state.rows.ctypes.data + 4 * first, state.shares.ctypes.data + 4 * first,
+                met - first, vectors, size, x.ctypes.data,
+            )  # fmt: skip
+            for d in range(size):
+                x[d] *= scale
+        else:
+            x[:] = _ZERO
         hidden_layer(x, network.W1, network.b1, h)
-        if rates.loss == HIERARCHICAL_SOFTMAX:
+        if asks_tree:
             loss += np.float64(weight) * tree_loss(
                 h, classes, tree, rates.smoothing, weight, network.W2, network.b2, state.d_W2,
                 state.d_b2, d_h,
             )  # fmt: skip
         else:
-            output_layer(h, network.W2, network.b2, logits)
+            outputs_of_rows(whole_h, W2_rows, network.b2, logits)
             if rates.loss == SOFTMAX:
                 value = np.float64(softmax_loss(logits, classes, rates.smoothing))
             else:
@@ -506,87 +647,89 @@ def add_gradients(
             loss += np.float64(weight) * value
             for c in range(logits.size):
                 logits[c] *= weight
-            backward_outputs(h, logits, network.W2, state.d_W2, state.d_b2, d_h)
+            backward_outputs(
+                whole_h, logits, W2_rows, all_classes, d_W2_rows, state.d_b2, whole_d_h
+            )
         d_x = state.d_x[k]
         backward_hidden(x, h, d_h, network.W1, state.d_W1, state.d_b1, d_x)
         norm = _ZERO
-        for d in range(x.size):
+        for d in range(size):
             d_x[d] *= scale
             norm += d_x[d] * d_x[d]
         state.norms[k] = norm
-        met = gather_rows(
-            k, met, features, offsets[i], offsets[i + 1], network.importance, drop, key, state
-        )
+    for c in range(d_W2_rows.shape[0]):
+        for j in range(n_hidden):
+            state.d_W2[j, c] += d_W2_rows[c, j]
     return loss, met
 
 
 @jit
-def gather_rows(
-    k: Any, met: Any, features: Any, start: Any, stop: Any, importance: Any, drop: Any, key: Any,
-    state: Any,
-) -> Any:  # fmt: skip
-    """Add text k's part to the gradients of its features' rows; return the number of rows met.
+def meet(
+    k: Any, met: Any, features: Any, start: Any, stop: Any, drop: Any, key: Any, state: Any
+) -> Any:
+    """List the rows that text k meets, with their shares; return how many meetings there are.
 
-    A row that one text alone has met is not written out: its gradient is ``shares`` times the d_x
-    of that text, ``owners``.  Most rows stay so.  A row that a second text meets is written to
-    ``d_rows``, and has no owner (-1).
+    And the sum of this text's shares.  A row that a text holds twice is met once, with twice the
+    share.  ``before`` leads from a row's meeting to the one before it in the batch, or to -1, so
+    that no gradient need be written out: it is the sum of shares times the d_x of those texts.
     """
-    slot, rows, owners, shares = state.slot, state.rows, state.owners, state.shares
-    d_x, d_rows = state.d_x, state.d_rows
+    last, rows, texts, before, shares = (
+        state.last, state.rows, state.texts, state.before, state.shares
+    )  # fmt: skip
+    importance = state.importance
+    total = _ZERO
     for f in range(start, stop):
         if drop > 0 and random_share(key, f) < drop:
             continue
         row = features[f]
         a = importance[row]
-        place = slot[row]
-        if place < 0:
-            slot[row] = met
-            rows[met] = row
-            owners[met] = k
-            shares[met] = a
-            met += 1
-            continue
-        owner = owners[place]
-        if owner == k:
+        total += a
+        place = last[row]
+        if place >= 0 and texts[place] == k:
             shares[place] += a
-        elif owner >= 0:
-            owners[place] = -1
-            share = shares[place]
-            for d in range(d_x.shape[1]):
-                d_rows[place, d] = share * d_x[owner, d] + a * d_x[k, d]
-        else:
-            for d in range(d_x.shape[1]):
-                d_rows[place, d] += a * d_x[k, d]
-    return met
+            continue
+        last[row] = met
+        rows[met] = row
+        texts[met] = k
+        before[met] = place
+        shares[met] = a
+        met += 1
+    return met, total
 
 
 @jit
 def step_rows(met: Any, vectors: Any, state: Any, rate: Any, l2: Any) -> None:
     """Adagrad's step of the rows met: the mean square of a row's gradients is added up."""
     size = vectors.shape[1]
-    slot, rows, owners, shares = state.slot, state.rows, state.owners, state.shares
-    d_x, d_rows, norms, squares = state.d_x, state.d_rows, state.norms, state.squares
+    last, rows, texts, before, shares = (
+        state.last, state.rows, state.texts, state.before, state.shares
+    )  # fmt: skip
+    norms, squares = state.norms, state.squares
+    table, slopes = vectors.ctypes.data, state.d_x.ctypes.data
+    summed = np.zeros(padded(size), np.float32)
+    slope = summed.ctypes.data
+    row_bytes = 4 * size
     for place in range(met):
         row = rows[place]
-        slot[row] = -1
-        owner = owners[place]
-        share = shares[place]
-        if owner >= 0 and l2 == 0:
-            squares[row] += share * share * norms[owner] / np.float32(size)
-            step = rate * share / (np.sqrt(squares[row]) + _TINY)
-            for d in range(size):
-                vectors[row, d] -= step * d_x[owner, d]
+        if last[row] != place:  # a later meeting takes all of them
             continue
-        square = _ZERO
-        for d in range(size):
-            slope = share * d_x[owner, d] if owner >= 0 else d_rows[place, d]
-            slope += l2 * vectors[row, d]
-            d_rows[place, d] = slope
-            square += slope * slope
-        squares[row] += square / np.float32(size)
+        last[row] = -1
+        vector = table + row_bytes * np.int64(row)
+        if before[place] < 0 and l2 == 0:
+            share = shares[place]
+            squares[row] += share * share * norms[texts[place]] / np.float32(size)
+            step = rate * share / (np.sqrt(squares[row]) + _TINY)
+            add_scaled(vector, -step, slopes + row_bytes * texts[place], size)
+            continue
+        summed[:] = _ZERO
+        add_scaled(slope, l2, vector, size)
+        other = place
+        while other >= 0:
+            add_scaled(slope, shares[other], slopes + row_bytes * texts[other], size)
+            other = before[other]
+        squares[row] += dot(slope, slope, summed.size) / np.float32(size)
         step = rate / (np.sqrt(squares[row]) + _TINY)
-        for d in range(size):
-            vectors[row, d] -= step * d_rows[place, d]
+        add_scaled(vector, -step, slope, size)
 
 
 @jit

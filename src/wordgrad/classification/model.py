@@ -81,6 +81,7 @@ from wordgrad.errors import FormatError, OutputError
 from wordgrad.files import check_output
 from wordgrad.io.fasttext_model import CENTROIDS, DenseMatrix, QuantisedMatrix
 from wordgrad.maths import OneHiddenLayer, SoftmaxLayer, sigmoid
+from wordgrad.training.parameters import aligned_rows
 from wordgrad.vocabulary import Vocabulary
 
 Array32 = NDArray[np.float32]
@@ -149,7 +150,8 @@ class TextNetwork:
     ) -> TextNetwork:
         """Random vectors, and layers as :class:`~wordgrad.maths.OneHiddenLayer` starts them."""
         rng = np.random.default_rng([seed, 2])
-        vectors = rng.random((len(importance), vector_size), np.float32)
+        vectors = aligned_rows(len(importance), vector_size)
+        rng.random(dtype=np.float32, out=vectors)
         vectors -= np.float32(0.5)
         vectors *= 2 * START
         flat = _layers(vector_size, hidden_size, n_classes, seed).pack().astype(np.float32)
@@ -188,8 +190,13 @@ class TextNetwork:
             np.concatenate([W2 for _, _, W2, _ in parts]).ravel() / np.float32(n),
             sum(b2 for _, _, _, b2 in parts) / np.float32(n),
         ]
+        vectors = _side_by_side([member.vectors for member in members], last=last)
+        for member in members if last and n > 1 else ():  # what they pointed to is gone
+            object.__setattr__(
+                member, "vectors", np.zeros((0, member.vectors.shape[1]), np.float32)
+            )
         return cls(
-            _side_by_side([member.vectors for member in members], last=last),
+            vectors,
             members[0].importance,
             np.concatenate(layers).astype(np.float32),
             column,
@@ -269,12 +276,17 @@ def _side_by_side(parts: Sequence[Array32], *, last: bool) -> Array32:
         return parts[0]
     columns = np.cumsum([0, *(part.shape[1] for part in parts)])
     whole = np.empty((len(parts[0]), int(columns[-1])), np.float32)
-    for start in range((len(whole) - 1) // _ROWS * _ROWS, -1, -_ROWS):
-        for part, first, end in zip(parts, columns, columns[1:], strict=False):
-            whole[start : start + _ROWS, first:end] = part[start : start + _ROWS]
-            if last and part.flags.owndata:
-                # Rows from the end on: what is before them stays where it is.  No one else looks.
-                part.resize((start, part.shape[1]), refcheck=False)
+    for part, first, end in zip(parts, columns, columns[1:], strict=False):
+        memory, width = part.base, part.shape[1]  # of aligned_rows
+        if not last or memory is None or memory.ndim != 1 or not memory.flags.owndata:
+            whole[:, first:end] = part
+            continue
+        skip = (part.ctypes.data - memory.ctypes.data) // part.itemsize
+        for start in range((len(whole) - 1) // _ROWS * _ROWS, -1, -_ROWS):
+            rows = memory[skip + start * width :][: len(whole[start : start + _ROWS]) * width]
+            whole[start : start + _ROWS, first:end] = rows.reshape(-1, width)
+            # Rows from the end on: what is before them stays as it is.  No one else looks.
+            memory.resize(skip + start * width, refcheck=False)
     return whole
 
 

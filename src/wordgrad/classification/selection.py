@@ -12,6 +12,10 @@ classifier should be is settled afterwards in any case.  Chosen are
 - targets that are smoothed, with twice the rate, if that lowers the loss: a classifier that need
   not be sure of what it has seen goes on learning from all of it.
 
+Most trials lose, and early: one whose loss is higher than the best so far by twice the standard
+error of the difference, text by text, is given up after any of several parts; and n-grams of
+letters, five times as many features, must first win on :data:`FIRST_LOOK` texts.
+
 Of many texts :data:`SAMPLE` are looked at.  Adagrad's steps sum up to the rate times the root of
 their number, so where noise sets the limit, the best rate for all N texts is :math:`\sqrt{n / N}`
 times the best for n; where it does not, it is the same.  Both are tried on all texts but
@@ -42,6 +46,7 @@ from wordgrad.classification.examples import (
     take_labels,
 )
 from wordgrad.classification.features import Features, Tokens
+from wordgrad.classification.losses import NO_TREE, mean_loss
 from wordgrad.classification.model import TextNetwork
 from wordgrad.classification.trainer import evaluate
 from wordgrad.errors import InputError, ParameterError, TrainingError
@@ -75,6 +80,9 @@ GROWTH = 0.3
 A classifier that learned from a tenth more texts wanted a temperature 1.8 to 4.8% higher, on five
 sets, cross-validated within their training parts; with smoothed targets 0.6%.
 """
+
+FIRST_LOOK = 5000
+"""Texts on which n-grams of letters must win before all of the sample are trained with them."""
 
 PARTS = 5
 LEAST = 20
@@ -165,21 +173,47 @@ def cooled(network: TextNetwork, temperature: float) -> TextNetwork:
     return replace(network, layers=layers)
 
 
-def measure(networks: Sequence[TextNetwork], held: Sequence[LabelledBags]) -> tuple[float, float]:
+def measure(
+    networks: Sequence[TextNetwork],
+    held: Sequence[LabelledBags],
+    logits: Sequence[Logits] | None = None,
+) -> tuple[float, float]:
     """Temperature that held-out texts ask for, and their mean loss at it, each part by a network.
 
     Where texts have several labels, or scores mean something else than one softmax, it is 1.
+
+    Parameters
+    ----------
+    logits : sequence of float64 (N, C), optional
+        Of each part, if they are known.
     """
-    weights = np.concatenate([part.weights for part in held])
-    labels = np.concatenate([part.labels for part in held])
-    if networks[0].loss != "softmax" or len(labels) != len(weights):
+    if not _one_softmax(networks[0], held):
         losses = [evaluate(*pair)[0] for pair in zip(networks, held, strict=True)]
         return 1.0, float(np.average(losses, weights=[part.weights.sum() for part in held]))
-    logits = [
-        network.inputs_and_logits(part.bags)[1]
-        for network, part in zip(networks, held, strict=True)
-    ]
-    return best_temperature(np.concatenate(logits).astype(np.float64), labels, weights)
+    if logits is None:
+        logits = [_logits(*pair) for pair in zip(networks, held, strict=True)]
+    return best_temperature(np.concatenate(logits), *_labels(held))
+
+
+def _one_softmax(network: TextNetwork, held: Sequence[LabelledBags]) -> bool:
+    return network.loss == "softmax" and all(len(part.labels) == len(part.bags) for part in held)
+
+
+def _logits(network: TextNetwork, held: LabelledBags) -> Logits:
+    return network.inputs_and_logits(held.bags)[1].astype(np.float64)
+
+
+def _labels(held: Sequence[LabelledBags]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    labels, weights = ([getattr(part, name) for part in held] for name in ("labels", "weights"))
+    return np.concatenate(labels), np.concatenate(weights)
+
+
+def _losses(logits: Sequence[Logits], held: Sequence[LabelledBags]) -> NDArray[np.float64]:
+    """Weighted loss of every text at the best temperature of all."""
+    whole, (labels, weights) = np.concatenate(logits), _labels(held)
+    temperature, _ = best_temperature(whole, labels, weights)
+    ends = np.arange(len(labels) + 1)
+    return weights * mean_loss("softmax", whole / temperature, labels, ends, NO_TREE)
 
 
 def choose(
@@ -217,8 +251,8 @@ def choose(
         if sum(len(held) for _, held in trials.folds) < LEAST:
             return wanted
         best = trials.run(wanted)
-        if subwords:
-            other = trials.run(replace(wanted, subwords=SUBWORDS))
+        if subwords and trials.first_look(wanted):
+            other = trials.run(replace(wanted, subwords=SUBWORDS), best, GAIN)
             if other.loss < GAIN * best.loss:
                 best = other
         if rate:
@@ -230,7 +264,8 @@ def choose(
                     best.settings,
                     smoothing=SMOOTHED,
                     learning_rate=best.settings.learning_rate * factor,
-                )
+                ),
+                best,
             )
             best = min(best, other, key=lambda trial: trial.loss)
     except (InputError, ParameterError):  # so few texts of this kind that some cannot be held out
@@ -251,6 +286,7 @@ class _Trial:
     settings: Chosen
     loss: float
     temperature: float
+    logits: tuple[Logits, ...] = ()  # of the texts held out, part by part
 
 
 def _climb(best: _Trial, trials: _Trials, *, up_first: bool) -> _Trial:
@@ -259,7 +295,7 @@ def _climb(best: _Trial, trials: _Trials, *, up_first: bool) -> _Trial:
     for factor in (2.0, 0.5) if up_first else (0.5, 2.0):
         while RATES[0] <= best.settings.learning_rate * factor <= RATES[1]:
             rate = best.settings.learning_rate * factor
-            trial = trials.run(replace(best.settings, learning_rate=rate))
+            trial = trials.run(replace(best.settings, learning_rate=rate), best)
             if trial.loss >= best.loss:
                 break
             best = trial
@@ -298,22 +334,44 @@ class _Trials:
         parts = int(np.clip(round(HELD / (fraction * n)), 1, PARTS))
         return [held_out(*self._labels, fraction, self._seed + part) for part in range(parts)]
 
-    def run(self, settings: Chosen) -> _Trial:
-        """Train and measure, part after part."""
-        if settings.subwords not in self._prepared:
-            self._prepared[settings.subwords] = [
-                self._prepare(fold, settings.subwords) for fold in self.folds
-            ]
-        parts = self._prepared[settings.subwords]
-        try:
-            networks = [
-                self._train(part.features, part.examples, part.importance, settings)
-                for part in parts
-            ]
-        except TrainingError:  # the rate is too high
-            return _Trial(settings, np.inf, 1.0)
-        temperature, loss = measure(networks, [part.held for part in parts])
-        return _Trial(settings, loss, temperature)
+    def run(self, settings: Chosen, best: _Trial | None = None, gain: float = 1.0) -> _Trial:
+        """Train and measure, part after part, while ``gain`` times best's loss is in reach."""
+        parts = self._prepared.setdefault(settings.subwords, [])
+        networks: list[TextNetwork] = []
+        logits: list[Logits] = []
+        for number, fold in enumerate(self.folds, start=1):
+            if len(parts) < number:
+                parts.append(self._prepare(fold, settings.subwords))
+            part = parts[number - 1]
+            try:
+                networks.append(
+                    self._train(part.features, part.examples, part.importance, settings)
+                )
+            except TrainingError:  # the rate is too high
+                return _Trial(settings, np.inf, 1.0)
+            logits.append(_logits(networks[-1], part.held))
+            held = [part.held for part in parts[:number]]
+            if best is None or number == len(self.folds) or not _one_softmax(networks[0], held):
+                continue
+            excess = _losses(logits, held) - gain * _losses(best.logits[:number], held)
+            if excess.mean() > 2 * excess.std() / np.sqrt(len(excess)):
+                return _Trial(settings, np.inf, 1.0)
+        temperature, loss = measure(networks, [part.held for part in parts], logits)
+        return _Trial(settings, loss, temperature, tuple(logits))
+
+    def first_look(self, settings: Chosen) -> bool:
+        """Whether n-grams of letters win on a few texts, or there are but few."""
+        train, held = self.folds[0]
+        if len(train) <= FIRST_LOOK:
+            return True
+        some = np.random.default_rng([self._seed, 6]).permutation(len(train))[:FIRST_LOOK]
+        losses = []
+        for subwords in (None, SUBWORDS):
+            part = self._prepare((train[np.sort(some)], held), subwords)
+            own = replace(settings, subwords=subwords)
+            network = self._train(part.features, part.examples, part.importance, own)
+            losses.append(measure([network], [part.held])[1])
+        return losses[1] < losses[0]
 
     def _prepare(
         self,

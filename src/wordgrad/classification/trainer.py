@@ -28,6 +28,7 @@ from wordgrad.errors import (
     check_real,
     check_share,
 )
+from wordgrad.training.parameters import aligned_rows
 from wordgrad.word_vectors import WordVectors
 
 STEPS = 100
@@ -172,14 +173,20 @@ class Member:
         d_layers = np.zeros_like(network.layers)
         d_W1, d_b1, d_W2, d_b2 = network.parts(d_layers)
         rows, size = network.vectors.shape
+        # What is kept of a row, 16 bytes, is in one line of the cache.
+        table = aligned_rows(rows, 4)
+        last = table.view(np.int32)[:, 1]
+        last[:] = -1
+        table[:, 2] = network.importance
         # Those of a batch are made for the first, and made larger for larger ones.
         self._state = StateArrays(
-            squares=np.zeros(rows, np.float32),
-            slot=np.full(rows, -1, np.int32),
+            squares=table[:, 0],
+            last=last,
+            importance=table[:, 2],
             rows=np.zeros(0, np.int32),
-            owners=np.zeros(0, np.int32),
+            texts=np.zeros(0, np.int32),
+            before=np.zeros(0, np.int32),
             shares=np.zeros(0, np.float32),
-            d_rows=np.zeros((0, size), np.float32),
             d_x=np.zeros((0, size), np.float32),
             norms=np.zeros(0, np.float32),
             d_layers=d_layers,
@@ -249,9 +256,9 @@ class Member:
             capacity = n_features + n_features // 4
             self._state = self._state._replace(
                 rows=np.zeros(capacity, np.int32),
-                owners=np.zeros(capacity, np.int32),
+                texts=np.zeros(capacity, np.int32),
+                before=np.zeros(capacity, np.int32),
                 shares=np.zeros(capacity, np.float32),
-                d_rows=np.zeros((capacity, D), np.float32),
             )
         if len(self._state.norms) < n_texts:
             self._state = self._state._replace(
