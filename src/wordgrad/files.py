@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import secrets
 import stat
@@ -165,6 +166,18 @@ class GrowingArray:
                 "environment variable TMPDIR."
             ) from error
         self._parts.clear()
+
+
+def release_pages(*arrays: NDArray[Any]) -> None:
+    """Give the memory of arrays back that are mapped from files; when used it is read again.
+
+    The operating system counts mapped pages to the process once they were touched, and takes them
+    back only under pressure.  This keeps the count honest.
+    """
+    for array in arrays:
+        mapped = getattr(array, "_mmap", None)
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def sync(path: Path) -> None:

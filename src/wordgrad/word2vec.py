@@ -449,6 +449,7 @@ class Word2Vec(
                 saving=saving,
                 on_epoch=self.on_epoch,
                 engine=None if cluster is None else cluster.engine(config, self.on_epoch),
+                parameters=None if cluster is None else cluster.parameters(config),
             )
             self.words_with_vectors_ = 0
             if start is not None:

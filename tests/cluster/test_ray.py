@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import pytest
 
-from wordgrad import Word2Vec
-from wordgrad.cluster import nodes_on_this_machine, ray_machines
+from wordgrad import Word2Vec, load
+from wordgrad.cluster import coordinator, nodes_on_this_machine, ray_machines
 from wordgrad.errors import ClusterError, InputError, ParameterError
+from wordgrad.search import exact
 
 ray = pytest.importorskip("ray")
 
@@ -152,6 +154,30 @@ def test_what_the_cluster_cannot_do_is_said_before_the_work(cluster, path, tmp_p
     with pytest.raises(InputError, match="There is no file or directory"):
         Word2Vec(**SETTINGS, **ON_RAY).fit(tmp_path / "none.txt")
     assert_ended(others)
+
+
+@pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
+def test_the_program_never_holds_a_matrix(cluster, path, tmp_path, monkeypatch):
+    """Neither at the start, nor when the vectors come, nor while they are written."""
+    V, D = 10_000, 160
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(" ".join(map(str, range(k, V, 100))) for k in range(100)))
+    given = {"vector_size": D, "min_count": 1, "sample": 0, "epochs": 1, "blocks": 4}
+    Word2Vec(**(given | ON_RAY | {"vector_size": 8})).fit(path)  # what is imported is no vector
+    monkeypatch.setattr(coordinator, "SLICE_BYTES", 1 << 18)
+    monkeypatch.setattr(exact, "ROWS_AT_ONCE", 256)
+    tracemalloc.start()
+    try:
+        model = Word2Vec(**given, **ON_RAY).fit(text)
+        model.vectors_.save(tmp_path / "found.safetensors")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 4 * V * D / 2
+    wanted = Word2Vec(**given, workers=1).fit(text)
+    same(model, wanted)
+    found = load(tmp_path / "found.safetensors", check=True)
+    assert (found.matrix == wanted.vectors_.matrix).all()
 
 
 def test_a_data_set_of_ray_is_read(cluster, path, wanted):

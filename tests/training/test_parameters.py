@@ -1,13 +1,22 @@
 """The two matrices: shape, alignment, and word2vec's starting values."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from wordgrad.errors import ParameterError
-from wordgrad.training.parameters import ROW_FLOATS, Parameters, aligned_rows, row_floats
+from wordgrad.errors import OutputError, ParameterError
+from wordgrad.training.parameters import (
+    ROW_FLOATS,
+    Parameters,
+    aligned_rows,
+    mapped_rows,
+    row_floats,
+)
 
 
 @given(st.integers(1, 70_000))
@@ -127,3 +136,22 @@ def test_a_copy_has_memory_of_its_own():
 def test_matrices_that_cannot_begin_a_training(matrices, options, match):
     with pytest.raises(ParameterError, match=match):
         Parameters.from_matrices(*matrices, **options)
+
+
+def test_a_disk_without_room_is_told_before_a_page_is_written(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(OutputError, match=r"has no room for 1 MiB of vectors \(No space.*TMPDIR"):
+        mapped_rows(1 << 14, 16)
+
+
+def test_parameters_in_files_begin_as_those_in_memory():
+    wanted = Parameters.initial(1001, 17, 100, seed=3)
+    found = Parameters.initial(1001, 17, 100, seed=3, mapped=True)
+    found.check_rows(100, 1001, 17)
+    found.W_out_rows[3] = 1
+    found.release_pages()
+    assert (found.W_in_rows == wanted.W_in_rows).all()
+    assert found.W_out_rows.sum() == 112

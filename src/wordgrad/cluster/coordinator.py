@@ -42,6 +42,7 @@ from wordgrad.errors import (
     InputError,
     ParameterError,
 )
+from wordgrad.files import release_pages
 from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engine import Loss, Step, TrainingProgress
 from wordgrad.training.engines.blocks import (
@@ -52,7 +53,7 @@ from wordgrad.training.engines.blocks import (
     tokens_of_episode,
 )
 from wordgrad.training.kernels.blocks import MOST_ROWS
-from wordgrad.training.parameters import Parameters, row_floats
+from wordgrad.training.parameters import Parameters, mapped_rows, row_floats
 from wordgrad.training.sampling import reach_of
 from wordgrad.vocabulary import Vocabulary
 
@@ -62,7 +63,7 @@ EPISODES_AT_ONCE = 2
 SECONDS_BETWEEN_STATES = 10.0
 """What a lost node costs at most, beside an episode; to copy states takes time, too."""
 
-SLICE_BYTES = 32 << 20
+SLICE_BYTES = 16 << 20
 """Of both matrices, that go from or to the coordinator at a time."""
 
 BUCKETS_A_THREAD, LEAST_WORDS = 4, 16
@@ -436,6 +437,11 @@ class Coordinator:
         self._engine.reload = hook is not None
         return self._engine
 
+    def parameters(self, config: TrainingConfig) -> Parameters:
+        """What a training begins with, in files, so that it need not fit the memory here."""
+        V = len(self._text.vocabulary)
+        return Parameters.initial(V, V, config.vector_size, config.seed, mapped=True)
+
     def _check_store(self, V: int, tokens: int, reach: float, config: TrainingConfig) -> None:
         """Refuse what would not fit the object stores, of which Ray would make files."""
         n, B = len(self.machines), buckets_of(config)
@@ -624,6 +630,21 @@ class ClusterEngine(SpreadEngine):
             except LostError as error:
                 self._recover(error)
 
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the word vectors, (V, D), which are mapped from a temporary file."""
+        D, weight = parameters.vector_size, np.float32(self.config.output_weight or 0.0)
+        vectors = mapped_rows(self.n_words, D)
+        size = max(1, SLICE_BYTES // (4 * D))
+        for first in range(0, self.n_words, size):
+            some = slice(first, first + size)
+            vectors[some] = parameters.W_in[some]
+            if weight:
+                vectors[some] += weight * parameters.W_out[some]
+            parameters.release_pages()
+            release_pages(vectors)
+        vectors.flags.writeable = False  # so that nobody copies them
+        return np.asarray(vectors)
+
     def _catch_up(self, parameters: Parameters) -> None:
         """Bring the nodes to where the steps that were given end."""
         if self._there == NOWHERE or self._there > self._done:
@@ -695,6 +716,7 @@ class ClusterEngine(SpreadEngine):
                 for rows, words, matrix in self._places(parameters, state, deal, turn, first):
                     rows[:] = matrix[words]
                 asked.append(self._machines.ask(k, "fill", first, state))
+            parameters.release_pages()
             filled.append(asked)
             if len(filled) > 1:
                 self._machines.answers(filled.popleft())
@@ -750,6 +772,7 @@ class ClusterEngine(SpreadEngine):
             for state in self._machines.answers(asked):
                 for rows, words, matrix in self._places(parameters, state, deal, turn, begin):
                     matrix[words] = rows
+            parameters.release_pages()
 
     @property
     def bucket_rows(self) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import mmap
 import os
 import shutil
 import tempfile
@@ -47,7 +46,7 @@ from wordgrad.errors import (
     check_choice,
     check_int,
 )
-from wordgrad.files import sync, sync_folder
+from wordgrad.files import release_pages, sync, sync_folder
 from wordgrad.processes import usable_cores
 from wordgrad.vocabulary import Vocabulary
 
@@ -266,15 +265,8 @@ class EncodedCorpus:
         return np.bincount(self.ids, minlength=len(counts))
 
     def release_pages(self) -> None:
-        """Give the memory of the mapped files back; it is read from disk again when used.
-
-        The operating system counts mapped pages to the process once they were touched, and takes
-        them back only under pressure.  This keeps the count honest between passes.
-        """
-        for array in (self.ids, self.offsets):
-            mapped = getattr(array, "_mmap", None)
-            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                mapped.madvise(mmap.MADV_DONTNEED)
+        """Give the memory of the mapped files back, between passes."""
+        release_pages(self.ids, self.offsets)
 
     def close(self) -> None:
         """Remove the files; the arrays are empty afterwards."""

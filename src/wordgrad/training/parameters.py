@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wordgrad.errors import ParameterError
+from wordgrad.errors import OutputError, ParameterError
+from wordgrad.files import release_pages
 
 ROW_FLOATS = 16
 """Rows are padded to a multiple of this many floats: 64 bytes, one cache line."""
@@ -28,6 +31,30 @@ def aligned_rows(n_rows: int, n_floats: int) -> NDArray[np.float32]:
     memory = np.zeros(n_rows * n_floats + ROW_FLOATS, np.float32)
     skip = (-memory.ctypes.data // memory.itemsize) % ROW_FLOATS
     return memory[skip : skip + n_rows * n_floats].reshape(n_rows, n_floats)
+
+
+def mapped_rows(n_rows: int, n_floats: int) -> NDArray[np.float32]:
+    """Return zeros, float32 ``(n_rows, n_floats)``, in a temporary file without a name.
+
+    Its pages leave the memory when they are released, or others need it.
+
+    Raises
+    ------
+    OutputError
+        If the disk has no room for it.
+    """
+    size = 4 * n_rows * n_floats
+    with tempfile.TemporaryFile() as file:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)  # a page without a place ends a process
+            file.truncate(size)
+        except OSError as error:
+            raise OutputError(
+                f"{tempfile.gettempdir()} has no room for {size >> 20:,} MiB of vectors "
+                f"({error.strerror}); free some, or name another folder with TMPDIR."
+            ) from error
+        return np.memmap(file, np.float32, "r+", shape=(n_rows, n_floats))
 
 
 @dataclass(frozen=True)
@@ -57,20 +84,27 @@ class Parameters:
         return cls(aligned_rows(n_inputs, n_floats), aligned_rows(n_outputs, n_floats), vector_size)
 
     @classmethod
-    def initial(cls, n_inputs: int, n_outputs: int, vector_size: int, seed: int) -> Parameters:
+    def initial(
+        cls, n_inputs: int, n_outputs: int, vector_size: int, seed: int, *, mapped: bool = False
+    ) -> Parameters:
         """Return word2vec's start: ``W_in`` uniform on [-1/2D, 1/2D), ``W_out`` zero.
 
-        With ``W_out = 0`` every score is 0 and every pair's loss (K + 1) log 2 at first.
+        With ``W_out = 0`` every score is 0 and every pair's loss (K + 1) log 2 at first.  They are
+        in memory, or ``mapped`` from temporary files.
         """
-        parameters = cls.zeros(n_inputs, n_outputs, vector_size)
+        n_floats = row_floats(vector_size)
+        rows = mapped_rows if mapped else aligned_rows
+        parameters = cls(rows(n_inputs, n_floats), rows(n_outputs, n_floats), vector_size)
         generator = np.random.default_rng(seed)
-        block = max(1, 2**20 // vector_size)
+        block = max(1, 2**16 // vector_size)
         for start in range(0, n_inputs, block):
-            rows = parameters.W_in[start : start + block]
-            rows[:] = (generator.random(rows.shape, np.float32) - 0.5) / vector_size
+            some = parameters.W_in[start : start + block]
+            some[:] = (generator.random(some.shape, np.float32) - 0.5) / vector_size
+            parameters.release_pages()
         # Zeros come as pages that do not exist yet: have them now, in order, and not one by one
         # wherever the first windows happen to write.
-        parameters.W_out_rows.fill(0.0)
+        if not mapped:
+            parameters.W_out_rows.fill(0.0)
         return parameters
 
     @classmethod
@@ -135,6 +169,10 @@ class Parameters:
     def W_out(self) -> NDArray[np.float32]:
         """Output vectors, a view of shape (n_outputs, D)."""
         return self.W_out_rows[:, : self.vector_size]
+
+    def release_pages(self) -> None:
+        """Give memory back that is mapped from files, where the numbers stay."""
+        release_pages(self.W_in_rows, self.W_out_rows)
 
     def are_finite(self) -> bool:
         """Whether every number is finite."""
