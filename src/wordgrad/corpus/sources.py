@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -354,11 +355,17 @@ def _find(item: str | os.PathLike[str]) -> list[TextInput]:
         return _in_directory(path)
     if name and os.path.exists(name):
         return [TextFile.from_path(path)]
-    if glob.has_magic(name):
+    if glob.has_magic(name) and "://" not in name:
         matches = sorted(m for m in glob.glob(name, recursive=True) if not os.path.isdir(m))
         if not matches:
             raise InputError(f"No file matches {_shown(name)}; check the pattern and the folder.")
         return [TextFile.from_path(Path(match)) for match in matches]
+    if re.match(r"[a-z][a-z0-9+.-]+://", name):
+        raise InputError(
+            f"{_shown(name)} names other storage, and text is read from files; mount it (as "
+            "mount-s3 and gcsfuse do), give a table that was read from it (polars.read_parquet), "
+            "or, on a cluster, a data set (ray.data.read_text)."
+        )
     raise InputError(
         f"There is no file or directory {_shown(name)}; check the path, or, to train on "
         "strings, give a list of sentences, or iter(sentences) if some are names of files."
