@@ -659,6 +659,7 @@ class Doc2Vec(Word2Vec):
         documents = learned.W_in[V : V + n].copy()
         untrained = corpus.documents.untrained()
         documents[untrained] = 0.0
+        documents.flags.writeable = False  # the vectors take it as it is, without a copy
         word_rows = np.r_[0:V, V + n : len(learned.W_in)]  # and the row of padding
         alone = config.documents == "alone"
         self._set_model(
