@@ -55,6 +55,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.cbow_steps,
         tables.cbow_checks,
         tables.schedules,
+        tables.rates,
         tables.time_to_quality,
         tables.machine,
         tables.checkpoint,

@@ -207,6 +207,36 @@ def cbow_checks() -> str:
     return table(["W_in + W_out, one seed", *result["judged"], *LEARNED_HEAD], rows)
 
 
+def rates() -> str:
+    """Averages by learning rate, for texts, epochs and settings with ever more windows a word."""
+    cells: dict[str, dict[str, Record]] = {}
+    for cell in load("rates.json")["cells"]:
+        epochs = "1 epoch" if cell["epochs"] == 1 else f"{cell['epochs']} epochs"
+        shown = [f"{name}={value}" for name, value in cell["settings"].items()]
+        name = ", ".join([f"`{cell['text']}`", epochs, *(f"`{one}`" for one in shown)])
+        cells.setdefault(name, {})[cell["architecture"]] = cell
+    rows = []
+    for name, found in sorted(
+        cells.items(), key=lambda one: float(next(iter(one[1].values()))["windows_a_word"])
+    ):
+        row = [name, f"{next(iter(found.values()))['windows_a_word']:.0f}"]
+        for architecture in ("skipgram", "cbow"):
+            cell = found.get(architecture)
+            scores = cell["averages"] if cell else {}
+            best = max(scores.values(), default=0.0)
+            row.append(
+                ", ".join(
+                    f"{rate}: {'**' if score == best else ''}{100 * score:.1f}"
+                    f"{'**' if score == best else ''}"
+                    for rate, score in scores.items()
+                    if score
+                )
+            )
+            row.append(f"{cell['rule']:.2g}" if cell else "")
+        rows.append(row)
+    return table(["text", "n", "skip-gram, rate: average", "rule", "CBOW", "rule"], rows)
+
+
 def time_to_quality() -> str:
     """From the text on disk to vectors in fresh processes, gensim's from a reading and an epoch."""
     race = load("time-to-quality.json")["race"]

@@ -45,7 +45,14 @@ from wordgrad.training.engines import check_device
 from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.kernels.huffman import HuffmanTree
 from wordgrad.training.parameters import Parameters
-from wordgrad.training.sampling import AUTO, SamplingTables, Span, draw_batch, with_threshold
+from wordgrad.training.sampling import (
+    AUTO,
+    SamplingTables,
+    Span,
+    draw_batch,
+    with_learning_rate,
+    with_threshold,
+)
 from wordgrad.training.trainer import EpochHook, Trainer
 from wordgrad.training.validation import HeldOut, batch_loss
 from wordgrad.vocabulary import Vocabulary
@@ -108,7 +115,10 @@ class Word2Vec(
         Passes over the text; by default 5, but 15 for skip-gram with the softmax.
     learning_rate : float (above 0, at most 1e+30), optional
         At the start; it falls linearly to ``final_learning_rate``.  The default depends on the
-        architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`).
+        architecture and the loss (see :class:`~wordgrad.training.config.TrainingConfig`), and with
+        negative sampling on how much there is to learn from: the fewer windows a word, the higher,
+        up to three times as high (:func:`~wordgrad.training.sampling.with_learning_rate`), unless
+        training starts from vectors.  The settings in the metadata of ``vectors_`` tell the number.
     max_vocab : int (at least 2), optional
         Keep only this many of the most frequent words.
     workers : int (1 to 1,024), optional
@@ -423,6 +433,8 @@ class Word2Vec(
                 config = cluster.with_blocks(config, len(corpus.vocabulary))
             self.phrases_ = corpus.phrases
             config = with_threshold(config, corpus.vocabulary.counts)
+            if self.learning_rate is None and start is None:
+                config = with_learning_rate(config, corpus.word_counts())
             validation = None
             if self.validation is not None:
                 validation = self._encode_validation(corpus.vocabulary, config)
@@ -881,6 +893,10 @@ class Word2Vec(
                 config = replace(config, cbow_step=str(began.settings["cbow_step"]))
             if self.cluster is not None:  # whose number followed from the cluster
                 config = replace(config, blocks=began.settings["blocks"])
+            if (
+                self.learning_rate is None
+            ):  # which may hang on the text, or come from an older default
+                config = replace(config, learning_rate=began.settings["learning_rate"])
             settings = self._recorded(config)
             check_changes(settings, began.settings)
             size = checkpoint.parameters.vector_size

@@ -18,6 +18,7 @@ from wordgrad.training.sampling import (
     keep_probabilities,
     kept_share,
     subsampling_threshold,
+    with_learning_rate,
 )
 from wordgrad.training.trainer import Trainer
 
@@ -216,3 +217,60 @@ def test_auto_resumes_no_other_number(tmp_path):
     settings = began(tmp_path, sample=0.5)
     with pytest.raises(ValueError, match=r"sample is 0\.0\d+ and was 0\.5"):
         Word2Vec(**(settings | {"sample": "auto"})).resume()
+
+
+# ---------------------------------------------------------------- learning rate
+
+
+@given(
+    st.lists(st.integers(1, 10_000), min_size=1, max_size=50),
+    st.sampled_from(ARCHITECTURES),
+    st.integers(1, 100),
+)
+def test_the_default_rate_falls_with_the_root_of_windows_a_word_within_bounds(
+    counts, architecture, epochs
+):
+    config = TrainingConfig(architecture=architecture, epochs=epochs, sample=0)
+    default = config.initial_rate
+    rate = with_learning_rate(config, counts).initial_rate
+    windows = epochs * sum(counts) / max(1, sum(count >= 5 for count in counts))
+    wanted = default * min(3, max(1, math.sqrt(680 / windows)))
+    assert rate == pytest.approx(wanted, rel=0.01)
+    # Words that are seen now and then change nothing, however many there are.
+    more = with_learning_rate(config, [*counts, *[1] * 1000]).initial_rate
+    assert rate == pytest.approx(more, rel=0.01) or more < rate
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "softmax"},
+        {"loss": "hierarchical-softmax"},
+        {"subwords": (3, 6)},
+        {"architecture": "cbow", "combine": "sum"},
+        {"architecture": "cbow", "cbow_step": "exact"},
+        {"documents": "alone"},
+    ],
+)
+def test_other_trainings_keep_their_rates(settings):
+    config = TrainingConfig(sample=0, **settings)
+    assert with_learning_rate(config, [5] * 100) == config
+
+
+def test_the_rate_of_a_short_text_is_told_and_a_given_one_is_taken(tmp_path):
+    text = sessions()
+    settings = {"vector_size": 8, "min_count": 1, "workers": 1}
+
+    def rate(model):
+        return model.vectors_.metadata["settings"]["learning_rate"]
+
+    chosen = Word2Vec(**settings, checkpoint=tmp_path / "on", epochs=2).fit(text)
+    assert rate(chosen) == 0.12
+    assert chosen.history_[0]["learning_rate"] == pytest.approx(0.06, rel=0.1)
+    assert rate(Word2Vec(**settings, learning_rate=0.04).fit(text)) == 0.04
+    # Vectors that have learned already need not come far.
+    assert rate(Word2Vec(**settings, vectors=chosen.vectors_).fit(text)) == 0.04
+    assert rate(chosen.set_params(checkpoint=None).partial_fit(text)) == 0.04
+    # A training goes on with its rate, whatever the rule says of more epochs.
+    again = Word2Vec(**settings, checkpoint=tmp_path / "on", epochs=200).resume()
+    assert rate(again) == 0.12

@@ -225,6 +225,9 @@ def _summarise(model: Word2Vec, output: Path) -> None:
         f"{format_count(dropped)} of {format_count(report.tokens_read)} words were too rare to "
         "be kept."
     )
+    if model.vectors_ is not None and model.learning_rate is None:
+        chosen = model.vectors_.metadata["settings"]["learning_rate"]
+        say(f"The learning rate, {chosen:g} at the start, was chosen for this much text.")
     if model.phrases_ is not None:
         holds = output if what == "documents" else _phrases_beside(output)
         say(

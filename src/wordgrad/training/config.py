@@ -375,7 +375,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             "Step size at the start, which falls linearly to --final-learning-rate.",
             above=0.0,
             maximum=1e30,  # steps are float32
-            default_text="the best one measured for the architecture and the loss",
+            default_text="the best one measured for architecture, loss and amount of text",
             resumable=True,
         ),
         Setting(
@@ -702,7 +702,8 @@ class TrainingConfig:
     learning_rate : float
         By default :data:`DEFAULT_LEARNING_RATES` of the architecture and ``combine``, or with the
         softmax :data:`SOFTMAX_LEARNING_RATES`, with exact steps of CBOW
-        :data:`EXACT_CBOW_LEARNING_RATES`.
+        :data:`EXACT_CBOW_LEARNING_RATES`: the rates of long texts, which
+        :func:`~wordgrad.training.sampling.with_learning_rate` raises for short ones.
     cbow_step : str
         By default "balanced", and "exact" for sums, with the softmax and with subwords.
     output_weight : float
@@ -766,7 +767,7 @@ class TrainingConfig:
         checked = {
             field.name: table[field.name].check(getattr(self, field.name)) for field in fields(self)
         }
-        words_alone = self.subwords is None and self.documents == "no"
+        words_alone = self.words_alone
         plain = self.loss == "negative-sampling" and words_alone
         if checked["cbow_step"] is None:
             means = words_alone and self.loss != "softmax" and self.combine == "mean"
@@ -793,6 +794,11 @@ class TrainingConfig:
             checked["workers"] = usable_cores()
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def words_alone(self) -> bool:
+        """Whether an input is a word with a row of its own."""
+        return self.subwords is None and self.documents == "no"
 
     @property
     def has_tree(self) -> bool:

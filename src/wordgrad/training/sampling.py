@@ -203,6 +203,65 @@ def with_threshold(config: TrainingConfig, counts: ArrayLike) -> TrainingConfig:
     return replace(config, sample=subsampling_threshold(counts))
 
 
+WINDOWS_A_WORD = 680.0
+"""At which the default learning rates are the best ones."""
+
+LARGEST_FACTOR = 3.0
+"""By which a short text raises them at most: at five or six times a training diverges."""
+
+LEARNED_COUNT = 5
+"""Words that occur less often are not counted: they learn little, and there may be many."""
+
+
+def with_learning_rate(config: TrainingConfig, counts: ArrayLike) -> TrainingConfig:
+    """Return the settings with the default learning rate for a training text of these counts.
+
+    For skip-gram and CBOW by means, with negative sampling, words alone, it is the rate of long
+    texts times
+
+        min(3, max(1, sqrt(680 / n))),     n = epochs sum_w keep(w) count_w / V_5 ,
+
+    n being the windows that a word is the centre of, on average over the V_5 words that occur five
+    times or more.  Vectors start near zero, and n steps of size lr bring them only so far: over n
+    steps, the constant rate that is best for stochastic gradients falls as 1 / sqrt(n) (Nemirovski,
+    Juditsky, Lan and Shapiro, *Robust stochastic approximation approach to stochastic
+    programming*, 2009, section 2.2), and a row is moved by the windows of its own word.  680 and
+    the bounds are measured (docs/performance.md).  Other settings, among them CBOW's exact step,
+    are returned as they are.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        With the default rate, and a number for ``sample``.
+    counts : array_like (V,)
+        How often each word is in the text.
+
+    Examples
+    --------
+    >>> config = TrainingConfig(sample=0)
+    >>> [with_learning_rate(config, [n] * 1000).learning_rate for n in (10, 34, 1000)]
+    [0.12, 0.08, 0.04]
+    """
+    far = config.combine == "mean" and config.cbow_step != "exact"
+    measured = config.words_alone and (config.architecture == "skipgram" or far)
+    if config.loss != "negative-sampling" or not measured:
+        return config
+    numbers = np.asarray(counts, np.float64)
+    shares = np.maximum(numbers, 1.0)  # a word that this text lacks is kept or not all the same
+    steps = float((numbers * keep_probabilities(shares, config.sample)).sum()) * config.epochs
+    factor = rate_factor(steps / max(1, int((numbers >= LEARNED_COUNT).sum())))
+    return replace(config, learning_rate=float(f"{factor * config.initial_rate:.3g}"))
+
+
+def rate_factor(windows: float) -> float:
+    """What the learning rate of long texts is multiplied by: see :func:`with_learning_rate`.
+
+    >>> [rate_factor(n) for n in (1, 170, 10_000)]
+    [3.0, 2.0, 1.0]
+    """
+    return min(LARGEST_FACTOR, max(1.0, math.sqrt(WINDOWS_A_WORD / max(windows, 1e-9))))
+
+
 @dataclass(frozen=True)
 class AliasTable:
     """Draws from any distribution over V words with one comparison and two look-ups.
