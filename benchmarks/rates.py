@@ -92,7 +92,9 @@ def summarise() -> None:
     for name, runs in grid.items():
         learned = [one for one in runs if "scores" in one]
         windows = learned[0]["tokens_trained"] * learned[0]["epochs"] / learned[0]["common_words"]
-        default = TrainingConfig(architecture=learned[0]["architecture"]).initial_rate
+        default = TrainingConfig(
+            architecture=runs[0]["architecture"], cbow_step=runs[0]["settings"].get("cbow_step")
+        ).initial_rate
         cells.append(
             json.loads(name)
             | {

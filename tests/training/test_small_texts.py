@@ -248,7 +248,6 @@ def test_the_default_rate_falls_with_the_root_of_windows_a_word_within_bounds(
         {"loss": "hierarchical-softmax"},
         {"subwords": (3, 6)},
         {"architecture": "cbow", "combine": "sum"},
-        {"architecture": "cbow", "cbow_step": "exact"},
         {"documents": "alone"},
     ],
 )

@@ -226,8 +226,7 @@ def with_learning_rate(config: TrainingConfig, counts: ArrayLike) -> TrainingCon
     steps, the constant rate that is best for stochastic gradients falls as 1 / sqrt(n) (Nemirovski,
     Juditsky, Lan and Shapiro, *Robust stochastic approximation approach to stochastic
     programming*, 2009, section 2.2), and a row is moved by the windows of its own word.  680 and
-    the bounds are measured (docs/performance.md).  Other settings, among them CBOW's exact step,
-    are returned as they are.
+    the bounds are measured (docs/performance.md).  Other settings are returned as they are.
 
     Parameters
     ----------
@@ -242,9 +241,8 @@ def with_learning_rate(config: TrainingConfig, counts: ArrayLike) -> TrainingCon
     >>> [with_learning_rate(config, [n] * 1000).learning_rate for n in (10, 34, 1000)]
     [0.12, 0.08, 0.04]
     """
-    far = config.combine == "mean" and config.cbow_step != "exact"
-    measured = config.words_alone and (config.architecture == "skipgram" or far)
-    if config.loss != "negative-sampling" or not measured:
+    means = config.architecture == "skipgram" or config.combine == "mean"
+    if config.loss != "negative-sampling" or not (config.words_alone and means):
         return config
     numbers = np.asarray(counts, np.float64)
     shares = np.maximum(numbers, 1.0)  # a word that this text lacks is kept or not all the same
