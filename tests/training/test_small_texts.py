@@ -106,7 +106,7 @@ def test_the_loss_falls_with_the_defaults(text, least, architecture):
 
 def test_the_fixed_threshold_learns_nothing_of_sessions_and_says_so():
     with pytest.warns(TrainingWarning) as said:
-        model = Word2Vec(min_count=1, workers=1, sample=1e-4).fit(sessions())
+        model = Word2Vec(min_count=1, workers=1, sample=1e-4, learning_rate=0.04).fit(sessions())
     assert precision(model.vectors_, 10) < 0.2
     first, second = (str(one.message) for one in said)
     assert first.startswith("Subsampling with sample=0.0001 keeps 16.")
