@@ -16,6 +16,7 @@ from wordgrad.corpus.encode import ReadingProgress
 from wordgrad.errors import InputError, ParameterError, TrainingError
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
+from wordgrad.training.sampling import with_learning_rate
 from wordgrad.training.engine import TrainingProgress
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
@@ -317,7 +318,9 @@ def test_settings_and_history_are_saved_with_the_vectors(tmp_path):
         "workers": 1, "min_count": 1, "max_vocab": 9, "lowercase": True, "pattern": None,
     }  # fmt: skip
     assert {name: settings[name] for name in wanted} == wanted
-    assert settings["learning_rate"] == TrainingConfig(architecture="cbow").learning_rate
+    given = TrainingConfig(architecture="cbow", sample=0, epochs=2)
+    chosen = with_learning_rate(given, model.vectors_.counts)
+    assert settings["learning_rate"] == chosen.learning_rate
     assert settings["tokens"] == model.report_.tokens_kept
     assert loaded.metadata["history"] == model.history_
 
