@@ -16,10 +16,10 @@ from wordgrad.corpus.encode import ReadingProgress
 from wordgrad.errors import InputError, ParameterError, TrainingError
 from wordgrad.training import trainer as trainer_module
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.sampling import with_learning_rate
 from wordgrad.training.engine import TrainingProgress
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
+from wordgrad.training.sampling import with_learning_rate
 
 
 def small(**settings):
