@@ -395,7 +395,8 @@ def fasttext_rows(
         words = line.split()
         if not words:
             continue
-        labels = [word for word in words if word.startswith(prefix)]
+        first = words[0].startswith(prefix) and line.count(prefix) == 1  # the usual line
+        labels = words[:1] if first else [word for word in words if word.startswith(prefix)]
         if len(labels) > 1 and not several:
             raise InputError(
                 f"{name}, line {number}, has {len(labels)} labels ({_short(' '.join(labels))}); a "
@@ -407,7 +408,8 @@ def fasttext_rows(
                 f"{prefix} and a name, or remove it, or name another prefix with label_prefix."
             )
         names = tuple(dict.fromkeys(label.removeprefix(prefix) for label in labels))
-        text = " ".join(word for word in words if not word.startswith(prefix))
+        others = words[1:] if first else [word for word in words if not word.startswith(prefix)]
+        text = " ".join(others)
         yield names if several else names[0], text
 
 
