@@ -366,7 +366,7 @@ def run_cell(data: Path, name: str, program: str) -> Record:
 
 SIZE, RATE = 64, 0.01
 """Of the vectors of both programs while epochs are timed; the rate is one that never fails."""
-EPOCHS = 5
+EPOCHS = 15
 
 
 def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:

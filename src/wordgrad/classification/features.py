@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -334,6 +335,15 @@ class Features:
     def __len__(self) -> int:
         return self._first_ngram + len(self.hashes) + len(self.subword_hashes)
 
+    # Texts come in parts, each of which asks for the rows of its words.
+    @cached_property
+    def _word_rows(self) -> dict[str, int]:
+        return {word: row for row, word in enumerate(self.words)}
+
+    @cached_property
+    def _beginning_rows(self) -> dict[str, int]:
+        return {part: row for row, part in enumerate(self.beginnings, start=len(self.words))}
+
     @property
     def _first_ngram(self) -> int:
         return len(self.words) + len(self.beginnings)
@@ -413,12 +423,12 @@ class Features:
 
     def word_ids(self, tokens: Tokens) -> NDArray[np.int32]:
         """Ids of all tokens, :data:`UNKNOWN` for those outside the vocabulary."""
-        return _rows(self.words, tokens.types)[tokens.ids]
+        return _rows(self._word_rows, tokens.types)[tokens.ids]
 
     def parts_of(self, types: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Rows of each type's beginning and n-grams of letters, and the offsets that cut them."""
         shortened = [word[: self.prefix] if len(word) > self.prefix else "" for word in types]
-        beginnings = _rows(self.beginnings, shortened, len(self.words))
+        beginnings = _rows(self._beginning_rows, shortened)
         hashes, cuts = self._subword_hashes(types)
         rows = _places(self.subword_hashes, hashes)
         rows = np.where(rows == UNKNOWN, UNKNOWN, rows + self._first_ngram + len(self.hashes))
@@ -436,7 +446,7 @@ class Features:
 
     def _symbols(self, types: Sequence[str]) -> NDArray[np.int32]:
         """What each type is in n-grams."""
-        rows = _rows(self.words, types)
+        rows = _rows(self._word_rows, types)
         return np.where(rows < self.common, rows, UNKNOWN).astype(np.int32)
 
     def ngram_hashes(
@@ -509,7 +519,7 @@ class Features:
 
     def bags(self, tokens: Tokens, workers: int = 1) -> Bags:
         """Features of every text: words, then their parts, then n-grams by length and place."""
-        words, symbols = _rows(self.words, tokens.types), self._symbols(tokens.types)
+        words, symbols = _rows(self._word_rows, tokens.types), self._symbols(tokens.types)
         parts, part_ends = self.parts_of(tokens.types)
         if len(tokens.offsets) <= FEW + 1:
             return self._few_bags(tokens, words, symbols, parts, part_ends)
@@ -592,10 +602,9 @@ def _hash_ngrams(
         free = free + sizes
 
 
-def _rows(known: list[str], wanted: Sequence[str], first: int = 0) -> NDArray[np.int32]:
-    """Place of every wanted string among the known ones, counted from ``first``, or UNKNOWN."""
-    index = {word: row for row, word in enumerate(known, start=first)}
-    return np.array([index.get(word, UNKNOWN) for word in wanted], np.int32)
+def _rows(known: Mapping[str, int], wanted: Sequence[str]) -> NDArray[np.int32]:
+    """Row of every wanted string, or UNKNOWN."""
+    return np.array([known.get(word, UNKNOWN) for word in wanted], np.int32)
 
 
 def _blocks(offsets: NDArray[np.int64]) -> list[slice]:
