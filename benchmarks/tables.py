@@ -543,19 +543,21 @@ def subwords_quality() -> str:
 def subwords_opening() -> str:
     """What it takes to open a large model of fastText, and to ask it."""
     found = load("subwords.json")["opening"]
+    steps = {
+        "open": "open",
+        "a word": "the first unseen word, searched in the file",
+        "until indexed": "so many words that all are indexed",
+        "next word": "an unseen word after that",
+        "10,000 words": "10,000 unseen words",
+        "neighbours": "neighbours of one, for which all words are composed",
+    }
     rows = [
-        ["open", f"{1000 * found['open']:.0f} ms", f"{found['memory when open'] / 1e6:,.0f} MB"],
-        ["the first unseen word, searched in the file", f"{1000 * found['a word']:.0f} ms",
-         f"{found['memory after a word'] / 1e6:,.0f} MB"],
-        ["so many words that all are indexed", f"{found['until indexed']:.1f} s",
-         f"{found['memory after until indexed'] / 1e6:,.0f} MB"],
-        [f"of which the scan of {found['bytes of the dictionary'] / 1e6:.0f} MB",
-         f"{found['scan']:.2f} s", ""],
-        ["of which the index", f"{found['index']:.2f} s", ""],
-        ["an unseen word after that", f"{1000 * found['next word']:.1f} ms", ""],
+        [told, f"{found[name]:.1f} s" if found[name] >= 0.1 else f"{1000 * found[name]:.1f} ms",
+         *(f"{found[f'{which} after {name}'] / 1e6:,.0f} MB" for which in ("own memory", "memory"))]
+        for name, told in steps.items()
     ]  # fmt: skip
     head = f"`.bin` of {found['words']:,} words, {found['bytes'] / 1e9:.1f} GB"
-    return table([head, "of the processor", "memory of the process"], rows)
+    return table([head, "of the processor", "own memory", "with mapped pages"], rows)
 
 
 def fasttext_models() -> str:
