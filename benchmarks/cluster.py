@@ -35,6 +35,7 @@ from quality import in_points
 
 from wordgrad import Word2Vec, encode_corpus
 from wordgrad.cluster import MOST_BLOCKS, nodes_on_this_machine
+from wordgrad.cluster.coordinator import BUCKETS_A_THREAD, SECONDS_BETWEEN_STATES
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import make_engine
 from wordgrad.training.engines.blocks import PAIRS_A_WORD, TOKENS_A_WORD, Deal
@@ -197,10 +198,13 @@ def projection() -> dict[str, Any]:
         "100 Gbit/s": 12.5e9,
     }
     for n in MACHINES:
-        B = min(n * CORES, MOST_BLOCKS)
-        sent = sum(traffic(N_WORDS, VECTOR_SIZE, n, B, pairs).values()) + 2 * matrix
-        train = episode / (B * measured["tokens_a_thread_and_second"])
+        B = min(BUCKETS_A_THREAD * n * CORES, MOST_BLOCKS)
+        moved = sum(traffic(N_WORDS, VECTOR_SIZE, n, B, pairs).values())
+        train = episode / (min(n * CORES, B) * measured["tokens_a_thread_and_second"])
         for network, speed in networks.items():
+            # Both matrices are copied to other nodes between two episodes, some seconds apart.
+            alone = train + deal + moved / n / speed
+            sent = moved + 2 * matrix * min(1.0, alone / SECONDS_BETWEEN_STATES)
             send = sent / n / speed
             projected.append(
                 {
