@@ -9,8 +9,9 @@ words: a run of no epoch is taken away from one of one epoch.  Processor seconds
 of the clock, for they are what a busy machine does not change.
 
 ``quality`` trains what is missing in FOLDER, and scores it: cosines of words and of unseen words,
-which are counted apart, and analogies among the 30,000 most frequent words.  fastText has no seed
-in its Python interface: its runs differ by what its threads do.
+which are counted apart, and analogies among the 30,000 most frequent words.  Both programs draw
+noise words as they do by default.  fastText has no seed in its Python interface: its runs differ by
+what its threads do.
 
 Every call replaces its own part of ``results/subwords.json``.
 """
@@ -68,8 +69,8 @@ def train_wordgrad(
 
     setattr(SubwordEngine, "epoch", timed)  # noqa: B010
     model = Word2Vec(
-        SIZE, WINDOW, MIN_COUNT, architecture, negative=NEGATIVE, epochs=epochs, seed=seed,
-        workers=2, sample=1e-4, subwords=NGRAMS, buckets=BUCKETS,
+        SIZE, WINDOW, MIN_COUNT, architecture, epochs=epochs, seed=seed, workers=2,
+        sample=1e-4, subwords=NGRAMS, buckets=BUCKETS,
     )  # fmt: skip
     vectors = model.fit(text).vectors_
     subwords = vectors.subwords

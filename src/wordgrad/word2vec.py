@@ -101,10 +101,12 @@ class Word2Vec(
 "hierarchical-softmax+negative-sampling"}, default "negative-sampling"
         Negative sampling; the exact softmax over the whole vocabulary; the hierarchical softmax,
         over a Huffman tree of the words; or that and negative sampling, both losses added up.
-    negative : int (1 to 10,000), default 5
-        K, noise words a window; of no effect where the loss is not of negative sampling.
-    ns_exponent : float, default 0.75
-        Noise words are drawn with probability ~ count ** ns_exponent.
+    negative : int (1 to 10,000), optional
+        K, noise words a window; of no effect where the loss is not of negative sampling.  By
+        default 5, and 7 for skip-gram with ``subwords``.
+    ns_exponent : float, optional
+        Noise words are drawn with probability ~ count ** ns_exponent.  By default 0.75, and 0.5
+        for skip-gram with ``subwords``.
     sample : "auto" or float (at least 0), default "auto"
         Subsampling threshold t: an occurrence of a word with share f of the tokens is kept with
         probability min(1, sqrt(t / f) + t / f); 0 keeps all.  "auto" is 0.0001 if that keeps half
@@ -286,8 +288,8 @@ class Word2Vec(
         min_count: int = 5,
         architecture: str = "skipgram",
         loss: str = "negative-sampling",
-        negative: int = 5,
-        ns_exponent: float = 0.75,
+        negative: int | None = None,
+        ns_exponent: float | None = None,
         sample: float | str = "auto",
         epochs: int | None = None,
         learning_rate: float | None = None,

@@ -64,6 +64,18 @@ def test_steps_and_outputs_of_cbow_have_defaults_where_they_have_a_use():
         assert TrainingConfig(output_weight=0.0, **settings).output_weight == 0
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("subwords", [None, (3, 6)])
+def test_noise_of_skip_gram_with_subwords_is_its_own(architecture, subwords):
+    own = architecture == "skipgram" and subwords is not None
+    config = TrainingConfig(architecture=architecture, subwords=subwords)
+    assert (config.negative, config.ns_exponent) == ((7, 0.5) if own else (5, 0.75))
+    given = TrainingConfig(
+        architecture=architecture, subwords=subwords, negative=3, ns_exponent=0.0
+    )
+    assert (given.negative, given.ns_exponent) == (3, 0.0)
+
+
 def test_the_softmax_has_defaults_of_its_own():
     config = TrainingConfig(loss="softmax")
     assert config.epochs == DEFAULT_EPOCHS["skipgram", "softmax"] != TrainingConfig().epochs

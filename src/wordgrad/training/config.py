@@ -87,6 +87,10 @@ DEFAULT_EPOCHS = {
 }
 """Skip-gram's softmax steps once a word and epoch, the others once a window."""
 
+DEFAULT_NOISE = {"negative": 5, "ns_exponent": 0.75}
+SUBWORD_NOISE = {"negative": 7, "ns_exponent": 0.5}
+"""Of skip-gram with ``subwords``; the exponent is fastText's, too."""
+
 FINAL_LEARNING_RATE = 1e-4
 """Share of the learning rate that is left at the end by default, as in word2vec.c."""
 
@@ -287,19 +291,21 @@ SETTINGS: Final[dict[str, Setting]] = {
         ),
         Setting(
             "negative",
-            5,
+            None,
             int,
             MODEL,
             "Noise words drawn for each window; of no effect without negative sampling.",
             minimum=1,
             maximum=10_000,
+            default_text="5, and 7 for skip-gram with subwords",
         ),
         Setting(
             "ns_exponent",
-            0.75,
+            None,
             float,
             MODEL,
             "Noise words are drawn in proportion to their count to this power.",
+            default_text="0.75, and 0.5 for skip-gram with subwords",
         ),
         Setting(
             "combine",
@@ -640,6 +646,7 @@ _CHANGED: dict[str, dict[str, Any]] = {
         "choices": DOCUMENT_COMBINATIONS,
         "help": "How dm combines the vectors of a document and a context.",
     },
+    **{name: {"default": value, "default_text": ""} for name, value in DEFAULT_NOISE.items()},
     "epochs": {"default": 10, "default_text": ""},
     "cbow_step": {"default": "exact", "default_text": ""},
     "learning_rate": {"default_text": "the best one measured for the architecture"},
@@ -788,6 +795,12 @@ class TrainingConfig:
             checked["learning_rate"] = rates[self.architecture, self.combine]
             if plain and self.architecture == "cbow" and checked["cbow_step"] == "exact":
                 checked["learning_rate"] = EXACT_CBOW_LEARNING_RATES[self.combine]
+        noise = DEFAULT_NOISE
+        if self.subwords is not None and self.architecture == "skipgram":
+            noise = SUBWORD_NOISE
+        for name, value in noise.items():
+            if checked[name] is None:
+                checked[name] = value
         if checked["epochs"] is None:
             checked["epochs"] = DEFAULT_EPOCHS[self.architecture, self.loss]
         if checked["workers"] is None:
