@@ -76,6 +76,10 @@ class Doc2Vec(Word2Vec):
 "hierarchical-softmax+negative-sampling"}, default "negative-sampling"
         How a word is predicted: among ``negative`` drawn ones, by its path in a Huffman tree of the
         words, or by both.
+    negative : int (1 to 10,000), default 5
+        K, noise words a target.
+    ns_exponent : float, default 0.75
+        Noise words are drawn with probability ~ count ** ns_exponent.
     combine : {"mean", "sum", "concat"}, default "mean"
         How ``dm`` combines the vectors of a document and of a context.  "concat" puts them side by
         side, each word in its place: 1 + 2 ``window`` times as many numbers an output vector, and
