@@ -895,9 +895,7 @@ class Word2Vec(
                 config = replace(config, cbow_step=str(began.settings["cbow_step"]))
             if self.cluster is not None:  # whose number followed from the cluster
                 config = replace(config, blocks=began.settings["blocks"])
-            if (
-                self.learning_rate is None
-            ):  # which may hang on the text, or come from an older default
+            if self.learning_rate is None:  # it hangs on the text, and on the defaults of that time
                 config = replace(config, learning_rate=began.settings["learning_rate"])
             settings = self._recorded(config)
             check_changes(settings, began.settings)

@@ -21,7 +21,7 @@ Design
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,8 +96,22 @@ WIDTH = min(LANES, 8)
 """Floats of a vector register here: the vectors of a member may have as few as 8 numbers."""
 
 
-def _by_registers(builder: Any, size: Any, addresses: Sequence[Any], emit: Any) -> None:
-    """Emit ``emit(emitter, floats, addresses)`` for what fills registers, then float by float."""
+def _set_floats(
+    builder: Any, size: Any, addresses: Sequence[Any], values: Callable[..., list[Any]]
+) -> None:
+    """Set ``size`` floats at the last address to ``values(emitter, places, addresses)``.
+
+    They are emitted for what fills registers, and then float by float.
+    """
+
+    def emit(e: Emitter, floats: Any, starts: Sequence[Any]) -> None:
+        def block(places: list[Any], _: list[Any]) -> list[Any]:
+            for value, place in zip(values(e, places, *starts), places, strict=True):
+                e.store(value, e.offset(starts[-1], place, 4))
+            return []
+
+        e.blocks(floats, [], block)
+
     whole = builder.and_(size, ir.Constant(I64, -WIDTH))
     emit(Emitter(builder, WIDTH), whole, addresses)
     with builder.if_then(builder.icmp_signed("<", whole, size), likely=False):
@@ -117,28 +131,21 @@ def sum_rows(typingctx: Any, rows: Any, shares: Any, n: Any, table: Any, size: A
         rows_, shares_, n_, table_, size_, x_ = arguments
         row_bytes = builder.mul(size_, ir.Constant(I64, 4))
 
-        def emit(e: Emitter, floats: Any, addresses: Sequence[Any]) -> None:
-            base, target = addresses
+        def sums(e: Emitter, places: list[Any], base: Any, _: Any) -> list[Any]:
+            def add(k: Any, totals: list[Any]) -> list[Any]:
+                row = builder.load(e.pointer(e.offset(rows_, k, 4), I32), align=4)
+                start = builder.add(base, builder.mul(builder.sext(row, I64), row_bytes))
+                share = e.broadcast(e.offset(shares_, k, 4))
+                return [
+                    e.fma(share, e.load(e.offset(start, place, 4)), total)
+                    for place, total in zip(places, totals, strict=True)
+                ]
 
-            def block(places: list[Any], _: list[Any]) -> list[Any]:
-                def add(k: Any, totals: list[Any]) -> list[Any]:
-                    row = builder.load(e.pointer(e.offset(rows_, k, 4), I32), align=4)
-                    start = builder.add(base, builder.mul(builder.sext(row, I64), row_bytes))
-                    share = e.broadcast(e.offset(shares_, k, 4))
-                    return [
-                        e.fma(share, e.load(e.offset(start, place, 4)), total)
-                        for place, total in zip(places, totals, strict=True)
-                    ]
+            zeros = [e.constant(0.0)] * len(places)
+            found: list[Any] = e.loop("rows", ir.Constant(I64, 0), n_, 1, zeros, add)
+            return found
 
-                zeros = [e.constant(0.0)] * len(places)
-                totals = e.loop("rows", ir.Constant(I64, 0), n_, 1, zeros, add)
-                for place, total in zip(places, totals, strict=True):
-                    e.store(total, e.offset(target, place, 4))
-                return []
-
-            e.blocks(floats, [], block)
-
-        _by_registers(builder, size_, [table_, x_], emit)
+        _set_floats(builder, size_, [table_, x_], sums)
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 6), codegen
@@ -151,22 +158,14 @@ def add_scaled(typingctx: Any, target: Any, factor: Any, source: Any, size: Any)
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target_, factor_, source_, size_ = arguments
 
-        def emit(e: Emitter, floats: Any, addresses: Sequence[Any]) -> None:
-            to, of = addresses
+        def sums(e: Emitter, places: list[Any], of: Any, to: Any) -> list[Any]:
             wide = e.splat(factor_)
+            return [
+                e.fma(wide, e.load(e.offset(of, place, 4)), e.load(e.offset(to, place, 4)))
+                for place in places
+            ]
 
-            def block(places: list[Any], _: list[Any]) -> list[Any]:
-                found = [
-                    e.fma(wide, e.load(e.offset(of, place, 4)), e.load(e.offset(to, place, 4)))
-                    for place in places
-                ]
-                for value, place in zip(found, places, strict=True):
-                    e.store(value, e.offset(to, place, 4))
-                return []
-
-            e.blocks(floats, [], block)
-
-        _by_registers(builder, size_, [target_, source_], emit)
+        _set_floats(builder, size_, [source_, target_], sums)
         return context.get_dummy_value()
 
     return types.void(types.int64, types.float32, types.int64, types.int64), codegen

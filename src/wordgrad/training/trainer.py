@@ -499,9 +499,8 @@ class Trainer:
                 TrainingWarning,
                 stacklevel=2,
             )
-        if not self.engine.are_finite(
-            self._parameters
-        ):  # the last steps' effect no loss has shown yet
+        # The effect of the last steps no loss has shown yet.
+        if not self.engine.are_finite(self._parameters):
             raise self._divergence(
                 f"at the end of epoch {state.epoch + 1}",
                 f"{self.config.initial_rate:g} at its start",
