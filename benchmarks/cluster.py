@@ -4,12 +4,16 @@
 
     python benchmarks/cluster.py wiki8.txt --only overhead
     python benchmarks/cluster.py wiki8.txt --sets DATA --only quality
+    python benchmarks/cluster.py wiki8.txt --sets DATA --only episodes
+    python benchmarks/cluster.py wiki8.txt --sets DATA --only float16
     python benchmarks/cluster.py wiki8.txt --only constants
     python benchmarks/cluster.py wiki8.txt --only projection
 
 *Overhead*: seconds of an epoch on two Ray nodes of this machine with a thread each, and of the
 default engine on two threads, in turns, of the text in lines of 1,000 words.  *Quality*: five
-epochs on two nodes, scored as in :mod:`quality`.  *Constants*: what a thread trains in blocks of as
+epochs on two nodes, scored as in :mod:`quality`.  *Episodes* and *float16*: the same of the block
+engine on this machine, with fewer and longer episodes, and with every row that would go from one
+node to another rounded to float16.  *Constants*: what a thread trains in blocks of as
 many rows as a large vocabulary would have, and what Ray carries from one node to another.
 *Projection*: time, memory and traffic of large trainings from these constants and the formulas of
 docs/cluster.md; nobody has run them.
@@ -23,7 +27,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -31,20 +36,32 @@ from typing import Any
 
 import numpy as np
 from machine import RESULTS, Cells, describe_text, load_average, spread
+from numpy.typing import NDArray
 from quality import in_points
 
 from wordgrad import Word2Vec, encode_corpus
 from wordgrad.cluster import MOST_BLOCKS, nodes_on_this_machine
 from wordgrad.cluster.coordinator import BUCKETS_A_THREAD, SECONDS_BETWEEN_STATES
+from wordgrad.cluster.node import LARGEST_PIECE
 from wordgrad.training.config import TrainingConfig
-from wordgrad.training.engines import make_engine
-from wordgrad.training.engines.blocks import PAIRS_A_WORD, TOKENS_A_WORD, Deal
+from wordgrad.training.engine import Step
+from wordgrad.training.engines import blocks, make_engine
+from wordgrad.training.engines.blocks import EPISODES_OF_A_LONG_TEXT, BlockEngine, Deal
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import with_threshold
 
 NODES, EPOCHS, WORDS_A_LINE = 2, 2, 1000
 TEXT_BYTES, N_WORDS, VECTOR_SIZE, CORES = 10**12, 10_000_000, 300, 32
 MACHINES = (16, 64)
+EPISODES = (8, 4, 2, 1)
+WIRES: dict[str, dict[str, Any]] = {
+    "float32": {},
+    "float16, 2 nodes": {"nodes": 2, "stochastic": False},
+    "float16, 4 nodes": {"nodes": 4, "stochastic": False},
+    "float16, 16 nodes": {"nodes": 16, "stochastic": False},
+    "float16 at random, 2 nodes": {"nodes": 2, "stochastic": True},
+    "float16 at random, 4 nodes": {"nodes": 4, "stochastic": True},
+}
 
 
 def _on_ray(epochs: int, blocks: int | None = None, **options: Any) -> Word2Vec:
@@ -112,6 +129,71 @@ def quality(text: Path, sets: Path, seed: int) -> dict[str, Any]:
     return {**in_points(model.vectors_, sets), "losses": losses}
 
 
+class LongEpisodes(BlockEngine):
+    """The block engine with so many episodes an epoch, whatever the text."""
+
+    episodes = 8
+
+    @classmethod
+    def from_corpus(cls, *given: Any) -> Any:
+        """An engine that trains on a corpus."""
+        engine = super().from_corpus(*given)
+        engine.episode_tokens = -(-engine.length // cls.episodes)
+        return engine
+
+
+class Float16(BlockEngine):
+    """The block engine, with what would go from one of some nodes to another rounded on the way."""
+
+    nodes, stochastic = 2, False
+
+    def _phases(
+        self, parameters: Parameters, epoch: int, start: int, pause: Any, stop: int | None = None
+    ) -> Iterator[Any]:
+        B = self.config.blocks or 1
+        firsts = [k * B // self.nodes for k in range(self.nodes)]
+        node_of = np.repeat(range(self.nodes), np.diff([*firsts, B]))
+        for phase in super()._phases(parameters, epoch, start, pause, stop):
+            yield phase
+            if isinstance(phase, Step):
+                end = (epoch, phase.stop) if phase.stop < self.length else (epoch + 1, 0)
+                old, new = self.deal(epoch, phase.start).bucket_of, self.deal(*end).bucket_of
+                moved = node_of[old] != node_of[new]
+                parameters.W_in_rows[moved] = self._rounded(parameters.W_in_rows[moved])
+                old = old - (self.first_turn(epoch, phase.start) + B - 1)
+                moved = node_of[old % B] != node_of[(new - self.first_turn(*end)) % B]
+                parameters.W_out_rows[moved] = self._rounded(parameters.W_out_rows[moved])
+            elif phase[0][0] == "train" and phase[0][2] != phase[0][1].turns[-1]:
+                for _, _, _, owner, _, bucket in phase:
+                    if owner in firsts:
+                        bucket[:] = self._rounded(bucket)
+
+    def _rounded(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self.stochastic:  # up as often as the part that is cut off is large
+            cut = self._draw.integers(0, 1 << 13, rows.shape, dtype=np.uint32)
+            rows = ((rows.view(np.uint32) + cut) & np.uint32(0xFFFFE000)).view(np.float32)
+        return rows.astype(np.float16).astype(np.float32)
+
+    @cached_property
+    def _draw(self) -> np.random.Generator:
+        return np.random.default_rng(self.config.seed)
+
+
+def local_quality(
+    text: Path, sets: Path, n_buckets: int, seed: int, engine: type = BlockEngine, **settings: Any
+) -> dict[str, Any]:
+    """Train in blocks on this machine by an engine with other settings, and score."""
+    before = blocks.BlockEngine
+    patched: Any = type(engine.__name__, (engine,), settings)
+    blocks.BlockEngine = patched  # type: ignore[misc]
+    try:
+        model = Word2Vec(workers=1, epochs=5, blocks=n_buckets, seed=seed).fit(str(text))
+    finally:
+        blocks.BlockEngine = before  # type: ignore[misc]
+    losses = [record["loss"] for record in model.history_]
+    return {**in_points(model.vectors_, sets), "losses": losses}
+
+
 def constants(text: Path) -> dict[str, Any]:
     """Tokens that a thread trains in a second, D = 300, and bytes that Ray carries in one.
 
@@ -174,13 +256,13 @@ class _Store:
         return int(given[::4096].sum())
 
 
-def traffic(V: int, D: int, n: int, B: int, pairs: float) -> dict[str, float]:
+def traffic(V: int, D: int, n: int, B: int, pairs: float, units: float) -> dict[str, float]:
     """Bytes that all nodes send in an episode, by the formulas of docs/cluster.md."""
     row, elsewhere = 4 * row_floats(D), 1 - 1 / n
     return {
         "buckets": n * (B - 1) * -(-V // B) * row if n > 1 else 0,
         "rows": 2 * V * elsewhere * (row + 4),
-        "pairs": 4 * pairs * elsewhere,
+        "pairs": 4 * (pairs + units * B**2) * elsewhere,
     }
 
 
@@ -189,9 +271,17 @@ def projection() -> dict[str, Any]:
     cells = json.loads((RESULTS / "cluster.json").read_text())["cells"]
     measured, dealt = cells["constants"], cells["dealing"]
     deal = dealt["seconds"] * N_WORDS / dealt["words"]
-    tokens = TEXT_BYTES / measured["bytes_a_token_of_text"]
-    matrix = N_WORDS * 4 * row_floats(VECTOR_SIZE)
-    episode, pairs = TOKENS_A_WORD * N_WORDS, PAIRS_A_WORD * N_WORDS
+    bytes_a_token = measured["bytes_a_token_of_text"]
+    tokens = TEXT_BYTES / bytes_a_token
+    drawn = json.loads((RESULTS / "blocks.json").read_text())
+    pairs_a_token = drawn["cells"]["overhead, skipgram"]["settings"]["pairs"] / (
+        drawn["text"]["bytes"] / bytes_a_token
+    )
+    floats = row_floats(VECTOR_SIZE)
+    matrix = 4 * floats * N_WORDS
+    # The rule of a long text.
+    episode = min(tokens / EPISODES_OF_A_LONG_TEXT, 2 * floats * N_WORDS / pairs_a_token)
+    pairs, units = episode * pairs_a_token, episode * bytes_a_token / LARGEST_PIECE
     projected = []
     networks = {
         "as measured here": measured["bytes_between_nodes_a_second"],
@@ -199,13 +289,13 @@ def projection() -> dict[str, Any]:
     }
     for n in MACHINES:
         B = min(BUCKETS_A_THREAD * n * CORES, MOST_BLOCKS)
-        moved = sum(traffic(N_WORDS, VECTOR_SIZE, n, B, pairs).values())
+        moved = traffic(N_WORDS, VECTOR_SIZE, n, B, pairs, units)
         train = episode / (min(n * CORES, B) * measured["tokens_a_thread_and_second"])
         for network, speed in networks.items():
             # Both matrices are copied to other nodes between two episodes, some seconds apart.
-            alone = train + deal + moved / n / speed
-            sent = moved + 2 * matrix * min(1.0, alone / SECONDS_BETWEEN_STATES)
-            send = sent / n / speed
+            alone = train + deal + sum(moved.values()) / n / speed
+            moved["copies"] = 2 * matrix * min(1.0, alone / SECONDS_BETWEEN_STATES)
+            send = sum(moved.values()) / n / speed
             projected.append(
                 {
                     "nodes": n,
@@ -216,13 +306,15 @@ def projection() -> dict[str, Any]:
                     "sending_seconds_an_episode": send,
                     "dealing_seconds_an_episode": deal,
                     "hours_an_epoch": tokens / episode * (train + send + deal) / 3600,
-                    "sent_an_episode": sent,
+                    "sent_an_episode": sum(moved.values()),
+                    "of_it": dict(moved),
                     # Two pairs of matrices, copies of three states here and of three of another
-                    # node, pairs twice.
-                    "memory_of_a_node": ((2 + 6) * 2 * matrix + 8 * pairs) / n,
+                    # node; pairs where they are drawn, on their way out and where they came, and
+                    # where those of every slot begin, in 8 bytes at both ends.
+                    "memory_of_a_node": ((2 + 6) * 2 * matrix + 12 * pairs + 16 * units * B**2) / n,
                 }
             )
-    return {"is_a_projection": True, "projected": projected}
+    return {"is_a_projection": True, "tokens_an_episode": episode, "projected": projected}
 
 
 def main() -> None:
@@ -231,7 +323,8 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, help="folder of the test sets")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--only", choices=["overhead", "quality", "constants", "projection"])
+    parts = ["overhead", "quality", "episodes", "float16", "constants", "projection"]
+    parser.add_argument("--only", choices=parts)
     given = parser.parse_args()
     text = describe_text(given.text)
     head = {"question": "What does a cluster cost beside one machine?", "text": text}
@@ -247,6 +340,19 @@ def main() -> None:
             size = {"text": text["sha256"], "seed": seed, "nodes": NODES}
             found = partial(quality, given.text, given.sets, seed)
             cells.measure(f"quality, 2 nodes, seed {seed}", size, found)
+    if given.only == "episodes":
+        for n_buckets, episodes in product((16, 32), EPISODES):
+            size = {"text": text["sha256"], "buckets": n_buckets, "episodes": episodes, "seed": 1}
+            work = partial(local_quality, given.text, given.sets, n_buckets, 1)
+            work = partial(work, LongEpisodes, episodes=episodes)
+            cells.measure(f"{episodes} episodes an epoch, {n_buckets} buckets", size, work)
+    if given.only == "float16":
+        for seed, (name, settings) in product(given.seeds, WIRES.items()):
+            size = {"text": text["sha256"], "buckets": 16, "seed": seed, **settings}
+            work = partial(local_quality, given.text, given.sets, 16, seed)
+            if settings:
+                work = partial(work, Float16, **settings)
+            cells.measure(f"{name}, seed {seed}", size, work)
     if given.only in (None, "projection"):
         size = {"n_words": 1_000_000, "n_buckets": 512}
         cells.measure("dealing", size, partial(dealing, **size))

@@ -464,13 +464,19 @@ def blocks_quality() -> str:
         for name in cells[f"overhead, {architecture}"]["engines"]:
             start = f"quality, {architecture}, {name}, seed "
             runs = [cell for key, cell in cells.items() if key.startswith(start)]
-            if not runs:
-                continue
-            sets = [one for one in runs[0]["scores"] if one != "RG-65"]  # which is not judged
-            scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in sets]
-            average = f"{fmean(run['average'] for run in runs):.2f}"
-            rows.append([f"{title}, {name}", *scores, average, str(len(runs))])
-    return table(["5 epochs, D = 100", *sets, "average", "seeds"], rows)
+            if runs:
+                rows.append([f"{title}, {name}", *_scores(runs)])
+    return table(["5 epochs, D = 100", *_judged(runs[0]), "average", "seeds"], rows)
+
+
+def _judged(run: dict[str, Any]) -> list[str]:
+    return [one for one in run["scores"] if one != "RG-65"]  # which is not judged
+
+
+def _scores(runs: list[dict[str, Any]]) -> list[str]:
+    """Means of each set and of the average over seeds, and how many these are."""
+    scores = [f"{fmean(run['scores'][one] for run in runs):.1f}" for one in _judged(runs[0])]
+    return [*scores, f"{fmean(run['average'] for run in runs):.2f}", str(len(runs))]
 
 
 def blocks_large() -> str:
@@ -1386,6 +1392,26 @@ def cluster() -> str:
         ],
     ]
     return table(["`wiki8`, skip-gram", ""], rows)
+
+
+def cluster_episodes() -> str:
+    """Quality by how often words are dealt anew."""
+    return _cluster_quality("5 epochs of `wiki8`, D = 100", " episodes an epoch,")
+
+
+def cluster_float16() -> str:
+    """Quality where what goes to another node is rounded, beside float32."""
+    return _cluster_quality("16 buckets, 5 epochs of `wiki8`, D = 100", "float")
+
+
+def _cluster_quality(head: str, part: str) -> str:
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for key, cell in load("cluster.json")["cells"].items():
+        if part in key:
+            runs.setdefault(key.partition(", seed ")[0], []).append(cell)
+    sets = _judged(next(iter(runs.values()))[0])
+    rows = [[name, *_scores(some)] for name, some in runs.items()]
+    return table([head, *sets, "average", "seeds"], rows)
 
 
 def cluster_projection() -> str:

@@ -147,6 +147,23 @@ def test_what_a_cluster_cannot_do_is_refused(path, tmp_path):
     refused("is not valid UTF-8", _written(tmp_path / "latin.txt", b"a b\nna\xefve\n"))
 
 
+def test_what_object_stores_must_hold_counts_states_rows_and_pairs(path):
+    """Of an episode: what the nodes send of it, and what comes to them, lies there at once."""
+    given = {"min_count": 2, "max_vocab": None, "vocabulary": None} | OPTIONS
+    _, steps = local(path, 4)
+    machines = Threads(2)
+    coordinator = Coordinator(machines)
+    V = len(coordinator.read(path, **given).vocabulary)
+    states = 7 * 2 * 2 * -(-V // 4) * 4 * row_floats(6)
+    pairs = 2 * 4 * max(step.loss.pairs for step in steps) // 2
+    machines.store = states + int(1.2 * pairs)
+    coordinator.engine(config_of(4))
+    machines.store = states + int(0.8 * pairs)
+    with pytest.raises(ClusterError, match="object stores must hold"):
+        coordinator.engine(config_of(4))
+    coordinator.close()
+
+
 def _written(path, data):
     path.write_bytes(data)
     return path

@@ -50,6 +50,7 @@ from wordgrad.training.engines.blocks import (
     Deal,
     buckets_of,
     check_buckets,
+    pairs_of_token,
     tokens_of_episode,
 )
 from wordgrad.training.kernels.blocks import MOST_ROWS
@@ -430,7 +431,7 @@ class Coordinator:
         text = self._text
         reach = reach_of(config, text.stub())
         tokens = tokens_of_episode(counts, text.tokens, reach, config)
-        self._check_store(len(counts), tokens, reach.mean, config)
+        self._check_store(len(counts), tokens * pairs_of_token(counts, reach, config), config)
         text = Text(text.vocabulary, text.tokens, text.longest, tokens)
         self._begun = config, self.machines.put(text)
         self._engine = ClusterEngine(config, text, self)
@@ -442,12 +443,13 @@ class Coordinator:
         V = len(self._text.vocabulary)
         return Parameters.initial(V, V, config.vector_size, config.seed, mapped=True)
 
-    def _check_store(self, V: int, tokens: int, reach: float, config: TrainingConfig) -> None:
+    def _check_store(self, V: int, pairs: float, config: TrainingConfig) -> None:
         """Refuse what would not fit the object stores, of which Ray would make files."""
         n, B = len(self.machines), buckets_of(config)
         buckets = 2 * -(-B // n) * -(-V // B) * 4 * row_floats(config.vector_size)
-        # Copies of three states of a node and of the one before it, rows and pairs on their way.
-        needed = int(7 * buckets + 2 * 4 * 2 * reach * tokens / n)
+        # Copies of three states of a node and of the one before it, rows on their way; and pairs,
+        # those that a node has sent and those that came, 4 bytes each.
+        needed = int(7 * buckets + 2 * 4 * pairs / n)
         store = self.machines.store
         if store is not None and needed > store:
             raise ClusterError(

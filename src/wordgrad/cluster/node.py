@@ -179,10 +179,9 @@ class SpreadEngine(BlockEngine):
     def units(self, start: int, stop: int) -> list[tuple[int, int]]:
         """What of the text from ``start`` to ``stop`` is here, in units of drawing."""
         self._found, units = {}, []
-        size = -(-min(self.episode_tokens, self.length) // UNITS)
         for shelf in self._shelves:
             for begin, end, piece in shelf.spans(start, stop):
-                for unit in cut(begin, end, size):
+                for unit in cut(begin, end, self.unit_tokens):
                     self._found[unit[0]] = shelf, piece
                     units.append(unit)
         return sorted(units)
@@ -555,6 +554,7 @@ class Node:
                 np.concatenate(pairs) if pairs else np.empty(0, np.uint32),
             )  # fmt: skip
             self._post(post, run, node, ("pairs", position, self._number), letter)
+        episode.pairs = []  # all are sent
         units = []
         for node in range(len(bounds) - 1):
             starts, edges, pairs = self._mail.take(run, ("pairs", position, node))

@@ -210,10 +210,11 @@ def trained(corpus, blocks, workers, pauses=0, epochs=2, **options):
 @pytest.mark.parametrize(
     ("blocks", "architecture"), [(1, "skipgram"), (5, "skipgram"), (5, "cbow")]
 )
-def test_threads_and_pauses_change_no_byte(corpus, blocks, architecture):
+def test_threads_and_pauses_change_no_byte(corpus, blocks, architecture, monkeypatch):
     wanted, steps = trained(corpus, blocks, 1, architecture=architecture)
     assert len(steps) == 2 * module.EPISODES_AN_EPOCH
-    for workers, pauses in ((2, 0), (5, 0), (2, 1)):
+    for workers, pauses, unit in ((2, 0, None), (5, 0, None), (2, 1, None), (1, 0, 11)):
+        monkeypatch.setattr(module, "UNIT_TOKENS", unit or module.UNIT_TOKENS)
         found, again = trained(corpus, blocks, workers, pauses, architecture=architecture)
         assert again == steps
         assert (found.W_in_rows == wanted.W_in_rows).all()
@@ -239,11 +240,21 @@ def test_how_long_episodes_are(corpus, monkeypatch):
     assert engine_of(corpus, 2, sample=0).episode_tokens == 100  # window 4: five pairs a token
     monkeypatch.setattr(module, "PAIRS_A_WORD", 10)
     assert engine_of(corpus, 2, sample=0).episode_tokens == 2 * V
+    monkeypatch.setattr(module, "EPISODES_OF_A_LONG_TEXT", tokens)
     monkeypatch.setattr(module, "EPISODE_TOKENS", 7)
     monkeypatch.setattr(module, "TOKENS_A_WORD", 0)
     assert engine_of(corpus, 2).episode_tokens == 7
     monkeypatch.setattr(module, "TOKENS_A_WORD", 1)
     assert engine_of(corpus, 2).episode_tokens == V
+    # A long text has no more episodes than that, ...
+    monkeypatch.setattr(module, "TOKENS_A_WORD", 0)
+    monkeypatch.setattr(module, "EPISODES_OF_A_LONG_TEXT", 30)
+    assert engine_of(corpus, 2, sample=0).episode_tokens == -(-tokens // 30)
+    # ... while their pairs, five a token, take no more than two matrices.
+    monkeypatch.setattr(module, "EPISODES_OF_A_LONG_TEXT", 2)
+    engine = engine_of(corpus, 2, sample=0)
+    matrices = 2 * parameters_of(engine).W_in_rows.nbytes
+    assert engine.episode_tokens == -(-matrices // (4 * 5)) < tokens // 2
 
 
 def test_what_blocks_cannot_train_is_refused(corpus, monkeypatch):

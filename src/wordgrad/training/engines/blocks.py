@@ -76,8 +76,14 @@ MOST_PAIRS, PAIRS_A_WORD = 1 << 24, 60
 """Pairs of an episode, as expected: no more than that, or than so many for each word.  They take 4
 bytes each, a small part of what the vectors of the words take."""
 
-UNITS = 32
-"""Pieces of an episode that threads draw pairs from."""
+EPISODES_OF_A_LONG_TEXT = 64
+"""An epoch of a longer text has no more, while the pairs of an episode take no more memory than the
+two matrices.  For each deals all words anew and lets all of ``W_out`` go round, which is what takes
+time on several machines; and small texts have fewer deals, and enough of them."""
+
+UNITS, UNIT_TOKENS = 32, 1 << 20
+"""Pieces of an episode that threads draw pairs from, and their most tokens: what a thread needs to
+draw grows with them."""
 
 CONTEXTS = {"skipgram": 6, "cbow": 3}
 """Most context words of a window.  For skip-gram the mean of the default engine's with window=5.
@@ -209,6 +215,11 @@ class BlockEngine(NegativeSamplingEngine):
         tables = self.tables
         sentence, _ = first_sentence(tables, Span(position, position, 0, 0.0))
         return tables.ids.ctypes.data, tables.offsets.ctypes.data, sentence
+
+    @property
+    def unit_tokens(self) -> int:
+        """Most tokens of a unit of drawing."""
+        return min(-(-min(self.episode_tokens, self.length) // UNITS), UNIT_TOKENS)
 
     @cached_property
     def noise(self) -> NDArray[np.float64]:
@@ -360,7 +371,8 @@ class Episode:
         self.deal = engine.deal(epoch, start) if deal is None else deal
         first = engine.first_turn(epoch, start)
         self.turns = [(first + place) % self.n_buckets for place in range(self.n_buckets)]
-        self.spans = cut(start, stop, -(-(stop - start) // UNITS)) if spans is None else spans
+        unit = min(-(-(stop - start) // UNITS), UNIT_TOKENS)
+        self.spans = cut(start, stop, unit) if spans is None else spans
         self.owners = range(self.n_buckets)
         self.pairs: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(self.spans)
         self.edges = np.zeros((len(self.spans), self.n_buckets**2 + 1), np.int64)
@@ -411,7 +423,7 @@ class BlockWorker:
         config = engine.config
         self._config, self._engine = config, engine
         self._most_contexts = CONTEXTS[config.architecture]
-        unit_tokens = -(-min(engine.episode_tokens, engine.length) // UNITS)
+        unit_tokens = engine.unit_tokens
         self._workspace = Workspace(
             window_rows=max(2 * engine.most_reach, self._most_contexts),
             negative=config.negative,
@@ -533,18 +545,24 @@ def check_buckets(n_words: int, config: TrainingConfig) -> None:
         )
 
 
+def pairs_of_token(counts: NDArray[np.int64], reach: Reach, config: TrainingConfig) -> float:
+    """How many pairs are to be expected of a token."""
+    kept = float(counts @ keep_probabilities(counts, config.sample)) / counts.sum()
+    return kept * 2 * reach.mean
+
+
 def tokens_of_episode(
     counts: NDArray[np.int64], tokens: int, reach: Reach, config: TrainingConfig
 ) -> int:
-    """How many tokens of a text make an episode."""
-    keep = keep_probabilities(counts, config.sample)
-    pairs_a_token = float(counts @ keep) / counts.sum() * 2 * reach.mean
-    most = min(
-        max(EPISODE_TOKENS, TOKENS_A_WORD * len(counts)),
+    """How many tokens of a text make an episode, on whatever machines."""
+    V, pairs = len(counts), pairs_of_token(counts, reach, config)
+    short = min(
+        max(EPISODE_TOKENS, TOKENS_A_WORD * V),
         -(-tokens // EPISODES_AN_EPOCH),
-        math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * len(counts)) / pairs_a_token),
+        math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * V) / pairs),
     )
-    return max(1, int(most))
+    of_memory = math.ceil(2 * V * row_floats(config.vector_size) / pairs)
+    return max(1, short, min(-(-tokens // EPISODES_OF_A_LONG_TEXT), of_memory))
 
 
 def cut(start: int, stop: int, size: int) -> list[tuple[int, int]]:
