@@ -1424,7 +1424,7 @@ def cluster_projection() -> str:
             f"{one['dealing_seconds_an_episode']:.1f} s",
             f"{one['sending_seconds_an_episode']:.1f} s",
             f"{one['episodes']:,.0f}",
-            f"{one['hours_an_epoch']:.1f}",
+            f"{one['hours_an_epoch']:.2f}",
             f"{one['sent_an_episode'] / 1e9:,.0f} GB",
             f"{one['memory_of_a_node'] / 1e9:.1f} GB",
         ]
