@@ -6,6 +6,7 @@ import itertools
 import secrets
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from wordgrad.cluster.node import (
     NOWHERE,
     PIECES_AN_EPISODE,
+    Buckets,
     Outcome,
     Piece,
     Position,
@@ -44,7 +46,7 @@ from wordgrad.errors import (
 )
 from wordgrad.files import release_pages
 from wordgrad.training.config import SETTINGS, TrainingConfig
-from wordgrad.training.engine import Loss, Step, TrainingProgress
+from wordgrad.training.engine import Engine, Loss, Step, TrainingProgress
 from wordgrad.training.engines.blocks import (
     EPISODES_AN_EPOCH,
     Deal,
@@ -418,7 +420,7 @@ class Coordinator:
                 record = replace(record, nodes=n, bytes_sent=sum(sent.values()))
             self._progress(record)
 
-    def engine(self, config: TrainingConfig, hook: object = None) -> ClusterEngine:
+    def engine(self, config: TrainingConfig, hook: object = None) -> Engine:
         """The engine that trains on what was read; a hook may change parameters between epochs."""
         counts = self._text.vocabulary.counts
         n_buckets = buckets_of(config)
@@ -433,10 +435,10 @@ class Coordinator:
         tokens = tokens_of_episode(counts, text.tokens, reach, config)
         self._check_store(len(counts), tokens * pairs_of_token(counts, reach, config), config)
         text = Text(text.vocabulary, text.tokens, text.longest, tokens)
-        self._begun = config, self.machines.put(text)
-        self._engine = ClusterEngine(config, text, self)
-        self._engine.reload = hook is not None
-        return self._engine
+        self._begun = Buckets, config, self.machines.put(text)
+        engine = self._engine = BlockClusterEngine(config, text, self)
+        engine.reload = hook is not None
+        return engine
 
     def parameters(self, config: TrainingConfig) -> Parameters:
         """What a training begins with, in files, so that it need not fit the memory here."""
@@ -460,9 +462,8 @@ class Coordinator:
 
     def begin(self, nodes: Sequence[int]) -> None:
         """Let nodes get ready to train."""
-        config, text = self._begun
         machines = self.machines
-        machines.answers([machines.ask(k, "begin", config, text) for k in nodes])
+        machines.answers([machines.ask(k, "begin", *self._begun) for k in nodes])
 
     def abandon(self) -> None:
         """Let no node wait for another any more."""
@@ -539,22 +540,32 @@ class Asked(NamedTuple):
     bounds: list[int]
 
 
-class ClusterEngine(SpreadEngine):
-    """Trains in blocks on all nodes of a cluster, to the bytes of the block engine on one machine.
+class ClusterEngine(ABC):
+    """Trains on all nodes of a cluster, and goes on when one is lost: what any model needs.
+
+    Stands before an engine of one machine among the bases of a class, which says what an episode
+    is, and what lies where.
 
     Attributes
     ----------
     sent : dict of str to int
-        Bytes between nodes, of pairs, buckets and rows; copies of states are not counted.
+        Bytes between nodes, by what they are; copies of states are not counted.
     reload : bool
         Whether somebody may change the parameters between two epochs.
     """
 
-    def __init__(self, config: TrainingConfig, text: Text, coordinator: Coordinator) -> None:
-        super().__init__(config, text)
+    config: TrainingConfig
+    length: int
+    n_inputs: int
+    n_outputs: int
+
+    whole: tuple[int, ...] = ()
+    """What ``state`` is asked for, for all that a node has."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
         self._machines = coordinator.machines
-        self.sent = {"pairs": 0, "buckets": 0, "rows": 0}
+        self.sent: dict[str, int] = {}
         self.reload = False
         self._states: dict[Position, tuple[list[int], list[Any]]] = {}
         self._copied_at = 0.0
@@ -632,21 +643,6 @@ class ClusterEngine(SpreadEngine):
             except LostError as error:
                 self._recover(error)
 
-    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
-        """Return the word vectors, (V, D), which are mapped from a temporary file."""
-        D, weight = parameters.vector_size, np.float32(self.config.output_weight or 0.0)
-        vectors = mapped_rows(self.n_words, D)
-        size = max(1, SLICE_BYTES // (4 * D))
-        for first in range(0, self.n_words, size):
-            some = slice(first, first + size)
-            vectors[some] = parameters.W_in[some]
-            if weight:
-                vectors[some] += weight * parameters.W_out[some]
-            parameters.release_pages()
-            release_pages(vectors)
-        vectors.flags.writeable = False  # so that nobody copies them
-        return np.asarray(vectors)
-
     def _catch_up(self, parameters: Parameters) -> None:
         """Bring the nodes to where the steps that were given end."""
         if self._there == NOWHERE or self._there > self._done:
@@ -658,14 +654,14 @@ class ClusterEngine(SpreadEngine):
         """Ask all nodes for the next episode, and now and then for copies of what it leaves."""
         machines, n, position = self._machines, self.nodes, self._there
         epoch, start = position
-        stop = min(start + self.episode_tokens, self.length)
+        stop = min(start + self.episode_length, self.length)
         following = (epoch, stop) if stop < self.length else (epoch + 1, 0)
         self._there = NOWHERE  # until all are asked
         asked = [machines.ask(k, "episode", self._run, position, stop, following) for k in range(n)]
         states: list[Any] = []
         if time.monotonic() - self._copied_at >= SECONDS_BETWEEN_STATES:
             self._copied_at = time.monotonic()
-            states = [machines.ask(k, "state", 0, self.bucket_rows) for k in range(n)]
+            states = [machines.ask(k, "state", *self.whole) for k in range(n)]
             asked += [
                 machines.ask((k + 1) % n, "keep", following, states[k], now=True)
                 for k in range(n)
@@ -684,15 +680,11 @@ class ClusterEngine(SpreadEngine):
                 del self._states[old]
         for one in found:
             for what, size in one.bytes_sent.items():
-                self.sent[what] += size
+                self.sent[what] = self.sent.get(what, 0) + size
         if position < self._done:
             return None
         self._done, self._losses = following, 0
-        losses = np.concatenate([one.losses for one in found])
-        loss = Loss(float(losses.sum()), sum(one.pairs for one in found))
-        last = (buckets_of(self.config) - 0.5) / buckets_of(self.config)
-        epoch, start = position
-        return Step(start, stop, loss, self.rate_in(epoch, start, stop, last))
+        return self._step_of(position, stop, found)
 
     def _go_back(self, parameters: Parameters) -> None:
         """Let all nodes begin anew, from the newest state of which every bucket can be had."""
@@ -708,29 +700,14 @@ class ClusterEngine(SpreadEngine):
                 del self._states[position]  # a bucket of it is nowhere any more
         self._start_run(self._here, [], [])
         self._copied_at = time.monotonic()
-        deal, turn = self.deal(*self._here), self.first_turn(*self._here)
-        filled: deque[list[Any]] = deque()
-        for first, last in self._slices():
-            asked = []
-            for k, owners in enumerate(itertools.starmap(range, itertools.pairwise(self._bounds))):
-                shape = len(owners), last - first, parameters.W_in_rows.shape[1]
-                state = State(owners, *np.zeros((2, *shape), np.float32))
-                for rows, words, matrix in self._places(parameters, state, deal, turn, first):
-                    rows[:] = matrix[words]
-                asked.append(self._machines.ask(k, "fill", first, state))
-            parameters.release_pages()
-            filled.append(asked)
-            if len(filled) > 1:
-                self._machines.answers(filled.popleft())
-        for asked in filled:
-            self._machines.answers(asked)
+        self._fill(parameters)
         self._there = self._here
 
     def _start_run(self, position: Position, held: list[int], states: list[Any]) -> None:
-        """Let all nodes take their buckets from states that were ``held`` in any placement."""
-        B, n = buckets_of(self.config), self.nodes
-        self._run = secrets.token_hex(8)
-        self._bounds = [k * B // n for k in range(n + 1)]  # which owners follow which on each node
+        """Let all nodes take what they own from states that were ``held`` in any placement."""
+        self._run, n = secrets.token_hex(8), self.nodes
+        # Which owners follow which on each node.
+        self._bounds = [k * self.owners // n for k in range(n + 1)]
         asked = []
         for k, (first, last) in enumerate(itertools.pairwise(self._bounds)):
             theirs = [
@@ -759,6 +736,88 @@ class ClusterEngine(SpreadEngine):
                 return
             except LostError as again:
                 error = again
+
+    @property
+    @abstractmethod
+    def owners(self) -> int:
+        """Into how many shares the model is cut, for any number of nodes."""
+
+    @property
+    @abstractmethod
+    def episode_length(self) -> int:
+        """Positions of an episode."""
+
+    @abstractmethod
+    def _step_of(self, position: Position, stop: int, found: Sequence[Any]) -> Step:
+        """What an episode came to on all nodes."""
+
+    @abstractmethod
+    def _fill(self, parameters: Parameters) -> None:
+        """Give the nodes what the parameters hold."""
+
+    @abstractmethod
+    def _fetch(self, parameters: Parameters) -> None:
+        """Write what the nodes have to the parameters."""
+
+
+class BlockClusterEngine(ClusterEngine, SpreadEngine):
+    """Trains in blocks, to the bytes of the block engine on one machine."""
+
+    def __init__(self, config: TrainingConfig, text: Text, coordinator: Coordinator) -> None:
+        ClusterEngine.__init__(self, coordinator)
+        SpreadEngine.__init__(self, config, text)
+        self.whole = 0, self.bucket_rows
+
+    @property
+    def owners(self) -> int:
+        """Buckets."""
+        return buckets_of(self.config)
+
+    @property
+    def episode_length(self) -> int:
+        """Tokens of an episode."""
+        return self.episode_tokens
+
+    def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
+        """Return the word vectors, (V, D), which are mapped from a temporary file."""
+        D, weight = parameters.vector_size, np.float32(self.config.output_weight or 0.0)
+        vectors = mapped_rows(self.n_words, D)
+        size = max(1, SLICE_BYTES // (4 * D))
+        for first in range(0, self.n_words, size):
+            some = slice(first, first + size)
+            vectors[some] = parameters.W_in[some]
+            if weight:
+                vectors[some] += weight * parameters.W_out[some]
+            parameters.release_pages()
+            release_pages(vectors)
+        vectors.flags.writeable = False  # so that nobody copies them
+        return np.asarray(vectors)
+
+    def _step_of(self, position: Position, stop: int, found: Sequence[Outcome]) -> Step:
+        losses = np.concatenate([one.losses for one in found])
+        loss = Loss(float(losses.sum()), sum(one.pairs for one in found))
+        last = (buckets_of(self.config) - 0.5) / buckets_of(self.config)
+        epoch, start = position
+        return Step(start, stop, loss, self.rate_in(epoch, start, stop, last))
+
+    def _fill(self, parameters: Parameters) -> None:
+        """Give the nodes what the parameters hold, a range of words after the other."""
+        deal, turn = self.deal(*self._here), self.first_turn(*self._here)
+        filled: deque[list[Any]] = deque()
+        for first, last in self._slices():
+            asked = []
+            for k, owners in enumerate(itertools.starmap(range, itertools.pairwise(self._bounds))):
+                shape = len(owners), last - first, parameters.W_in_rows.shape[1]
+                state = State(owners, *np.zeros((2, *shape), np.float32))
+                for rows, words, matrix in self._places(parameters, state, deal, turn, first):
+                    rows[:] = matrix[words]
+                asked.append(self._machines.ask(k, "fill", first, state))
+            parameters.release_pages()
+            filled.append(asked)
+            if len(filled) > 1:
+                self._machines.answers(filled.popleft())
+        for asked in filled:
+            self._machines.answers(asked)
 
     def _fetch(self, parameters: Parameters) -> None:
         """Write what the nodes have to the parameters, a range of words after the other."""
@@ -800,6 +859,3 @@ class ClusterEngine(SpreadEngine):
             ):
                 words = deal.words[bucket, first : min(first + len(rows), deal.sizes[bucket])]
                 yield rows[: len(words)], words, matrix
-
-    def close(self) -> None:
-        """The coordinator ends the nodes."""

@@ -389,10 +389,171 @@ class Node:
 
     # ---------------------------------------------------------------- model
 
-    def begin(self, config: TrainingConfig, text: Text) -> None:
-        """Get ready to train on what was encoded; compile the kernels."""
-        self._config = config
-        self._engine = SpreadEngine(config, text, self._shelves)
+    def begin(self, kind: Callable[[Here, TrainingConfig, Text], Share], *args: Any) -> None:
+        """Get ready to train a model of some kind on what was encoded; compile the kernels."""
+        here = Here(self._shelves, self._mail, self._pool, self.threads, self._folder)
+        self._share = kind(here, *args)
+
+    def load(self, run: str, *args: Any) -> None:
+        """Begin a run at a position; see the kind's share."""
+        self._mail.open(run)
+        self._share.load(*args)
+
+    def fill(self, *args: Any) -> None:
+        """Take what was learned before; see the kind's share."""
+        self._share.fill(*args)
+
+    def state(self, *args: Any) -> Any:
+        """Copy what lies here; see the kind's share."""
+        return self._share.state(*args)
+
+    def are_finite(self) -> bool:
+        """Whether every number here is finite."""
+        return self._share.are_finite()
+
+    def episode(self, *args: Any) -> Any:
+        """Train on an episode, together with all others; see the kind's share."""
+        return self._share.episode(*args)
+
+    def keep(self, position: Position, state: State) -> None:
+        """Hold another node's state, and forget all but its last two."""
+        self._kept[position] = state
+        for old in sorted(self._kept)[:-2]:
+            del self._kept[old]
+
+    def deliver(self, run: str, key: tuple[Any, ...], letter: Any) -> None:
+        """Take a letter of another node."""
+        self._mail.put(run, key, letter)
+
+    def abandon(self) -> None:
+        """End whatever waits for another node."""
+        self._mail.open(None)
+
+    def close(self) -> None:
+        """Remove what lies on the disk."""
+        self.abandon()
+        self._stack.close()
+        self._pool.shutdown(wait=False)
+        self._lock.release()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Here(NamedTuple):
+    """What a node has, whatever it trains.
+
+    Attributes
+    ----------
+    shelves : list of PartsOfText
+    mail : Mail
+    pool : ThreadPoolExecutor
+    threads : int
+    folder : path
+    """
+
+    shelves: list[PartsOfText]
+    mail: Mail
+    pool: ThreadPoolExecutor
+    threads: int
+    folder: Path
+
+
+class Share:
+    """What a node holds of a model, and does with it: what is common to all kinds.
+
+    Parameters
+    ----------
+    here : Here
+    config : TrainingConfig
+    text : Text
+    """
+
+    def __init__(self, here: Here, config: TrainingConfig, text: Text) -> None:
+        self._here, self._mail, self._pool = here, here.mail, here.pool
+        self.threads = here.threads
+        self._config, self._text = config, text
+        self._position = NOWHERE
+        self._sent: dict[str, int] = {}
+
+    def load(self, number: int, bounds: Sequence[int], position: Position, *states: Any) -> None:
+        """Take what this node owns, at the beginning of an episode.
+
+        Parameters
+        ----------
+        number : int
+            Of this node in the run.
+        bounds : sequence of int
+            Node k owns ``bounds[k]`` to ``bounds[k + 1]``.
+        position : (int, int)
+        *states : State
+            Of whatever nodes, and at least of the owners here; none where :meth:`fill` follows.
+        """
+        self._number, self._bounds = number, list(bounds)
+        self._owners = range(bounds[number], bounds[number + 1])
+        self._position = position
+
+    def fill(self, *args: Any) -> None:
+        """Take what was learned before."""
+        raise NotImplementedError
+
+    def state(self, *args: Any) -> Any:
+        """Copy what lies here."""
+        raise NotImplementedError
+
+    def are_finite(self) -> bool:
+        """Whether every number here is finite."""
+        raise NotImplementedError
+
+    def episode(
+        self, run: str, position: Position, stop: int, following: Position, post: Post
+    ) -> Any:
+        """Train on an episode, together with all others.
+
+        Parameters
+        ----------
+        run : str
+        position, stop : (int, int), int
+            Where the episode begins and ends.
+        following : (int, int)
+            Where the next one begins.
+        post : callable
+
+        Raises
+        ------
+        AbandonedError
+            If another node is lost, or this call does not follow the one before: Ray runs the later
+            calls of an actor even where an earlier one failed.
+        """
+        if position != self._position:
+            raise AbandonedError(f"Episode {position} does not follow {self._position}.")
+        self._position = NOWHERE  # until it is done
+        outcome = self._train_episode(run, position, stop, following, post)
+        self._position = following
+        return outcome
+
+    def _train_episode(
+        self, run: str, position: Position, stop: int, following: Position, post: Post
+    ) -> Any:
+        raise NotImplementedError
+
+    def _check_is_whole(self) -> None:
+        """Raise :class:`AbandonedError` if the episode before is not done."""
+        if self._position == NOWHERE:
+            raise AbandonedError("There is no state in the middle of an episode.")
+
+    def _post(self, post: Post, run: str, node: int, key: tuple[Any, ...], letter: Any) -> None:
+        if node == self._number:
+            self._mail.put(run, key, letter)
+        else:
+            self._sent[key[0]] += sum(part.nbytes for part in letter)
+            post(node, run, key, letter)
+
+
+class Buckets(Share):
+    """The share of a model that is trained in blocks: some buckets of both matrices."""
+
+    def __init__(self, here: Here, config: TrainingConfig, text: Text) -> None:
+        super().__init__(here, config, text)
+        self._engine = SpreadEngine(config, text, here.shelves)
         spare = EncodedCorpus.in_memory(
             np.array([0, 1, 0, 1], np.int32), np.array([0, 4]), Vocabulary(["a", "b"], [2, 2])
         )
@@ -400,27 +561,9 @@ class Node:
         engine = BlockEngine.from_corpus(spare, small)
         engine.prepare(Parameters.zeros(2, 2, config.vector_size))
 
-    def load(
-        self, run: str, number: int, bounds: Sequence[int], position: Position, *states: State
-    ) -> None:
-        """Take the buckets of this node, at the beginning of an episode.
-
-        Parameters
-        ----------
-        run : str
-            Name of the run that begins.
-        number : int
-            Of this node in it.
-        bounds : sequence of int
-            Node k owns the buckets ``bounds[k]`` to ``bounds[k + 1]``.
-        position : (int, int)
-        *states : State
-            Of whatever nodes, and at least of the owners here; none where :meth:`fill` follows.
-        """
-        self._mail.open(run)
-        self._number, self._bounds = number, list(bounds)
-        self._owners = range(bounds[number], bounds[number + 1])
-        self._position = position
+    def load(self, number: int, bounds: Sequence[int], position: Position, *states: State) -> None:
+        """Take the buckets of this node, at the beginning of an episode."""
+        super().load(number, bounds, position)
         self._deal = self._engine.deal(*position)
         m, rows = len(self._owners), self._deal.words.shape[1]
         n_floats = row_floats(self._config.vector_size)
@@ -449,8 +592,7 @@ class Node:
         AbandonedError
             If the episode before is not done.
         """
-        if self._position == NOWHERE:
-            raise AbandonedError("There is no state in the middle of an episode.")
+        self._check_is_whole()
         rows = slice(first, last)
         return State(self._owners, self._W_in[:, rows].copy(), self._W_out[:, rows].copy())
 
@@ -462,45 +604,9 @@ class Node:
             self._config.vector_size,
         ).are_finite()
 
-    def keep(self, position: Position, state: State) -> None:
-        """Hold another node's state, and forget all but its last two."""
-        self._kept[position] = state
-        for old in sorted(self._kept)[:-2]:
-            del self._kept[old]
-
-    # ---------------------------------------------------------------- an episode
-
-    def deliver(self, run: str, key: tuple[Any, ...], letter: Any) -> None:
-        """Take a letter of another node."""
-        self._mail.put(run, key, letter)
-
-    def abandon(self) -> None:
-        """End whatever waits for another node."""
-        self._mail.open(None)
-
-    def episode(
+    def _train_episode(
         self, run: str, position: Position, stop: int, following: Position, post: Post
     ) -> Outcome:
-        """Train on an episode, together with all others; see the module.
-
-        Parameters
-        ----------
-        run : str
-        position, stop : (int, int), int
-            Where the episode begins and ends.
-        following : (int, int)
-            Where the next one begins, by whose deal the buckets are left.
-        post : callable
-
-        Raises
-        ------
-        AbandonedError
-            If another node is lost, or this call does not follow the one before: Ray runs the later
-            calls of an actor even where an earlier one failed.
-        """
-        if position != self._position:
-            raise AbandonedError(f"Episode {position} does not follow {self._position}.")
-        self._position = NOWHERE  # until it is done
         self._sent = {"pairs": 0, "buckets": 0, "rows": 0}
         epoch, start = position
         spans = self._engine.units(start, stop)
@@ -508,15 +614,7 @@ class Node:
         self._exchange_pairs(run, episode, post)
         self._train(run, episode, post)
         self._exchange_rows(run, episode, self._engine.deal(*following), following, post)
-        self._position = following
         return Outcome(episode.losses, episode.n_pairs, self._sent)
-
-    def _post(self, post: Post, run: str, node: int, key: tuple[Any, ...], letter: Any) -> None:
-        if node == self._number:
-            self._mail.put(run, key, letter)
-        else:
-            self._sent[key[0]] += sum(part.nbytes for part in letter)
-            post(node, run, key, letter)
 
     def _work(self, pieces: Iterable[Callable[[BlockWorker], object]]) -> None:
         """Do pieces of work on all threads, in their order."""
@@ -620,14 +718,6 @@ class Node:
         self._deal = deal
         self._W_in, self._next_in = self._next_in, self._W_in
         self._W_out, self._next_out = self._next_out, self._W_out
-
-    def close(self) -> None:
-        """Remove what lies on the disk."""
-        self.abandon()
-        self._stack.close()
-        self._pool.shutdown(wait=False)
-        self._lock.release()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 _PREFIX, _SECONDS_TO_LOCK = "wordgrad-node-", 60.0
