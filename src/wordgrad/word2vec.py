@@ -387,7 +387,7 @@ class Word2Vec(
 
         Parameters
         ----------
-        X : path, glob, directory, several of them, a table, or an iterable of sentences
+        X : path, glob, directory, URL, several of them, a table, or an iterable of sentences
             A sentence is a string or a list of tokens; iterators are consumed once.  A line of a
             file is a sentence, of any length.  See :func:`wordgrad.corpus.corpus.encode_corpus`.
         y : ignored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import contextmanager
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from wordgrad import Word2Vec, cluster, load
 from wordgrad.cli.app import app
+from wordgrad.errors import InputError
 
 SETTINGS = {"vector_size": 8, "min_count": 2, "sample": 0.01, "epochs": 2}
 
@@ -55,6 +57,26 @@ def test_the_command_writes_the_file_of_one_machine(path, tmp_path, monkeypatch)
     assert (tmp_path / "one.safetensors").read_bytes() == (
         tmp_path / "two.safetensors"
     ).read_bytes()
+
+
+def test_text_on_other_storage_gives_the_same_bytes(path, monkeypatch):
+    system = pytest.importorskip("fsspec").filesystem("memory")
+    lines = path.read_bytes().splitlines(keepends=True)
+    system.pipe_file("/bucket/cluster/a.txt", b"".join(lines[:300]))
+    system.pipe_file("/bucket/cluster/b.txt.gz", gzip.compress(b"".join(lines[300:])))
+    wanted = Word2Vec(**SETTINGS, blocks=4, workers=1).fit(path)
+    model = Word2Vec(**SETTINGS, blocks=4, cluster="auto", nodes=2)
+    model.fit("memory://bucket/cluster/*")
+    assert model.vectors_.words == wanted.vectors_.words
+    assert (model.vectors_.matrix == wanted.vectors_.matrix).all()
+    assert model.report_.files == 2
+
+    def refused(path):
+        raise PermissionError("Forbidden")
+
+    monkeypatch.setattr("wordgrad.cluster.node.opened", refused)
+    with pytest.raises(InputError, match=r"Node 1 of 2 does not see .*a\.txt \(Forbidden\)"):
+        model.fit("memory://bucket/cluster/*")
 
 
 def test_the_demo_trains_on_two_nodes(tmp_path, monkeypatch, threads):

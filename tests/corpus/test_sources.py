@@ -255,9 +255,3 @@ class TestTextsOf:
 
     class Twice(Table):
         column_names = ("a", "a")
-
-
-@pytest.mark.parametrize("name", ["s3://bucket/text/*.parquet", "gs://bucket/a.txt"])
-def test_other_storage_is_refused_with_what_reads_it(name):
-    with pytest.raises(InputError, match=r"names other storage.*mount.*ray\.data\.read_text"):
-        resolve(name)

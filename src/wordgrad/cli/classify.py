@@ -41,7 +41,7 @@ MODEL = typer.Argument(metavar="MODEL", help="A classifier that 'wordgrad classi
 DATA = typer.Argument(
     metavar="DATA",
     help="'label<TAB>text' or '__label__x text' on each line, or a table (.csv, .tsv, .jsonl, "
-    ".parquet) with a column of labels; plain, .gz or .zst; '-' for standard input.",
+    ".parquet) with a column of labels; plain, .gz or .zst; a URL; '-' for standard input.",
 )
 FORMAT = typer.Option(
     "--format",
@@ -389,8 +389,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="INPUT",
-            help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst) or '-'. Default: "
-            "standard input. A line or a cell is a text.",
+            help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), URLs or '-'. "
+            "Default: standard input. A line or a cell is a text.",
         ),
     ] = None,
     proba: Annotated[
@@ -432,9 +432,10 @@ def predict(
     from wordgrad.corpus.reader import read_lines
     from wordgrad.corpus.sources import TextFile
     from wordgrad.io.fasttext_model import is_model
+    from wordgrad.storage import path_of
 
     # Only tables need Polars, which takes longer to load than a line to be answered.
-    named = [Path(one) for one in inputs or [] if one != "-"]
+    named = [path_of(one) for one in inputs or [] if one != "-"]
     if any(not path.is_file() or TextFile.from_path(path).format != "text" for path in named):
         make_reads_interruptible()
 

@@ -26,7 +26,7 @@ MODEL = typer.Argument(metavar="MODEL", help="A file that 'wordgrad documents tr
 INPUTS = typer.Argument(
     metavar="INPUT",
     help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), folders, quoted globs, "
-    "or '-' for standard input. A line, or a row of a table, is a document.",
+    "URLs (s3://...), or '-' for standard input. A line, or a row of a table, is a document.",
     show_default=False,
 )
 

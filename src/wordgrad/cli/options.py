@@ -6,12 +6,12 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from operator import getitem
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
+from wordgrad.storage import path_of
 from wordgrad.training.config import Setting
 
 OVERWRITE = typer.Option("--overwrite", help="Replace the output if it exists.")
@@ -124,7 +124,7 @@ def seconds(text: str | float) -> float:
 
 
 def source_of(inputs: Sequence[str]) -> Any:
-    """What the readers of text take: paths, never sentences, however the inputs look.
+    """What the readers of text take: paths and URLs, never sentences, however the inputs look.
 
     A single input stays a string, for it may be a glob.
 
@@ -133,7 +133,7 @@ def source_of(inputs: Sequence[str]) -> Any:
     """
     if len(inputs) == 1:
         return inputs[0]
-    return [one if one == "-" else Path(one) for one in inputs]
+    return [one if one == "-" else path_of(one) for one in inputs]
 
 
 def repeat_option_names(

@@ -25,7 +25,7 @@ def phrases(
         typer.Argument(
             metavar="INPUT",
             help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), folders, quoted "
-            "globs, or '-' for standard input. A line is a sentence.",
+            "globs, URLs (s3://...), or '-' for standard input. A line is a sentence.",
         ),
     ],
     output: Annotated[

@@ -294,7 +294,7 @@ def train(
         typer.Argument(
             metavar="INPUT",
             help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), folders, quoted "
-            "globs, or '-' for standard input. A line is a sentence.",
+            "globs, URLs (s3://...), or '-' for standard input. A line is a sentence.",
             show_default=False,
         ),
     ] = None,

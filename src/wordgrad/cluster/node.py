@@ -28,10 +28,8 @@ from wordgrad.corpus.corpus import (
 )
 from wordgrad.corpus.encode import ReadingProgress, join_words
 from wordgrad.corpus.sources import TextFile, find_parts, texts_of
-from wordgrad.errors import (
-    ClusterError,
-    OutputError,
-)
+from wordgrad.errors import ClusterError, OutputError
+from wordgrad.storage import is_url, opened, why
 from wordgrad.training.checkpoint import FolderLock
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines.blocks import (
@@ -274,11 +272,23 @@ class Node:
 
     @staticmethod
     def unseen(pieces: Sequence[TextFile]) -> str | None:
-        """The first file that this node does not see as it should be, if there is one."""
+        """The first file that this node does not see as it should be, if there is one.
+
+        Of files on other storage the first is looked at: all nodes see the same.
+        """
         ends: dict[Path, int] = {}
         for piece in pieces:
             ends[piece.path] = max(ends.get(piece.path, 0), piece.stop or 0)
+        elsewhere = next((path for path in ends if is_url(path)), None)
+        try:
+            if elsewhere is not None:
+                with opened(elsewhere) as handle:
+                    handle.read(1)
+        except Exception as error:  # each driver has errors of its own
+            return f"{elsewhere} ({why(error)})"
         for path, end in ends.items():
+            if is_url(path):
+                continue
             try:
                 good = path.is_file() and os.access(path, os.R_OK) and path.stat().st_size >= end
             except OSError:

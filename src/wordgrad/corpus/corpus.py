@@ -379,7 +379,7 @@ def encode_corpus(
 
     Parameters
     ----------
-    source : path, glob, directory, "-", several of them, table, or iterable of sentences
+    source : path, glob, directory, URL, "-", several of them, table, or iterable of sentences
         What a list of strings is, :func:`wordgrad.corpus.sources.resolve` says; which column of a
         table in memory is read, :func:`wordgrad.corpus.sources.texts_of`.  A line, a row's cell or
         an item is a sentence; its length is not limited.  A sentence in memory is a string or a

@@ -31,6 +31,7 @@ from wordgrad.corpus.sources import (
 from wordgrad.corpus.tables import table_lines
 from wordgrad.corpus.tokenizer import TextBlock, TokenBlock
 from wordgrad.errors import InputError, ParameterError, check_choice
+from wordgrad.storage import is_url
 
 _BLOCK_TOKENS = 1 << 18
 _PIPE_BYTES = 1 << 16  # what a pipe holds
@@ -287,13 +288,15 @@ def _total_size(files: tuple[TextInput, ...]) -> int | None:
         if not isinstance(file, TextFile):
             known = False
             continue
+        total += file.size
+        if is_url(file.path):  # whose files were listed, which not each of them can be asked for
+            continue
         # Asked, not tried: a named pipe must not be opened twice.
         if not os.access(file.path, os.R_OK):
             raise InputError(
                 f"{file.path} cannot be read (permission denied); change its permissions."
             )
         known &= file.path.is_file()
-        total += file.size
     return total if files and known else None
 
 

@@ -1,10 +1,9 @@
-"""What the user gave as text: files, standard input, or sentences in memory."""
+"""What the user gave as text: files here or on other storage, standard input, or sentences."""
 
 from __future__ import annotations
 
 import glob
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,13 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeAlias, cast
 
+from wordgrad import storage
 from wordgrad.errors import InputError
 
 TextSource: TypeAlias = (
     "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
     " | Iterable[str] | Iterable[Sequence[str]]"
 )
-"""A path, glob or directory, ``"-"``, several of them, or any iterable of sentences.
+"""A path, glob, directory or URL, ``"-"``, several of them, or any iterable of sentences.
 
 A table in memory is one, too, of whatever library: see :func:`texts_of`."""
 
@@ -45,6 +45,9 @@ _LOOKED_UP = 1000  # of many words in a list, that many are looked up on the dis
 class TextFile:
     """A file to read, and how; or a part of a plain one, in bytes.
 
+    Of a file on other storage ``path`` is what :func:`wordgrad.storage.path_of` returns, and
+    ``stop`` its size when it was found, which is not asked for again.
+
     >>> TextFile.from_path(Path("news.jsonl.gz"))
     TextFile(path=PosixPath('news.jsonl.gz'), format='jsonl', compression='gzip', start=0,
     stop=None)
@@ -59,8 +62,9 @@ class TextFile:
     @classmethod
     def from_path(cls, path: Path) -> TextFile:
         """Tell format and compression from the suffixes, in any case of letters."""
-        compression = COMPRESSIONS.get(path.suffix.lower())
-        inner = path.with_suffix("") if compression else path
+        name = Path(path.name.partition("?")[0] if storage.is_url(path) else path)
+        compression = COMPRESSIONS.get(name.suffix.lower())
+        inner = name.with_suffix("") if compression else name
         return cls(path, FORMATS.get(inner.suffix.lower(), "text"), compression)
 
     @property
@@ -96,7 +100,11 @@ def opened(source: TextInput) -> Iterator[BinaryIO]:
         yield sys.stdin.buffer
         return
     try:
-        handle = open(source.path, "rb")  # noqa: SIM115 (closed below)
+        handle: BinaryIO
+        if storage.is_url(source.path):
+            handle = storage.opened(source.path)
+        else:
+            handle = open(source.path, "rb")  # noqa: SIM115 (closed below)
     except OSError as error:
         raise InputError(
             f"{source.name} cannot be read ({error.strerror or error}); check that it is a file "
@@ -117,8 +125,22 @@ class FilePart:
         handle.seek(start)
 
     def read(self, size: int = -1) -> bytes:
-        """Read at most so many bytes."""
-        data = self._handle.read(self._left if size < 0 else min(size, self._left))
+        """Read at most so many bytes.
+
+        Raises
+        ------
+        OSError
+            Whatever a driver of other storage raises, and if the file is shorter than it was.
+        """
+        size = self._left if size < 0 else min(size, self._left)
+        try:
+            data = self._handle.read(size)
+        except OSError:
+            raise
+        except Exception as error:
+            raise OSError(storage.why(error)) from error
+        if size and not data:
+            raise OSError(f"it ends {self._left} bytes early: it has changed")
         self._left -= len(data)
         return data
 
@@ -146,14 +168,15 @@ def resolve(source: Any) -> list[TextInput] | Sentences:
     ============================  =============================================================
     ``"-"``                       standard input
     a ``str`` or a path           a file, a directory (all files below it with a known suffix,
-                                  hidden ones apart), or a glob (``**`` for any depth)
+                                  hidden ones apart), or a glob (``**`` for any depth); a URL
+                                  (``s3://...``) is that of a file, a directory or a glob, too
     a list or tuple of those      each of them, in this order
     a list of :class:`TextFile`   these, or parts of files, that were found before
     any other iterable            sentences: strings, or lists of tokens
     ============================  =============================================================
 
-    A list or tuple in which anything is a :class:`~pathlib.Path` is paths.  One of strings alone
-    could be paths or sentences, and is
+    A list or tuple in which anything is a :class:`~pathlib.Path` is paths, and so is one of URLs
+    alone.  One of other strings could be paths or sentences, and is
 
     1. paths, which must exist, if one of them has a known suffix, no white space, and exists;
     2. sentences, if one of them holds white space and does not end like a file's name: that the
@@ -179,7 +202,7 @@ def resolve(source: Any) -> list[TextInput] | Sentences:
     """
     if isinstance(source, (bytes, bytearray)):
         raise InputError("Text must be str, got bytes; decode it first, or give a file's path.")
-    if isinstance(source, (str, os.PathLike)):
+    if isinstance(source, (str, os.PathLike)) or storage.is_url(source):
         return _find(source)
     if not isinstance(source, Iterable):
         raise InputError(
@@ -307,13 +330,15 @@ def _values(column: Any) -> list[Any] | None:
 
 
 def _are_paths(items: Sequence[Any]) -> bool:
-    if any(isinstance(item, os.PathLike) for item in items):
-        wrong = next((i for i in items if not isinstance(i, (str, os.PathLike))), None)
+    if any(map(_is_path, items)):
+        wrong = next((i for i in items if not isinstance(i, str) and not _is_path(i)), None)
         if wrong is not None:
             raise InputError(f"A list of paths holds a {type(wrong).__name__}; give paths alone.")
         return True
     if not items or not all(isinstance(item, str) for item in items):
         return False
+    if all(storage.is_url(item) and _is_one_word(item) for item in items):
+        return True
     endings = [item.lower().endswith(_KNOWN_SUFFIXES) for item in items]
     files = [item for item, ends in zip(items, endings, strict=True) if ends and _is_one_word(item)]
     if any(map(_exists, files)):
@@ -330,6 +355,11 @@ def _are_paths(items: Sequence[Any]) -> bool:
         f"The list could be paths or sentences of one word: there is {_shown(there)}, but no "
         f"{_shown(missing)}; give paths as pathlib.Path, and sentences as iter(sentences)."
     )
+
+
+def _is_path(item: object) -> bool:
+    """Whether something is a path as an object, here or on other storage."""
+    return isinstance(item, os.PathLike) or (not isinstance(item, str) and storage.is_url(item))
 
 
 def _is_one_word(item: str) -> bool:
@@ -349,27 +379,38 @@ def _find(item: str | os.PathLike[str]) -> list[TextInput]:
     """Files that one path, directory or glob stands for, in the order of their names."""
     if item == STANDARD_INPUT:
         return [StandardInput()]
+    if storage.is_url(item):
+        item = storage.path_of(item)
+        if storage.is_url(item):
+            return _on_storage(item)
     name = os.fspath(item)
     path = Path(name)
     if name and os.path.isdir(name):
         return _in_directory(path)
     if name and os.path.exists(name):
         return [TextFile.from_path(path)]
-    if glob.has_magic(name) and "://" not in name:
+    if glob.has_magic(name):
         matches = sorted(m for m in glob.glob(name, recursive=True) if not os.path.isdir(m))
         if not matches:
             raise InputError(f"No file matches {_shown(name)}; check the pattern and the folder.")
         return [TextFile.from_path(Path(match)) for match in matches]
-    if re.match(r"[a-z][a-z0-9+.-]+://", name):
-        raise InputError(
-            f"{_shown(name)} names other storage, and text is read from files; mount it (as "
-            "mount-s3 and gcsfuse do), give a table that was read from it (polars.read_parquet), "
-            "or, on a cluster, a data set (ray.data.read_text)."
-        )
     raise InputError(
         f"There is no file or directory {_shown(name)}; check the path, or, to train on "
         "strings, give a list of sentences, or iter(sentences) if some are names of files."
     )
+
+
+def _on_storage(path: Path) -> list[TextInput]:
+    """Files that a URL stands for."""
+    found = storage.files_at(path, _KNOWN_SUFFIXES)
+    if found is None:
+        raise InputError(f"There is nothing at {_shown(str(path))}; check the name.")
+    if not found:
+        raise InputError(
+            f"{_shown(str(path))} leads to no file; check the pattern, or that the files of the "
+            f"folder have one of the suffixes {', '.join(_KNOWN_SUFFIXES)}."
+        )
+    return [replace(TextFile.from_path(file), stop=size) for file, size in found]
 
 
 def _shown(name: str) -> str:
@@ -395,10 +436,8 @@ def _in_directory(folder: Path) -> list[TextInput]:
 def are_paths(source: Any) -> bool:
     """Whether a source is a path or several."""
     if isinstance(source, (list, tuple)):
-        if any(isinstance(item, os.PathLike) for item in source):
-            return True
-        return not isinstance(resolve(source), Sentences)
-    return isinstance(source, (str, bytes, os.PathLike))
+        return isinstance(next(iter(source), None), TextFile) or _are_paths(source)
+    return isinstance(source, (str, bytes)) or _is_path(source)
 
 
 def find_parts(source: Any, n_parts: int, largest: int) -> list[TextFile]:
@@ -424,6 +463,9 @@ def find_parts(source: Any, n_parts: int, largest: int) -> list[TextFile]:
     for file in () if isinstance(found, Sentences) else found:
         if isinstance(file, StandardInput):
             raise InputError("Standard input cannot be read in parts; give files.")
+        if storage.is_url(file.path):
+            files.append(file)
+            continue
         if not file.path.is_file():
             raise InputError(
                 f"{file.path} is no regular file, and cannot be read in parts; give files."
@@ -443,20 +485,30 @@ def cut_file(file: TextFile, step: int) -> list[TextFile]:
     >>> [(part.start, part.stop) for part in cut_file(TextFile.from_path(path), 3)]
     [(0, 4), (4, 14), (14, 18)]
     """
-    if file.format != "text" or file.compression is not None or file.size <= step:
+    size = file.size
+    if file.format != "text" or file.compression is not None or size <= step:
         return [file]
-    size, edges = file.size, [0]
+    edges = [0, *_line_ends(file, range(step, size, step)), size]
+    edges = sorted(set(edges))
+    return [replace(file, start=start, stop=stop) for start, stop in pairwise(edges)]
+
+
+def _line_ends(file: TextFile, places: Sequence[int]) -> Iterator[int]:
+    """Where the lines end in which the bytes before some places, rising, are."""
+    if storage.is_url(file.path):
+        yield from storage.line_ends(file.path, places, file.size)
+        return
+    end = 0
     try:
         with open(file.path, "rb") as handle:
-            while edges[-1] + step < size:
-                handle.seek(edges[-1] + step - 1)
-                while (part := handle.readline(_READ)) and not part.endswith(b"\n"):
-                    pass  # a line of any length
-                edges.append(handle.tell())
+            for place in places:
+                if place > end:  # else within a line that was read to its end
+                    handle.seek(place - 1)
+                    while (part := handle.readline(_READ)) and not part.endswith(b"\n"):
+                        pass  # a line of any length
+                    end = handle.tell()
+                yield end
     except OSError as error:
         raise InputError(
             f"{file.path} cannot be read ({error.strerror or error}); check its permissions."
         ) from error
-    if edges[-1] < size:
-        edges.append(size)
-    return [replace(file, start=start, stop=stop) for start, stop in pairwise(edges)]

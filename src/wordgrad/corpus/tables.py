@@ -13,12 +13,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
+from wordgrad import storage
 from wordgrad.corpus.blocks import (
     BLOCK_BYTES,
     LONGEST_ROW,
@@ -225,6 +228,10 @@ def _polars_type(kinds: set[type]) -> type[pl.DataType]:
 
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 _PARQUET_ROWS = 4096
+_SCANNED = tuple(
+    f"{scheme}://"
+    for scheme in ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "http", "https", "hf")
+)
 MOST_COLUMNS = 100_000
 """Of CSV and TSV; each takes some 4 kB, whatever is in it."""
 
@@ -363,18 +370,29 @@ def _parquet_rows(source: TextInput, choose: Chooser) -> Iterator[Rows]:
             "it."
         ) from None
     try:
-        frame = pl.scan_parquet(source.path, glob=False)
-        columns = choose(name, frame.collect_schema(), guessed=False)
-        rows = max(1, frame.select(pl.len()).collect().item())
-        size = source.path.stat().st_size
-        done = 0
-        for batch in frame.select(columns).collect_batches(chunk_size=_PARQUET_ROWS):
-            done += len(batch)
-            yield Rows(batch, size * done // rows)
+        # Polars fetches the chosen columns alone, ahead of their use; from where it cannot, and of
+        # an open file it would read all at once, the file is copied.
+        scanned: AbstractContextManager[Path] = nullcontext(source.path)
+        if storage.is_url(source.path) and not str(source.path).startswith(_SCANNED):
+            scanned = storage.local(source.path)
+        with scanned as path:
+            place = str(path) if storage.is_url(path) else path
+            frame = pl.scan_parquet(place, glob=False)
+            columns = choose(name, frame.collect_schema(), guessed=False)
+            rows = max(1, frame.select(pl.len()).collect().item())
+            done = 0
+            for batch in frame.select(columns).collect_batches(chunk_size=_PARQUET_ROWS):
+                done += len(batch)
+                yield Rows(batch, source.size * done // rows)
     except WordgradError:
         raise
     # Polars does not check all that it reads: some damages make it panic, which is no Exception.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if isinstance(error, OSError) and storage.is_url(source.path):
+            raise InputError(
+                f"{name} cannot be read ({first_line(error)}); check the name, the credentials "
+                "and the connection."
+            ) from error
         raise FormatError(
             f"{name} cannot be read as Parquet ({first_line(error)}); check that it is whole, and "
             "that its suffix is right."

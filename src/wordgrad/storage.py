@@ -1,0 +1,243 @@
+"""Other storage: what lies behind a URL, by way of fsspec, whose only home this is.
+
+A URL becomes an object with the methods of :class:`pathlib.Path` that are used here (a ``UPath`` of
+universal-pathlib), so that readers and writers need not know where a file lies.  Nothing is
+imported for a path that is none.  Credentials are found as the drivers find them: environment,
+their own files, the machine's role.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias, cast
+from urllib.parse import unquote, urlsplit
+
+from wordgrad.errors import InputError, OutputError, WordgradError
+
+AnyPath: TypeAlias = "str | os.PathLike[str]"
+"""A path or a URL.  What :func:`path_of` returns for a URL is one, too."""
+
+INSTALL = "python -m pip install 'wordgrad[cloud]'"
+BLOCK = 16 << 20
+"""Bytes that are asked for at once: a request takes as long as some megabytes do."""
+
+_LINE, _AT_ONCE = 64 << 10, 256  # bytes that are looked at for the end of a line, of many places
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_WEB = ("http", "https")  # whose names may hold ? and [, and which list no folders
+
+
+def is_url(path: object) -> bool:
+    """Whether a path leads to other storage.
+
+    >>> is_url("s3://bucket/text"), is_url("text/a.txt"), is_url(Path("text"))
+    (True, False, False)
+    """
+    if isinstance(path, str):
+        return _URL.match(path) is not None
+    return not isinstance(path, os.PathLike) and hasattr(type(path), "storage_options")
+
+
+def path_of(path: AnyPath) -> Path:
+    """A path as an object: a :class:`~pathlib.Path`, or what has its methods for a URL.
+
+    Raises
+    ------
+    InputError
+        If what opens such URLs is not installed.
+
+    >>> path_of("text/a.txt"), path_of("file:///text/a.txt")
+    (PosixPath('text/a.txt'), PosixPath('/text/a.txt'))
+    """
+    if not isinstance(path, str) or not is_url(path):
+        return path if is_url(path) or isinstance(path, Path) else Path(path)  # type: ignore[return-value]
+    if path.startswith("file://"):
+        return Path(unquote(urlsplit(path).path))
+    try:
+        from upath import UPath
+    except ImportError as error:
+        raise InputError(
+            f"{path} names other storage, which needs universal-pathlib; install it with {INSTALL}."
+        ) from error
+    with reading(path):
+        return cast("Path", UPath(path))
+
+
+def why(error: Exception) -> str:
+    """What an error of a driver says, on one line."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).strip().partition("\n")[0].rstrip(".")[:300]
+
+
+@contextmanager
+def reading(path: object) -> Iterator[None]:
+    """Turn whatever a driver raises into one :class:`InputError`: each has errors of its own."""
+    try:
+        yield
+    except WordgradError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path} cannot be read ({why(error)}); {_remedy(error)}.") from error
+
+
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Turn whatever a driver raises into one :class:`OutputError`."""
+    try:
+        yield
+    except WordgradError:
+        raise
+    except Exception as error:
+        raise OutputError(
+            f"{path} could not be written ({why(error)}); {_remedy(error)}."
+        ) from error
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"{INSTALL} brings what opens s3://, and other drivers are installed by their names"
+    return "check the name, the credentials and the connection"
+
+
+def files_at(name: AnyPath, endings: tuple[str, ...]) -> list[tuple[Path, int]] | None:
+    """Files that a URL of a file, a folder or a glob stands for, with their sizes.
+
+    They are in the order that local files would have; hidden ones are left out, as there, and in a
+    folder those without one of the endings, too.
+
+    Returns
+    -------
+    list of (path, int), or None
+        None where nothing has that name; empty for a folder or a glob without files.
+
+    Raises
+    ------
+    InputError
+        If the storage cannot be asked, or does not tell a file's size.
+    """
+    url = path_of(name)
+    with reading(name):
+        system, place = _system(url), cast("Any", url).path
+        system.invalidate_cache()  # others may have written since
+        try:
+            info = system.info(place)
+        except FileNotFoundError:
+            if _protocol(url) in _WEB or not re.search(r"[*?[]", place):
+                return None
+            found = system.glob(place, detail=True)
+            fixed = re.split(r"[*?[]", place)[0].count("/")  # parts that the pattern spells out
+            pattern = place.split("/")[-1]
+        else:
+            if info["type"] == "file":
+                if info["size"] is None:
+                    raise InputError(
+                        f"{name} has no size that its server tells; download it and give the file."
+                    )
+                return [(url, int(info["size"]))]
+            found = system.find(place, detail=True)
+            fixed, pattern = place.rstrip("/").count("/") + 1, ""
+            found = {one: at for one, at in found.items() if one.lower().endswith(endings)}
+        names = [
+            one
+            for one, about in found.items()
+            if about["type"] == "file"
+            and (pattern.startswith(".") or not _is_hidden(one.split("/")[fixed:]))
+        ]
+        # As pathlib sorts a folder, part by part, and as glob's matches are sorted, as strings.
+        names.sort(key=None if pattern else lambda one: one.split("/"))
+        return [(path_of(system.unstrip_protocol(one)), int(found[one]["size"])) for one in names]
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return any(part.startswith(".") for part in parts)
+
+
+def _system(path: Path) -> Any:
+    """The file system of fsspec that a path is on."""
+    return cast("Any", path).fs
+
+
+def _protocol(path: Path) -> str:
+    return str(cast("Any", path).protocol)
+
+
+def ranges(path: Path, starts: Sequence[int], stops: Sequence[int]) -> list[bytes]:
+    """Some ranges of bytes of a file, which many drivers fetch at the same time.
+
+    Raises
+    ------
+    InputError
+    """
+    with reading(path):
+        place = cast("Any", path).path
+        found: list[bytes] = _system(path).cat_ranges(
+            [place] * len(starts), list(starts), list(stops), on_error="raise"
+        )
+        return found
+
+
+def line_ends(path: Path, places: Sequence[int], size: int) -> Iterator[int]:
+    """Where the lines end in which the bytes before some places are, for a file of ``size`` bytes.
+
+    From each place one looks as far as the next, many at a time.  A line that goes on beyond is the
+    next one's, too, and told for that one alone.
+    """
+    stops = [*(place - 1 for place in places[1:]), size]
+    waiting = [(place - 1, stop) for place, stop in zip(places, stops, strict=True)]
+    while waiting:
+        now, waiting = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+        looked = [min(start + _LINE, stop) for start, stop in now]
+        found = ranges(path, [start for start, _ in now], looked)
+        for (start, stop), end, data in zip(now, looked, found, strict=True):
+            if b"\n" in data:
+                yield start + data.index(b"\n") + 1
+            elif end < stop:
+                waiting.append((end, stop))
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file for reading.
+
+    Raises
+    ------
+    InputError
+    """
+    with reading(path):
+        return cast("BinaryIO", cast("Any", path).open("rb", block_size=BLOCK))
+
+
+@contextmanager
+def local(path: Path) -> Iterator[Path]:
+    """A file here: itself, or for the time of the block a temporary copy of one that is elsewhere.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or its copy is not as long as it is.
+    """
+    if not is_url(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="wordgrad-") as folder:
+        copy = Path(folder, path.name)
+        with reading(path):
+            system, place = _system(path), cast("Any", path).path
+            system.invalidate_cache()
+            size = system.info(place)["size"]
+            room = shutil.disk_usage(folder).free
+            if size > room:
+                raise InputError(
+                    f"{path} has {size:,} bytes and {folder} has room for {room:,}; free some "
+                    "space, or name another folder by the environment variable TMPDIR."
+                )
+            system.get_file(place, os.fspath(copy))
+        if copy.stat().st_size != size:
+            raise InputError(
+                f"{path} has {size:,} bytes and {copy.stat().st_size:,} came; try again."
+            )
+        yield copy
