@@ -432,7 +432,9 @@ class Word2Vec(
                 )
             else:
                 corpus = self._read_on(cluster, X, words)
-                config = cluster.with_blocks(config, len(corpus.vocabulary))
+                blocks = cluster.blocks(config, len(corpus.vocabulary))
+                # The default rate depends on whether there are blocks.
+                config = replace(config, blocks=blocks, learning_rate=self.learning_rate)
             self.phrases_ = corpus.phrases
             config = with_threshold(config, corpus.vocabulary.counts)
             if self.learning_rate is None and start is None:

@@ -49,6 +49,23 @@ def test_a_file_becomes_vectors(wordgrad, text, tmp_path):
     assert len(vectors.metadata["history"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        ([], True),
+        (["--architecture", "cbow"], True),
+        (["--learning-rate", 0.04], False),
+        (["--loss", "softmax"], False),
+        (["--architecture", "cbow", "--combine", "sum"], False),
+        (["--subwords", 3, 4, "--buckets", 50], False),
+    ],
+)
+def test_a_rate_that_was_chosen_by_the_text_is_told(wordgrad, text, tmp_path, options, chosen):
+    outcome = wordgrad("train", text, "-o", tmp_path / "v.safetensors", *SMALL, *options)
+    assert outcome.code == 0
+    assert ("was chosen for this much text" in outcome.err) is chosen
+
+
 def test_a_reproducible_file_is_the_same_for_any_number_of_workers(wordgrad, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("".join(f"a{i % 7} b{i % 50} c{i % 11} d{i % 130}\n" for i in range(9000)))

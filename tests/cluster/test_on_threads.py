@@ -28,16 +28,18 @@ def threads(monkeypatch):
     return made
 
 
-def test_the_estimator_trains_and_resumes_to_the_same_bytes(path, tmp_path, threads):
+@pytest.mark.parametrize("architecture", ["skipgram", "cbow"])  # which has a rate of its own
+def test_the_estimator_trains_and_resumes_to_the_same_bytes(path, tmp_path, threads, architecture):
     records = []
-    wanted = Word2Vec(**SETTINGS, blocks=4, workers=1).fit(path)
-    model = Word2Vec(**SETTINGS, cluster="auto", nodes=2, threads_per_node=2,
+    settings = SETTINGS | {"architecture": architecture}
+    wanted = Word2Vec(**settings, blocks=4, workers=1).fit(path)
+    model = Word2Vec(**settings, cluster="auto", nodes=2, threads_per_node=2,
                      checkpoint=tmp_path / "folder", progress=records.append)  # fmt: skip
     model.fit(path)
     assert (model.vectors_.matrix == wanted.vectors_.matrix).all()
     assert records[-1].nodes == 2
     assert records[-1].bytes_sent > 0
-    more = Word2Vec(**(SETTINGS | {"epochs": 3}), blocks=4, workers=1).fit(path)
+    more = Word2Vec(**(settings | {"epochs": 3}), blocks=4, workers=1).fit(path)
     again = Word2Vec.from_checkpoint(tmp_path / "folder", cluster="auto", nodes=3, epochs=3)
     again.resume()
     assert again.history_[-1]["epoch"] == 3

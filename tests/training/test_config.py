@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from wordgrad.errors import ParameterError
 from wordgrad.training.config import (
+    BLOCK_LEARNING_RATES,
     ARCHITECTURES,
     COMBINATIONS,
     DEFAULT_EPOCHS,
@@ -20,6 +21,8 @@ from wordgrad.training.config import (
     SOFTMAX_LEARNING_RATES,
     TrainingConfig,
 )
+
+MEANS = "cbow", "mean"
 
 
 def test_defaults():
@@ -38,6 +41,9 @@ def test_default_learning_rate_is_the_architectures(architecture, combine):
     exact = TrainingConfig(architecture=architecture, combine=combine, cbow_step="exact")
     rates = EXACT_CBOW_LEARNING_RATES if architecture == "cbow" else {combine: config.learning_rate}
     assert exact.learning_rate == rates[combine]
+    blocks = TrainingConfig(architecture=architecture, combine=combine, blocks=8)
+    assert blocks.learning_rate == BLOCK_LEARNING_RATES[architecture, combine]
+    assert (blocks.learning_rate < config.learning_rate) is ((architecture, combine) == MEANS)
     assert config.initial_rate == config.learning_rate
     assert TrainingConfig(architecture=architecture, learning_rate=0.5).initial_rate == 0.5
 

@@ -207,6 +207,17 @@ def _holds_checkpoint(folder: Path) -> bool:
     return True
 
 
+def _chose_rate(model: Word2Vec) -> bool:
+    """Whether the learning rate was left to the amount of text, and depends on it."""
+    from wordgrad.training.config import TrainingConfig
+    from wordgrad.training.sampling import rate_depends_on_text
+
+    if model.learning_rate is not None or model.vectors is not None or hasattr(model, "documents_"):
+        return False
+    names = ("architecture", "loss", "combine", "subwords")
+    return rate_depends_on_text(TrainingConfig(**{name: getattr(model, name) for name in names}))
+
+
 def _summarise(model: Word2Vec, output: Path) -> None:
     report, history = model.report_, model.history_
     vectors, what, words = model.vectors_, "words", len(model.vectors_ or ())
@@ -225,7 +236,7 @@ def _summarise(model: Word2Vec, output: Path) -> None:
         f"{format_count(dropped)} of {format_count(report.tokens_read)} words were too rare to "
         "be kept."
     )
-    if model.vectors_ is not None and model.learning_rate is None:
+    if model.vectors_ is not None and _chose_rate(model):
         chosen = model.vectors_.metadata["settings"]["learning_rate"]
         say(f"The learning rate, {chosen:g} at the start, was chosen for this much text.")
     if model.phrases_ is not None:

@@ -403,14 +403,14 @@ class Coordinator:
 
     # ---------------------------------------------------------------- training
 
-    def with_blocks(self, config: TrainingConfig, n_words: int) -> TrainingConfig:
-        """The settings with a number of buckets, by default some for each thread."""
+    def blocks(self, config: TrainingConfig, n_words: int) -> int:
+        """How many buckets to deal words to, by default some for each thread."""
         if config.blocks is not None:
-            return config
+            return config.blocks
         threads = len(self.machines) * self.machines.threads
         n = min(BUCKETS_A_THREAD * threads, n_words // LEAST_WORDS, MOST_BLOCKS)
         n = max(len(self.machines), n)
-        return replace(config, blocks=-(-n_words // (n * MOST_ROWS)) * n)
+        return -(-n_words // (n * MOST_ROWS)) * n
 
     def progress(self, record: Any) -> None:
         """Pass a record on, with what is to be told of the cluster."""

@@ -46,6 +46,9 @@ DEFAULT_LEARNING_RATES = {
 EXACT_CBOW_LEARNING_RATES = {"mean": 0.15, "sum": 0.02}
 """The same for CBOW with ``cbow_step="exact"``, whose steps on W_in are shorter."""
 
+BLOCK_LEARNING_RATES = DEFAULT_LEARNING_RATES | {("cbow", "mean"): 0.075}
+"""The same with ``blocks``, where CBOW takes two or three steps for each target instead of one."""
+
 DEFAULT_OUTPUT_WEIGHTS = {"skipgram": 0.0, "cbow": 1.0}
 """With negative sampling, without subwords; else 0."""
 
@@ -707,9 +710,9 @@ class TrainingConfig:
     epochs : int
         By default :data:`DEFAULT_EPOCHS` of the architecture and the loss.
     learning_rate : float
-        By default :data:`DEFAULT_LEARNING_RATES` of the architecture and ``combine``, or with the
-        softmax :data:`SOFTMAX_LEARNING_RATES`, with exact steps of CBOW
-        :data:`EXACT_CBOW_LEARNING_RATES`: the rates of long texts, which
+        By default :data:`DEFAULT_LEARNING_RATES` of the architecture and ``combine``, or with
+        blocks :data:`BLOCK_LEARNING_RATES`, with the softmax :data:`SOFTMAX_LEARNING_RATES`, with
+        exact steps of CBOW :data:`EXACT_CBOW_LEARNING_RATES`: the rates of long texts, which
         :func:`~wordgrad.training.sampling.with_learning_rate` raises for short ones.
     cbow_step : str
         By default "balanced", and "exact" for sums, with the softmax and with subwords.
@@ -788,8 +791,11 @@ class TrainingConfig:
                 "vectors are not input vectors to which others could be added; leave it out."
             )
         if checked["learning_rate"] is None:
-            rates = SOFTMAX_LEARNING_RATES if self.loss == "softmax" else DEFAULT_LEARNING_RATES
-            rates = rates if self.documents == "no" else DOCUMENT_LEARNING_RATES
+            rates = DEFAULT_LEARNING_RATES if self.blocks is None else BLOCK_LEARNING_RATES
+            if self.loss == "softmax":
+                rates = SOFTMAX_LEARNING_RATES
+            if self.documents != "no":
+                rates = DOCUMENT_LEARNING_RATES
             if self.subwords is not None:
                 rates = SUBWORD_LEARNING_RATES
             checked["learning_rate"] = rates[self.architecture, self.combine]

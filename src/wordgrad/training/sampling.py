@@ -241,14 +241,19 @@ def with_learning_rate(config: TrainingConfig, counts: ArrayLike) -> TrainingCon
     >>> [with_learning_rate(config, [n] * 1000).learning_rate for n in (10, 34, 1000)]
     [0.12, 0.08, 0.04]
     """
-    means = config.architecture == "skipgram" or config.combine == "mean"
-    if config.loss != "negative-sampling" or not (config.words_alone and means):
+    if not rate_depends_on_text(config):
         return config
     numbers = np.asarray(counts, np.float64)
     shares = np.maximum(numbers, 1.0)  # a word that this text lacks is kept or not all the same
     steps = float((numbers * keep_probabilities(shares, config.sample)).sum()) * config.epochs
     factor = rate_factor(steps / max(1, int((numbers >= LEARNED_COUNT).sum())))
     return replace(config, learning_rate=float(f"{factor * config.initial_rate:.3g}"))
+
+
+def rate_depends_on_text(config: TrainingConfig) -> bool:
+    """Whether :func:`with_learning_rate` chooses the default rate by the text."""
+    means = config.architecture == "skipgram" or config.combine == "mean"
+    return config.loss == "negative-sampling" and config.words_alone and means
 
 
 def rate_factor(windows: float) -> float:
