@@ -140,8 +140,14 @@ class Container:
         with atomic_write(path, overwrite=overwrite) as temporary:
             write_tensors(temporary, whole, metadata)
 
-    def read(self, path: Path) -> tuple[dict[str, Any], Arrays]:
+    def read(self, path: Path, *, mapped: bool = False) -> tuple[dict[str, Any], Arrays]:
         """Read record and arrays, and compare every checksum.
+
+        Parameters
+        ----------
+        path : Path
+        mapped : bool
+            Whether matrices stay in the file, and are not to be written to.
 
         Raises
         ------
@@ -155,7 +161,13 @@ class Container:
             earlier = next((read for name, read in self.earlier.items() if name in metadata), None)
             record = {} if earlier else self._record(path, metadata)
             check_arrays(path, file, self.schema, self.remedy, optional=self.optional)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = read_header(path)
+            arrays = {
+                name: map_array(path, header, name)
+                if mapped and len(header[name]["shape"]) == 2
+                else file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118
+            }
         if earlier:
             return earlier(path, metadata, arrays), arrays
         for name, array in arrays.items():
@@ -219,15 +231,33 @@ def write_tensors(
         raise OSError(str(error)) from error
     # The library's order of metadata changes from run to run.  Sorted or not, they take as many
     # bytes, so nothing else in the file moves.
+    header = read_header(path)
     with path.open("rb+") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
+        length = header.pop("") - 8
         header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
         if len(text) > length:
             raise AssertionError("a header that grows when it is sorted")
         file.seek(8)
         file.write(text.ljust(length))
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Read a safetensors file's header, which is whole, and under "" where its data begin."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header: dict[str, Any] = json.loads(file.read(length))
+    header[""] = 8 + length
+    return header
+
+
+def map_array(path: Path, header: Mapping[str, Any], name: str) -> NDArray[Any]:
+    """Map an array of a safetensors file, whose header was read; it cannot be written to."""
+    dtype, shape = DTYPES[header[name]["dtype"]], tuple(header[name]["shape"])
+    start, stop = header[name]["data_offsets"]
+    if start == stop:
+        return np.empty(shape, dtype)
+    return np.memmap(path, np.dtype(dtype).newbyteorder("<"), "r", header[""] + start, shape)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ from wordgrad.training.config import HIERARCHICAL, SETTINGS, Setting, TrainingCo
 from wordgrad.training.engines import check_device
 from wordgrad.training.engines.subwords import SubwordEngine
 from wordgrad.training.kernels.huffman import HuffmanTree
-from wordgrad.training.parameters import Parameters
+from wordgrad.training.parameters import Parameters, packed
 from wordgrad.training.sampling import (
     AUTO,
     SamplingTables,
@@ -872,7 +872,7 @@ class Word2Vec(
             )
         with ExitStack() as stack:
             folder = stack.enter_context(CheckpointFolder.open(Path(self.checkpoint)))
-            checkpoint = folder.newest()
+            checkpoint = folder.newest(mapped=self.cluster is not None)
             began = checkpoint.identity
             if self.cluster is None and began.fingerprint.is_spread:
                 raise ParameterError(
@@ -947,6 +947,7 @@ class Word2Vec(
                 ),
                 on_epoch=self.on_epoch,
                 engine=None if cluster is None else cluster.engine(config, self.on_epoch),
+                parameters=None if cluster is None else checkpoint.parameters,
             )
             trainer.restore(checkpoint)
             self._train(trainer, corpus, validation)
@@ -1142,7 +1143,7 @@ class Word2Vec(
             trainer.vectors,
             counts=corpus.vocabulary.counts,
             metadata={"settings": settings, "history": history},
-            outputs=W_out if self.keep_output else None,
+            outputs=packed(W_out) if self.keep_output else None,
             subwords=engine.subwords(trainer.learned)
             if isinstance(engine, SubwordEngine)
             else None,

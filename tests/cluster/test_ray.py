@@ -15,6 +15,7 @@ from wordgrad import Word2Vec, load
 from wordgrad.cluster import coordinator, nodes_on_this_machine, ray_machines
 from wordgrad.errors import ClusterError, InputError, ParameterError
 from wordgrad.search import exact
+from wordgrad.training import parameters
 
 ray = pytest.importorskip("ray")
 
@@ -158,26 +159,36 @@ def test_what_the_cluster_cannot_do_is_said_before_the_work(cluster, path, tmp_p
 
 @pytest.mark.filterwarnings("ignore::wordgrad.errors.TrainingWarning")
 def test_the_program_never_holds_a_matrix(cluster, path, tmp_path, monkeypatch):
-    """Neither at the start, nor when the vectors come, nor while they are written."""
-    V, D = 10_000, 160
+    """Neither at the start, nor when the vectors come, nor while they are written or kept.
+
+    The same where the best epoch is kept, and when a training goes on from a checkpoint.
+    """
+    V, D = 12_000, 160
     text = tmp_path / "text.txt"
     text.write_text("\n".join(" ".join(map(str, range(k, V, 100))) for k in range(100)))
     given = {"vector_size": D, "min_count": 1, "sample": 0, "epochs": 1, "blocks": 4}
-    Word2Vec(**(given | ON_RAY | {"vector_size": 8})).fit(path)  # what is imported is no vector
+    given |= {"early_stopping": 5, "keep_output": True}
+    first = given | ON_RAY | {"vector_size": 8, "validation": ["1 2 3"]}
+    Word2Vec(**first, checkpoint=tmp_path / "first").fit(path)  # what is imported is no vector
+    given["validation"] = ["1 101 201"]
     monkeypatch.setattr(coordinator, "SLICE_BYTES", 1 << 18)
+    monkeypatch.setattr(parameters, "SLICE_BYTES", 1 << 18)
     monkeypatch.setattr(exact, "ROWS_AT_ONCE", 256)
     tracemalloc.start()
     try:
-        model = Word2Vec(**given, **ON_RAY).fit(text)
+        model = Word2Vec(**given, **ON_RAY, checkpoint=tmp_path / "folder").fit(text)
         model.vectors_.save(tmp_path / "found.safetensors")
+        del model
+        model = Word2Vec.from_checkpoint(tmp_path / "folder", **ON_RAY, epochs=2).resume()
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < 4 * V * D / 2
-    wanted = Word2Vec(**given, workers=1).fit(text)
-    same(model, wanted)
+    assert most < 4 * V * D
+    wanted = Word2Vec(**given, workers=1, checkpoint=tmp_path / "here").fit(text)
     found = load(tmp_path / "found.safetensors", check=True)
     assert (found.matrix == wanted.vectors_.matrix).all()
+    assert (found.outputs == wanted.vectors_.outputs).all()
+    same(model, Word2Vec.from_checkpoint(tmp_path / "here", epochs=2).resume())
 
 
 def test_a_data_set_of_ray_is_read(cluster, path, wanted):

@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import tracemalloc
 import warnings
 import zlib
 from dataclasses import replace
@@ -22,6 +23,7 @@ from wordgrad.errors import (
     OutputError,
     WordgradError,
 )
+from wordgrad.training import parameters as parameters_
 from wordgrad.training.checkpoint import (
     CHECKPOINT,
     EARLIER_SETTINGS,
@@ -97,6 +99,25 @@ def test_what_is_written_is_read(path, losses, token, total, pairs, validation, 
     )
     written.write(path)
     assert_same(written, Checkpoint.read(path))
+    assert_same(written, Checkpoint.read(path, mapped=True))
+
+
+def test_parameters_that_are_mapped_are_never_in_memory(path, monkeypatch):
+    monkeypatch.setattr(parameters_, "SLICE_BYTES", 1 << 16)
+    rows = np.zeros((5000, 20))
+    given = Parameters.from_matrices(rows, rows + 1)
+    written = replace(checkpoint(), parameters=given, best=given)
+    written.write(path)
+    tracemalloc.start()
+    try:
+        found = Checkpoint.read(path, mapped=True)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < given.W_in_rows.nbytes / 2
+    assert_same(written, found)
+    found.parameters.W_in_rows[:] = 1
+    assert_same(written, Checkpoint.read(path))
 
 
 def test_the_file_is_a_plain_safetensors_file(path):
@@ -143,7 +164,8 @@ def test_every_flipped_bit_is_found(path):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                assert_same(Checkpoint.read(path), Checkpoint.read(bad))
+                mapped = place % 2 == 0
+                assert_same(Checkpoint.read(path), Checkpoint.read(bad, mapped=mapped))
         except WordgradError as error:
             messages.append(str(error))
         else:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from wordgrad.errors import OutputError, ParameterError
+from wordgrad.training import parameters as parameters_
 from wordgrad.training.parameters import (
     ROW_FLOATS,
     Parameters,
     aligned_rows,
     mapped_rows,
+    packed,
     row_floats,
 )
 
@@ -155,3 +158,25 @@ def test_parameters_in_files_begin_as_those_in_memory():
     found.release_pages()
     assert (found.W_in_rows == wanted.W_in_rows).all()
     assert found.W_out_rows.sum() == 112
+
+
+def test_parameters_in_files_are_copied_to_files(monkeypatch):
+    """And their rows taken without padding, of which no more than a part is ever in memory."""
+    monkeypatch.setattr(parameters_, "SLICE_BYTES", 1 << 16)
+    given = Parameters.initial(5000, 5000, 20, seed=1, mapped=True)
+    given.W_out[:] = 1 + np.arange(20)
+    tracemalloc.start()
+    try:
+        copy = given.copy()
+        found = packed(copy.W_in, 0.5, copy.W_out)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < given.W_in_rows.nbytes / 2
+    assert found.flags.c_contiguous
+    assert not found.flags.writeable
+    assert (found == given.W_in + np.float32(0.5) * given.W_out).all()
+    assert (packed(np.array(given.W_in_rows)[:, :20]) == copy.W_in).all()
+    assert (copy.W_out_rows == given.W_out_rows).all()
+    copy.W_in_rows[:] = 0
+    assert given.W_in.any()

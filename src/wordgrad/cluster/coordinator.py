@@ -44,7 +44,6 @@ from wordgrad.errors import (
     InputError,
     ParameterError,
 )
-from wordgrad.files import release_pages
 from wordgrad.training.config import SETTINGS, TrainingConfig
 from wordgrad.training.engine import Engine, Loss, Step, TrainingProgress
 from wordgrad.training.engines.blocks import (
@@ -56,7 +55,7 @@ from wordgrad.training.engines.blocks import (
     tokens_of_episode,
 )
 from wordgrad.training.kernels.blocks import MOST_ROWS
-from wordgrad.training.parameters import Parameters, mapped_rows, row_floats
+from wordgrad.training.parameters import Parameters, packed, row_floats
 from wordgrad.training.sampling import reach_of
 from wordgrad.vocabulary import Vocabulary
 
@@ -780,18 +779,8 @@ class BlockClusterEngine(ClusterEngine, SpreadEngine):
 
     def vectors(self, parameters: Parameters) -> NDArray[np.float32]:
         """Return the word vectors, (V, D), which are mapped from a temporary file."""
-        D, weight = parameters.vector_size, np.float32(self.config.output_weight or 0.0)
-        vectors = mapped_rows(self.n_words, D)
-        size = max(1, SLICE_BYTES // (4 * D))
-        for first in range(0, self.n_words, size):
-            some = slice(first, first + size)
-            vectors[some] = parameters.W_in[some]
-            if weight:
-                vectors[some] += weight * parameters.W_out[some]
-            parameters.release_pages()
-            release_pages(vectors)
-        vectors.flags.writeable = False  # so that nobody copies them
-        return np.asarray(vectors)
+        weight = self.config.output_weight or 0.0
+        return packed(parameters.W_in, weight, parameters.W_out)
 
     def _step_of(self, position: Position, stop: int, found: Sequence[Outcome]) -> Step:
         losses = np.concatenate([one.losses for one in found])

@@ -27,7 +27,6 @@ A file of documents (:mod:`wordgrad.io.document_model`) is opened as the vectors
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wordgrad.container import PART, check_arrays, checksum, open_tensors, write_tensors
+from wordgrad.container import (
+    PART,
+    check_arrays,
+    checksum,
+    map_array,
+    open_tensors,
+    read_header,
+    write_tensors,
+)
 from wordgrad.errors import FormatError, ParameterError
 from wordgrad.io import document_model
 from wordgrad.io.common import LoadOptions, VectorParts
@@ -108,7 +115,7 @@ def read(path: Path, options: LoadOptions) -> VectorParts:
         with_ngrams = metadata["wordgrad"] == WITH_NGRAMS
         tensors = _TENSORS | _NGRAM_TENSORS if with_ngrams else _TENSORS
         check_arrays(path, file, tensors, REMEDY, optional=frozenset({"counts", "outputs"}))
-        header = _header(path)
+        header = read_header(path)
         rest = {name: file.get_tensor(name) for name in sorted(names - {*_MATRICES})}
     _check_shapes(path, header)
     if _checksum(metadata, rest) != metadata["crc32.rest"]:
@@ -209,15 +216,6 @@ def _check_layout(path: Path, metadata: Mapping[str, str], names: set[str]) -> N
         raise FormatError(f"{path} is damaged: {', '.join(missing)} is missing; {REMEDY}")
 
 
-def _header(path: Path) -> dict[str, Any]:
-    """The JSON header, which safetensors has already checked, and under "" where its data begin."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header: dict[str, Any] = json.loads(file.read(length))
-    header[""] = 8 + length
-    return header
-
-
 def _check_shapes(path: Path, header: Mapping[str, Any]) -> None:
     rows, columns = header["matrix"]["shape"]
     counts = header["counts"]["shape"][0] if "counts" in header else rows
@@ -234,17 +232,9 @@ def _check_shapes(path: Path, header: Mapping[str, Any]) -> None:
 
 
 def _map_matrix(path: Path, header: Mapping[str, Any], name: str) -> NDArray[np.float32]:
-    start, stop = header[name]["data_offsets"]
-    shape = tuple(header[name]["shape"])
-    offset = header[""] + start
-    if stop - start != 4 * shape[0] * shape[1]:
-        raise FormatError(f"{path} is damaged: its {name} has {stop - start} bytes; {REMEDY}")
-    if stop == start:
-        return np.empty(shape, np.float32)
-    mapped = np.memmap(path, dtype="<f4", mode="r", offset=offset, shape=shape)
     # A plain view: every slice of np.memmap itself pays for a Python call.  Writers may leave the
     # data unaligned, which BLAS would copy at every query; then copy once.
-    matrix = np.asarray(mapped)
+    matrix = np.asarray(map_array(path, header, name))
     return matrix if matrix.flags.aligned else np.require(matrix, requirements=["A"]).copy()
 
 

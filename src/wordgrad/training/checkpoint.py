@@ -220,15 +220,21 @@ class Checkpoint:
         CHECKPOINT.write(path, record, arrays)
 
     @classmethod
-    def read(cls, path: Path) -> Checkpoint:
+    def read(cls, path: Path, *, mapped: bool = False) -> Checkpoint:
         """Read a file and check all of it.
+
+        Parameters
+        ----------
+        path : Path
+        mapped : bool
+            Whether parameters are mapped from temporary files, and no matrix is in memory.
 
         Raises
         ------
         FormatError
             If it is not what :meth:`write` wrote.
         """
-        record, arrays = CHECKPOINT.read(path)
+        record, arrays = CHECKPOINT.read(path, mapped=mapped)
         try:
             identity = Identity(
                 settings=_settings(record),
@@ -244,8 +250,10 @@ class Checkpoint:
             checkpoint = cls(
                 identity=identity,
                 state=_state(record, identity.fingerprint.tokens),
-                parameters=_parameters(arrays, "", shape, size),
-                best=_parameters(arrays, "best.", shape, size) if "best.W_in" in arrays else None,
+                parameters=_parameters(arrays, "", shape, size, mapped),
+                best=_parameters(arrays, "best.", shape, size, mapped)
+                if "best.W_in" in arrays
+                else None,
                 engine={
                     name.removeprefix(_ENGINE): array
                     for name, array in arrays.items()
@@ -282,9 +290,13 @@ def _vocabulary(path: Path, arrays: Mapping[str, NDArray[Any]]) -> Vocabulary:
 
 
 def _parameters(
-    arrays: Mapping[str, NDArray[Any]], prefix: str, shape: tuple[int, int], size: int
+    arrays: Mapping[str, NDArray[Any]],
+    prefix: str,
+    shape: tuple[int, int],
+    size: int,
+    mapped: bool,
 ) -> Parameters:
-    """Copy the rows to memory that is aligned, once they are known to be rows."""
+    """Copy the rows to memory that is aligned, or to files, once they are known to be rows."""
     given = [arrays[prefix + name] for name in ("W_in", "W_out")]
     for rows, n in zip(given, shape, strict=True):
         if rows.dtype != np.float32 or rows.ndim != 2:
@@ -293,9 +305,8 @@ def _parameters(
             raise FormatError(f"{len(rows)} vectors are not the {n} that were recorded")
         if size < 1 or rows.shape[1] != row_floats(size) or rows[:, size:].any():
             raise FormatError(f"rows of {rows.shape[1]} numbers do not hold vectors of {size}")
-    parameters = Parameters.zeros(*shape, size)
-    for rows, target in zip(given, (parameters.W_in_rows, parameters.W_out_rows), strict=True):
-        target[:] = rows
+    parameters = Parameters.zeros(*shape, size, mapped=mapped)
+    parameters.copy_from(Parameters(given[0], given[1], size))
     return parameters
 
 
@@ -451,8 +462,8 @@ class CheckpointFolder:
         self._remove_older()
         return path
 
-    def newest(self) -> Checkpoint:
-        """Read the newest checkpoint that is whole.
+    def newest(self, *, mapped: bool = False) -> Checkpoint:
+        """Read the newest checkpoint that is whole; see :meth:`Checkpoint.read`.
 
         Warns
         -----
@@ -467,7 +478,7 @@ class CheckpointFolder:
         found = []
         for number in reversed(self._numbers()):
             try:
-                checkpoint = Checkpoint.read(self._file(number))
+                checkpoint = Checkpoint.read(self._file(number), mapped=mapped)
             except InputError as error:
                 found.append(error)
                 continue

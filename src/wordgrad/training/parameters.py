@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,38 @@ def mapped_rows(n_rows: int, n_floats: int) -> NDArray[np.float32]:
         return np.memmap(file, np.float32, "r+", shape=(n_rows, n_floats))
 
 
+SLICE_BYTES = 1 << 24
+"""Of a matrix, that are in memory at a time where it lies in a file."""
+
+
+def packed(
+    rows: NDArray[np.float32], weight: float = 0.0, others: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Return ``rows + weight others``, float32 (n, D), without padding and not to be written to.
+
+    It lies in a temporary file if the rows lie in one.
+    """
+    whole = mapped_rows(*rows.shape) if _is_mapped(rows) else np.empty(rows.shape, np.float32)
+    for some in _slices(rows):
+        whole[some] = rows[some]
+        if others is not None and weight:
+            whole[some] += np.float32(weight) * others[some]
+            release_pages(others)
+        release_pages(rows, whole)
+    whole.flags.writeable = False
+    return np.asarray(whole)
+
+
+def _is_mapped(rows: NDArray[np.float32]) -> bool:
+    return isinstance(rows, np.memmap)
+
+
+def _slices(rows: NDArray[np.float32]) -> Iterator[slice]:
+    """Slices of rows, after each of which pages of files are given back."""
+    step = max(1, SLICE_BYTES // (4 * rows.shape[1]))
+    return (slice(start, start + step) for start in range(0, len(rows), step))
+
+
 @dataclass(frozen=True)
 class Parameters:
     """``W_in`` and ``W_out``: the matrices of input and output vectors.
@@ -78,10 +111,13 @@ class Parameters:
     vector_size: int
 
     @classmethod
-    def zeros(cls, n_inputs: int, n_outputs: int, vector_size: int) -> Parameters:
-        """Return parameters that are all zero."""
+    def zeros(
+        cls, n_inputs: int, n_outputs: int, vector_size: int, *, mapped: bool = False
+    ) -> Parameters:
+        """Return parameters that are all zero: in memory, or ``mapped`` from temporary files."""
         n_floats = row_floats(vector_size)
-        return cls(aligned_rows(n_inputs, n_floats), aligned_rows(n_outputs, n_floats), vector_size)
+        rows = mapped_rows if mapped else aligned_rows
+        return cls(rows(n_inputs, n_floats), rows(n_outputs, n_floats), vector_size)
 
     @classmethod
     def initial(
@@ -92,9 +128,7 @@ class Parameters:
         With ``W_out = 0`` every score is 0 and every pair's loss (K + 1) log 2 at first.  They are
         in memory, or ``mapped`` from temporary files.
         """
-        n_floats = row_floats(vector_size)
-        rows = mapped_rows if mapped else aligned_rows
-        parameters = cls(rows(n_inputs, n_floats), rows(n_outputs, n_floats), vector_size)
+        parameters = cls.zeros(n_inputs, n_outputs, vector_size, mapped=mapped)
         generator = np.random.default_rng(seed)
         block = max(1, 2**16 // vector_size)
         for start in range(0, n_inputs, block):
@@ -183,15 +217,21 @@ class Parameters:
         )
 
     def copy(self) -> Parameters:
-        """Return parameters of the same numbers in memory of their own."""
-        other = Parameters.zeros(self.n_inputs, self.n_outputs, self.vector_size)
+        """Return parameters of the same numbers: in memory, or in files if these are."""
+        shape = self.n_inputs, self.n_outputs, self.vector_size
+        other = Parameters.zeros(*shape, mapped=_is_mapped(self.W_in_rows))
         other.copy_from(self)
         return other
 
     def copy_from(self, other: Parameters) -> None:
         """Take over the numbers of parameters of the same shape."""
-        self.W_in_rows[:] = other.W_in_rows
-        self.W_out_rows[:] = other.W_out_rows
+        for ours, theirs in (
+            (self.W_in_rows, other.W_in_rows),
+            (self.W_out_rows, other.W_out_rows),
+        ):
+            for some in _slices(ours):
+                ours[some] = theirs[some]
+                release_pages(ours, theirs)
 
     def check_rows(
         self, vector_size: int, n_inputs: int | None = None, n_outputs: int | None = None

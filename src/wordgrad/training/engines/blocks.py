@@ -548,7 +548,7 @@ def check_buckets(n_words: int, config: TrainingConfig) -> None:
 def pairs_of_token(counts: NDArray[np.int64], reach: Reach, config: TrainingConfig) -> float:
     """How many pairs are to be expected of a token."""
     kept = float(counts @ keep_probabilities(counts, config.sample)) / counts.sum()
-    return kept * 2 * reach.mean
+    return float(kept * 2 * reach.mean)
 
 
 def tokens_of_episode(
