@@ -68,8 +68,9 @@ _NOT_RECORDED = {
 """Settings that a checkpoint does not hold: the folder is where it is, text and phrases are beside
 it, vectors to start from are of no use once training has begun, and it may go on elsewhere."""
 
-_ON_A_CLUSTER = {
-    "loss": "negative-sampling", "device": "cpu", "subwords": None, "phrases": None
+_ON_A_CLUSTER: dict[str, tuple[object, ...]] = {
+    "loss": ("negative-sampling", "softmax"), "device": ("cpu",), "subwords": (None,),
+    "phrases": (None,),
 }  # fmt: skip
 """What a cluster trains."""
 
@@ -219,7 +220,8 @@ class Word2Vec(
         that ``ray.init`` has connected to), or an address, ``ray://host:port``.  It needs
         ``pip install 'wordgrad[ray]'`` on every machine (docs/cluster.md).  Words are dealt to
         ``blocks`` buckets, by default four for each thread, and the vectors are to the byte those
-        of one machine with as many.
+        of one machine with as many.  With ``loss="softmax"`` each node has some of the words to
+        predict, and the vectors are those of one machine to rounding.
     nodes : int (1 to 1,024), optional
         Machines of the cluster to train on; by default all.
     threads_per_node : int (1 to 1,024), optional
@@ -982,11 +984,17 @@ class Word2Vec(
                     f"{name} is of a cluster, got {getattr(self, name)!r} without one; name it "
                     "with cluster, or leave this out."
                 )
-        for name, needed in _ON_A_CLUSTER.items() if self.cluster is not None else ():
-            if getattr(self, name) != needed:
+        if self.cluster is None:
+            return
+        needed = _ON_A_CLUSTER
+        if self.loss == "softmax":
+            needed = needed | {"architecture": ("skipgram",)}
+        for name, good in needed.items():
+            if getattr(self, name) not in good:
+                also = f" and loss={self.loss!r}" if name == "architecture" else ""
                 raise ParameterError(
-                    f"A cluster trains with {name}={needed!r}, got "
-                    f"{name}={getattr(self, name)!r}; change it, or leave cluster out."
+                    f"A cluster trains with {name}={' or '.join(map(repr, good))}, got "
+                    f"{name}={getattr(self, name)!r}{also}; change it, or leave cluster out."
                 )
 
     def _open_cluster(self, stack: ExitStack) -> Coordinator | None:

@@ -66,7 +66,7 @@ def test_text_words_and_ids_are_those_of_one_machine(path, tmp_path):
             ends = []
             for shelf in [shelf for node in machines.nodes for shelf in node._shelves]:
                 for start, size, first in zip(
-                    shelf.starts, shelf.encoded.tokens, shelf._offsets[shelf._first[:-1]],
+                    shelf.starts, shelf.encoded.tokens, shelf.offsets[shelf._first[:-1]],
                     strict=True,
                 ):  # fmt: skip
                     ids[start : start + size] = shelf.ids[first : first + size]
@@ -225,7 +225,6 @@ def test_without_ray_the_install_line_is_said(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "softmax"}, "A cluster trains with loss='negative-sampling', got loss='softmax'"),
         ({"subwords": (3, 4)}, r"A cluster trains with subwords=None, got subwords=\(3, 4\)"),
         ({"phrases": 1}, "A cluster trains with phrases=None, got phrases=1"),
         ({"cluster": None, "nodes": 2}, "nodes is of a cluster, got 2 without one"),

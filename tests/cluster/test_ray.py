@@ -9,6 +9,7 @@ import sys
 import time
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from wordgrad import Word2Vec, load
@@ -95,6 +96,27 @@ def test_killed_nodes_are_replaced(cluster, path, wanted):
     )
     same(found.fit(path), wanted)
     assert killed == ["ReadingProgress", "TrainingProgress", "epoch"]
+    assert_ended(others)
+
+
+def test_the_exact_softmax_is_that_of_one_machine_though_a_node_is_killed(cluster, path):
+    """While the pairs are counted, and in the middle of a pass."""
+    given = {"loss": "softmax", "vector_size": 8, "min_count": 2, "sample": 0.01, "epochs": 3}
+    wanted = Word2Vec(**given, workers=1).fit(path)
+    killed, others = [], set(actors())
+
+    def progress(record):
+        when = type(record).__name__
+        if when not in ("ReadingProgress", *killed):
+            killed.append(when)
+            os.kill((set(actors()) - others).pop(), signal.SIGKILL)
+
+    found = Word2Vec(**given, **ON_RAY, progress=progress).fit(path)
+    assert killed == ["CountingProgress", "TrainingProgress"]
+    assert found.vectors_.words == wanted.vectors_.words
+    np.testing.assert_allclose(found.vectors_.matrix, wanted.vectors_.matrix, atol=2e-3)
+    for one, other in zip(found.history_, wanted.history_, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
     assert_ended(others)
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 import numpy as np
 
 from wordgrad.cluster import AbandonedError, Coordinator, LostError, Node
+from wordgrad.cluster.node import POSTING
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import make_engine
@@ -44,7 +45,7 @@ class Threads:
 
     def ask(self, node, method, *args, answers=1, now=False):
         target, future = self.nodes[node], Future()
-        if method == "episode":
+        if method in POSTING:
             args = (*args, self._post)
         self.asked.append((node, method))
         self.before(node, method, args)

@@ -1,6 +1,7 @@
 """Training on several machines: Ray starts, places and watches them, and carries what they send.
 
 ``node.py``          what one machine holds and does: parts of the text, buckets of the model
+``softmax.py``       what it holds and does with the exact softmax: columns, which it describes
 ``coordinator.py``   reads and trains with all nodes, and goes on when one is lost
 ``ray_machines.py``  nodes as actors of Ray; nothing else knows what carries a call to a node
 

@@ -8,7 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +26,20 @@ from wordgrad.cluster.node import (
     Position,
     Read,
     Rows,
+    Share,
     SpreadEngine,
     State,
     Text,
+)
+from wordgrad.cluster.softmax import (
+    ColumnOutcome,
+    Columns,
+    ColumnState,
+    Counted,
+    columns_in_order,
+    expected_on_node,
+    ranges_of,
+    store_bytes,
 )
 from wordgrad.corpus.corpus import (
     SPREAD,
@@ -36,6 +47,7 @@ from wordgrad.corpus.corpus import (
     EncodedCorpus,
     EncodedParts,
     Fingerprint,
+    ValidationCorpus,
 )
 from wordgrad.corpus.encode import ReadingProgress
 from wordgrad.corpus.sources import TextFile, are_paths, texts_of
@@ -45,7 +57,14 @@ from wordgrad.errors import (
     ParameterError,
 )
 from wordgrad.training.config import SETTINGS, TrainingConfig
-from wordgrad.training.engine import Engine, Loss, Step, TrainingProgress
+from wordgrad.training.engine import (
+    CountingProgress,
+    Engine,
+    Loss,
+    Step,
+    TrainingProgress,
+    Validation,
+)
 from wordgrad.training.engines.blocks import (
     EPISODES_AN_EPOCH,
     Deal,
@@ -53,6 +72,14 @@ from wordgrad.training.engines.blocks import (
     check_buckets,
     pairs_of_token,
     tokens_of_episode,
+)
+from wordgrad.training.engines.softmax import (
+    CountsValidation,
+    SoftmaxEngine,
+    SoftmaxSteps,
+    check_budget,
+    estimate,
+    rows_of_block,
 )
 from wordgrad.training.kernels.blocks import MOST_ROWS
 from wordgrad.training.parameters import Parameters, packed, row_floats
@@ -71,6 +98,9 @@ SLICE_BYTES = 16 << 20
 BUCKETS_A_THREAD, LEAST_WORDS = 4, 16
 """By default: while one bucket moves, the others are trained; and of each some words, from which
 negatives are drawn."""
+
+BLOCKS_AN_EPISODE = 16
+"""Of centre words, with the exact softmax."""
 
 MOST_LOSSES = 3
 """Of nodes, without an episode that was done in between."""
@@ -207,6 +237,7 @@ class Coordinator:
         self.machines = machines
         self._progress = progress
         self._engine: ClusterEngine | None = None
+        self._begun: tuple[type[Share], TrainingConfig, Any]
         self._pieces: list[Piece] = []
         self._node_of: list[int] = []
 
@@ -402,9 +433,9 @@ class Coordinator:
 
     # ---------------------------------------------------------------- training
 
-    def blocks(self, config: TrainingConfig, n_words: int) -> int:
-        """How many buckets to deal words to, by default some for each thread."""
-        if config.blocks is not None:
+    def blocks(self, config: TrainingConfig, n_words: int) -> int | None:
+        """How many buckets to deal words to, by default some for each thread; none of a softmax."""
+        if config.blocks is not None or config.loss == "softmax":
             return config.blocks
         threads = len(self.machines) * self.machines.threads
         n = min(BUCKETS_A_THREAD * threads, n_words // LEAST_WORDS, MOST_BLOCKS)
@@ -421,6 +452,8 @@ class Coordinator:
 
     def engine(self, config: TrainingConfig, hook: object = None) -> Engine:
         """The engine that trains on what was read; a hook may change parameters between epochs."""
+        if config.loss == "softmax":
+            return self._softmax_engine(config, hook)
         counts = self._text.vocabulary.counts
         n_buckets = buckets_of(config)
         check_buckets(len(counts), config)
@@ -432,10 +465,34 @@ class Coordinator:
         text = self._text
         reach = reach_of(config, text.stub())
         tokens = tokens_of_episode(counts, text.tokens, reach, config)
-        self._check_store(len(counts), tokens * pairs_of_token(counts, reach, config), config)
+        n = len(self.machines)
+        buckets = -(-len(counts) // n_buckets) * 4 * row_floats(config.vector_size)
+        # Copies of three states of a node and of the one before it, rows on their way; and pairs,
+        # those that a node has sent and those that came, 4 bytes each.
+        pairs = tokens * pairs_of_token(counts, reach, config)
+        self._check_store(7 * 2 * -(-n_buckets // n) * buckets + 2 * 4 * pairs / n)
         text = Text(text.vocabulary, text.tokens, text.longest, tokens)
         self._begun = Buckets, config, self.machines.put(text)
         engine = self._engine = BlockClusterEngine(config, text, self)
+        engine.reload = hook is not None
+        return engine
+
+    def _softmax_engine(self, config: TrainingConfig, hook: object) -> Engine:
+        machines, n, V = self.machines, len(self.machines), len(self._text.vocabulary)
+        if n > ranges_of(V):
+            raise ParameterError(
+                f"nodes must be at most {ranges_of(V)} for the exact softmax of {V} words, got "
+                f"{n}; each node needs some of them."
+            )
+        asked = [machines.ask(k, "resources", config.vector_size) for k in range(n)]
+        memory, speeds = zip(*machines.answers(asked), strict=True)
+        of_node = expected_on_node(config, V, n, sum(speeds))
+        check_budget(config, V, of_node, min(memory), f"on each of {n} nodes")
+        here = estimate(config, V, 0, 0, 1.0)  # to decompose the scores at the end
+        check_budget(config, V, here)
+        self._check_store(store_bytes(config, V, n))
+        self._begun = Columns, config, machines.put(self._text)
+        engine = self._engine = SoftmaxClusterEngine(config, self._text, self)
         engine.reload = hook is not None
         return engine
 
@@ -444,17 +501,13 @@ class Coordinator:
         V = len(self._text.vocabulary)
         return Parameters.initial(V, V, config.vector_size, config.seed, mapped=True)
 
-    def _check_store(self, V: int, pairs: float, config: TrainingConfig) -> None:
+    def _check_store(self, needed: float) -> None:
         """Refuse what would not fit the object stores, of which Ray would make files."""
-        n, B = len(self.machines), buckets_of(config)
-        buckets = 2 * -(-B // n) * -(-V // B) * 4 * row_floats(config.vector_size)
-        # Copies of three states of a node and of the one before it, rows on their way; and pairs,
-        # those that a node has sent and those that came, 4 bytes each.
-        needed = int(7 * buckets + 2 * 4 * pairs / n)
+        n, V = len(self.machines), len(self._text.vocabulary)
         store = self.machines.store
         if store is not None and needed > store:
             raise ClusterError(
-                f"Ray's object stores must hold {needed >> 20:,} MiB on each of {n} nodes for "
+                f"Ray's object stores must hold {needed / 2**20:,.0f} MiB on each of {n} nodes for "
                 f"{V:,} words, and the smallest has {store >> 20:,}; start Ray with "
                 "--object-store-memory=BYTES, take more nodes, or lower vector_size or max_vocab."
             )
@@ -561,6 +614,9 @@ class ClusterEngine(ABC):
     whole: tuple[int, ...] = ()
     """What ``state`` is asked for, for all that a node has."""
 
+    all_states = False
+    """Whether every node needs the states of all, and not those of its own shares alone."""
+
     def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
         self._machines = coordinator.machines
@@ -581,6 +637,7 @@ class ClusterEngine(ABC):
     def prepare(self, parameters: Parameters) -> None:
         """Let the nodes compile the kernels."""
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
+        self._there = NOWHERE  # what the nodes have is another training's
         try:
             self._coordinator.begin(range(self.nodes))
         except LostError:
@@ -677,13 +734,16 @@ class ClusterEngine(ABC):
             self._states[following] = bounds, states
             for old in sorted(self._states)[:-2]:
                 del self._states[old]
-        for one in found:
-            for what, size in one.bytes_sent.items():
-                self.sent[what] = self.sent.get(what, 0) + size
+        self._add_sent(found)
         if position < self._done:
             return None
         self._done, self._losses = following, 0
         return self._step_of(position, stop, found)
+
+    def _add_sent(self, found: Sequence[Any]) -> None:
+        for one in found:
+            for what, size in one.bytes_sent.items():
+                self.sent[what] = self.sent.get(what, 0) + size
 
     def _go_back(self, parameters: Parameters) -> None:
         """Let all nodes begin anew, from the newest state of which every bucket can be had."""
@@ -712,7 +772,7 @@ class ClusterEngine(ABC):
             theirs = [
                 state
                 for state, (begin, end) in zip(states, itertools.pairwise(held), strict=False)
-                if begin < last and first < end
+                if self.all_states or (begin < last and first < end)
             ]
             load = self._run, k, self._bounds, position, *theirs
             asked.append(self._machines.ask(k, "load", *load))
@@ -848,3 +908,112 @@ class BlockClusterEngine(ClusterEngine, SpreadEngine):
             ):
                 words = deal.words[bucket, first : min(first + len(rows), deal.sizes[bucket])]
                 yield rows[: len(words)], words, matrix
+
+
+class SoftmaxClusterEngine(ClusterEngine, SoftmaxEngine):
+    """Trains the exact softmax of skip-gram, whose columns lie on the nodes.
+
+    Both matrices and Adagrad's sums fit the memory here: every word is compared with every other,
+    so there are not many.
+    """
+
+    all_states = True  # all inputs are on every node
+
+    def __init__(self, config: TrainingConfig, text: Text, coordinator: Coordinator) -> None:
+        V = self.length = len(text.vocabulary)
+        ClusterEngine.__init__(self, coordinator)
+        SoftmaxEngine.__init__(self, config, V, rows_of_block(V))
+        self._order, _ = columns_in_order(V)
+        self._counted = False
+
+    @property
+    def owners(self) -> int:
+        """Ranges of columns."""
+        return ranges_of(self.length)
+
+    @property
+    def episode_length(self) -> int:
+        """Centre words of an episode."""
+        return BLOCKS_AN_EPISODE * self.block_rows
+
+    def prepare(self, parameters: Parameters) -> None:
+        """Let the nodes compile the kernels and count the pairs."""
+        super().prepare(parameters)
+        self._counted = False
+        while not self._counted:
+            try:
+                self._start_run(self._here, [], [])
+            except LostError as error:
+                self._recover(error)
+
+    def epoch(
+        self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
+    ) -> Generator[Step, None, None]:
+        """Give the episodes of an epoch, in their order; see the protocol."""
+        if start == 0:
+            self.steps.begin_epoch()
+        yield from super().epoch(parameters, epoch, start, pause)
+
+    def validation(self, text: ValidationCorpus) -> Validation:
+        """Return the measure of the exact loss on the expected pairs of a held-out text."""
+        return CountsValidation(text, self.config, lambda: self.steps.offset)
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what ``state`` returned, before an epoch."""
+        super().restore(state)
+        self._done = self._here = NOWHERE
+
+    def _recover(self, error: LostError) -> None:
+        self._counted = False  # the columns of a lost node are nowhere any more
+        super()._recover(error)
+
+    def _start_run(self, position: Position, held: list[int], states: list[Any]) -> None:
+        super()._start_run(position, held, states)
+        if not self._counted:
+            self._count()
+
+    def _count(self) -> None:
+        """Let all nodes count the pairs."""
+        machines, n = self._machines, self.nodes
+        asked = [machines.ask(k, "prepare", self._run) for k in range(n)]
+        found: list[Counted] = machines.answers(asked, self._tell_counting)
+        self._tell_counting()
+        self._add_sent(found)
+        self._counted = True
+        if self._steps is None:
+            self._steps = SoftmaxSteps(self.config, found[0].totals, self.block_rows)
+            self._steps.restore(self._restored)
+
+    def _tell_counting(self) -> None:
+        with suppress(LostError):
+            n = self.nodes
+            asked = [self._machines.ask(k, "prepared", now=True) for k in range(n)]
+            done: list[CountingProgress] = self._machines.answers(asked)
+            words, pairs = min(one.words_done for one in done), sum(one.pairs for one in done)
+            self._coordinator.progress(CountingProgress(words, self.length, pairs))
+
+    def _step_of(self, position: Position, stop: int, found: Sequence[ColumnOutcome]) -> Step:
+        epoch, start = position
+        loss = Loss(found[0].loss, found[0].pairs)
+        squares = np.sum([one.squares for one in found], axis=0)  # each is of one node
+        self.steps.add_to_norm(float(squares.sum()), loss.pairs)
+        last = stop - 1 - (stop - 1) % self.block_rows  # where the last block begins
+        rate = self.config.learning_rate_at((epoch + last / self.length) / self.config.epochs)
+        return Step(start, stop, loss, rate)
+
+    def _fill(self, parameters: Parameters) -> None:
+        steps, all_words = self.steps, range(self.length)
+        state = ColumnState(
+            all_words, np.array(parameters.W_in), steps.sums_in,
+            all_words, parameters.W_out[self._order], steps.sums_out[self._order],
+        )  # fmt: skip
+        told = self._machines.put(state)
+        self._machines.answers([self._machines.ask(k, "fill", told) for k in range(self.nodes)])
+
+    def _fetch(self, parameters: Parameters) -> None:
+        asked = [self._machines.ask(k, "state") for k in range(self.nodes)]
+        for state in self._machines.answers(asked):
+            words = slice(state.words.start, state.words.stop)
+            columns = self._order[state.columns.start : state.columns.stop]
+            parameters.W_in[words], self.steps.sums_in[words] = state.W_in, state.sums_in
+            parameters.W_out[columns], self.steps.sums_out[columns] = state.W_out, state.sums_out

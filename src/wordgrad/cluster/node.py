@@ -41,6 +41,7 @@ from wordgrad.training.engines.blocks import (
     Episode,
     cut,
 )
+from wordgrad.training.engines.softmax import available_memory, matrix_speed
 from wordgrad.training.parameters import Parameters, aligned_rows, row_floats
 from wordgrad.training.sampling import SamplingTables
 from wordgrad.vocabulary import Vocabulary
@@ -59,6 +60,9 @@ Position = tuple[int, int]
 
 NOWHERE: Position = (-1, -1)
 """Before all of them."""
+
+POSTING = "episode", "prepare"
+"""Methods of a node that are given, last of all, what sends letters to others."""
 
 
 @dataclass(frozen=True)
@@ -239,8 +243,8 @@ class Mail:
 class Node:
     """A machine of a cluster.
 
-    Its methods are called from elsewhere, in their order; but :meth:`deliver`, :meth:`abandon` and
-    :meth:`progress` at any time.
+    Its methods are called from elsewhere, in their order; but :meth:`deliver`, :meth:`abandon`,
+    :meth:`progress` and :meth:`prepared` at any time.
 
     Parameters
     ----------
@@ -399,6 +403,11 @@ class Node:
 
     # ---------------------------------------------------------------- model
 
+    @staticmethod
+    def resources(vector_size: int) -> tuple[float, float]:
+        """Bytes of free memory, and multiply-adds a second of matrix products."""
+        return available_memory(), matrix_speed(vector_size)
+
     def begin(self, kind: Callable[[Here, TrainingConfig, Text], Share], *args: Any) -> None:
         """Get ready to train a model of some kind on what was encoded; compile the kernels."""
         here = Here(self._shelves, self._mail, self._pool, self.threads, self._folder)
@@ -408,6 +417,14 @@ class Node:
         """Begin a run at a position; see the kind's share."""
         self._mail.open(run)
         self._share.load(*args)
+
+    def prepare(self, *args: Any) -> Any:
+        """Do, together with all others, what the first episode waits for; see the kind's share."""
+        return self._share.prepare(*args)
+
+    def prepared(self) -> Any:
+        """What of that is done; at any time."""
+        return self._share.prepared
 
     def fill(self, *args: Any) -> None:
         """Take what was learned before; see the kind's share."""
@@ -483,6 +500,7 @@ class Share:
         self._config, self._text = config, text
         self._position = NOWHERE
         self._sent: dict[str, int] = {}
+        self.prepared: Any = None
 
     def load(self, number: int, bounds: Sequence[int], position: Position, *states: Any) -> None:
         """Take what this node owns, at the beginning of an episode.
@@ -500,6 +518,10 @@ class Share:
         self._number, self._bounds = number, list(bounds)
         self._owners = range(bounds[number], bounds[number + 1])
         self._position = position
+
+    def prepare(self, run: str, post: Post) -> Any:
+        """Do what the first episode waits for, together with all others."""
+        raise NotImplementedError
 
     def fill(self, *args: Any) -> None:
         """Take what was learned before."""

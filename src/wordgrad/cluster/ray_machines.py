@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wordgrad.cluster.coordinator import LostError
-from wordgrad.cluster.node import AbandonedError, Node, Rows
+from wordgrad.cluster.node import POSTING, AbandonedError, Node, Rows
 from wordgrad.errors import (
     ClusterError,
     WordgradError,
@@ -53,7 +53,7 @@ class Actor:
 
     def do(self, method: str, *args: Any) -> Any:
         """Call a method of the node."""
-        if method == "episode":
+        if method in POSTING:
             args = (*args, self._post)
         elif method == "count":
             args = ([_with_items(piece) for piece in args[0]], *args[1:])

@@ -797,8 +797,10 @@ class PartsOfText:
 
     Attributes
     ----------
+    ids, offsets : int32 (T,), int64 (S + 1,)
+        The tokens here, and where sentences begin and end among them.
     starts : int64 (pieces,)
-        Position of each in the whole text; set once all nodes have encoded theirs.
+        Position of each piece in the whole text; set once all nodes have encoded theirs.
     """
 
     def __init__(self, text: ProvisionalText, firsts: Sequence[int], table: NDArray[np.int32]):
@@ -809,15 +811,15 @@ class PartsOfText:
             (folder / KEPT).unlink()
         # Whatever was dropped: where each piece begins among the sentences that are left.
         self._first = np.append(np.searchsorted(kept, firsts), len(kept))
-        self._offsets: NDArray[np.int64] = np.memmap(folder / OFFSETS, np.int64, "r")
+        self.offsets: NDArray[np.int64] = np.memmap(folder / OFFSETS, np.int64, "r")
         self.ids: NDArray[np.int32] = np.empty(0, np.int32)
-        if self._offsets[-1]:
+        if self.offsets[-1]:
             self.ids = np.memmap(text.ids_path, np.int32, "r")
         self._folder = folder
         self.encoded = EncodedParts(
-            np.diff(self._offsets[self._first]),
+            np.diff(self.offsets[self._first]),
             np.diff(self._first),
-            int(np.diff(self._offsets).max(initial=0)),
+            int(np.diff(self.offsets).max(initial=0)),
         )
         self.starts = np.zeros(len(firsts), np.int64)
 
@@ -828,12 +830,12 @@ class PartsOfText:
         does, and the next one here begins elsewhere, so each has one offset more than sentences.
         """
         self.starts = starts
-        self._shifts = starts - self._offsets[self._first[:-1]]
+        self._shifts = starts - self.offsets[self._first[:-1]]
         self._rows = self._first + np.arange(len(self._first))
         path = self._folder / "positions.int64"
         with open(path, "wb") as file:
             for k, shift in enumerate(self._shifts.tolist()):
-                part = self._offsets[self._first[k] : self._first[k + 1] + 1]
+                part = self.offsets[self._first[k] : self._first[k + 1] + 1]
                 file.write((part + shift).data)
         self.positions: NDArray[np.int64] = np.zeros(0, np.int64)
         if len(starts):
@@ -846,7 +848,7 @@ class PartsOfText:
         """
         total = 0
         for k in range(len(self.starts)):
-            first, last = self._offsets[self._first[k : k + 2]].tolist()
+            first, last = self.offsets[self._first[k : k + 2]].tolist()
             for begin in range(first, last, _CHUNK):
                 ids = self.ids[begin : min(begin + _CHUNK, last)]
                 places = np.arange(len(ids)) + (begin + int(self._shifts[k]))

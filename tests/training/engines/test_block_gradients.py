@@ -18,7 +18,12 @@ from wordgrad.training.engines.block_softmax import (
 )
 from wordgrad.training.engines.pair_counts import count_pairs, counts_of
 from wordgrad.training.kernels.batch import combine_inputs, scatter_add
-from wordgrad.training.kernels.softmax import adagrad_rows
+from wordgrad.training.kernels.softmax import (
+    adagrad_rows,
+    errors_in_place,
+    errors_of_range,
+    exponentials_in_place,
+)
 
 
 def normal(rng, *shape, scale=0.5):
@@ -213,3 +218,44 @@ def test_adagrad_takes_its_formulas_step():
     np.testing.assert_array_equal(rows[[2, 4]], before[[2, 4]])
     np.testing.assert_allclose(sums[:4], expected_sums[:4], rtol=1e-6)
     assert squares == pytest.approx((gradient[:4].astype(np.float64) ** 2).sum(), rel=1e-5)
+
+
+@given(
+    cuts=st.lists(st.integers(1, 22), max_size=4, unique=True).map(sorted),
+    scale=st.sampled_from([0.1, 3.0, 30.0, 200.0]),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=40, deadline=None)
+def test_errors_of_ranges_are_those_of_whole_rows(cuts, scale, seed):
+    """Also where all of a range is e^-200 of what is elsewhere, or in no pair at all."""
+    rng = np.random.default_rng(seed)
+    V, B = 23, 5
+    counts = counts_of(rng.integers(0, V, (60, 2)), V)
+    words = rng.permutation(V)[:B]
+    targets = SparseTargets(*counts.rows(words), counts.totals[words])
+    logits = normal(rng, B, V, scale=scale)
+    offset = logit_offset("unigram", rng.permutation(V).clip(4) - 4)
+    whole, factor, losses = logits.copy(), np.empty(B, np.float32), np.empty(B)
+    finite = np.isin(targets.columns, np.flatnonzero(np.isfinite(offset)))
+    targets = targets._replace(values=targets.values * finite)
+    errors_in_place(whole, offset, *targets, 0, B, factor, losses)
+    edges = list(pairwise([0, *cuts, V]))
+    tiles = [np.ascontiguousarray(logits[:, a:b]) for a, b in edges]
+    greatest, sums = np.empty((2, len(edges), B), np.float32)
+    hits = [
+        exponentials_in_place(tile, offset[a:b], *targets[:3], a, greatest[k], sums[k])
+        for k, (tile, (a, b)) in enumerate(zip(tiles, edges, strict=True))
+    ]
+    top = greatest.max(axis=0)
+    total = (sums * np.exp(greatest - top)).sum(axis=0)
+    n = targets.totals
+    errors = []
+    for k, (tile, (a, _)) in enumerate(zip(tiles, edges, strict=True)):
+        factors = np.empty(B, np.float32)
+        errors_of_range(tile, *targets, a, greatest[k], top, total, factors)
+        errors.append(tile * factors[:, np.newaxis])
+    wanted = whole * factor[:, np.newaxis]
+    np.testing.assert_allclose(np.hstack(errors), wanted, atol=2e-5 * n.max())
+    found = n @ (top + np.log(total.astype(np.float64))) - sum(hits) if n.all() else None
+    if found is not None and finite.all():
+        np.testing.assert_allclose(found, losses.sum(), rtol=1e-5)

@@ -11,7 +11,8 @@ from wordgrad.corpus import corpus as storage
 from wordgrad.errors import InputError, OutputError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engines import pair_counts as counts_module
-from wordgrad.training.engines.pair_counts import count_pairs, counts_of
+from wordgrad.training.engines.pair_counts import ROUNDING, Counter, count_pairs, counts_of
+from wordgrad.training.kernels.draw import Reach
 from wordgrad.training.sampling import Span, draw_batch
 
 
@@ -83,6 +84,27 @@ def test_counts_are_the_mean_of_what_negative_sampling_draws(tables_of, window):
     assert X.max() > 20
     assert (np.abs(drawn.mean(axis=0) - X) < 5 * error + 1e-3).all()
     assert TrainingConfig().window == 5
+
+
+def test_rounded_counts_are_the_same_bytes_however_a_text_is_cut():
+    rng = np.random.default_rng(1)
+    sentences = [rng.integers(0, 9, size=rng.integers(1, 30)) for _ in range(300)]
+    keep = rng.uniform(0.1, 1.0, 9)
+    weights = counts_module.weights_of(Reach.of(5))
+
+    def counted(texts):
+        counter = Counter([arrays(text) for text in texts], keep, weights, 0.0, ROUNDING)
+        counts = counts_module.write_counts(counter, [(0, 9)], 1)
+        return dense(counts)
+
+    whole = counted([sentences])
+    assert (whole * 2**32 == np.round(whole * 2**32)).all()
+    for cut in (1, 77, 299):
+        assert (counted([sentences[cut:], sentences[:cut]]) == whole).all()
+        assert (counted([sentences[:cut]]) + counted([sentences[cut:]]) == whole).all()
+    exact = dense(count_pairs(*arrays(sentences), keep, 5, tolerance=0.0))
+    n_pairs = sum(len(sentence) * (len(sentence) - 1) for sentence in sentences)
+    assert 0 < np.abs(whole - exact).sum() < n_pairs * 2**-33
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-5])

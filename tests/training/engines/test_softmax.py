@@ -272,3 +272,13 @@ def test_an_estimate_that_fits_is_one_that_passes():
 def test_this_machines_speed_and_memory_are_plausible():
     assert 1e8 < estimates.matrix_speed(50) < 1e15
     assert estimates.available_memory() > 1e7
+
+
+def test_a_word_that_is_always_alone_is_in_no_pair_and_learns_nothing():
+    """Its logit is -inf, of which an error of 1e-38 was left; Adagrad made a step of it, or NaN."""
+    with encode_corpus(["a", "a", "a", "b c"] * 30, min_count=1) as some:
+        trainer = trained(some, epochs=3, sample=0)
+        alone = some.vocabulary.index("a")
+    assert (trainer.parameters.W_out[alone] == 0).all()
+    assert trainer.parameters.are_finite()
+    assert np.isfinite(trainer.vectors).all()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ SHARES_OF_TOKENS = 16
 
 TOLERANCE = 1e-9
 """Share of a token's pairs that may be left out where a sentence goes on and on: below rounding."""
+
+ROUNDING = 1.5 * 2.0**20
+"""Of a probability to a multiple of 2^-32, so that up to 2^21 pairs of the same two words add up
+exactly, in whatever order."""
 
 BYTES_A_COUNT = 4 + 8
 _COLUMNS, _VALUES = "columns.int32", "counts.float64"
@@ -134,18 +139,63 @@ def count_pairs(
         If the temporary folder cannot be written, or has less free space than the counts need.
     """
     reach = Reach.of(window) if isinstance(window, int) else window
-    folder = CorpusFolder(what="The counts of pairs")
+    counter = Counter([(ids, offsets)], keep, weights_of(reach), tolerance)
+    blocks = blocks_of(np.bincount(ids, minlength=len(keep)), workers, block_bytes)
+    counts = write_counts(counter, blocks, workers, progress)
+    if not counts.pairs:
+        counts.close()
+        raise no_pairs()
+    return counts
+
+
+def no_pairs() -> InputError:
+    """What is to be said of a text without a pair."""
+    return InputError(
+        "No sentence holds two words, so there is nothing to learn from; give longer "
+        "sentences, or lower min_count."
+    )
+
+
+def write_counts(
+    counter: Counter,
+    blocks: Sequence[tuple[int, int]],
+    workers: int,
+    progress: Callable[[CountingProgress], object] | None = None,
+    exchange: Callable[[CountsBlock], CountsBlock] | None = None,
+    parent: Path | None = None,
+) -> PairCounts:
+    """Count blocks of rows one after another, and write them to a temporary folder.
+
+    Parameters
+    ----------
+    counter : Counter
+    blocks : sequence of (int, int)
+        As of :func:`blocks_of`.
+    workers : int
+    progress : callable, optional
+    exchange : callable, optional
+        Returns what is to be kept of a block: on a cluster some columns of it, with what others
+        have counted there.
+    parent : path, optional
+        Of the folder; by default where the system keeps temporary files.
+
+    Raises
+    ------
+    OutputError
+        As :func:`count_pairs`.
+    """
+    n_words = len(counter.keep)
+    folder = CorpusFolder(parent, what="The counts of pairs")
     try:
-        starts = np.zeros(len(keep) + 1, np.int64)
-        totals = np.zeros(len(keep))
+        starts = np.zeros(n_words + 1, np.int64)
+        totals = np.zeros(n_words)
         left_out = 0.0
-        blocks = list(_blocks(ids, len(keep), workers, block_bytes))
         with (
             folder.new_file(_COLUMNS) as write_columns,
             folder.new_file(_VALUES) as write_values,
         ):
-            counter = _Counter(ids, offsets, keep, _weights(reach), tolerance)
-            for block in _in_order(counter, blocks, workers):
+            for counted in _in_order(counter, list(blocks), workers):
+                block = counted if exchange is None else exchange(counted)
                 _check_capacity(folder, len(block.columns))
                 write_columns(block.columns)
                 write_values(block.values)
@@ -155,29 +205,21 @@ def count_pairs(
                 if progress is not None:
                     progress(
                         CountingProgress(
-                            block.first + len(block.sizes), len(keep), float(totals.sum())
+                            block.first + len(block.sizes), n_words, float(totals.sum())
                         )
                     )
         np.cumsum(starts, out=starts)
-        if starts[-1] == 0:
-            raise InputError(
-                "No sentence holds two words, so there is nothing to learn from; give longer "
-                "sentences, or lower min_count."
-            )
-        return PairCounts(
-            starts,
-            np.memmap(folder.path / _COLUMNS, np.int32, "r"),
-            np.memmap(folder.path / _VALUES, np.float64, "r"),
-            totals,
-            left_out,
-            folder,
-        )
+        columns, values = np.empty(0, np.int32), np.empty(0, np.float64)
+        if starts[-1]:
+            columns = np.memmap(folder.path / _COLUMNS, np.int32, "r")
+            values = np.memmap(folder.path / _VALUES, np.float64, "r")
+        return PairCounts(starts, columns, values, totals, left_out, folder)
     except BaseException:
         folder.remove()
         raise
 
 
-def _weights(reach: Reach) -> NDArray[np.float64]:
+def weights_of(reach: Reach) -> NDArray[np.float64]:
     """The probabilities that a window reaches past L kept tokens, and their sums from L on."""
     last = reach.least + reach.choices - 1
     past = (last - np.arange(reach.most, dtype=np.float64)) / reach.choices
@@ -186,8 +228,18 @@ def _weights(reach: Reach) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Counts of the words from ``first`` on."""
+class CountsBlock:
+    """Counts of the words from ``first`` on: of each row how many, their columns and values.
+
+    Attributes
+    ----------
+    first : int
+    sizes : int64 (rows,)
+    columns, values : int32 (N,), float64 (N,)
+    totals : float64 (rows,)
+        Sums of the rows.
+    left_out : float
+    """
 
     first: int
     sizes: NDArray[np.int64]
@@ -196,31 +248,16 @@ class _Block:
     totals: NDArray[np.float64]
     left_out: float
 
-
-@dataclass(frozen=True)
-class _Counter:
-    """Counts one block of rows; several threads may call it at once."""
-
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    keep: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    tolerance: float
-
-    def __call__(self, first: int, last: int) -> _Block:
-        V = len(self.keep)
-        dense = np.zeros((last - first, V))
-        left_out = add_expected_pairs(
-            self.ids, self.offsets, self.keep, self.weights, self.tolerance, first, last, dense,
-            np.zeros(self.weights.shape[1] + 1),
-        )  # fmt: skip
+    @classmethod
+    def of(cls, first: int, dense: NDArray[np.float64], left_out: float) -> CountsBlock:
+        """Compress rows of counts."""
         sizes, columns, values = [], [], []
         for row in dense:
             found = np.flatnonzero(row)
             sizes.append(len(found))
             columns.append(found.astype(np.int32))
             values.append(row[found])
-        return _Block(
+        return cls(
             first,
             np.array(sizes, np.int64),
             np.concatenate(columns),
@@ -230,26 +267,72 @@ class _Counter:
         )
 
 
-def _blocks(
-    ids: NDArray[np.int32], n_words: int, workers: int, block_bytes: int
-) -> Iterator[tuple[int, int]]:
-    """Cut the words into blocks that fit the memory and have no more than a share of the tokens."""
+@dataclass(frozen=True)
+class Counter:
+    """Counts one block of rows; several threads may call it at once.
+
+    Attributes
+    ----------
+    texts : sequence of (int32 (T,), int64 (S + 1,))
+        Ids and offsets of sentences.
+    keep : float64 (V,)
+        Probability that an occurrence of each word is kept.
+    weights : float64 (2, R)
+        As of :func:`weights_of`.
+    tolerance, rounding : float
+        See :mod:`wordgrad.training.kernels.softmax`.
+    """
+
+    texts: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]]
+    keep: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    tolerance: float = TOLERANCE
+    rounding: float = 0.0
+
+    def __call__(self, first: int, last: int) -> CountsBlock:
+        """Count the pairs of the words ``first`` to ``last``."""
+        dense = np.zeros((last - first, len(self.keep)))
+        q = np.zeros(self.weights.shape[1] + 1)
+        left_out = 0.0
+        for ids, offsets in self.texts:
+            left_out += add_expected_pairs(
+                ids, offsets, self.keep, self.weights, self.tolerance, self.rounding, first, last,
+                dense, q,
+            )  # fmt: skip
+        return CountsBlock.of(first, dense, left_out)
+
+
+def blocks_of(
+    counts: NDArray[np.int64], workers: int, block_bytes: int = BLOCK_BYTES
+) -> list[tuple[int, int]]:
+    """Cut the words into blocks that fit the memory and have no more than a share of the tokens.
+
+    Parameters
+    ----------
+    counts : int64 (V,)
+        Of the tokens of each word.
+    workers : int
+    block_bytes : int
+        Of the blocks of all workers; but one row at least.
+    """
     # Half of the memory for the dense rows, half for the compressed ones made of them.
-    most_rows = max(1, block_bytes // (2 * 8 * n_words * workers))
-    counts = np.bincount(ids, minlength=n_words)
-    most_tokens = len(ids) / SHARES_OF_TOKENS
+    most_rows = max(1, block_bytes // (2 * 8 * len(counts) * workers))
+    most_tokens = counts.sum() / SHARES_OF_TOKENS
     first, tokens = 0, 0
+    blocks = []
     for word, count in enumerate(counts.tolist()):
         if word > first and (word - first >= most_rows or tokens + count > most_tokens):
-            yield first, word
+            blocks.append((first, word))
             first, tokens = word, 0
         tokens += count
-    yield first, n_words
+    return [*blocks, (first, len(counts))]
 
 
-def _in_order(counter: _Counter, blocks: list[tuple[int, int]], workers: int) -> Iterator[_Block]:
+def _in_order(
+    counter: Counter, blocks: list[tuple[int, int]], workers: int
+) -> Iterator[CountsBlock]:
     """Count the blocks on some threads; give them in order, with few of them in memory."""
-    waiting: deque[Future[_Block]] = deque()
+    waiting: deque[Future[CountsBlock]] = deque()
     remaining = iter(blocks)
     with ThreadPoolExecutor(workers, thread_name_prefix="wordgrad-count") as pool:
         try:

@@ -356,6 +356,17 @@ BLOCKS_A_PASS = 40
 """Small vocabularies are cut into about this many blocks: output vectors step once a block."""
 
 
+def rows_of_block(n_words: int) -> int:
+    """Return how many centre words a step of skip-gram has."""
+    return max(1, min(BLOCK_ROWS, -(-n_words // BLOCKS_A_PASS)))
+
+
+def order_of_words(config: TrainingConfig, epoch: int, n_words: int) -> NDArray[np.int64]:
+    """Return the centre words in the order of an epoch, a function of the seed."""
+    sequence = np.random.SeedSequence(config.seed, spawn_key=(epoch,))
+    return np.random.default_rng(sequence).permutation(n_words)
+
+
 class SkipGramSoftmaxEngine(SoftmaxEngine):
     """Trains on all pairs of the corpus at once, a block of centre words at a time.
 
@@ -382,7 +393,7 @@ class SkipGramSoftmaxEngine(SoftmaxEngine):
         progress: ProgressCallback | None = None,
     ) -> None:
         V = self.length = len(corpus.vocabulary)
-        super().__init__(config, V, max(1, min(BLOCK_ROWS, -(-V // BLOCKS_A_PASS))))
+        super().__init__(config, V, rows_of_block(V))
         check_budget(config, V, estimate(config, V, V, self.block_rows, self.matrix_speed()))
         self._corpus = corpus
         self._progress = progress
@@ -449,9 +460,8 @@ class SkipGramSoftmaxEngine(SoftmaxEngine):
             yield Step(first, last, loss, rate)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the centre words in the order of an epoch, a function of the seed."""
-        sequence = np.random.SeedSequence(self.config.seed, spawn_key=(epoch,))
-        return np.random.default_rng(sequence).permutation(self.length)
+        """Return the centre words in the order of an epoch."""
+        return order_of_words(self.config, epoch, self.length)
 
     def close(self) -> None:
         """Remove the counts, and end the threads."""
@@ -633,15 +643,31 @@ def available_memory() -> float:
         return math.inf
 
 
-def check_budget(config: TrainingConfig, n_words: int, expected: Estimate) -> None:
+def check_budget(
+    config: TrainingConfig,
+    n_words: int,
+    expected: Estimate,
+    free: float | None = None,
+    where: str = "on this machine",
+) -> None:
     """Raise unless the memory is there and the time within ``max_hours``.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    n_words : int
+    expected : Estimate
+    free : float, optional
+        Bytes that there are; by default here.
+    where : str
 
     Raises
     ------
     ParameterError
         With both estimates, and the ``max_vocab`` that would fit.
     """
-    memory, limit = available_memory(), 3600.0 * config.max_hours
+    memory = available_memory() if free is None else free
+    limit = 3600.0 * config.max_hours
     if expected.memory <= memory and expected.seconds <= limit:
         return
     fits = n_words * min(
@@ -655,7 +681,7 @@ def check_budget(config: TrainingConfig, n_words: int, expected: Estimate) -> No
     raise ParameterError(
         f"The exact softmax of {n_words:,} words and vector_size={config.vector_size} would take "
         f"about {_gigabytes(expected.memory)} of memory, of which {_gigabytes(memory)} are free, "
-        f"and {_hours(expected.seconds)} for {config.epochs} passes on this machine; {remedy}."
+        f"and {_hours(expected.seconds)} for {config.epochs} passes {where}; {remedy}."
     )
 
 

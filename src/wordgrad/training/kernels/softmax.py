@@ -11,6 +11,14 @@ Errors in place
 
     and returning n_c / s, by which the B x D sides of the products are scaled instead.
 
+    Where the columns lie on several machines, each range of them has a maximum m_r and a sum s_r of
+    its own (:func:`exponentials_in_place`), and once those of all are known,
+
+        m = max_r m_r,    s = sum_r s_r exp(m_r - m),
+
+    the same is done with ``exp(theta_w - m_r)`` and the scale ``n_c exp(m_r - m) / s``
+    (:func:`errors_of_range`).
+
 Expected counts
     Derived in ``docs/derivations/expected-counts.md``.  Tokens i < j of a sentence are a pair, in
     both readings, with the probability
@@ -21,6 +29,10 @@ Expected counts
     them, is a sum of independent yes-or-no draws.  Its distribution is carried along to the right
     (and to the left) of each token, cut off at m, where the window ends: ``q[l] = P(L = l)``, and
     each token passed with probability k moves a share k of every ``q[l]`` to ``q[l + 1]``.
+
+    Sums of float64 hang on their order, and so on which machine has counted what.  What is given as
+    ``rounding`` is added to a probability and taken away again: 1.5 2^52 u leaves whole multiples
+    of u, which add up exactly in any order.
 
     A block of rows of the counts is a dense array that stays within some memory, and the corpus is
     scanned once a block.  Nothing is sorted, a count is a sum in the order of the corpus whatever
@@ -50,7 +62,7 @@ INVERSE_LOG_2 = float32(1.0 / math.log(2.0))
 HIGH = float32(0.693359375)
 LOW = float32(math.log(2.0) - 0.693359375)
 SMALLEST = float32(-87.33)
-"""Below, exp leaves float32's normal numbers: it is 1.2e-38 there, and adds nothing to 1."""
+"""Below, exp leaves float32's normal numbers, adds nothing to 1, and is taken for 0."""
 
 FAST = {"reassoc", "contract", "nsz"}
 """Sums may be taken in any order; infinities and NaN still mean what they mean."""
@@ -98,15 +110,15 @@ def _greater(typingctx: Any, a: Any, b: Any) -> Any:
 
 @njit(error_model="numpy", fastmath=FAST, inline="always")
 def exp_of_negative(a: Any) -> Any:
-    """Return exp(a) for a <= 0, to within 3 units in the last place of float32.
+    """Return exp(a) for a <= 0, to within 3 units in the last place of float32, or 0.
 
     exp(a) = 2^n exp(r), n = round(a / log 2), |r| <= log(2) / 2, exp(r) by its Taylor polynomial
     of degree 7 (remainder 5e-9 relative).  Nothing here but arithmetic, so LLVM turns a loop of it
     into vector code of whatever width the machine has.
     """
-    a = max(a, SMALLEST)
-    n = _rounded(a * INVERSE_LOG_2)
-    r = a - n * HIGH
+    b = max(a, SMALLEST)
+    n = _rounded(b * INVERSE_LOG_2)
+    r = b - n * HIGH
     r = r - n * LOW
     p = float32(1.0 / 5040)
     p = p * r + float32(1.0 / 720)
@@ -116,7 +128,9 @@ def exp_of_negative(a: Any) -> Any:
     p = p * r + float32(0.5)
     p = p * r + float32(1.0)
     p = p * r + float32(1.0)
-    return p * _with_bits((int32(n) + int32(127)) << int32(23))
+    e = p * _with_bits((int32(n) + int32(127)) << int32(23))
+    # Not 1e-38: Adagrad divides a gradient by its own size, however small it is.
+    return float32(0.0) if a < SMALLEST else e
 
 
 @fast_jit
@@ -168,6 +182,104 @@ def errors_in_place(
                 row[uint32(columns[j])] -= float32(values[j] * share)
 
 
+LEAST_SHARE = -30.0
+"""Logarithm of exp(m_r - m) below which a row is multiplied by it, lest its inverse be infinite."""
+
+
+@fast_jit
+def exponentials_in_place(
+    logits: Any, offset: Any, begin: Any, columns: Any, values: Any, start: Any, greatest: Any,
+    sums: Any,
+) -> Any:  # fmt: skip
+    """Turn the logits of a range of columns into exponentials; return sum_io X_io theta_io.
+
+    Parameters
+    ----------
+    logits : float32 (B, w)
+        u_w . v_c.  Overwritten by ``exp(theta - m_r)``.
+    offset : float32 (w,)
+    begin, columns, values : int64 (B + 1,), int32 (N,), float64 (N,)
+        As in :func:`errors_in_place`.
+    start : int
+        The column of X that the range begins with.
+    greatest, sums : float32 (B,)
+        Written: m_r and s_r; m_r is -inf where the offset is, of words in no pair at all.
+    """
+    width = logits.shape[1]
+    target_logits = 0.0
+    for i in range(logits.shape[0]):
+        row = logits[i]
+        top = row[0] + offset[0]
+        for w in range(width):
+            logit = row[w] + offset[w]
+            row[w] = logit
+            top = _greater(top, logit)
+        for j in range(
+            _entry(columns, begin[i], begin[i + 1], start),
+            _entry(columns, begin[i], begin[i + 1], start + width),
+        ):
+            target_logits += values[j] * row[columns[j] - start]
+        base = top if top != -math.inf else float32(0.0)
+        total = float32(0.0)
+        for w in range(width):
+            e = exp_of_negative(row[w] - base)
+            row[w] = e
+            total += e
+        greatest[i], sums[i] = top, total
+    return target_logits
+
+
+@fast_jit
+def errors_of_range(
+    exponentials: Any, begin: Any, columns: Any, values: Any, totals: Any, start: Any,
+    greatest: Any, greatest_of_all: Any, sums_of_all: Any, scale: Any,
+) -> None:  # fmt: skip
+    """Turn what :func:`exponentials_in_place` left into errors, divided by ``scale``.
+
+    Parameters
+    ----------
+    exponentials : float32 (B, w)
+    begin, columns, values, totals, start
+        As there, and in :func:`errors_in_place`.
+    greatest : float32 (B,)
+        m_r.
+    greatest_of_all, sums_of_all : float32 (B,)
+        m and s.
+    scale : float32 (B,)
+        Written.
+    """
+    width = exponentials.shape[1]
+    for i in range(exponentials.shape[0]):
+        row, n = exponentials[i], totals[i]
+        share = 1.0
+        if greatest[i] - greatest_of_all[i] < LEAST_SHARE:
+            factor = float32(math.exp(greatest[i] - greatest_of_all[i]))
+            for w in range(width):
+                row[w] *= factor
+        else:
+            share = math.exp(greatest[i] - greatest_of_all[i])
+        scale[i] = n * share / sums_of_all[i]
+        if n > 0.0:
+            part = sums_of_all[i] / (n * share)
+            for j in range(
+                _entry(columns, begin[i], begin[i + 1], start),
+                _entry(columns, begin[i], begin[i + 1], start + width),
+            ):
+                row[columns[j] - start] -= float32(values[j] * part)
+
+
+@fast_jit
+def _entry(columns: Any, low: Any, high: Any, column: Any) -> Any:
+    """Return the first of the entries ``low`` to ``high`` whose column is not below another."""
+    while low < high:
+        middle = (low + high) // 2
+        if columns[middle] < column:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 @fast_jit
 def adagrad_rows(
     parameters: Any, gradient: Any, sums: Any, rate: Any, first: Any, last: Any
@@ -196,8 +308,8 @@ def adagrad_rows(
 
 @jit
 def add_expected_pairs(
-    ids: Any, offsets: Any, keep: Any, weights: Any, tolerance: Any, first: Any, last: Any,
-    counts: Any, q: Any,
+    ids: Any, offsets: Any, keep: Any, weights: Any, tolerance: Any, rounding: Any, first: Any,
+    last: Any, counts: Any, q: Any,
 ) -> Any:  # fmt: skip
     """Add the expected pairs of words ``first`` to ``last`` of the whole corpus.
 
@@ -210,6 +322,8 @@ def add_expected_pairs(
         ``w(L)`` for L kept tokens between, and ``w(L) + w(L + 1) + ...``; R is the largest reach.
     tolerance : float
         Where to end a walk; at 0 no pair is left out.
+    rounding : float
+        0, or see above.
     counts : float64 (last - first, V)
         Added to: row c - first, column o.
     q : float64 (R + 1,)
@@ -229,15 +343,19 @@ def add_expected_pairs(
                 continue
             row = counts[word - first]
             k_i = keep[word]
-            left_out += k_i * _walk(ids, i, 1, end - i - 1, keep, k_i, weights, tolerance, row, q)
-            left_out += k_i * _walk(ids, i, -1, i - begin, keep, k_i, weights, tolerance, row, q)
+            left_out += k_i * _walk(
+                ids, i, 1, end - i - 1, keep, k_i, weights, tolerance, rounding, row, q
+            )
+            left_out += k_i * _walk(
+                ids, i, -1, i - begin, keep, k_i, weights, tolerance, rounding, row, q
+            )
     return left_out
 
 
 @jit
 def _walk(
     ids: Any, i: Any, step: Any, n_steps: Any, keep: Any, k_i: Any, weights: Any, tolerance: Any,
-    row: Any, q: Any,
+    rounding: Any, row: Any, q: Any,
 ) -> Any:  # fmt: skip
     """Walk from token ``i`` in one direction; return the bound on what is left out, over k_i."""
     window = weights.shape[1]
@@ -252,7 +370,7 @@ def _walk(
         expected = 0.0
         for between in range(low, top + 1):
             expected += q[between] * weights[0, between]
-        row[word] += k_i * k * expected
+        row[word] += (k_i * k * expected + rounding) - rounding
         if k == 1.0:
             top = min(top + 1, window - 1)
             for between in range(top, low, -1):

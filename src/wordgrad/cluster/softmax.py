@@ -1,0 +1,530 @@
+"""The exact softmax of skip-gram on several nodes: each has some of the columns.
+
+A pass takes blocks of B centre words one after another, and every block ends with a step on all of
+``W_out``; so what could be dealt out are the columns, the words to predict.  They are cut into
+ranges (:func:`ranges_of`), as many for any number of nodes, and a node owns some that follow one
+another: their rows of ``W_out`` with Adagrad's sums, and their columns of the counts X.  All of
+``W_in`` is on every node.  Range r has the words r, r + K, r + 2K, ..., so that frequent words, of
+many pairs, are in all of them.
+
+A block
+    1. The logits of the ranges here, their exponentials, and of every row the greatest logit and
+       the sum; these are all that nodes must wait for (8 B bytes).
+    2. With those of all, the errors; from these the gradient of ``W_out`` here, and the step on it;
+       and what these columns add to the gradient of the B inputs.
+    3. Each node takes the step on some of the inputs, of whose gradient the others send it their
+       parts.  A word is a centre once a pass, so nobody waits for that within it.
+
+When an episode of some blocks ends, all send the rows of ``W_in`` that they have changed.
+
+The order of sums
+    Sums over ranges are those of a binary tree over all of them (:func:`join`).  A node sends the
+    sums of its largest whole branches, and whoever adds them up gets the same bytes.  The counts
+    are whole multiples of 2^-32, which add up exactly in any order.  So nothing that is learned
+    depends on the number of nodes, or of their threads; on the kind of processor it does, for which
+    BLAS chooses how it multiplies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from wordgrad.cluster.node import Here, Position, Post, Share, Text
+from wordgrad.training.config import TrainingConfig
+from wordgrad.training.engine import CountingProgress
+from wordgrad.training.engines.block_softmax import SparseTargets, logit_offset
+from wordgrad.training.engines.pair_counts import (
+    BLOCK_BYTES,
+    ROUNDING,
+    Counter,
+    CountsBlock,
+    PairCounts,
+    blocks_of,
+    no_pairs,
+    weights_of,
+    write_counts,
+)
+from wordgrad.training.engines.softmax import (
+    OUTPUT_RATE,
+    OVER_THE_PRODUCTS,
+    Estimate,
+    order_of_words,
+    rows_of_block,
+)
+from wordgrad.training.kernels.softmax import (
+    adagrad_rows,
+    errors_of_range,
+    exponentials_in_place,
+)
+from wordgrad.training.sampling import keep_probabilities, reach_of
+
+RANGE_WORDS = 256
+"""Words of a range, or more: of fewer the products take longer."""
+
+LEAST_RANGES = 16
+"""If there are as many words."""
+
+COUNTING_BYTES = BLOCK_BYTES // 2
+"""Of blocks of counts that are being added to on a node; as much may be on its way."""
+
+_CHUNK = 1 << 20
+
+T = TypeVar("T")
+Key = tuple[int, int]
+"""A branch of a tree: its height, and its place among those of that height."""
+
+
+def ranges_of(n_words: int) -> int:
+    """Return the number of ranges, a power of two.
+
+    >>> ranges_of(70), ranges_of(20_000), ranges_of(5)
+    (16, 64, 4)
+    """
+    wanted = max(n_words // RANGE_WORDS, min(n_words, LEAST_RANGES))
+    return 1 << (wanted.bit_length() - 1)
+
+
+def join(branches: dict[Key, T], add: Callable[[T, T], T]) -> dict[Key, T]:
+    """Add neighbours of a binary tree until no branch is left whose neighbour is here.
+
+    The sum of a branch is that of its two halves, whoever adds them up.
+
+    >>> join({(0, 1): "b", (0, 2): "c", (0, 3): "d"}, str.__add__)
+    {(0, 1): 'b', (1, 1): 'cd'}
+    """
+    found: dict[Key, T] = {}
+    level, here = 0, dict(branches)
+    while here:
+        above = {key: value for key, value in here.items() if key[0] > level}
+        for (height, place), value in sorted(here.items(), key=lambda item: item[0]):
+            if height != level or (place % 2 and (level, place - 1) in here):
+                continue
+            if place % 2 == 0 and (level, place + 1) in here:
+                above[level + 1, place // 2] = add(value, here[level, place + 1])
+            else:
+                found[level, place] = value
+        level, here = level + 1, above
+    return found
+
+
+def branches_of(owners: Iterable[int]) -> list[Key]:
+    """Return the largest whole branches of some ranges that follow one another.
+
+    >>> branches_of(range(3, 8))
+    [(0, 3), (2, 1)]
+    """
+    return sorted(join({(0, one): None for one in owners}, lambda one, other: None))
+
+
+def expected_on_node(config: TrainingConfig, n_words: int, n_nodes: int, speed: float) -> Estimate:
+    """Estimate the memory of a node, and the time of a training.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    n_words, n_nodes : int
+    speed : float
+        Multiply-adds a second of the matrix products of all nodes together.
+    """
+    V, D, B = n_words, config.vector_size, rows_of_block(n_words)
+    K = ranges_of(V)
+    columns = -(-K // n_nodes) * -(-V // K)
+    state = columns * (4 * D + 8) + V / n_nodes * (4 * D + 8)
+    work = columns * 4 * B + -(-K // n_nodes) * 4 * B * D + 4 * V * D + 24 * V
+    # Copies of three states of this node, and of the one before it.
+    memory = columns * (4 * D + 8) + 6 * state + max(work, 2 * COUNTING_BYTES)
+    seconds = config.epochs * 3.0 * V * V * D / speed * OVER_THE_PRODUCTS
+    return Estimate(memory, seconds, 2)
+
+
+def store_bytes(config: TrainingConfig, n_words: int, n_nodes: int) -> int:
+    """Return what a node's object store must hold: states, all that is learned, and counts."""
+    V, D = n_words, config.vector_size
+    rows = V * (4 * D + 8)
+    counts = min(3 * COUNTING_BYTES // 2, 12 * V * V)
+    return int(6 * 2 * rows / n_nodes + 2 * rows + counts)
+
+
+class ColumnState(NamedTuple):
+    """Rows of both matrices, and their sums of Adagrad, at the beginning of an episode.
+
+    Attributes
+    ----------
+    words : range
+    W_in, sums_in : float32 (words, D), float64 (words,)
+    columns : range
+        In the order of the ranges.
+    W_out, sums_out : float32 (columns, D), float64 (columns,)
+    """
+
+    words: range
+    W_in: NDArray[np.float32]
+    sums_in: NDArray[np.float64]
+    columns: range
+    W_out: NDArray[np.float32]
+    sums_out: NDArray[np.float64]
+
+
+class ColumnOutcome(NamedTuple):
+    """What an episode came to.
+
+    Attributes
+    ----------
+    loss, pairs : float
+        Of all columns; every node says the same.
+    squares : float64 (words of the episode,)
+        Of the gradient of each input that took its step here, else 0.
+    bytes_sent : dict of str to int
+        To other nodes: "sums" of exponentials, parts of the gradients of "inputs", and "rows" of
+        ``W_in``.
+    """
+
+    loss: float
+    pairs: float
+    squares: NDArray[np.float64]
+    bytes_sent: dict[str, int]
+
+
+class Counted(NamedTuple):
+    """What counting came to: the sums of the rows of X, by word, and what was sent for it."""
+
+    totals: NDArray[np.float64]
+    bytes_sent: dict[str, int]
+
+
+def columns_in_order(n_words: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the words in the order of their columns, and where each range begins.
+
+    >>> words, starts = columns_in_order(5)
+    >>> words.tolist(), starts.tolist()
+    ([0, 4, 1, 2, 3], [0, 2, 3, 4, 5])
+    """
+    K = ranges_of(n_words)
+    ranges = [np.arange(r, n_words, K) for r in range(K)]
+    return np.concatenate(ranges), np.cumsum([0, *map(len, ranges)])
+
+
+class Columns(Share):
+    """The share of a softmax: some columns; see the module."""
+
+    def __init__(self, here: Here, config: TrainingConfig, text: Text) -> None:
+        super().__init__(here, config, text)
+        V = len(text.vocabulary)
+        self._words, self._starts = columns_in_order(V)
+        self._column = np.empty(V, np.int64)
+        self._column[self._words] = np.arange(V)
+        self._counts: PairCounts | None = None
+        self._totals = np.ones(V)
+        self._libraries = ThreadpoolController()
+        self.prepared = CountingProgress(0, V, 0.0)
+        _compile(config.vector_size)
+
+    def load(
+        self, number: int, bounds: Sequence[int], position: Position, *states: ColumnState
+    ) -> None:
+        """Take the columns of this node, and all inputs, at the beginning of an episode."""
+        super().load(number, bounds, position)
+        V, D, B = len(self._words), self._config.vector_size, rows_of_block(len(self._words))
+        self._columns = range(*self._starts[list(bounds[number : number + 2])].tolist())
+        self._W_in, self._sums_in = np.zeros((V, D), np.float32), np.zeros(V)
+        self._W_out = np.zeros((len(self._columns), D), np.float32)
+        self._sums_out = np.zeros(len(self._columns))
+        # Of each range here: its columns of all, and among those here.
+        self._ranges = [range(*self._starts[r : r + 2].tolist()) for r in self._owners]
+        first = self._columns.start
+        self._slices = [slice(one.start - first, one.stop - first) for one in self._ranges]
+        self._exponentials = [np.empty((B, len(one)), np.float32) for one in self._ranges]
+        self._gradients = np.empty((len(self._ranges), B, D), np.float32)
+        self._branches = [branches_of(range(*bounds[k : k + 2])) for k in range(self._n_nodes)]
+        for state in states:
+            self.fill(state)
+
+    @property
+    def _n_nodes(self) -> int:
+        return len(self._bounds) - 1
+
+    def fill(self, state: ColumnState) -> None:
+        """Take what of a state belongs here."""
+        words = slice(state.words.start, state.words.stop)
+        self._W_in[words], self._sums_in[words] = state.W_in, state.sums_in
+        first = max(state.columns.start, self._columns.start)
+        last = min(state.columns.stop, self._columns.stop)
+        if first < last:
+            here = slice(first - self._columns.start, last - self._columns.start)
+            there = slice(first - state.columns.start, last - state.columns.start)
+            self._W_out[here], self._sums_out[here] = state.W_out[there], state.sums_out[there]
+
+    def state(self) -> ColumnState:
+        """Copies of the columns here, and of a share of the inputs.
+
+        Raises
+        ------
+        AbandonedError
+            If the episode before is not done.
+        """
+        self._check_is_whole()
+        V, n, k = len(self._words), self._n_nodes, self._number
+        words = range(V * k // n, V * (k + 1) // n)
+        some = slice(words.start, words.stop)
+        return ColumnState(
+            words, self._W_in[some].copy(), self._sums_in[some].copy(),
+            self._columns, self._W_out.copy(), self._sums_out.copy(),
+        )  # fmt: skip
+
+    def are_finite(self) -> bool:
+        """Whether every number here is finite."""
+        return all(
+            math.isfinite(rows.min()) and math.isfinite(rows.max())
+            for rows in (self._W_in, self._W_out)
+        )
+
+    # ---------------------------------------------------------------- counts
+
+    def prepare(self, run: str, post: Post) -> Counted:
+        """Count the pairs of the text here, and add up those of all in the columns here.
+
+        Raises
+        ------
+        InputError
+            If no sentence of any node holds two tokens.
+        OutputError
+            If the disk has no room for the counts.
+        """
+        self._forget_counts()
+        self._sent = {"counts": 0}
+        vocabulary, config = self._text.vocabulary, self._config
+        counts = vocabulary.counts[self._words]
+        paths = []
+        try:
+            texts = []
+            for k, shelf in enumerate(self._here.shelves):
+                if len(shelf.ids):
+                    paths.append(self._here.folder / f"columns-{k}.int32")
+                    with open(paths[-1], "wb") as file:
+                        for first in range(0, len(shelf.ids), _CHUNK):
+                            columns = self._column[shelf.ids[first : first + _CHUNK]]
+                            file.write(columns.astype(np.int32).data)
+                    ids: NDArray[np.int32] = np.memmap(paths[-1], np.int32, "r")
+                    texts.append((np.asarray(ids), np.asarray(shelf.offsets)))
+            counter = Counter(
+                texts,
+                keep_probabilities(vocabulary.counts, config.sample)[self._words],
+                weights_of(reach_of(config, self._text.stub())),
+                rounding=ROUNDING,
+            )
+            self._counts = write_counts(
+                counter,
+                blocks_of(counts, self.threads, COUNTING_BYTES),
+                self.threads,
+                self._tell,
+                partial(self._exchange_counts, run, post),
+                self._here.folder,
+            )
+        finally:
+            for path in paths:
+                path.unlink()
+        for node in range(self._n_nodes):
+            self._post(post, run, node, ("counts", "totals", self._number), (self._counts.totals,))
+        totals = np.zeros(len(counts))
+        for node in range(self._n_nodes):
+            totals += self._mail.take(run, ("counts", "totals", node))[0]
+        if not totals.any():
+            raise no_pairs()
+        self._totals = totals[self._column]
+        return Counted(self._totals, self._sent)
+
+    def _tell(self, progress: CountingProgress) -> None:
+        self.prepared = progress
+
+    def _exchange_counts(self, run: str, post: Post, block: CountsBlock) -> CountsBlock:
+        """Send every node its columns of a block, and add up those that come."""
+        edges = self._starts[self._bounds]
+        row = np.repeat(np.arange(len(block.sizes)), block.sizes)
+        node_of = np.searchsorted(edges, block.columns, side="right") - 1
+        for node in range(self._n_nodes):
+            chosen = np.flatnonzero(node_of == node)
+            sizes = np.bincount(row[chosen], minlength=len(block.sizes))
+            letter = sizes, block.columns[chosen], block.values[chosen]
+            self._post(post, run, node, ("counts", block.first, self._number), letter)
+        dense = np.zeros((len(block.sizes), len(self._columns)))
+        for node in range(self._n_nodes):
+            sizes, columns, values = self._mail.take(run, ("counts", block.first, node))
+            row = np.repeat(np.arange(len(sizes)), sizes)
+            dense[row, columns - self._columns.start] += values
+        return CountsBlock.of(block.first, dense, block.left_out)
+
+    def _forget_counts(self) -> None:
+        if self._counts is not None:
+            self._counts.close()
+            self._counts = None
+
+    # ---------------------------------------------------------------- an episode
+
+    def _train_episode(
+        self, run: str, position: Position, stop: int, following: Position, post: Post
+    ) -> ColumnOutcome:
+        epoch, start = position
+        config, V, B = self._config, len(self._words), rows_of_block(len(self._words))
+        self._sent = {"sums": 0, "inputs": 0, "rows": 0}
+        self._offset = logit_offset(config.softmax_offset, self._totals)[self._words]
+        order = order_of_words(config, epoch, V)
+        blocks = [
+            (order[first : min(first + B, stop)],
+             config.learning_rate_at((epoch + first / V) / config.epochs))
+            for first in range(start, stop, B)
+        ]  # fmt: skip
+        loss, squares = 0.0, []
+        with self._libraries.limit(limits=1, user_api="blas"):
+            for k, (words, rate) in enumerate(blocks):
+                loss += self._block(run, (epoch, start + k * B), words, rate, post)
+                if k:  # whose parts have come by now
+                    squares.append(
+                        self._step_inputs(run, (epoch, start + (k - 1) * B), *blocks[k - 1])
+                    )
+            last = len(blocks) - 1
+            squares.append(self._step_inputs(run, (epoch, start + last * B), *blocks[last]))
+        self._exchange_rows(run, position, [words for words, _ in blocks], post)
+        pairs = float(self._totals[order[start:stop]].sum())
+        return ColumnOutcome(loss, pairs, np.concatenate(squares), self._sent)
+
+    def _each(self, call: Callable[[int], object]) -> None:
+        """Call for each range here, on all threads."""
+        if self.threads == 1:
+            for k in range(len(self._ranges)):
+                call(k)
+        else:
+            list(self._pool.map(call, range(len(self._ranges))))
+
+    def _block(
+        self, run: str, at: Position, words: NDArray[np.int64], rate: float, post: Post
+    ) -> float:
+        """Take the step of a block on the columns here; return its loss."""
+        n, inputs, counts = len(words), self._W_in[words], self._counts
+        if counts is None:
+            raise TypeError("prepare must be called before an episode.")
+        targets = SparseTargets(*counts.rows(self._column[words]), self._totals[words])
+        begin, columns, values, totals = targets
+        greatest, sums = np.empty((2, len(self._ranges), n), np.float32)
+        hits = np.empty(len(self._ranges))
+
+        # What leaves the range of float32 makes the loss no finite number: the trainer tells.
+        @np.errstate(over="ignore", invalid="ignore")
+        def score(k: int) -> None:
+            place, first = self._slices[k], self._slices[k].start
+            tile = self._exponentials[k][:n]
+            np.matmul(inputs, self._W_out[place].T, out=tile)
+            offset = self._offset[self._ranges[k].start : self._ranges[k].stop]
+            hits[k] = exponentials_in_place(
+                tile, offset, begin, columns, values, first, greatest[k], sums[k]
+            )
+
+        self._each(score)
+        parts = join(
+            {(0, r): (greatest[k], sums[k], hits[k]) for k, r in enumerate(self._owners)}, _add_sums
+        )
+        letter = tuple(map(np.array, zip(*(parts[key] for key in sorted(parts)), strict=True)))
+        for node in range(self._n_nodes):
+            self._post(post, run, node, ("sums", at, self._number), letter)
+        ((greatest_of_all, sums_of_all, hits_of_all),) = self._whole(run, ("sums", at), _add_sums)
+        gradients = self._gradients[:, :n]
+
+        @np.errstate(over="ignore", invalid="ignore")
+        def learn(k: int) -> None:
+            place, first = self._slices[k], self._slices[k].start
+            tile, scale = self._exponentials[k][:n], np.empty(n, np.float32)
+            errors_of_range(
+                tile, begin, columns, values, totals, first, greatest[k], greatest_of_all,
+                sums_of_all, scale,
+            )  # fmt: skip
+            rows = self._W_out[place]
+            np.matmul(tile, rows, out=gradients[k])
+            gradients[k] *= scale[:, np.newaxis]
+            d_rows = tile.T @ (inputs * scale[:, np.newaxis])
+            adagrad_rows(rows, d_rows, self._sums_out[place], OUTPUT_RATE * rate, 0, len(rows))
+
+        self._each(learn)
+        added = join({(0, r): gradients[k] for k, r in enumerate(self._owners)}, _add_in_place)
+        stacked = np.array([added[key] for key in sorted(added)])
+        for node in range(self._n_nodes):
+            some = stacked[:, self._rows_of(node, n)]
+            self._post(post, run, node, ("inputs", at, self._number), (some,))
+        logarithms = greatest_of_all + np.log(sums_of_all.astype(np.float64))
+        return float(totals @ logarithms) - float(hits_of_all)
+
+    def _whole(self, run: str, key: tuple[Any, ...], add: Callable[[Any, Any], Any]) -> list[Any]:
+        """Take the letters of all nodes, and add up their branches to the whole."""
+        branches: dict[Key, Any] = {}
+        for node, keys in enumerate(self._branches):
+            letter = self._mail.take(run, (*key, node))
+            branches |= zip(keys, zip(*letter, strict=True), strict=True)
+        return list(join(branches, add).values())
+
+    def _rows_of(self, node: int, n: int) -> slice:
+        """Which of a block's inputs take their step on a node."""
+        return slice(n * node // self._n_nodes, n * (node + 1) // self._n_nodes)
+
+    def _step_inputs(
+        self, run: str, at: Position, words: NDArray[np.int64], rate: float
+    ) -> NDArray[np.float64]:
+        """Take the step on the inputs that are this node's; return the gradients' squares."""
+        ((d_rows,),) = self._whole(run, ("inputs", at), _add_arrays)
+        place = self._rows_of(self._number, len(words))
+        mine = words[place]
+        squares = np.zeros(len(words))
+        squares[place] = np.square(d_rows, dtype=np.float64).sum(axis=1)
+        rows, sums = self._W_in[mine], self._sums_in[mine]
+        adagrad_rows(rows, d_rows, sums, rate, 0, len(rows))
+        self._W_in[mine], self._sums_in[mine] = rows, sums
+        return squares
+
+    def _exchange_rows(
+        self, run: str, position: Position, blocks: list[NDArray[np.int64]], post: Post
+    ) -> None:
+        """Send all nodes the inputs that took their steps here, and take theirs."""
+        changed = [
+            np.concatenate([words[self._rows_of(node, len(words))] for words in blocks])
+            for node in range(self._n_nodes)
+        ]
+        mine = changed[self._number]
+        letter = self._W_in[mine], self._sums_in[mine]
+        for node in range(self._n_nodes):
+            if node != self._number:
+                self._post(post, run, node, ("rows", position, self._number), letter)
+        for node, words in enumerate(changed):
+            if node != self._number:
+                rows, sums = self._mail.take(run, ("rows", position, node))
+                self._W_in[words], self._sums_in[words] = rows, sums
+
+
+def _add_sums(one: Any, other: Any) -> Any:
+    """Add up exponentials, each relative to the greatest of its logits, and the targets' logits."""
+    greatest = np.maximum(one[0], other[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        base = np.where(np.isneginf(greatest), np.float32(0), greatest)
+        sums = one[1] * np.exp(one[0] - base) + other[1] * np.exp(other[0] - base)
+    return greatest, sums, one[2] + other[2]
+
+
+def _add_in_place(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    one += other
+    return one
+
+
+def _add_arrays(one: Any, other: Any) -> Any:
+    return (one[0] + other[0],)
+
+
+def _compile(vector_size: int) -> None:
+    """Compile the kernels on throw-away arrays."""
+    tile, rows = np.zeros((1, 2), np.float32), np.zeros((2, vector_size), np.float32)
+    one, sparse = np.zeros(1, np.float32), (np.zeros(2, np.int64), np.zeros(0, np.int32))
+    exponentials_in_place(tile, tile[0].copy(), *sparse, np.zeros(0), 0, one, one.copy())
+    errors_of_range(tile, *sparse, np.zeros(0), np.zeros(1), 0, one, one, one + 1, one.copy())
+    adagrad_rows(rows, rows.copy(), np.zeros(2), 0.0, 0, 2)
