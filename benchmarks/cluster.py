@@ -296,6 +296,7 @@ def projection() -> dict[str, Any]:
             alone = train + deal + sum(moved.values()) / n / speed
             moved["copies"] = 2 * matrix * min(1.0, alone / SECONDS_BETWEEN_STATES)
             send = sum(moved.values()) / n / speed
+            halved = (moved["buckets"] + moved["rows"]) / 2 / n / speed
             projected.append(
                 {
                     "nodes": n,
@@ -306,6 +307,7 @@ def projection() -> dict[str, Any]:
                     "sending_seconds_an_episode": send,
                     "dealing_seconds_an_episode": deal,
                     "hours_an_epoch": tokens / episode * (train + send + deal) / 3600,
+                    "hours_with_float16": tokens / episode * (train + send - halved + deal) / 3600,
                     "sent_an_episode": sum(moved.values()),
                     "of_it": dict(moved),
                     # Two pairs of matrices, copies of three states here and of three of another

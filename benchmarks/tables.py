@@ -1425,6 +1425,7 @@ def cluster_projection() -> str:
             f"{one['sending_seconds_an_episode']:.1f} s",
             f"{one['episodes']:,.0f}",
             f"{one['hours_an_epoch']:.2f}",
+            f"{one['hours_with_float16']:.2f}",
             f"{one['sent_an_episode'] / 1e9:,.0f} GB",
             f"{one['memory_of_a_node'] / 1e9:.1f} GB",
         ]
@@ -1432,6 +1433,6 @@ def cluster_projection() -> str:
     ]
     head = [
         *("projection", "training, an episode", "dealing", "sending", "episodes an epoch"),
-        *("hours an epoch", "sent, an episode", "memory of a node"),
+        *("hours an epoch", "with float16", "sent, an episode", "memory of a node"),
     ]
     return table(head, rows)
