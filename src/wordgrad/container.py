@@ -42,6 +42,7 @@ from safetensors.numpy import save_file
 
 from wordgrad.errors import FormatError, InputError
 from wordgrad.files import atomic_write
+from wordgrad.storage import local
 
 PART = "wordgrad.part"
 DTYPES = {
@@ -156,6 +157,10 @@ class Container:
         FormatError
             If it is of another kind or layout, or damaged.
         """
+        with local(path) as here:
+            return self._read(here, mapped)
+
+    def _read(self, path: Path, mapped: bool) -> tuple[dict[str, Any], Arrays]:
         with open_tensors(path, self.remedy) as file:
             metadata = file.metadata() or {}
             earlier = next((read for name, read in self.earlier.items() if name in metadata), None)
@@ -177,8 +182,8 @@ class Container:
 
     def read_record(self, path: Path) -> dict[str, Any]:
         """Read the record alone; raises what :meth:`read` raises."""
-        with open_tensors(path, self.remedy) as file:
-            return self._record(path, file.metadata() or {})
+        with local(path, _header_end) as here, open_tensors(here, self.remedy) as file:
+            return self._record(here, file.metadata() or {})
 
     def damaged(self, path: Path, what: str) -> FormatError:
         """Return the error for a file that is not what was written."""
@@ -291,6 +296,10 @@ def open_tensors(path: Path, remedy: str) -> Iterator[Any]:
             f"{path} cannot be opened ({error.strerror or error}); check the name and its "
             "permissions."
         ) from error
+
+
+def _header_end(first: bytes) -> int:
+    return 8 + int.from_bytes(first, "little")
 
 
 def check_arrays(

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from numbers import Integral
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -31,6 +30,7 @@ from wordgrad.errors import (
     check_int,
 )
 from wordgrad.io.document_model import DocumentModel
+from wordgrad.storage import path_of
 from wordgrad.training.config import DOCUMENT_SETTINGS, SETTINGS, Setting, TrainingConfig
 from wordgrad.training.inference import Inference, inference_rates
 from wordgrad.training.trainer import EpochHook, Trainer
@@ -506,7 +506,7 @@ class Doc2Vec(Word2Vec):
             it cannot be written.
         """
         check_is_fitted(self, "documents_")
-        target = Path(path)
+        target = path_of(path)
         if target.suffix.lower() != ".safetensors":
             raise ParameterError(
                 f"a model of documents is saved as .safetensors, got {target.name!r}; name it so, "
@@ -545,7 +545,7 @@ class Doc2Vec(Word2Vec):
         >>> bool((again.infer(["a c"]) == model.infer(["a c"])).all())
         True
         """
-        model = DocumentModel.read(Path(path))
+        model = DocumentModel.read(path_of(path))
         settings = model.metadata.get("settings")
         try:
             known = {name: settings[name] for name in DOCUMENT_SETTINGS if name in settings}  # type: ignore[index,operator]

@@ -17,7 +17,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from wordgrad import storage
 from wordgrad.errors import OutputError
+from wordgrad.storage import already_there, is_url, path_of
 
 _REMEDIES = {
     errno.ENOSPC: "free some space",
@@ -31,8 +33,11 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
 
     Called before long work starts, so that hours of training never end in "permission denied".
     The folder must exist and take a new file; the file itself must not exist, unless ``overwrite``.
+    Behind a URL there need be no folder, and a new file is tried, too.
     """
     target = _followed(path)
+    if is_url(target):
+        return storage.check_output(target, overwrite=overwrite)
     folder = target.parent
     if target.is_dir():
         raise OutputError(f"The output {target} is a directory; name a file in it.")
@@ -41,7 +46,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     if target.exists() and not target.is_file():  # renaming to /dev/null would replace the device
         raise OutputError(f"The output {target} is a device or a pipe; name a file.")
     if target.exists() and not overwrite:
-        raise _exists(target)
+        raise already_there(target)
     probe = _beside(target)
     try:
         probe.touch(exist_ok=False)
@@ -51,7 +56,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             f"The output folder {folder} cannot be written ({error.strerror}); choose another "
             "folder or change its permissions."
         ) from error
-    return Path(path)
+    return path_of(path)
 
 
 @contextmanager
@@ -63,7 +68,8 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
     that a new file is still there after a power cut.  If the block fails, the temporary file is
     removed and the old file stays as it was.  Each has a name of its own, so two processes that
     write to one path do not meet: the last rename stays, or without ``overwrite`` the first.  A
-    symbolic link is followed.
+    symbolic link is followed.  A URL's file is written here and then sent: an object store shows
+    all of it or nothing.
 
     Raises
     ------
@@ -72,6 +78,10 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
         unless ``overwrite``, if the file is there at the end, even if it was not at the start.
     """
     target = _followed(path)
+    if is_url(target):
+        with _sent(target, overwrite=overwrite) as temporary:
+            yield temporary
+        return
     temporary = _beside(target)
     try:
         temporary.touch(exist_ok=False)
@@ -96,6 +106,25 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = True) -> Ite
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _sent(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary path, and send what was written there if the block succeeds."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="wordgrad-") as folder:
+            temporary = Path(folder, target.name)
+            temporary.touch()
+            yield temporary
+            storage.send(temporary, target, overwrite=overwrite)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(
+            f"{target} could not be written, first to {tempfile.gettempdir()} "
+            f"({error.strerror or error}); {_remedy(error)}, or name another folder by the "
+            "environment variable TMPDIR."
+        ) from error
 
 
 class GrowingArray:
@@ -200,7 +229,8 @@ def sync_folder(folder: Path) -> None:
 
 def _followed(path: str | os.PathLike[str]) -> Path:
     """Where a symbolic link leads: the link stays, and what it names is written."""
-    return Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+    target = path_of(path)
+    return target if is_url(target) or not target.is_symlink() else Path(os.path.realpath(target))
 
 
 def _put(temporary: Path, target: Path) -> None:
@@ -208,18 +238,11 @@ def _put(temporary: Path, target: Path) -> None:
     try:
         os.link(temporary, target)
     except FileExistsError:
-        raise _exists(target) from None
+        raise already_there(target) from None
     except OSError:  # a file system without links: a moment stays between look and rename
         if target.exists():
-            raise _exists(target) from None
+            raise already_there(target) from None
         os.replace(temporary, target)
-
-
-def _exists(target: Path) -> OutputError:
-    return OutputError(
-        f"The output {target} exists already; choose another name, or allow it to be "
-        "replaced with overwrite (--overwrite)."
-    )
 
 
 def _remedy(error: OSError) -> str:

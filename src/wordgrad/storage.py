@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
@@ -29,6 +30,7 @@ BLOCK = 16 << 20
 
 _LINE, _AT_ONCE = 64 << 10, 256  # bytes that are looked at for the end of a line, of many places
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_CREATES = ("s3", "s3a")  # which can refuse to replace
 _WEB = ("http", "https")  # whose names may hold ? and [, and which list no folders
 
 
@@ -212,8 +214,17 @@ def opened(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def local(path: Path) -> Iterator[Path]:
+def local(path: Path, needed: Callable[[bytes], int] | None = None) -> Iterator[Path]:
     """A file here: itself, or for the time of the block a temporary copy of one that is elsewhere.
+
+    Errors of the block that name the copy name the URL instead.  What is mapped from the copy stays
+    when its name is gone.
+
+    Parameters
+    ----------
+    path : path
+    needed : callable, optional
+        How many bytes are needed, told by the first eight; the rest of the copy is a hole then.
 
     Raises
     ------
@@ -223,21 +234,115 @@ def local(path: Path) -> Iterator[Path]:
     if not is_url(path):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="wordgrad-") as folder:
+    with tempfile.TemporaryDirectory(prefix="wordgrad-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder, path.name)
         with reading(path):
-            system, place = _system(path), cast("Any", path).path
-            system.invalidate_cache()
-            size = system.info(place)["size"]
-            room = shutil.disk_usage(folder).free
-            if size > room:
-                raise InputError(
-                    f"{path} has {size:,} bytes and {folder} has room for {room:,}; free some "
-                    "space, or name another folder by the environment variable TMPDIR."
-                )
-            system.get_file(place, os.fspath(copy))
-        if copy.stat().st_size != size:
-            raise InputError(
-                f"{path} has {size:,} bytes and {copy.stat().st_size:,} came; try again."
-            )
-        yield copy
+            _fetch(path, copy, needed)
+        try:
+            yield copy
+        except WordgradError as error:
+            raise type(error)(str(error).replace(str(copy), str(path))) from error
+
+
+def _fetch(path: Path, copy: Path, needed: Callable[[bytes], int] | None) -> None:
+    """Copy a file, or its beginning."""
+    system, place = _system(path), cast("Any", path).path
+    system.invalidate_cache()
+    size = int(system.info(place)["size"])
+    if needed is not None:
+        stop = min(needed(system.cat_file(place, start=0, end=8)), size)
+        copy.write_bytes(system.cat_file(place, start=0, end=stop))
+        os.truncate(copy, size)
+        return
+    room = shutil.disk_usage(copy.parent).free
+    if size > room:
+        raise InputError(
+            f"{path} has {size:,} bytes and {copy.parent} has room for {room:,}; free some space, "
+            "or name another folder by the environment variable TMPDIR."
+        )
+    system.get_file(place, os.fspath(copy))
+    if copy.stat().st_size != size:
+        raise InputError(f"{path} has {size:,} bytes and {copy.stat().st_size:,} came; try again.")
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names of the files in a folder, now; none if there is no such folder.
+
+    Raises
+    ------
+    InputError
+    """
+    if not is_url(folder):
+        return [entry.name for entry in folder.iterdir()]
+    with reading(folder):
+        system = _system(folder)
+        system.invalidate_cache()
+        try:
+            found = system.ls(cast("Any", folder).path, detail=False)
+        except FileNotFoundError:
+            return []
+    return [str(one).rpartition("/")[2] for one in found]
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises
+    ------
+    OutputError
+        Of one on other storage.
+    """
+    if not is_url(path):
+        path.unlink(missing_ok=True)
+        return
+    with writing(path), suppress(FileNotFoundError):
+        _system(path).rm_file(cast("Any", path).path)
+
+
+def check_output(target: Path, *, overwrite: bool) -> Path:
+    """Raise :class:`OutputError` unless a file can be written behind a URL; try it with another.
+
+    Raises
+    ------
+    OutputError
+    """
+    with writing(target):
+        if not overwrite and _system(target).exists(cast("Any", target).path):
+            raise already_there(target)
+        probe = target.with_name(f".{target.name[:180]}.{secrets.token_hex(4)}.part")
+        _system(target).pipe_file(cast("Any", probe).path, b"wordgrad")
+    remove(probe)
+    return target
+
+
+def send(file: Path, target: Path, *, overwrite: bool) -> None:
+    """Copy a file that is here to where a URL leads, and see that as many bytes are there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be done; or, unless ``overwrite``, if there is such a file.  S3 sees to that
+        itself; elsewhere a moment stays between look and write.
+    """
+    system, place = _system(target), cast("Any", target).path
+    with writing(target):
+        system.invalidate_cache()
+        if not overwrite and system.exists(place):
+            raise already_there(target)
+        created = {} if overwrite or _protocol(target) not in _CREATES else {"mode": "create"}
+        try:
+            system.put_file(os.fspath(file), place, **created)
+        except FileExistsError:
+            raise already_there(target) from None
+        system.invalidate_cache()
+        size, sent = file.stat().st_size, int(system.info(place)["size"])
+    if size != sent:
+        raise OutputError(f"{target} should have {size:,} bytes and has {sent:,}; try again.")
+
+
+def already_there(target: Path) -> OutputError:
+    """Build the error for an output that is not to be replaced."""
+    return OutputError(
+        f"The output {target} exists already; choose another name, or allow it to be "
+        "replaced with overwrite (--overwrite)."
+    )

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +24,7 @@ from wordgrad.errors import (
     ParameterError,
     UnknownWordError,
 )
+from wordgrad.storage import local, path_of
 
 WORDS_SCANNED = 200_000
 LIKENESS = 0.7
@@ -144,7 +144,8 @@ class Vocabulary:
             is not UTF-8; it names the line.
         """
         try:
-            text = Path(path).read_bytes().decode("utf-8")
+            with local(path_of(path)) as here:
+                text = here.read_bytes().decode("utf-8")
         except OSError as error:
             raise InputError(
                 f"The vocabulary {path} cannot be read ({error.strerror or error}); name a file "

@@ -24,7 +24,7 @@ from wordgrad.corpus.corpus import (
     encode_validation,
 )
 from wordgrad.corpus.phrase_table import PhraseTable, table_of
-from wordgrad.corpus.sources import texts_of
+from wordgrad.corpus.sources import paths_of, texts_of
 from wordgrad.errors import (
     FormatError,
     InputError,
@@ -32,12 +32,13 @@ from wordgrad.errors import (
     UnknownTextsWarning,
     check_int,
 )
+from wordgrad.storage import path_of
 from wordgrad.training.checkpoint import (
-    PHRASES_FILE,
     TEXT,
     CheckpointFolder,
     Identity,
     Saving,
+    phrases_in,
     recorded_settings,
 )
 from wordgrad.training.config import HIERARCHICAL, SETTINGS, Setting, TrainingConfig
@@ -167,7 +168,8 @@ class Word2Vec(
         What to do with bytes that are not UTF-8: raise, or put U+FFFD in their place.
     checkpoint : path, optional
         A folder to save checkpoints to during training, from which :meth:`resume` continues.  It
-        also holds the encoded text, four bytes a word.
+        also holds the encoded text, four bytes a word; that behind a URL does not, and the text is
+        read again.
     checkpoint_every : float (above 0), default 60.0
         Seconds between checkpoints.
     validation : path, glob, directory, or an iterable of sentences, optional
@@ -424,7 +426,8 @@ class Word2Vec(
         with ExitStack() as stack:
             folder = saving = None
             if self.checkpoint is not None:
-                folder = stack.enter_context(CheckpointFolder.begin(Path(self.checkpoint)))
+                folder = stack.enter_context(CheckpointFolder.begin(path_of(self.checkpoint)))
+                read_from = [] if folder.keeps_text or self.cluster is not None else paths_of(X)
             if self.cluster is not None and hasattr(X, "materialize"):
                 X = X.materialize()  # a data set of Ray: while there are processors free
             cluster = self._open_cluster(stack)
@@ -457,8 +460,8 @@ class Word2Vec(
                     held_out=Fingerprint.of(validation) if validation else None,
                 )
                 saving = Saving(folder, identity, float(self.checkpoint_every))
-                if cluster is not None:
-                    folder.write_sources(cluster.files)
+                if cluster is not None or not folder.keeps_text:
+                    folder.write_sources(read_from if cluster is None else cluster.files)
             trainer = Trainer(
                 corpus,
                 config,
@@ -827,16 +830,16 @@ class Word2Vec(
         >>> [record["epoch"] for record in model.history_]
         [1, 2, 3]
         """
-        settings: dict[str, Any] = dict(recorded_settings(Path(folder)))
+        settings: dict[str, Any] = dict(recorded_settings(path_of(folder)))
         unknown = sorted(settings.keys() - (cls._settings.keys() - _NOT_RECORDED))
         if unknown:
             raise FormatError(
                 f"The training in {folder} has settings that this version of wordgrad does not "
                 f"know ({', '.join(unknown)}); resume it with the version that began it."
             )
-        phrases = Path(folder, PHRASES_FILE)
-        if phrases.exists():
-            settings["phrases"] = os.fspath(phrases)
+        phrases = phrases_in(path_of(folder))
+        if phrases is not None:
+            settings["phrases"] = str(phrases)
         return cls(**(settings | {"checkpoint": folder} | changes))
 
     def resume(self, X: Any = None) -> Word2Vec:
@@ -849,8 +852,8 @@ class Word2Vec(
         Parameters
         ----------
         X : path, glob, directory, several of them, or an iterable of sentences, optional
-            The same text again.  It is not needed, for the folder holds the encoded text; if given,
-            it is compared with that.
+            The same text again.  It is not needed, for the folder holds the encoded text, or where
+            that is read from; if given, it is compared with that.
 
         Returns
         -------
@@ -873,7 +876,7 @@ class Word2Vec(
                 "checkpoint must name the folder of the training to resume, got None."
             )
         with ExitStack() as stack:
-            folder = stack.enter_context(CheckpointFolder.open(Path(self.checkpoint)))
+            folder = stack.enter_context(CheckpointFolder.open(path_of(self.checkpoint)))
             checkpoint = folder.newest(mapped=self.cluster is not None)
             began = checkpoint.identity
             if self.cluster is None and began.fingerprint.is_spread:
@@ -922,9 +925,10 @@ class Word2Vec(
                 X = folder.read_sources() if X is None else X
                 corpus = self._read_on(cluster, X, began.vocabulary)
                 _check_same("text", corpus, began.fingerprint, folder.path)
-            elif X is None:
+            elif X is None and folder.keeps_text:
                 corpus = stack.enter_context(folder.open_text(began))
             else:
+                X = folder.read_sources() if X is None else X
                 corpus = stack.enter_context(
                     self._encode(X, config, self.phrases_, vocabulary=began.vocabulary)
                 )
@@ -1093,8 +1097,8 @@ class Word2Vec(
             phrases=phrases,
             **self._reading(config),
             progress=self.progress,
-            folder=None if folder is None else folder.path,
-            keep_as=None if folder is None else TEXT,
+            folder=folder.path if folder is not None and folder.keeps_text else None,
+            keep_as=TEXT if folder is not None and folder.keeps_text else None,
         )
 
     def _encode_validation(

@@ -1206,6 +1206,8 @@ class WordVectors:
     ) -> None:
         """Write to a file in the format that the name's ending tells, or that ``format`` names.
 
+        A URL's file is written to a temporary folder first, and then sent.
+
         ======================= ===================== =============================================
         ending                  format                not kept
         ======================= ===================== =============================================
@@ -1249,7 +1251,7 @@ def load(
     errors: str = "strict",
     limit: int | None = None,
 ) -> WordVectors:
-    """Open a file of word vectors.
+    """Open a file of word vectors, or what lies behind a URL, of which a copy is made for it.
 
     The matrix of a safetensors file is mapped, not read: a file of a gigabyte opens in
     milliseconds, and processes that open the same file share its memory.  Do not alter the file
@@ -1312,7 +1314,7 @@ def load(
         parts.matrix,
         parts.counts,
         dict(parts.metadata),
-        os.fspath(path),
+        str(path),
         parts.subwords,
         parts.outputs,
     )

@@ -8,19 +8,23 @@ from typing import Annotated
 import typer
 
 from wordgrad.cli.console import format_size, say
-from wordgrad.cli.options import OVERWRITE
+from wordgrad.cli.options import OVERWRITE, path_given
 
 FORMATS = "safetensors, word2vec-text, word2vec-binary, glove, npz, tsv, parquet or fasttext"
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="FROM", help="A file of word vectors.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FROM", help="A file of word vectors.", parser=path_given),
+    ],
     target: Annotated[
         Path,
         typer.Argument(
             metavar="TO",
             help="The file to write; its ending says the format: .safetensors, .txt, .vec, .bin, "
             ".glove, .npz, .tsv or .parquet.",
+            parser=path_given,
         ),
     ],
     read_as: Annotated[
@@ -70,14 +74,16 @@ def convert(
     """
     from wordgrad.files import check_output
     from wordgrad.io.formats import NGRAMS, format_of_file, format_of_name, named
+    from wordgrad.storage import local
     from wordgrad.word_vectors import load
 
     to = format_of_name(target) if write_as is None else named(write_as)
     check_output(target, overwrite=overwrite)
-    vectors = load(
-        source, format=read_as, allow_nonfinite=allow_nonfinite, errors=errors, limit=limit
-    )
-    was = format_of_file(source) if read_as is None else named(read_as)
+    with local(source) as file:
+        vectors = load(
+            file, format=read_as, allow_nonfinite=allow_nonfinite, errors=errors, limit=limit
+        )
+        was = format_of_file(file) if read_as is None else named(read_as)
     vectors.save(target, overwrite=overwrite, format=to.name, ngrams=not drop_ngrams)
     files = " and ".join(map(str, filter(None, (target, to.companion(target)))))
     say(

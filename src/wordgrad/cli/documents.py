@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wordgrad.cli.console import errors_console, format_size, say, say_command
-from wordgrad.cli.options import OVERWRITE, source_of, takes
+from wordgrad.cli.options import OVERWRITE, path_given, path_or_url, source_of, takes
 from wordgrad.cli.query import AS_JSON, TOPN, Answers, show_answers
 from wordgrad.cli.train import settings_given, train_to_file
 from wordgrad.training.config import CHECKPOINTS, DOCUMENT_SETTINGS
@@ -22,7 +22,9 @@ RESUMED = ", ".join(
     if setting.resumable
 )
 
-MODEL = typer.Argument(metavar="MODEL", help="A file that 'wordgrad documents train' wrote.")
+MODEL = typer.Argument(
+    metavar="MODEL", help="A file that 'wordgrad documents train' wrote.", parser=path_given
+)
 INPUTS = typer.Argument(
     metavar="INPUT",
     help="Files (.txt, .jsonl, .csv, .tsv, .parquet; plain, .gz or .zst), folders, quoted globs, "
@@ -35,7 +37,8 @@ INPUTS = typer.Argument(
 def train(
     context: typer.Context,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file to write: .safetensors.")
+        Path,
+        typer.Option("--output", "-o", help="The file to write: .safetensors.", parser=path_given),
     ],
     inputs: Annotated[list[str] | None, INPUTS] = None,
     overwrite: Annotated[bool, OVERWRITE] = False,
@@ -48,6 +51,7 @@ def train(
             f"these may be changed: {RESUMED}.",
             rich_help_panel=CHECKPOINTS,
             show_default=False,
+            parser=path_or_url,
         ),
     ] = None,
     **settings: Any,

@@ -21,7 +21,7 @@ from wordgrad.cli.console import (
     write_json,
     write_lines,
 )
-from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE
+from wordgrad.cli.options import JSON_OUTPUT, OVERWRITE, path_given
 from wordgrad.cli.query import METHOD
 
 if TYPE_CHECKING:
@@ -167,7 +167,11 @@ def _correlation(result: SimilarityResult) -> list[str]:
 def evaluate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="Files of word vectors; several are compared."),
+        typer.Argument(
+            metavar="FILE",
+            help="Files of word vectors; several are compared.",
+            parser=path_given,
+        ),
     ],
     similarity: Annotated[
         list[Path] | None,

@@ -6,12 +6,14 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from operator import getitem
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
-from wordgrad.storage import path_of
+from wordgrad.errors import InputError
+from wordgrad.storage import is_url, path_of
 from wordgrad.training.config import Setting
 
 OVERWRITE = typer.Option("--overwrite", help="Replace the output if it exists.")
@@ -90,6 +92,8 @@ def _parser(setting: Setting) -> Callable[[str], Any] | None:
     """What reads a value that is no plain number or word."""
     if setting.metavar == "TIME":
         return seconds
+    if setting.kind is Path:
+        return path_or_url
     return number_or(setting.word) if setting.word else None
 
 
@@ -121,6 +125,23 @@ def seconds(text: str | float) -> float:
             f"{text!r} is not a span of time; write seconds, minutes or hours, as in 60s, 5m or 1h."
         )
     return float(match[1]) * _UNITS[match[2]]
+
+
+def path_given(text: str | Path) -> Path:
+    """Read a path or a URL.
+
+    >>> path_given("a.txt")
+    PosixPath('a.txt')
+    """
+    try:
+        return path_of(text)
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def path_or_url(text: str) -> str | Path:
+    """What a setting takes: a URL stays as it was written."""
+    return text if is_url(text) else Path(text)
 
 
 def source_of(inputs: Sequence[str]) -> Any:

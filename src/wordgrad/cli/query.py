@@ -16,6 +16,7 @@ from wordgrad.cli.console import (
     write_json,
     write_lines,
 )
+from wordgrad.cli.options import path_given
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 VECTORS = typer.Argument(
-    metavar="FILE", help="A file of word vectors, in any format that wordgrad reads."
+    metavar="FILE",
+    help="A file of word vectors, in any format that wordgrad reads; or the URL of one.",
+    parser=path_given,
 )
 TOPN = typer.Option("--topn", "-n", help="Number of answers to show.")
 RESTRICT = typer.Option(

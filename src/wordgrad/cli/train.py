@@ -1,7 +1,7 @@
 """``wordgrad train``: from text to a file of word vectors.
 
 What a training has learnt is never lost: after Ctrl-C, or when the output cannot be written after
-all, the vectors go to a partial output, a new file beside it.
+all, the vectors go to a partial output, a new file beside it, or here if the output is a URL.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from wordgrad.cli.console import (
     say_command,
 )
 from wordgrad.cli.exit import Interrupted, make_reads_interruptible
-from wordgrad.cli.options import OVERWRITE, source_of, takes
+from wordgrad.cli.options import OVERWRITE, path_given, path_or_url, source_of, takes
 from wordgrad.errors import (
     DamagedCheckpointWarning,
     InputError,
     OutputError,
     TrainingWarning,
 )
+from wordgrad.storage import is_url, path_of
 from wordgrad.training.config import CHECKPOINTS, SETTINGS
 
 if TYPE_CHECKING:
@@ -65,8 +66,13 @@ def save_or_keep(vectors: WordVectors | Doc2Vec, output: Path, *, overwrite: boo
 
 
 def keep_partial(vectors: WordVectors | Doc2Vec, output: Path) -> Path:
-    """Write ``vectors`` beside ``output`` under a name that is free; return it."""
+    """Write ``vectors`` beside ``output`` under a name that is free; return it.
+
+    Those of a URL are written to the working folder: what it leads to may be what failed.
+    """
     number = 1
+    if is_url(output):
+        output = Path(output.name)
     while True:
         ending = "" if number == 1 else f"-{number}"
         partial = output.with_name(f"{output.stem}.partial{ending}{output.suffix}")
@@ -160,7 +166,7 @@ def train_to_file(
         if kept and model and model.phrases_ is not None and not documents:
             model.phrases_.save(_phrases_beside(kept))
         said = f"the vectors as trained so far are in {kept}" if kept else ""
-        if folder and _holds_checkpoint(folder):
+        if folder and _holds_checkpoint(path_of(folder)):
             act = ["documents", "train"] if documents else ["train"]
             command = ["wordgrad", *act, "--resume", str(folder), "-o", str(output)]
             said += f"{'; ' if said else ''}resume with: {shlex.join(command)}"
@@ -298,7 +304,12 @@ def train(
     context: typer.Context,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="The file to write: .safetensors or .parquet."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write, or its URL: .safetensors or .parquet.",
+            parser=path_given,
+        ),
     ],
     inputs: Annotated[
         list[str] | None,
@@ -319,6 +330,7 @@ def train(
             f"these may be changed: {RESUMABLE}.",
             rich_help_panel=CHECKPOINTS,
             show_default=False,
+            parser=path_or_url,
         ),
     ] = None,
     **settings: Any,

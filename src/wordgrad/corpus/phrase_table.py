@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from wordgrad.container import Arrays, Container
 from wordgrad.errors import ParameterError, check_choice, check_int, check_real
+from wordgrad.storage import path_of
 from wordgrad.vocabulary import Vocabulary
 
 SCORES = ("default", "npmi")
@@ -285,7 +285,7 @@ class PhraseTable:
         OutputError
             If it cannot be written.
         """
-        PHRASES.write(Path(path), *self.packed(), overwrite=overwrite)
+        PHRASES.write(path_of(path), *self.packed(), overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PhraseTable:
@@ -301,13 +301,14 @@ class PhraseTable:
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp(), "phrases.safetensors")
         >>> found = Pass([("new", "york")], np.array([12.5]), np.array([40]))
         >>> PhraseTable(PhraseSettings.checked(), [found]).save(path)
         >>> PhraseTable.load(path).scores
         {'new_york': 12.5}
         """
-        path = Path(path)
+        path = path_of(path)
         try:
             return cls.from_packed(*PHRASES.read(path), str(path))
         except ParameterError as error:

@@ -440,6 +440,14 @@ def are_paths(source: Any) -> bool:
     return isinstance(source, (str, bytes)) or _is_path(source)
 
 
+def paths_of(source: Any) -> list[Path]:
+    """Where the files of a source are, to be read again; none if part of it cannot be."""
+    found = resolve(source) if are_paths(source) else Sentences(source)
+    if isinstance(found, Sentences) or not all(isinstance(file, TextFile) for file in found):
+        return []
+    return [cast("Path", file.path).absolute() for file in found]
+
+
 def find_parts(source: Any, n_parts: int, largest: int) -> list[TextFile]:
     """Find the files of a source, and cut large plain ones at line ends.
 

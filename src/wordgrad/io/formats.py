@@ -31,6 +31,7 @@ from wordgrad.io.common import ERRORS, LoadOptions, VectorParts
 from wordgrad.io.fasttext_model import MAGIC
 from wordgrad.io.text import MARK, is_number, looks_like_numbers
 from wordgrad.io.word2vec_text import HEADER, HEADER_BYTES
+from wordgrad.storage import is_url, local, path_of
 
 NGRAMS = "character n-grams"
 ALL = ("counts", "metadata")
@@ -178,7 +179,7 @@ def format_of_name(path: str | os.PathLike[str], *, complete: bool = False) -> F
     >>> format_of_name("wiki.vec").name, format_of_name("wiki.glove.txt").name
     ('word2vec-text', 'glove')
     """
-    name = Path(path).name.lower()
+    name = path_of(path).name.lower()
     allowed = [known for known in FORMATS if known.complete or not complete]
     endings = {ending: known for known in allowed for ending in known.endings}
     for ending in sorted(endings, key=len, reverse=True):
@@ -383,7 +384,10 @@ def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None)
         )
     if options.limit is not None:
         check_int("limit", options.limit, minimum=1)
-    file = Path(path)
+    file = path_of(path)
+    if is_url(file):
+        with local(file) as copy:
+            return load(copy, options, format)
     if file.is_dir():
         raise InputError(f"{file} is a directory; name a file of word vectors in it.")
     if "\0" in str(file):
@@ -431,7 +435,7 @@ def save(
     chosen = format_of_name(path) if format is None else named(format)
     check_output(path, overwrite=overwrite)
     with ExitStack() as files:
-        beside = chosen.companion(Path(path))
+        beside = chosen.companion(path_of(path))
         if beside is not None:
             check_output(beside, overwrite=overwrite)
             chosen.write_companion(

@@ -11,9 +11,14 @@ Layout
 ``text/``                      the encoded text: ids and sentence offsets
 ``held-out.safetensors``       the encoded held-out text, if there is one
 ``phrases.safetensors``        the phrases that were joined in the text, if there are any
-``sources.json``               on a cluster, whose nodes hold the text: the files it was read from
+``sources.json``               where the text is not kept: the files it was read from
 ``lock``                       held by the process that trains
 =============================  =====================================================================
+
+The text is not kept on a cluster, whose nodes hold it, nor in a folder on other storage, to which
+four bytes a word would be sent before the first step: it is read again when the training goes on.
+There is no lock there, either, for an object store has none that ends with its process; another
+training that saves to the same folder is found when the next checkpoint is to be saved.
 
 The first checkpoint is written when the text is, before the first step: a folder without a
 checkpoint holds nothing that a training could go on from, and what a killed start has left there is
@@ -38,6 +43,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wordgrad import storage
 from wordgrad.container import Container
 from wordgrad.corpus.corpus import (
     CorpusReport,
@@ -55,6 +61,7 @@ from wordgrad.errors import (
     WordgradError,
 )
 from wordgrad.files import atomic_write
+from wordgrad.storage import is_url, path_of
 from wordgrad.training.engine import EpochRecord, Loss, TrainingState
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.vocabulary import Vocabulary
@@ -403,14 +410,18 @@ class CheckpointFolder:
     Attributes
     ----------
     path : Path
+    keeps_text : bool
+        Whether the encoded text is kept in it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FolderLock(path)
-        for entry in path.iterdir():
-            if _LEFT_OVER.fullmatch(entry.name):  # of a write that was killed
-                entry.unlink()
+        self.keeps_text = not is_url(path)
+        self._lock = FolderLock(path) if self.keeps_text else None
+        self._newest = max(self._numbers(), default=0)
+        for name in storage.names_in(path):
+            if _LEFT_OVER.fullmatch(name):  # of a write that was killed
+                storage.remove(path / name)
 
     @classmethod
     def begin(cls, path: Path) -> CheckpointFolder:
@@ -422,8 +433,13 @@ class CheckpointFolder:
             If it cannot be written, a training is using it, or it holds checkpoints already.
         """
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            if is_url(path):
+                storage.check_output(path / "checkpoint", overwrite=True)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
+            if isinstance(error, OutputError):
+                raise
             raise OutputError(
                 f"The checkpoint folder {path} cannot be made ({error.strerror}); name another."
             ) from error
@@ -434,10 +450,10 @@ class CheckpointFolder:
                 f"The folder {path} holds checkpoints of a training; go on with it by resuming "
                 "(--resume), or name another folder."
             )
-        if (path / TEXT).exists():
+        if folder.keeps_text and (path / TEXT).exists():
             shutil.rmtree(path / TEXT)
-        (path / _HELD_OUT).unlink(missing_ok=True)
-        (path / PHRASES_FILE).unlink(missing_ok=True)
+        for name in (_HELD_OUT, PHRASES_FILE, _SOURCES):
+            storage.remove(path / name)
         return folder
 
     @classmethod
@@ -455,10 +471,21 @@ class CheckpointFolder:
         return cls(path)
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint; when it is on the disk, remove all but the last two."""
-        numbers = self._numbers()
-        path = self._file(numbers[-1] + 1 if numbers else 1)
+        """Write a checkpoint; when it is on the disk, remove all but the last two.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written, or another training has saved to the folder.
+        """
+        if max(self._numbers(), default=0) > self._newest:
+            raise OutputError(
+                f"Another training saves to the checkpoint folder {self.path}; stop it, or choose "
+                "another folder."
+            )
+        path = self._file(self._newest + 1)
         checkpoint.write(path)
+        self._newest += 1
         self._remove_older()
         return path
 
@@ -492,7 +519,8 @@ class CheckpointFolder:
                     stacklevel=2,
                 )
                 for bad in self._numbers()[-len(found) :]:  # two good ones are to be kept
-                    self._file(bad).unlink(missing_ok=True)
+                    storage.remove(self._file(bad))
+            self._newest = number
             self._remove_older()  # a training killed after saving may have left one more
             return checkpoint
         raise found[0]
@@ -527,7 +555,7 @@ class CheckpointFolder:
 
     def write_sources(self, files: Sequence[Path]) -> None:
         """Keep where a text is read from, whose nodes may be others when it is resumed."""
-        names = [os.fspath(file) for file in files]
+        names = [str(file) for file in files]
         with atomic_write(self.path / _SOURCES, overwrite=True) as temporary:
             temporary.write_text(json.dumps(names), encoding="utf-8")
 
@@ -541,8 +569,9 @@ class CheckpointFolder:
         """
         path = self.path / _SOURCES
         try:
-            names = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            with storage.local(path) as here:
+                names = json.loads(here.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # InputError among them
             names = []
         if (
             not isinstance(names, list)
@@ -553,7 +582,7 @@ class CheckpointFolder:
                 f"{path} names no files of the text that this training began with, which was in "
                 "memory; give the text again."
             )
-        return [Path(one) for one in names]
+        return [path_of(one) for one in names]
 
     def write_phrases(self, phrases: PhraseTable) -> None:
         """Keep the phrases that are joined in the texts of a training."""
@@ -561,8 +590,8 @@ class CheckpointFolder:
 
     def read_phrases(self) -> PhraseTable | None:
         """Read them, if there are any."""
-        path = self.path / PHRASES_FILE
-        return PhraseTable.load(path) if path.exists() else None
+        path = phrases_in(self.path)
+        return None if path is None else PhraseTable.load(path)
 
     def open_text(self, identity: Identity) -> EncodedCorpus:
         """Open the encoded text of a training, and check all of it."""
@@ -572,7 +601,8 @@ class CheckpointFolder:
 
     def close(self) -> None:
         """Let others use the folder."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
     def __enter__(self) -> CheckpointFolder:
         return self
@@ -582,7 +612,7 @@ class CheckpointFolder:
 
     def _remove_older(self) -> None:
         for number in self._numbers()[:-KEPT]:
-            self._file(number).unlink(missing_ok=True)
+            storage.remove(self._file(number))
 
     def _numbers(self) -> list[int]:
         return _numbers(self.path)
@@ -633,9 +663,14 @@ def recorded_settings(path: Path) -> dict[str, object]:
     raise found[0]
 
 
+def phrases_in(path: Path) -> Path | None:
+    """The file of phrases in the folder of a training, if there is one."""
+    return path / PHRASES_FILE if PHRASES_FILE in storage.names_in(path) else None
+
+
 def check_holds_checkpoint(path: Path) -> None:
     """Raise :class:`InputError` unless the folder holds a checkpoint."""
-    if not path.is_dir():
+    if not is_url(path) and not path.is_dir():
         raise InputError(f"There is no folder {path}; name the one that checkpoints were saved to.")
     if not _numbers(path):
         raise InputError(
@@ -646,7 +681,7 @@ def check_holds_checkpoint(path: Path) -> None:
 
 def _numbers(path: Path) -> list[int]:
     """Numbers of the checkpoints, rising."""
-    found = (_NAME.fullmatch(entry.name) for entry in path.iterdir())
+    found = map(_NAME.fullmatch, storage.names_in(path))
     return sorted(int(match[1]) for match in found if match)
 
 

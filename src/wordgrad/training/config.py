@@ -552,7 +552,7 @@ SETTINGS: Final[dict[str, Setting]] = {
             None,
             Path,
             CHECKPOINTS,
-            "Save checkpoints to this folder during training.",
+            "Save checkpoints to this folder, or to that of a URL, during training.",
             metavar="DIR",
         ),
         Setting(
