@@ -8,6 +8,7 @@
     python benchmarks/cluster.py wiki8.txt --sets DATA --only float16
     python benchmarks/cluster.py wiki8.txt --only constants
     python benchmarks/cluster.py wiki8.txt --only projection
+    python benchmarks/cluster.py wiki8.txt --only softmax
 
 *Overhead*: seconds of an epoch on two Ray nodes of this machine with a thread each, and of the
 default engine on two threads, in turns, of the text in lines of 1,000 words.  *Quality*: five
@@ -16,19 +17,20 @@ engine on this machine, with fewer and longer episodes, and with every row that 
 node to another rounded to float16.  *Constants*: what a thread trains in blocks of as
 many rows as a large vocabulary would have, and what Ray carries from one node to another.
 *Projection*: time, memory and traffic of large trainings from these constants and the formulas of
-docs/cluster.md; nobody has run them.
+docs/cluster.md; nobody has run them.  *Softmax*: a pass of skip-gram's exact softmax on two Ray
+nodes with a thread each, and on this machine with two threads, in turns.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
@@ -43,10 +45,12 @@ from wordgrad import Word2Vec, encode_corpus
 from wordgrad.cluster import MOST_BLOCKS, nodes_on_this_machine
 from wordgrad.cluster.coordinator import BUCKETS_A_THREAD, SECONDS_BETWEEN_STATES
 from wordgrad.cluster.node import LARGEST_PIECE
+from wordgrad.cluster.softmax import branches_of, ranges_of
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Step
 from wordgrad.training.engines import blocks, make_engine
 from wordgrad.training.engines.blocks import EPISODES_OF_A_LONG_TEXT, BlockEngine, Deal
+from wordgrad.training.engines.softmax import rows_of_block
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import with_threshold
 
@@ -54,6 +58,8 @@ NODES, EPOCHS, WORDS_A_LINE = 2, 2, 1000
 TEXT_BYTES, N_WORDS, VECTOR_SIZE, CORES = 10**12, 10_000_000, 300, 32
 MACHINES = (16, 64)
 EPISODES = (8, 4, 2, 1)
+SOFTMAX = (20_000, 3, 2), (68_000, 2, 1)
+"""Words, passes and rounds."""
 WIRES: dict[str, dict[str, Any]] = {
     "float32": {},
     "float16, 2 nodes": {"nodes": 2, "stochastic": False},
@@ -118,6 +124,79 @@ def _overhead(text: str, rounds: int) -> dict[str, Any]:
         "engines": found,
         "bytes_sent_an_epoch": sent[-1].bytes_sent / EPOCHS,
         "rounds": rounds,
+    }
+
+
+def softmax(text: Path, max_vocab: int, epochs: int, rounds: int) -> dict[str, Any]:
+    """Seconds of a pass by the clock and by the processor, and bytes sent, in turns."""
+    before = load_average()
+    found: dict[str, dict[str, list[float]]] = {}
+    sent: list[Any] = []
+    with in_lines(text) as lines, nodes_on_this_machine(NODES):
+        for _ in range(rounds):
+            for name in ("one machine", "2 nodes"):
+                given: dict[str, Any] = {"cluster": "auto", "nodes": NODES, "threads_per_node": 1}
+                if name == "one machine":
+                    given = {"workers": NODES}
+                marks: list[dict[str, float]] = []
+                model = Word2Vec(
+                    **given, loss="softmax", epochs=epochs, max_vocab=max_vocab, max_hours=1e3,
+                    on_epoch=partial(_mark, marks),
+                    progress=lambda one: sent.append(getattr(one, "bytes_sent", None)),
+                ).fit(lines)  # fmt: skip
+                times = found.setdefault(name, {"seconds": []})
+                times["seconds"] += [record["seconds"] for record in model.history_]
+                for part in marks[0]:
+                    times.setdefault(part, []).extend(
+                        b[part] - a[part] for a, b in itertools.pairwise(marks)
+                    )
+    words = len(model.vectors_.words)
+    return {
+        "load_average_before": before,
+        "words": words,
+        "engines": {
+            name: {part: spread(times) for part, times in parts.items()}
+            for name, parts in found.items()
+        },
+        "times_one_machine": spread(
+            [b / a for a, b in zip(*(parts["seconds"] for parts in found.values()), strict=True)]
+        ),
+        "loss": model.history_[-1]["loss"],
+        "bytes_sent_in_all": sent[-1],
+        "bytes_sent_a_pass": sum(softmax_traffic(words, 100, NODES).values()),
+        "epochs": epochs,
+        "rounds": rounds,
+    }
+
+
+def _mark(marks: list[dict[str, float]], live: object) -> None:
+    marks.append(_processor_seconds())
+
+
+def _processor_seconds() -> dict[str, float]:
+    """Seconds of the processor so far: of this process and the nodes, and of those of Ray."""
+    sums = {"training": process_time(), "Ray": 0.0}
+    ticks = os.sysconf("SC_CLK_TCK")
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (one / "cmdline").read_bytes().decode(errors="replace")
+            used = (one / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:  # it has ended
+            continue
+        part = "training" if name.startswith("ray::Actor") else "Ray"
+        if part == "training" or "raylet" in name or "gcs_server" in name:
+            sums[part] += (int(used[11]) + int(used[12])) / ticks
+    return sums
+
+
+def softmax_traffic(V: int, D: int, n: int) -> dict[str, float]:
+    """Bytes that all nodes send in a pass of the softmax, by the formulas of docs/cluster.md."""
+    K, blocks = ranges_of(V), -(-V // rows_of_block(V))
+    branches = sum(len(branches_of(range(k * K // n, (k + 1) * K // n))) for k in range(n))
+    return {
+        "sums": 8 * branches * (n - 1) * (V + blocks),
+        "inputs": 4 * branches * D * V * (1 - 1 / n),
+        "rows": (n - 1) * V * (4 * D + 8),
     }
 
 
@@ -325,7 +404,7 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, help="folder of the test sets")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parts = ["overhead", "quality", "episodes", "float16", "constants", "projection"]
+    parts = ["overhead", "quality", "episodes", "float16", "constants", "projection", "softmax"]
     parser.add_argument("--only", choices=parts)
     given = parser.parse_args()
     text = describe_text(given.text)
@@ -343,18 +422,23 @@ def main() -> None:
             found = partial(quality, given.text, given.sets, seed)
             cells.measure(f"quality, 2 nodes, seed {seed}", size, found)
     if given.only == "episodes":
-        for n_buckets, episodes in product((16, 32), EPISODES):
+        for n_buckets, episodes in itertools.product((16, 32), EPISODES):
             size = {"text": text["sha256"], "buckets": n_buckets, "episodes": episodes, "seed": 1}
             work = partial(local_quality, given.text, given.sets, n_buckets, 1)
             work = partial(work, LongEpisodes, episodes=episodes)
             cells.measure(f"{episodes} episodes an epoch, {n_buckets} buckets", size, work)
     if given.only == "float16":
-        for seed, (name, settings) in product(given.seeds, WIRES.items()):
+        for seed, (name, settings) in itertools.product(given.seeds, WIRES.items()):
             size = {"text": text["sha256"], "buckets": 16, "seed": seed, **settings}
             work = partial(local_quality, given.text, given.sets, 16, seed)
             if settings:
                 work = partial(work, Float16, **settings)
             cells.measure(f"{name}, seed {seed}", size, work)
+    if given.only in (None, "softmax"):
+        for max_vocab, epochs, rounds in SOFTMAX:
+            size = {"text": text["sha256"], "max_vocab": max_vocab, "rounds": rounds}
+            work = partial(softmax, given.text, max_vocab, epochs, rounds)
+            cells.measure(f"softmax, {max_vocab:,} words", size, work)
     if given.only in (None, "projection"):
         size = {"n_words": 1_000_000, "n_buckets": 512}
         cells.measure("dealing", size, partial(dealing, **size))

@@ -60,12 +60,13 @@ from wordgrad.training.engines.softmax import (
 )
 from wordgrad.training.kernels.softmax import (
     adagrad_rows,
+    entries_of_ranges,
     errors_of_range,
     exponentials_in_place,
 )
 from wordgrad.training.sampling import keep_probabilities, reach_of
 
-RANGE_WORDS = 256
+RANGE_WORDS = 512
 """Words of a range, or more: of fewer the products take longer."""
 
 LEAST_RANGES = 16
@@ -85,7 +86,7 @@ def ranges_of(n_words: int) -> int:
     """Return the number of ranges, a power of two.
 
     >>> ranges_of(70), ranges_of(20_000), ranges_of(5)
-    (16, 64, 4)
+    (16, 32, 4)
     """
     wanted = max(n_words // RANGE_WORDS, min(n_words, LEAST_RANGES))
     return 1 << (wanted.bit_length() - 1)
@@ -410,7 +411,10 @@ class Columns(Share):
         if counts is None:
             raise TypeError("prepare must be called before an episode.")
         targets = SparseTargets(*counts.rows(self._column[words]), self._totals[words])
-        begin, columns, values, totals = targets
+        _, columns, values, totals = targets
+        entries = np.empty((len(self._ranges) + 1, n), np.int64)
+        starts = np.array([place.start for place in self._slices] + [len(self._columns)])
+        entries_of_ranges(targets.begin, columns, starts, entries)
         greatest, sums = np.empty((2, len(self._ranges), n), np.float32)
         hits = np.empty(len(self._ranges))
 
@@ -422,8 +426,9 @@ class Columns(Share):
             np.matmul(inputs, self._W_out[place].T, out=tile)
             offset = self._offset[self._ranges[k].start : self._ranges[k].stop]
             hits[k] = exponentials_in_place(
-                tile, offset, begin, columns, values, first, greatest[k], sums[k]
-            )
+                tile, offset, entries[k], entries[k + 1], columns, values, first, greatest[k],
+                sums[k],
+            )  # fmt: skip
 
         self._each(score)
         parts = join(
@@ -440,8 +445,8 @@ class Columns(Share):
             place, first = self._slices[k], self._slices[k].start
             tile, scale = self._exponentials[k][:n], np.empty(n, np.float32)
             errors_of_range(
-                tile, begin, columns, values, totals, first, greatest[k], greatest_of_all,
-                sums_of_all, scale,
+                tile, entries[k], entries[k + 1], columns, values, totals, first, greatest[k],
+                greatest_of_all, sums_of_all, scale,
             )  # fmt: skip
             rows = self._W_out[place]
             np.matmul(tile, rows, out=gradients[k])
@@ -524,7 +529,10 @@ def _add_arrays(one: Any, other: Any) -> Any:
 def _compile(vector_size: int) -> None:
     """Compile the kernels on throw-away arrays."""
     tile, rows = np.zeros((1, 2), np.float32), np.zeros((2, vector_size), np.float32)
-    one, sparse = np.zeros(1, np.float32), (np.zeros(2, np.int64), np.zeros(0, np.int32))
-    exponentials_in_place(tile, tile[0].copy(), *sparse, np.zeros(0), 0, one, one.copy())
-    errors_of_range(tile, *sparse, np.zeros(0), np.zeros(1), 0, one, one, one + 1, one.copy())
+    one, entries = np.zeros(1, np.float32), np.zeros((2, 1), np.int64)
+    columns, values = np.zeros(0, np.int32), np.zeros(0)
+    entries_of_ranges(np.zeros(2, np.int64), columns, np.array([0, 2]), entries)
+    sparse = *entries, columns, values
+    exponentials_in_place(tile, tile[0].copy(), *sparse, 0, one, one.copy())
+    errors_of_range(tile, *sparse, np.zeros(1), 0, one, one, one + 1, one.copy())
     adagrad_rows(rows, rows.copy(), np.zeros(2), 0.0, 0, 2)

@@ -20,6 +20,7 @@ from wordgrad.training.engines.pair_counts import count_pairs, counts_of
 from wordgrad.training.kernels.batch import combine_inputs, scatter_add
 from wordgrad.training.kernels.softmax import (
     adagrad_rows,
+    entries_of_ranges,
     errors_in_place,
     errors_of_range,
     exponentials_in_place,
@@ -242,8 +243,13 @@ def test_errors_of_ranges_are_those_of_whole_rows(cuts, scale, seed):
     edges = list(pairwise([0, *cuts, V]))
     tiles = [np.ascontiguousarray(logits[:, a:b]) for a, b in edges]
     greatest, sums = np.empty((2, len(edges), B), np.float32)
+    entries = np.empty((len(edges) + 1, B), np.int64)
+    entries_of_ranges(targets.begin, targets.columns, np.array([0, *cuts, V]), entries)
+    sparse = targets.columns, targets.values
     hits = [
-        exponentials_in_place(tile, offset[a:b], *targets[:3], a, greatest[k], sums[k])
+        exponentials_in_place(
+            tile, offset[a:b], *entries[k : k + 2], *sparse, a, greatest[k], sums[k]
+        )
         for k, (tile, (a, b)) in enumerate(zip(tiles, edges, strict=True))
     ]
     top = greatest.max(axis=0)
@@ -252,7 +258,7 @@ def test_errors_of_ranges_are_those_of_whole_rows(cuts, scale, seed):
     errors = []
     for k, (tile, (a, _)) in enumerate(zip(tiles, edges, strict=True)):
         factors = np.empty(B, np.float32)
-        errors_of_range(tile, *targets, a, greatest[k], top, total, factors)
+        errors_of_range(tile, *entries[k : k + 2], *sparse, n, a, greatest[k], top, total, factors)
         errors.append(tile * factors[:, np.newaxis])
     wanted = whole * factor[:, np.newaxis]
     np.testing.assert_allclose(np.hstack(errors), wanted, atol=2e-5 * n.max())

@@ -186,10 +186,31 @@ LEAST_SHARE = -30.0
 """Logarithm of exp(m_r - m) below which a row is multiplied by it, lest its inverse be infinite."""
 
 
+@jit
+def entries_of_ranges(begin: Any, columns: Any, starts: Any, entries: Any) -> None:
+    """Find where the ranges of columns begin and end among the entries of each row.
+
+    Parameters
+    ----------
+    begin, columns : int64 (B + 1,), int32 (N,)
+        As in :func:`errors_in_place`; columns rise within a row.
+    starts : int64 (R + 1,)
+        The first column of each range, and the one after the last.
+    entries : int64 (R + 1, B)
+        Written: range r of row i has the entries ``entries[r, i]`` to ``entries[r + 1, i]``.
+    """
+    for i in range(len(begin) - 1):
+        j = begin[i]
+        for r in range(len(starts)):
+            while j < begin[i + 1] and columns[j] < starts[r]:
+                j += 1
+            entries[r, i] = j
+
+
 @fast_jit
 def exponentials_in_place(
-    logits: Any, offset: Any, begin: Any, columns: Any, values: Any, start: Any, greatest: Any,
-    sums: Any,
+    logits: Any, offset: Any, first: Any, last: Any, columns: Any, values: Any, start: Any,
+    greatest: Any, sums: Any,
 ) -> Any:  # fmt: skip
     """Turn the logits of a range of columns into exponentials; return sum_io X_io theta_io.
 
@@ -198,7 +219,9 @@ def exponentials_in_place(
     logits : float32 (B, w)
         u_w . v_c.  Overwritten by ``exp(theta - m_r)``.
     offset : float32 (w,)
-    begin, columns, values : int64 (B + 1,), int32 (N,), float64 (N,)
+    first, last : int64 (B,), int64 (B,)
+        Which entries of X each row has in the range: see :func:`entries_of_ranges`.
+    columns, values : int32 (N,), float64 (N,)
         As in :func:`errors_in_place`.
     start : int
         The column of X that the range begins with.
@@ -214,11 +237,8 @@ def exponentials_in_place(
             logit = row[w] + offset[w]
             row[w] = logit
             top = _greater(top, logit)
-        for j in range(
-            _entry(columns, begin[i], begin[i + 1], start),
-            _entry(columns, begin[i], begin[i + 1], start + width),
-        ):
-            target_logits += values[j] * row[columns[j] - start]
+        for j in range(first[i], last[i]):
+            target_logits += values[j] * row[uint32(columns[j] - start)]
         base = top if top != -math.inf else float32(0.0)
         total = float32(0.0)
         for w in range(width):
@@ -231,7 +251,7 @@ def exponentials_in_place(
 
 @fast_jit
 def errors_of_range(
-    exponentials: Any, begin: Any, columns: Any, values: Any, totals: Any, start: Any,
+    exponentials: Any, first: Any, last: Any, columns: Any, values: Any, totals: Any, start: Any,
     greatest: Any, greatest_of_all: Any, sums_of_all: Any, scale: Any,
 ) -> None:  # fmt: skip
     """Turn what :func:`exponentials_in_place` left into errors, divided by ``scale``.
@@ -239,7 +259,7 @@ def errors_of_range(
     Parameters
     ----------
     exponentials : float32 (B, w)
-    begin, columns, values, totals, start
+    first, last, columns, values, totals, start
         As there, and in :func:`errors_in_place`.
     greatest : float32 (B,)
         m_r.
@@ -261,23 +281,8 @@ def errors_of_range(
         scale[i] = n * share / sums_of_all[i]
         if n > 0.0:
             part = sums_of_all[i] / (n * share)
-            for j in range(
-                _entry(columns, begin[i], begin[i + 1], start),
-                _entry(columns, begin[i], begin[i + 1], start + width),
-            ):
-                row[columns[j] - start] -= float32(values[j] * part)
-
-
-@fast_jit
-def _entry(columns: Any, low: Any, high: Any, column: Any) -> Any:
-    """Return the first of the entries ``low`` to ``high`` whose column is not below another."""
-    while low < high:
-        middle = (low + high) // 2
-        if columns[middle] < column:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+            for j in range(first[i], last[i]):
+                row[uint32(columns[j] - start)] -= float32(values[j] * part)
 
 
 @fast_jit
