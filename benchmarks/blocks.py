@@ -32,7 +32,7 @@ from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss
 from wordgrad.training.engines import make_engine
-from wordgrad.training.engines.blocks import TOKENS_A_WORD, BlockEngine
+from wordgrad.training.engines.blocks import BlockEngine
 from wordgrad.training.engines.hogwild import HogwildEngine
 from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import SamplingTables, with_threshold
@@ -118,8 +118,7 @@ def large(n_words: int, n_tokens: int) -> dict[str, Any]:
         config = TrainingConfig(workers=1, blocks=blocks, sample=1e-4)
         engine: Any = HogwildEngine(config, SamplingTables(text, config))  # type: ignore[arg-type]
         if blocks is not None:
-            episode = min(n_tokens, TOKENS_A_WORD * n_words)
-            engine = BlockEngine(config, SamplingTables(text, config), episode)  # type: ignore[arg-type]
+            engine = BlockEngine.from_corpus(text, config)  # type: ignore[arg-type]
         parameters = Parameters.zeros(n_words, n_words, config.vector_size)
         parameters.W_in[:], parameters.W_out[:] = 0.01, 0.0  # all pages are there
         engine.prepare(parameters)

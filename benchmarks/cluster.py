@@ -49,7 +49,7 @@ from wordgrad.cluster.softmax import branches_of, ranges_of
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Step
 from wordgrad.training.engines import blocks, make_engine
-from wordgrad.training.engines.blocks import EPISODES_OF_A_LONG_TEXT, BlockEngine, Deal
+from wordgrad.training.engines.blocks import EPISODES_AN_EPOCH, BlockEngine, Deal
 from wordgrad.training.engines.softmax import rows_of_block
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import with_threshold
@@ -358,8 +358,8 @@ def projection() -> dict[str, Any]:
     )
     floats = row_floats(VECTOR_SIZE)
     matrix = 4 * floats * N_WORDS
-    # The rule of a long text.
-    episode = min(tokens / EPISODES_OF_A_LONG_TEXT, 2 * floats * N_WORDS / pairs_a_token)
+    # The rule of an episode's length.
+    episode = min(tokens / EPISODES_AN_EPOCH, 2 * floats * N_WORDS / pairs_a_token)
     pairs, units = episode * pairs_a_token, episode * bytes_a_token / LARGEST_PIECE
     projected = []
     networks = {

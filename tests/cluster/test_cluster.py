@@ -21,6 +21,7 @@ from wordgrad.cluster import Coordinator, Node, ray_machines
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.corpus.sources import TextFile
 from wordgrad.errors import ClusterError, InputError, ParameterError
+from wordgrad.training.engines.blocks import EPISODES_AN_EPOCH
 from wordgrad.training.parameters import Parameters, row_floats
 
 
@@ -197,7 +198,7 @@ def test_a_training_goes_on_elsewhere_from_where_it_paused(path):
         parameters = Parameters.initial(V, V, 6, 1) if parameters is None else parameters
         engine.prepare(parameters)
         while len(found) < len(steps):
-            epoch = len(found) // 8
+            epoch = len(found) // EPISODES_AN_EPOCH
             pause = threading.Event()
             with closing(engine.epoch(parameters, epoch, position % engine.length, pause)) as some:
                 for step in some:

@@ -47,8 +47,8 @@ def test_nodes_that_are_lost_again_and_again_end_the_reading(path):
 @pytest.mark.parametrize(("spares", "seconds"), [(0, 0.0), (1, 0.0), (1, 1e9)])
 @pytest.mark.parametrize(
     ("node", "method", "times"),
-    [(0, "begin", 1), (1, "load", 1), (2, "episode", 1), (0, "episode", 7), (1, "keep", 3),
-     (2, "episode", 16), (1, "state", 12), (1, "are_finite", 1), (0, "state", 17)],
+    [(0, "begin", 1), (1, "load", 1), (2, "episode", 1), (0, "episode", 4), (1, "keep", 3),
+     (2, "episode", 8), (1, "state", 6), (1, "are_finite", 1), (0, "state", 9)],
 )  # fmt: skip
 def test_a_lost_node_changes_no_byte(path, node, method, times, spares, seconds, monkeypatch):
     """Whether states are copied after every episode, or never."""

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from wordgrad.errors import ParameterError
 from wordgrad.training.config import (
-    BLOCK_LEARNING_RATES,
     ARCHITECTURES,
+    BLOCK_LEARNING_RATES,
     COMBINATIONS,
     DEFAULT_EPOCHS,
     DEFAULT_LEARNING_RATES,

@@ -1,10 +1,10 @@
 """Blocks of the two matrices, no two of which that are trained at once share a row.
 
-Words are dealt to B buckets, and the parameters with them.  In an *episode* (:data:`EPISODE_TOKENS`
-or more) the windows of a piece of text are drawn and their pairs sorted by the bucket of the
-context word, the *owner*, and by that of the target.  Then the buckets of ``W_out`` go round: in
-turn t owner a trains the pairs whose target is in bucket a + t (mod B), with negatives from that
-bucket.
+Words are dealt to B buckets, and the parameters with them. In an *episode* (a quarter of an epoch,
+or as much as :data:`MOST_PAIRS` says) the windows of a piece of text are drawn and their pairs
+sorted by the bucket of the context word, the *owner*, and by that of the target. Then the buckets
+of ``W_out`` go round: in turn t owner a trains the pairs whose target is in bucket a + t (mod B),
+with negatives from that bucket.
 All owners of a turn may work at once, on as many threads, or machines, as there are, and nothing is
 ever averaged.  Turns follow one another from a random one on, so that a bucket of ``W_out`` goes
 from one owner to the next: between machines (:mod:`wordgrad.cluster`) one bucket moves a turn.
@@ -65,21 +65,13 @@ from wordgrad.training.sampling import (
     keep_probabilities,
 )
 
-EPISODE_TOKENS, TOKENS_A_WORD = 2_000_000, 12
-"""Tokens of an episode: that many, or so many for each word of the vocabulary.  In a short episode
-rare words have too few pairs in a block to make windows of."""
-
-EPISODES_AN_EPOCH = 8
+EPISODES_AN_EPOCH = 4
 """At least so many, so that words meet negatives of several buckets in a small text, too."""
 
-MOST_PAIRS, PAIRS_A_WORD = 1 << 24, 60
-"""Pairs of an episode, as expected: no more than that, or than so many for each word.  They take 4
-bytes each, a small part of what the vectors of the words take."""
-
-EPISODES_OF_A_LONG_TEXT = 64
-"""An epoch of a longer text has no more, while the pairs of an episode take no more memory than the
-two matrices.  For each deals all words anew and lets all of ``W_out`` go round, which is what takes
-time on several machines; and small texts have fewer deals, and enough of them."""
+MOST_PAIRS = 1 << 24
+"""Pairs of an episode, as expected: no more than that, or than take the memory of both matrices (4
+bytes a pair).  The longer an episode the more pairs of a block share their target, and the less
+often all words are dealt anew and all of ``W_out`` goes round."""
 
 UNITS, UNIT_TOKENS = 32, 1 << 20
 """Pieces of an episode that threads draw pairs from, and their most tokens: what a thread needs to
@@ -161,7 +153,7 @@ class BlockEngine(NegativeSamplingEngine):
         self,
         config: TrainingConfig,
         tables: SamplingTables | None = None,
-        episode_tokens: int = EPISODE_TOKENS,
+        episode_tokens: int = 1,
     ) -> None:
         super().__init__(config, tables)
         self.episode_tokens = episode_tokens
@@ -555,14 +547,9 @@ def tokens_of_episode(
     counts: NDArray[np.int64], tokens: int, reach: Reach, config: TrainingConfig
 ) -> int:
     """How many tokens of a text make an episode, on whatever machines."""
-    V, pairs = len(counts), pairs_of_token(counts, reach, config)
-    short = min(
-        max(EPISODE_TOKENS, TOKENS_A_WORD * V),
-        -(-tokens // EPISODES_AN_EPOCH),
-        math.ceil(max(MOST_PAIRS, PAIRS_A_WORD * V) / pairs),
-    )
-    of_memory = math.ceil(2 * V * row_floats(config.vector_size) / pairs)
-    return max(1, short, min(-(-tokens // EPISODES_OF_A_LONG_TEXT), of_memory))
+    most = max(MOST_PAIRS, 2 * len(counts) * row_floats(config.vector_size))
+    of_memory = math.ceil(most / pairs_of_token(counts, reach, config))
+    return max(1, min(-(-tokens // EPISODES_AN_EPOCH), of_memory))
 
 
 def cut(start: int, stop: int, size: int) -> list[tuple[int, int]]:
