@@ -7,6 +7,7 @@
     python benchmarks/cluster.py wiki8.txt --sets DATA --only episodes
     python benchmarks/cluster.py wiki8.txt --sets DATA --only float16
     python benchmarks/cluster.py wiki8.txt --only constants
+    python benchmarks/cluster.py wiki8.txt --only memory
     python benchmarks/cluster.py wiki8.txt --only projection
     python benchmarks/cluster.py wiki8.txt --only softmax
 
@@ -14,11 +15,12 @@
 default engine on two threads, in turns, of the text in lines of 1,000 words.  *Quality*: five
 epochs on two nodes, scored as in :mod:`quality`.  *Episodes* and *float16*: the same of the block
 engine on this machine, with fewer and longer episodes, and with every row that would go from one
-node to another rounded to float16.  *Constants*: what a thread trains in blocks of as
-many rows as a large vocabulary would have, and what Ray carries from one node to another.
-*Projection*: time, memory and traffic of large trainings from these constants and the formulas of
-docs/cluster.md; nobody has run them.  *Softmax*: a pass of skip-gram's exact softmax on two Ray
-nodes with a thread each, and on this machine with two threads, in turns.
+node to another rounded to float16.  *Constants*: what a thread trains in blocks of as many rows as
+a large vocabulary would have, and what Ray carries from one node to another.  *Memory*: what the
+process that asks for a training takes of a model that does not fit its limit.  *Projection*: time,
+memory and traffic of large trainings from these constants and the formulas of docs/cluster.md;
+nobody has run them.  *Softmax*: a pass of skip-gram's exact softmax on two Ray nodes with a thread
+each, and on this machine with two threads, in turns.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ import argparse
 import itertools
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +41,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from machine import RESULTS, Cells, describe_text, load_average, spread
+from machine import RESULTS, Cells, describe_text, last_lines, load_average, spread
 from numpy.typing import NDArray
 from quality import in_points
 
@@ -317,6 +321,71 @@ def constants(text: Path) -> dict[str, Any]:
     }
 
 
+DRIVER = """
+import json, os, resource, sys, threading, time
+from pathlib import Path
+from wordgrad import Word2Vec
+
+def memory():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return {one.split(":")[0]: 1024 * int(one.split()[1]) for one in lines if one.endswith("kB")}
+
+most, ended = {}, threading.Event()
+def watch():
+    while not ended.wait(0.05):
+        for name, size in memory().items():
+            most[name] = max(most.get(name, 0), size)
+
+small, text, folder, limit, given = sys.argv[1], *sys.argv[2:4], *map(json.loads, sys.argv[4:])
+given["cluster"] = "auto"
+Word2Vec(**(given | {"vector_size": 8, "checkpoint": folder + "/0"})).fit(small)  # all is imported
+before = memory()
+resource.setrlimit(resource.RLIMIT_DATA, (before["VmData"] + limit,) * 2)
+threading.Thread(target=watch, daemon=True).start()
+model = Word2Vec(**given, checkpoint=folder + "/1").fit(text)
+model.vectors_.save(folder + "/vectors.safetensors")
+shape = model.vectors_.matrix.shape
+del model
+again = Word2Vec.from_checkpoint(folder + "/1", cluster="auto", epochs=given["epochs"] + 1).resume()
+ended.set()
+names = "VmData", "RssAnon", "RssFile", "RssShmem", "VmHWM"
+print(json.dumps({"words": shape[0], "vector_size": shape[1], "limit": limit,
+                  "before": {k: before[k] for k in names}, "most": {k: most[k] for k in names},
+                  "epochs": len(again.history_)}))
+"""
+
+
+def memory(n_words: int, vector_size: int, share: float) -> dict[str, Any]:
+    """Memory of a process that has a model trained, saved, and trained on from a checkpoint.
+
+    It may allocate no more than a share of the model: the two matrices of float32 numbers.  The
+    best epoch and the output vectors are kept, too.
+    """
+    draw = np.random.default_rng(1)
+    model = 2 * n_words * 4 * row_floats(vector_size)
+    given: dict[str, Any] = {"vector_size": vector_size, "min_count": 1, "sample": 0, "epochs": 1}
+    given |= {"validation": ["1 2 3"], "early_stopping": 2, "keep_output": True}
+    with TemporaryDirectory() as folder, nodes_on_this_machine(NODES, store=4 << 30):
+        import ray
+
+        small, text = Path(folder, "small.txt"), Path(folder, "text.txt")
+        small.write_text("1 2 3 4 5 6 7 8 9 10\n" * 100)
+        with text.open("w") as file:
+            for _ in range(3):
+                for words in np.array_split(draw.permutation(n_words), n_words // WORDS_A_LINE):
+                    print(*words, file=file)
+        environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+        arguments = [small, text, folder, json.dumps(int(share * model)), json.dumps(given)]
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER, *map(str, arguments)],
+            env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise SystemExit(last_lines(done))
+        saved = os.path.getsize(Path(folder, "vectors.safetensors"))
+    return {"model": model, "saved": saved, **json.loads(done.stdout.splitlines()[-1])}
+
+
 def dealing(n_words: int, n_buckets: int) -> dict[str, Any]:
     """Processor seconds in which a node deals words to buckets, once in an episode."""
     noise = (np.arange(n_words, dtype=np.float64) + 2.7) ** -0.75
@@ -404,7 +473,8 @@ def main() -> None:
     parser.add_argument("--sets", type=Path, help="folder of the test sets")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parts = ["overhead", "quality", "episodes", "float16", "constants", "projection", "softmax"]
+    parts = ["overhead", "quality", "episodes", "float16", "constants", "memory", "projection"]
+    parts += ["softmax"]
     parser.add_argument("--only", choices=parts)
     given = parser.parse_args()
     text = describe_text(given.text)
@@ -439,6 +509,9 @@ def main() -> None:
             size = {"text": text["sha256"], "max_vocab": max_vocab, "rounds": rounds}
             work = partial(softmax, given.text, max_vocab, epochs, rounds)
             cells.measure(f"softmax, {max_vocab:,} words", size, work)
+    if given.only == "memory":
+        shape: dict[str, Any] = {"n_words": 1_000_000, "vector_size": 144, "share": 0.5}
+        cells.measure("memory", shape, partial(memory, **shape))
     if given.only in (None, "projection"):
         size = {"n_words": 1_000_000, "n_buckets": 512}
         cells.measure("dealing", size, partial(dealing, **size))

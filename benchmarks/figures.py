@@ -98,6 +98,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.house,
         tables.house_speed,
         tables.cluster,
+        tables.cluster_memory,
         tables.cluster_episodes,
         tables.cluster_float16,
         tables.cluster_projection,

@@ -1394,6 +1394,24 @@ def cluster() -> str:
     return table(["`wiki8`, skip-gram", ""], rows)
 
 
+def cluster_memory() -> str:
+    """What the process that asks for a training takes of memory, beyond what is imported."""
+    one = load("cluster.json")["cells"]["memory"]
+    rows = [
+        ["the model, two matrices", f"{one['model'] / 1e6:,.0f} MB"],
+        ["the program might allocate", f"{one['limit'] / 1e6:,.0f} MB"],
+        *(
+            [what, f"{(one['most'][name] - one['before'][name]) / 1e6:,.0f} MB"]
+            for what, name in (
+                ("it allocated, at most", "VmData"),
+                ("of that in memory, at most", "RssAnon"),
+                ("pages of files in memory, at most", "RssFile"),
+            )
+        ),
+    ]
+    return table([f"{one['words']:,} words, D = {one['vector_size']}", ""], rows)
+
+
 def cluster_episodes() -> str:
     """Quality by how often words are dealt anew."""
     return _cluster_quality("5 epochs of `wiki8`, D = 100", " episodes an epoch,")
