@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
+from wordgrad.cluster import nodes_on_this_machine
+
 MOST_SECONDS = 300
 """Of a test, on a slow machine: what waits for ever must fail, and not keep others waiting."""
+
+
+STORE = 80 << 20
+"""Bytes of a node's object store: the least that Ray takes."""
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +37,20 @@ def path(tmp_path_factory):
     path = tmp_path_factory.mktemp("text") / "text.txt"
     path.write_text("\n".join(lines))
     return path
+
+
+@pytest.fixture(scope="session")
+def cluster(request):
+    """Two nodes of Ray of one processor each, with small stores.
+
+    They are started once for all tests that are marked to run in one process.  If there is an
+    object store, their processes find it by their environment.
+    """
+    pytest.importorskip("ray")
+    with suppress(pytest.skip.Exception):
+        request.getfixturevalue("s3_server")
+    before = signal.getsignal(signal.SIGTERM)
+    with nodes_on_this_machine(2, threads=1, store=STORE):
+        yield
+    # A handler of Ray's that stayed would end this process in a test of another file.
+    assert signal.getsignal(signal.SIGTERM) is before

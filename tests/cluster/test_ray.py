@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from wordgrad import Word2Vec, load
-from wordgrad.cluster import coordinator, nodes_on_this_machine, ray_machines
+from wordgrad.cluster import coordinator, ray_machines
 from wordgrad.errors import ClusterError, InputError, ParameterError
 from wordgrad.search import exact
 from wordgrad.training import parameters
@@ -22,24 +23,14 @@ ray = pytest.importorskip("ray")
 
 SETTINGS = {"vector_size": 8, "min_count": 2, "sample": 0.01, "epochs": 2, "blocks": 4}
 ON_RAY = {"cluster": "auto", "nodes": 2, "threads_per_node": 1}
-STORE = 80 << 20
 
 pytestmark = [
+    pytest.mark.xdist_group("ray"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two nodes of one processor each, and small stores."""
-    before = signal.getsignal(signal.SIGTERM)
-    with nodes_on_this_machine(2, threads=1, store=STORE):
-        yield
-    # A handler of Ray's that stayed would end this process in a test of another file.
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +111,15 @@ def test_the_exact_softmax_is_that_of_one_machine_though_a_node_is_killed(cluste
     assert_ended(others)
 
 
+def environment():
+    """Of a program that finds the cluster by ``cluster="auto"``."""
+    return os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+
+
 def test_a_killed_program_leaves_nothing_running_and_is_resumed(cluster, path, wanted, tmp_path):
+    """By other nodes, and not by none."""
     others, folder = set(actors()), tmp_path / "folder"
-    given = SETTINGS | ON_RAY | {"cluster": "auto", "checkpoint": str(folder), "epochs": 2}
+    given = SETTINGS | ON_RAY | {"checkpoint": str(folder)}
     code = f"""
 import os, signal
 from wordgrad import Word2Vec
@@ -131,13 +128,61 @@ def kill(live):
         os.kill(os.getpid(), signal.SIGKILL)
 Word2Vec(**{given!r}, checkpoint_every=1e-3, on_epoch=kill).fit({str(path)!r})
 """
-    environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
-    program = subprocess.run([sys.executable, "-c", code], env=environment, timeout=100)
+    program = subprocess.run([sys.executable, "-c", code], env=environment(), timeout=100)
     assert program.returncode == -signal.SIGKILL
     assert_ended(others)
     assert list(folder.glob("checkpoint-*"))
-    again = Word2Vec.from_checkpoint(folder, cluster="auto", nodes=2, threads_per_node=1)
-    same(again.resume(), wanted)
+    with pytest.raises(ParameterError, match="resume it with cluster"):
+        Word2Vec.from_checkpoint(folder).resume()
+    same(Word2Vec.from_checkpoint(folder, cluster="auto", nodes=1).resume(), wanted)
+
+
+def test_ctrl_c_ends_every_actor_and_keeps_what_was_learned(cluster, path, wanted, tmp_path):
+    others, output = set(actors()), tmp_path / "v.safetensors"
+    given = {"--epochs": 10**6, "--vector-size": 8, "--min-count": 2, "--blocks": 4}
+    given |= {"--cluster": "auto", "--nodes": 2, "--threads-per-node": 1}
+    options = [str(part) for pair in given.items() for part in pair]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "wordgrad", "train", path, "-o", output, *options],
+        env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    said = ""
+    while "Epoch 2 of" not in said:
+        line = program.stderr.readline()
+        assert line, said
+        said += line
+    program.send_signal(signal.SIGINT)
+    _, rest = program.communicate(timeout=60)
+    assert program.returncode == 128 + signal.SIGINT, rest
+    assert_ended(others)
+    assert load(tmp_path / "v.partial.safetensors").words == wanted.vectors_.words
+
+
+def test_a_program_outside_the_cluster_trains_there(cluster, path, wanted, tmp_path):
+    """Through the server of Ray's client, in a process of its own, as ``ray start`` starts it."""
+    others = set(actors())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = ray.get_runtime_context().gcs_address
+    module = [sys.executable, "-m", "ray.util.client.server", "--mode=proxy", "--host=127.0.0.1"]
+    given = SETTINGS | ON_RAY | {"cluster": f"ray://127.0.0.1:{port}"}
+    code = f"""
+import numpy as np
+from wordgrad import Word2Vec
+model = Word2Vec(**{given!r}).fit({str(path)!r})
+model.vectors_.save({str(tmp_path / "found.safetensors")!r})
+"""
+    server = subprocess.Popen([*module, f"--address={address}", f"--port={port}"],
+                              stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    assert done.returncode == 0, done.stderr
+    found = load(tmp_path / "found.safetensors")
+    assert (found.matrix == wanted.vectors_.matrix).all()
+    assert_ended(others)
 
 
 def test_another_version_on_a_node_is_named(cluster, path, monkeypatch):
@@ -148,33 +193,19 @@ def test_another_version_on_a_node_is_named(cluster, path, monkeypatch):
     assert_ended(others)
 
 
-def test_a_training_is_resumed_by_other_nodes(cluster, path, wanted, tmp_path):
-    def stop(live):
-        if live.epoch == 1:
-            raise KeyboardInterrupt
-
-    others = set(actors())
-    first = Word2Vec(**SETTINGS, **ON_RAY, checkpoint=tmp_path, checkpoint_every=1e-3)
-    first.on_epoch = stop
-    with pytest.raises(KeyboardInterrupt):
-        first.fit(path)
-    assert_ended(others)
-    with pytest.raises(ParameterError, match="resume it with cluster"):
-        Word2Vec.from_checkpoint(tmp_path).resume()
-    again = Word2Vec.from_checkpoint(tmp_path, cluster="auto", nodes=1)
-    same(again.resume(), wanted)
-
-
 def test_what_the_cluster_cannot_do_is_said_before_the_work(cluster, path, tmp_path):
     others = set(actors())
     for change, message in (
         ({"nodes": 5}, "has 2 nodes with a free core, and nodes=5; add machines"),
         ({"threads_per_node": 3}, "lower threads_per_node to 1"),
-        ({"blocks": 1}, r"blocks must be at least the number of nodes \(2\), got 1"),
+        (
+            {"vector_size": 60_000},
+            r"stores must hold \d+ MiB .* and the smallest has 80",
+        ),
     ):
         with pytest.raises((ClusterError, ParameterError), match=message):
             Word2Vec(**(SETTINGS | ON_RAY | change)).fit(path)
-    with pytest.raises(InputError, match="There is no file or directory"):
+    with pytest.raises(InputError, match="On node 1 of 2: There is no file or directory"):
         Word2Vec(**SETTINGS, **ON_RAY).fit(tmp_path / "none.txt")
     assert_ended(others)
 

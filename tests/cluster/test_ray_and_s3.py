@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from wordgrad import Word2Vec
-from wordgrad.cluster import nodes_on_this_machine
 from wordgrad.errors import InputError
 from wordgrad.storage import path_of
 
@@ -14,6 +13,7 @@ pytest.importorskip("ray")
 SETTINGS = {"vector_size": 8, "min_count": 2, "sample": 0.01, "epochs": 2, "blocks": 4}
 
 pytestmark = [
+    pytest.mark.xdist_group("ray"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -21,14 +21,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cluster(s3_server):
-    """Two nodes, whose processes find the object store by their environment."""
-    with nodes_on_this_machine(2, threads=1, store=80 << 20):
-        yield
-
-
-def test_the_vectors_are_those_of_the_same_files_here(cluster, path):
+def test_the_vectors_are_those_of_the_same_files_here(s3_server, cluster, path):
     system = path_of("s3://ray").fs
     system.makedirs("ray")
     system.put_file(str(path), "ray/text/a.txt")

@@ -358,7 +358,10 @@ class Coordinator:
             if not rows:
                 raise InputError("There are no sentences in what was given; give some.")
             return list(rows)
-        (pieces,) = machines.answers([machines.ask(0, "find", source, n)])
+        try:
+            (pieces,) = machines.answers([machines.ask(0, "find", source, n)])
+        except InputError as error:
+            raise InputError(f"On node 1 of {n}: {error}") from error
         missing = machines.answers([machines.ask(k, "unseen", pieces) for k in range(n)])
         for k, path in enumerate(missing):
             if path is not None:

@@ -36,32 +36,55 @@ SECONDS_TO_ANSWER = 60.0
 """What is asked at any time, of a node that lives."""
 
 
-class Actor:
-    """A node in a process of its own."""
+def _actor_class() -> Any:
+    """The class of actors, which must be marked by Ray: what is asked ``now`` does not wait.
 
-    def __init__(self, threads: int) -> None:
-        self._node = Node(threads)
-        self._others: list[Any] = []
+    It is made when it is needed, and so sent and not imported: its marks come to the server, too,
+    through which a program outside the cluster (``ray://``) starts actors, and which knows no other
+    way to say so.
+    """
+    now = _ray().method(concurrency_group="now")
 
-    def about(self) -> tuple[str, str, str]:
-        """Version of Python and of wordgrad, and the name of the machine."""
-        return platform.python_version(), version("wordgrad"), socket.gethostname()
+    class Actor:
+        """A node in a process of its own."""
 
-    def meet(self, others: list[Any]) -> None:
-        """Get to know all actors, by their numbers."""
-        self._others = others
+        def __init__(self, threads: int) -> None:
+            self._node = Node(threads)
+            self._others: list[Any] = []
 
-    def do(self, method: str, *args: Any) -> Any:
-        """Call a method of the node."""
-        if method in POSTING:
-            args = (*args, self._post)
-        elif method == "count":
-            args = ([_with_items(piece) for piece in args[0]], *args[1:])
-        return getattr(self._node, method)(*args)
+        @now
+        def about(self) -> tuple[str, str, str]:
+            """Versions there, and the name of the machine."""
+            return *_versions(), socket.gethostname()
 
-    def _post(self, node: int, run: str, key: tuple[Any, ...], letter: Any) -> None:
-        now = self._others[node].do.options(concurrency_group="now", num_returns=0)
-        now.remote("deliver", run, key, letter)
+        def meet(self, others: list[Any]) -> None:
+            """Get to know all actors, by their numbers."""
+            self._others = others
+
+        def do(self, name: str, *args: Any) -> Any:
+            """Call a method of the node."""
+            if name in POSTING:
+                args = (*args, self._post)
+            elif name == "count":
+                args = ([_with_items(piece) for piece in args[0]], *args[1:])
+            return getattr(self._node, name)(*args)
+
+        @now
+        def do_now(self, name: str, *args: Any) -> Any:
+            """Call a method of the node that waits for no other."""
+            return getattr(self._node, name)(*args)
+
+        def _post(self, node: int, run: str, key: tuple[Any, ...], letter: Any) -> None:
+            # Again and again while the network does not carry it: a letter may come twice.
+            deliver = self._others[node].do_now.options(num_returns=0, max_task_retries=-1)
+            deliver.remote("deliver", run, key, letter)
+
+    return _ray().remote(concurrency_groups={"now": AT_ONCE})(Actor)
+
+
+def _versions() -> tuple[str, str]:
+    """Of Python and of wordgrad."""
+    return platform.python_version(), version("wordgrad")
 
 
 def _with_items(piece: Any) -> Any:
@@ -141,7 +164,7 @@ class RayMachines:
                 f"{SECONDS_TO_START:.0f} seconds; wait for what runs there, or lower nodes or "
                 "threads_per_node."
             )
-        self._kind = ray.remote(concurrency_groups={"now": AT_ONCE})(Actor)
+        self._kind = _actor_class()
         self._bundles = list(range(n))
         self._actors = [self._actor(k) for k in self._bundles]
         self._met = [False] * n
@@ -152,7 +175,7 @@ class RayMachines:
                 f"The nodes of the cluster could not start wordgrad ({_said(error)}); install the "
                 "same version of it on all of them."
             ) from error
-        ours = platform.python_version(), version("wordgrad")
+        ours = _versions()
         for python, wordgrad, host in abouts:
             if (python, wordgrad) != ours:
                 raise ClusterError(
@@ -174,10 +197,9 @@ class RayMachines:
         """Call a method; see :class:`Machines`."""
         if method == "load":
             self._actors[node].meet.remote(self._actors)
-        options: dict[str, Any] = {"num_returns": answers}
-        if now:
-            options["concurrency_group"] = "now"
-        return self._actors[node].do.options(**options).remote(method, *args)
+        actor = self._actors[node]
+        call = actor.do_now if now else actor.do
+        return call.options(num_returns=answers).remote(method, *args)
 
     def answers(
         self, references: Sequence[Any], wait: Callable[[], object] | None = None
@@ -220,7 +242,7 @@ class RayMachines:
     def lost(self) -> list[int]:
         """Numbers of the nodes that do not answer."""
         ray = self._ray
-        asked = [one.about.options(concurrency_group="now").remote() for one in self._actors]
+        asked = [one.about.remote() for one in self._actors]
         ray.wait(asked, num_returns=len(asked), timeout=SECONDS_TO_ANSWER, fetch_local=False)
         return [k for k, one in enumerate(asked) if not self._is_there(one, 0.0)]
 
@@ -246,9 +268,7 @@ class RayMachines:
         from ray.util.placement_group import remove_placement_group
 
         with suppress(ray.exceptions.RayError):
-            ended = [
-                one.do.options(concurrency_group="now").remote("close") for one in self._actors
-            ]
+            ended = [one.do_now.remote("close") for one in self._actors]
             if ended:
                 ray.wait(ended, num_returns=len(ended), timeout=SECONDS_TO_CLOSE)
             for one in self._actors:
