@@ -1412,6 +1412,31 @@ def cluster_memory() -> str:
     return table([f"{one['words']:,} words, D = {one['vector_size']}", ""], rows)
 
 
+def cluster_softmax() -> str:
+    """A pass of the softmax on two nodes of one thread, and here on two threads."""
+    rows = []
+    for name, cell in load("cluster.json")["cells"].items():
+        if name.startswith("softmax"):
+            one, two = cell["engines"]["one machine"], cell["engines"]["2 nodes"]
+            used = [part["training"]["median"] + part["Ray"]["median"] for part in (one, two)]
+            rows.append(
+                [
+                    f"{cell['words']:,}",
+                    f"{one['seconds']['median']:.2f} s",
+                    f"{two['seconds']['median']:.2f} s",
+                    f"{cell['times_one_machine']['median']:.2f}",
+                    f"{used[0]:.1f} s",
+                    f"{used[1]:.1f} s",
+                    f"{cell['bytes_sent_a_pass'] / 1e6:.0f} MB",
+                ]
+            )
+    head = [
+        *("words", "a pass, two threads", "two Ray nodes", "times as long"),
+        *("processor, two threads", "two nodes and Ray", "sent, a pass"),
+    ]
+    return table(head, rows)
+
+
 def cluster_episodes() -> str:
     """Quality by how often words are dealt anew."""
     return _cluster_quality("5 epochs of `wiki8`, D = 100", " episodes an epoch,")

@@ -32,6 +32,7 @@ from wordgrad.cluster.node import (
     Text,
 )
 from wordgrad.cluster.softmax import (
+    BLOCKS_AN_EPISODE,
     ColumnOutcome,
     Columns,
     ColumnState,
@@ -98,9 +99,6 @@ SLICE_BYTES = 16 << 20
 BUCKETS_A_THREAD, LEAST_WORDS = 4, 16
 """By default: while one bucket moves, the others are trained; and of each some words, from which
 negatives are drawn."""
-
-BLOCKS_AN_EPISODE = 16
-"""Of centre words, with the exact softmax."""
 
 MOST_LOSSES = 3
 """Of nodes, without an episode that was done in between."""

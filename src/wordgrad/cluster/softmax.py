@@ -12,23 +12,23 @@ A block
        the sum; these are all that nodes must wait for (8 B bytes).
     2. With those of all, the errors; from these the gradient of ``W_out`` here, and the step on it;
        and what these columns add to the gradient of the B inputs.
-    3. Each node takes the step on some of the inputs, of whose gradient the others send it their
-       parts.  A word is a centre once a pass, so nobody waits for that within it.
 
-When an episode of some blocks ends, all send the rows of ``W_in`` that they have changed.
+When an episode of some blocks ends, each node takes the steps on some of its inputs, of whose
+gradients the others send it their parts, and sends the rows to all.  A word is a centre once a
+pass, so nobody waits for that within it.
 
 The order of sums
-    Sums over ranges are those of a binary tree over all of them (:func:`join`).  A node sends the
-    sums of its largest whole branches, and whoever adds them up gets the same bytes.  The counts
-    are whole multiples of 2^-32, which add up exactly in any order.  So nothing that is learned
-    depends on the number of nodes, or of their threads; on the kind of processor it does, for which
-    BLAS chooses how it multiplies.
+    Sums over ranges are those of a binary tree over all of them (:func:`branches`).  A node sends
+    the sums of its largest whole branches, and whoever adds them up gets the same bytes.  The
+    counts are whole multiples of 2^-32, which add up exactly in any order.  So nothing that is
+    learned depends on the number of nodes, or of their threads; on the kind of processor it does,
+    for which BLAS chooses how it multiplies.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,7 +39,7 @@ from threadpoolctl import ThreadpoolController
 from wordgrad.cluster.node import Here, Position, Post, Share, Text
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import CountingProgress
-from wordgrad.training.engines.block_softmax import SparseTargets, logit_offset
+from wordgrad.training.engines.block_softmax import logit_offset
 from wordgrad.training.engines.pair_counts import (
     BLOCK_BYTES,
     ROUNDING,
@@ -72,6 +72,8 @@ RANGE_WORDS = 512
 LEAST_RANGES = 16
 """If there are as many words."""
 
+BLOCKS_AN_EPISODE = 16
+
 COUNTING_BYTES = BLOCK_BYTES // 2
 """Of blocks of counts that are being added to on a node; as much may be on its way."""
 
@@ -93,7 +95,7 @@ def ranges_of(n_words: int) -> int:
 
 
 def join(branches: dict[Key, T], add: Callable[[T, T], T]) -> dict[Key, T]:
-    """Add neighbours of a binary tree until no branch is left whose neighbour is here.
+    """Add up branches of a binary tree until none is left whose neighbour is here.
 
     The sum of a branch is that of its two halves, whoever adds them up.
 
@@ -115,13 +117,35 @@ def join(branches: dict[Key, T], add: Callable[[T, T], T]) -> dict[Key, T]:
     return found
 
 
-def branches_of(owners: Iterable[int]) -> list[Key]:
+def branches(
+    first: int, rows: tuple[NDArray[Any], ...], add: Callable[..., tuple[NDArray[Any], ...]]
+) -> dict[Key, tuple[Any, ...]]:
+    """Add up leaves that follow one another: what :func:`join` does, a level at a time.
+
+    >>> branches(3, (np.arange(3, 8),), lambda one, other: (one[0] + other[0],))
+    {(0, 3): (np.int64(3),), (2, 1): (np.int64(22),)}
+    """
+    found: dict[Key, tuple[Any, ...]] = {}
+    level = 0
+    while len(rows[0]):
+        if first % 2:
+            found[level, first] = tuple(row[0] for row in rows)
+            rows, first = tuple(row[1:] for row in rows), first + 1
+        if len(rows[0]) % 2:
+            found[level, first + len(rows[0]) - 1] = tuple(row[-1] for row in rows)
+            rows = tuple(row[:-1] for row in rows)
+        rows = add(tuple(row[::2] for row in rows), tuple(row[1::2] for row in rows))
+        level, first = level + 1, first // 2
+    return found
+
+
+def branches_of(owners: range) -> list[Key]:
     """Return the largest whole branches of some ranges that follow one another.
 
     >>> branches_of(range(3, 8))
     [(0, 3), (2, 1)]
     """
-    return sorted(join({(0, one): None for one in owners}, lambda one, other: None))
+    return sorted(branches(owners.start, (np.zeros(len(owners)),), lambda one, _: one))
 
 
 def expected_on_node(config: TrainingConfig, n_words: int, n_nodes: int, speed: float) -> Estimate:
@@ -138,9 +162,10 @@ def expected_on_node(config: TrainingConfig, n_words: int, n_nodes: int, speed: 
     K = ranges_of(V)
     columns = -(-K // n_nodes) * -(-V // K)
     state = columns * (4 * D + 8) + V / n_nodes * (4 * D + 8)
-    work = columns * 4 * B + -(-K // n_nodes) * 4 * B * D + 4 * V * D + 24 * V
+    work = columns * 4 * B + (-(-K // n_nodes) + BLOCKS_AN_EPISODE) * 4 * B * D
+    work += 4 * V * D + 24 * V
     # Copies of three states of this node, and of the one before it.
-    memory = columns * (4 * D + 8) + 6 * state + max(work, 2 * COUNTING_BYTES)
+    memory = columns * (8 * D + 8) + 6 * state + max(work, 2 * COUNTING_BYTES)
     seconds = config.epochs * 3.0 * V * V * D / speed * OVER_THE_PRODUCTS
     return Estimate(memory, seconds, 2)
 
@@ -171,6 +196,30 @@ class ColumnState(NamedTuple):
     columns: range
     W_out: NDArray[np.float32]
     sums_out: NDArray[np.float64]
+
+
+class Block(NamedTuple):
+    """What the step of a block on the columns of a node needs.
+
+    Attributes
+    ----------
+    inputs : float32 (B, D)
+    totals : float64 (B,)
+        Sums of the rows of X.
+    edges : int64 (R + 1, B)
+        Range r of row i of X has the entries ``edges[r, i]`` to ``edges[r + 1, i]``.
+    columns, values : int32 (N,), float64 (N,)
+    greatest, sums : float32 (R, B)
+        Of every range, of the logits and of their exponentials.
+    """
+
+    inputs: NDArray[np.float32]
+    totals: NDArray[np.float64]
+    edges: NDArray[np.int64]
+    columns: NDArray[np.int32]
+    values: NDArray[np.float64]
+    greatest: NDArray[np.float32]
+    sums: NDArray[np.float32]
 
 
 class ColumnOutcome(NamedTuple):
@@ -237,6 +286,7 @@ class Columns(Share):
         self._W_in, self._sums_in = np.zeros((V, D), np.float32), np.zeros(V)
         self._W_out = np.zeros((len(self._columns), D), np.float32)
         self._sums_out = np.zeros(len(self._columns))
+        self._d_W_out = np.empty_like(self._W_out)
         # Of each range here: its columns of all, and among those here.
         self._ranges = [range(*self._starts[r : r + 2].tolist()) for r in self._owners]
         first = self._columns.start
@@ -375,25 +425,34 @@ class Columns(Share):
         config, V, B = self._config, len(self._words), rows_of_block(len(self._words))
         self._sent = {"sums": 0, "inputs": 0, "rows": 0}
         self._offset = logit_offset(config.softmax_offset, self._totals)[self._words]
-        order = order_of_words(config, epoch, V)
-        blocks = [
-            (order[first : min(first + B, stop)],
-             config.learning_rate_at((epoch + first / V) / config.epochs))
-            for first in range(start, stop, B)
-        ]  # fmt: skip
-        loss, squares = 0.0, []
+        words = order_of_words(config, epoch, V)[start:stop]
+        keys = self._branches[self._number]
+        gradients = np.empty((len(keys), len(words), config.vector_size), np.float32)
+        loss, block = 0.0, self._look_up(words[:B])
         with self._libraries.limit(limits=1, user_api="blas"):
-            for k, (words, rate) in enumerate(blocks):
-                loss += self._block(run, (epoch, start + k * B), words, rate, post)
-                if k:  # whose parts have come by now
-                    squares.append(
-                        self._step_inputs(run, (epoch, start + (k - 1) * B), *blocks[k - 1])
-                    )
-            last = len(blocks) - 1
-            squares.append(self._step_inputs(run, (epoch, start + last * B), *blocks[last]))
-        self._exchange_rows(run, position, [words for words, _ in blocks], post)
-        pairs = float(self._totals[order[start:stop]].sum())
-        return ColumnOutcome(loss, pairs, np.concatenate(squares), self._sent)
+            for first in range(0, len(words), B):
+                at, end = (epoch, start + first), first + B
+                sums = self._score(block)
+                letter = tuple(map(np.array, zip(*(sums[key] for key in keys), strict=True)))
+                for node in range(self._n_nodes):
+                    self._post(post, run, node, ("sums", at, self._number), letter)
+                now = block
+                if end < len(words):  # while the others' are on their way
+                    block = self._look_up(words[end : end + B])
+                ((greatest, total, hits),) = self._whole(run, ("sums", at), _add_sums)
+                logarithms = greatest + np.log(total.astype(np.float64))
+                loss += float(now.totals @ logarithms) - float(hits)
+                added = self._learn(now, greatest, total, self._rate(position, first))
+                for k, key in enumerate(keys):
+                    gradients[k, first:end] = added[key][0]
+        squares = self._step_inputs(run, position, words, gradients, post)
+        return ColumnOutcome(loss, float(self._totals[words].sum()), squares, self._sent)
+
+    def _rate(self, position: Position, first: int) -> float:
+        """The learning rate of a block of an episode."""
+        epoch, start = position
+        done = (epoch + (start + first) / len(self._words)) / self._config.epochs
+        return self._config.learning_rate_at(done)
 
     def _each(self, call: Callable[[int], object]) -> None:
         """Call for each range here, on all threads."""
@@ -403,65 +462,56 @@ class Columns(Share):
         else:
             list(self._pool.map(call, range(len(self._ranges))))
 
-    def _block(
-        self, run: str, at: Position, words: NDArray[np.int64], rate: float, post: Post
-    ) -> float:
-        """Take the step of a block on the columns here; return its loss."""
-        n, inputs, counts = len(words), self._W_in[words], self._counts
-        if counts is None:
+    def _look_up(self, words: NDArray[np.int64]) -> Block:
+        """What a step on some words begins with."""
+        if self._counts is None:
             raise TypeError("prepare must be called before an episode.")
-        targets = SparseTargets(*counts.rows(self._column[words]), self._totals[words])
-        _, columns, values, totals = targets
-        entries = np.empty((len(self._ranges) + 1, n), np.int64)
+        begin, columns, values = self._counts.rows(self._column[words])
+        edges = np.empty((len(self._ranges) + 1, len(words)), np.int64)
         starts = np.array([place.start for place in self._slices] + [len(self._columns)])
-        entries_of_ranges(targets.begin, columns, starts, entries)
-        greatest, sums = np.empty((2, len(self._ranges), n), np.float32)
-        hits = np.empty(len(self._ranges))
+        entries_of_ranges(begin, columns, starts, edges)
+        greatest, sums = np.empty((2, len(self._ranges), len(words)), np.float32)
+        return Block(self._W_in[words], self._totals[words], edges, columns, values, greatest, sums)
+
+    def _score(self, block: Block) -> dict[Key, tuple[Any, ...]]:
+        """Turn logits into exponentials; return the sums of the branches here."""
+        n, hits = len(block.inputs), np.empty(len(self._ranges))
 
         # What leaves the range of float32 makes the loss no finite number: the trainer tells.
         @np.errstate(over="ignore", invalid="ignore")
         def score(k: int) -> None:
-            place, first = self._slices[k], self._slices[k].start
-            tile = self._exponentials[k][:n]
-            np.matmul(inputs, self._W_out[place].T, out=tile)
+            place, tile = self._slices[k], self._exponentials[k][:n]
+            np.matmul(block.inputs, self._W_out[place].T, out=tile)
             offset = self._offset[self._ranges[k].start : self._ranges[k].stop]
             hits[k] = exponentials_in_place(
-                tile, offset, entries[k], entries[k + 1], columns, values, first, greatest[k],
-                sums[k],
+                tile, offset, block.edges[k], block.edges[k + 1], block.columns, block.values,
+                place.start, block.greatest[k], block.sums[k],
             )  # fmt: skip
 
         self._each(score)
-        parts = join(
-            {(0, r): (greatest[k], sums[k], hits[k]) for k, r in enumerate(self._owners)}, _add_sums
-        )
-        letter = tuple(map(np.array, zip(*(parts[key] for key in sorted(parts)), strict=True)))
-        for node in range(self._n_nodes):
-            self._post(post, run, node, ("sums", at, self._number), letter)
-        ((greatest_of_all, sums_of_all, hits_of_all),) = self._whole(run, ("sums", at), _add_sums)
-        gradients = self._gradients[:, :n]
+        return branches(self._owners.start, (block.greatest, block.sums, hits), _add_sums)
+
+    def _learn(
+        self, block: Block, greatest: NDArray[np.float32], sums: NDArray[np.float32], rate: float
+    ) -> dict[Key, tuple[Any, ...]]:
+        """Take the step on the columns here; return the branches of the inputs' gradient."""
+        n, gradients = len(block.inputs), self._gradients[:, : len(block.inputs)]
 
         @np.errstate(over="ignore", invalid="ignore")
         def learn(k: int) -> None:
-            place, first = self._slices[k], self._slices[k].start
-            tile, scale = self._exponentials[k][:n], np.empty(n, np.float32)
+            place, tile, scale = self._slices[k], self._exponentials[k][:n], np.empty(n, np.float32)
             errors_of_range(
-                tile, entries[k], entries[k + 1], columns, values, totals, first, greatest[k],
-                greatest_of_all, sums_of_all, scale,
+                tile, block.edges[k], block.edges[k + 1], block.columns, block.values,
+                block.totals, place.start, block.greatest[k], greatest, sums, scale,
             )  # fmt: skip
-            rows = self._W_out[place]
+            rows, d_rows = self._W_out[place], self._d_W_out[place]
             np.matmul(tile, rows, out=gradients[k])
             gradients[k] *= scale[:, np.newaxis]
-            d_rows = tile.T @ (inputs * scale[:, np.newaxis])
+            np.matmul(tile.T, block.inputs * scale[:, np.newaxis], out=d_rows)
             adagrad_rows(rows, d_rows, self._sums_out[place], OUTPUT_RATE * rate, 0, len(rows))
 
         self._each(learn)
-        added = join({(0, r): gradients[k] for k, r in enumerate(self._owners)}, _add_in_place)
-        stacked = np.array([added[key] for key in sorted(added)])
-        for node in range(self._n_nodes):
-            some = stacked[:, self._rows_of(node, n)]
-            self._post(post, run, node, ("inputs", at, self._number), (some,))
-        logarithms = greatest_of_all + np.log(sums_of_all.astype(np.float64))
-        return float(totals @ logarithms) - float(hits_of_all)
+        return branches(self._owners.start, (gradients,), _add_arrays)
 
     def _whole(self, run: str, key: tuple[Any, ...], add: Callable[[Any, Any], Any]) -> list[Any]:
         """Take the letters of all nodes, and add up their branches to the whole."""
@@ -471,41 +521,47 @@ class Columns(Share):
             branches |= zip(keys, zip(*letter, strict=True), strict=True)
         return list(join(branches, add).values())
 
-    def _rows_of(self, node: int, n: int) -> slice:
-        """Which of a block's inputs take their step on a node."""
-        return slice(n * node // self._n_nodes, n * (node + 1) // self._n_nodes)
-
     def _step_inputs(
-        self, run: str, at: Position, words: NDArray[np.int64], rate: float
-    ) -> NDArray[np.float64]:
-        """Take the step on the inputs that are this node's; return the gradients' squares."""
-        ((d_rows,),) = self._whole(run, ("inputs", at), _add_arrays)
-        place = self._rows_of(self._number, len(words))
-        mine = words[place]
-        squares = np.zeros(len(words))
-        squares[place] = np.square(d_rows, dtype=np.float64).sum(axis=1)
-        rows, sums = self._W_in[mine], self._sums_in[mine]
-        adagrad_rows(rows, d_rows, sums, rate, 0, len(rows))
-        self._W_in[mine], self._sums_in[mine] = rows, sums
-        return squares
+        self, run: str, position: Position, words: NDArray[np.int64],
+        gradients: NDArray[np.float32], post: Post,
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Take the steps of an episode on the inputs that are this node's; exchange all.
 
-    def _exchange_rows(
-        self, run: str, position: Position, blocks: list[NDArray[np.int64]], post: Post
-    ) -> None:
-        """Send all nodes the inputs that took their steps here, and take theirs."""
-        changed = [
-            np.concatenate([words[self._rows_of(node, len(words))] for words in blocks])
-            for node in range(self._n_nodes)
-        ]
-        mine = changed[self._number]
-        letter = self._W_in[mine], self._sums_in[mine]
-        for node in range(self._n_nodes):
+        Parameters
+        ----------
+        words : int64 (m,)
+        gradients : float32 (branches, m, D)
+            What the branches here add to the gradient of each.
+
+        Returns
+        -------
+        float64 (m,)
+            Squares of the gradients whose steps were taken here, else 0.
+        """
+        n, m, B = self._n_nodes, len(words), rows_of_block(len(self._words))
+        shares = [slice(m * k // n, m * (k + 1) // n) for k in range(n)]
+        for node, share in enumerate(shares):
+            key = "inputs", position, self._number
+            self._post(post, run, node, key, (gradients[:, share],))
+        ((d_rows,),) = self._whole(run, ("inputs", position), _add_arrays)
+        here = shares[self._number]
+        squares = np.zeros(m)
+        squares[here] = np.square(d_rows, dtype=np.float64).sum(axis=1)
+        rows, sums = self._W_in[words[here]], self._sums_in[words[here]]
+        for first in range(0, m, B):
+            low, high = max(first, here.start), min(first + B, here.stop)
+            if low < high:
+                some, rate = (low - here.start, high - here.start), self._rate(position, first)
+                adagrad_rows(rows, d_rows, sums, rate, *some)
+        self._W_in[words[here]], self._sums_in[words[here]] = rows, sums
+        for node in range(n):
             if node != self._number:
-                self._post(post, run, node, ("rows", position, self._number), letter)
-        for node, words in enumerate(changed):
+                self._post(post, run, node, ("rows", position, self._number), (rows, sums))
+        for node, share in enumerate(shares):
             if node != self._number:
-                rows, sums = self._mail.take(run, ("rows", position, node))
-                self._W_in[words], self._sums_in[words] = rows, sums
+                letter = self._mail.take(run, ("rows", position, node))
+                self._W_in[words[share]], self._sums_in[words[share]] = letter
+        return squares
 
 
 def _add_sums(one: Any, other: Any) -> Any:
@@ -515,11 +571,6 @@ def _add_sums(one: Any, other: Any) -> Any:
         base = np.where(np.isneginf(greatest), np.float32(0), greatest)
         sums = one[1] * np.exp(one[0] - base) + other[1] * np.exp(other[0] - base)
     return greatest, sums, one[2] + other[2]
-
-
-def _add_in_place(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    one += other
-    return one
 
 
 def _add_arrays(one: Any, other: Any) -> Any:
