@@ -138,6 +138,8 @@ class GrowingArray:
     dtype : dtype
     in_memory : int
         Bytes that are kept in memory; what is larger lies in the file.
+    what : str
+        What it holds, for messages.
 
     Examples
     --------
@@ -148,7 +150,10 @@ class GrowingArray:
     (3, [1, 2, 3])
     """
 
-    def __init__(self, dtype: DTypeLike, in_memory: int = 1 << 26) -> None:
+    def __init__(
+        self, dtype: DTypeLike, in_memory: int = 1 << 26, what: str = "The encoded texts"
+    ) -> None:
+        self._what = what
         self._dtype = np.dtype(dtype)
         self._in_memory = in_memory
         self._parts: list[NDArray[Any]] = []
@@ -190,7 +195,7 @@ class GrowingArray:
             self._file.flush()
         except OSError as error:
             raise OutputError(
-                f"The encoded texts could not be written to {tempfile.gettempdir()} "
+                f"{self._what} could not be written to {tempfile.gettempdir()} "
                 f"({error.strerror or error}); {_remedy(error)}, or name another folder by the "
                 "environment variable TMPDIR."
             ) from error

@@ -1203,6 +1203,7 @@ class WordVectors:
         overwrite: bool = False,
         format: str | None = None,
         ngrams: bool = True,
+        shard_bytes: int | None = None,
     ) -> None:
         """Write to a file in the format that the name's ending tells, or that ``format`` names.
 
@@ -1212,6 +1213,8 @@ class WordVectors:
         ending                  format                not kept
         ======================= ===================== =============================================
         ``.safetensors``        ``safetensors``
+        ``.safetensors.``       ``safetensors-``      character n-grams; several files, and an
+        ``index.json``          ``shards``            index that names them
         ``.parquet``            ``parquet``           output vectors
         ``.npz``                ``npz``               output vectors
         ``.tsv``                ``tsv``               those, metadata; a second file holds the words
@@ -1223,7 +1226,8 @@ class WordVectors:
 
         ``format="fasttext"`` writes a model that fastText opens.  It and safetensors keep character
         n-grams (``subwords``), unless ``ngrams`` is false; no other does.  The file is whole or
-        absent at any moment.
+        absent at any moment.  Shards are of ``shard_bytes`` at most, by default 4 GiB, and are not
+        removed before the index of others is in place.
 
         Raises
         ------
@@ -1239,7 +1243,7 @@ class WordVectors:
             subwords=self._subwords if ngrams else None,
             outputs=self._outputs,
         )
-        formats.save(parts, path, overwrite=overwrite, format=format)
+        formats.save(parts, path, overwrite=overwrite, format=format, shard_bytes=shard_bytes)
 
 
 def load(
@@ -1267,8 +1271,9 @@ def load(
         matrices of up to 64 MiB are; in a larger one, a value that is not finite is found by the
         first query.  The structure, the words and the counts are checked in any case.
     format : str, optional
-        One of "safetensors", "word2vec-text", "word2vec-binary", "glove", "npz", "tsv", "parquet"
-        and "fasttext".  By default the file's first bytes tell, and its name must not contradict.
+        One of "safetensors", "safetensors-shards", "word2vec-text", "word2vec-binary", "glove",
+        "npz", "tsv", "parquet" and "fasttext".  By default the file's first bytes tell, and its
+        name must not contradict.
     allow_nonfinite : bool
         Whether NaN and infinite values may be in the file.  Such vectors can be looked at and
         saved; a query still refuses them, for they have no cosine.

@@ -72,7 +72,7 @@ def test_formats_can_be_named(wordgrad, source, tmp_path):
 def test_a_format_that_does_not_exist_is_wrong_usage(wordgrad, source, tmp_path, option):
     outcome = wordgrad("convert", source, tmp_path / "v.txt", option, "word3vec")
     assert outcome.code == 2
-    assert "format must be one of 'safetensors', 'word2vec-text'" in outcome.message
+    assert "format must be one of 'safetensors', 'safetensors-shards'" in outcome.message
 
 
 def test_outputs_that_cannot_be(wordgrad, source, tmp_path):

@@ -60,10 +60,10 @@ def without_a_file():
 @pytest.mark.parametrize("name", WRITABLE)
 def test_reading_and_writing_hold_blocks(tmp_path, vectors, without_a_file, name):
     source = tmp_path / f"a{named(name).endings[0]}"
-    target = source.with_stem("b")
+    target = tmp_path / f"b{named(name).endings[0]}"
     vectors.save(source)
     more = peak(source, target) - without_a_file
     assert more < FIXED
     assert target.stat().st_size == source.stat().st_size
-    if name != "safetensors":  # whose library writes metadata in any order
+    if not name.startswith("safetensors"):  # whose library writes metadata in any order
         assert target.read_bytes() == source.read_bytes()

@@ -41,6 +41,18 @@ def vector_file(format: str) -> bytes:
         return path.read_bytes()
 
 
+INDEX = "v.safetensors.index.json"
+SHARD = "v-00002-of-00003.safetensors"
+
+
+@cache
+def shards() -> dict[str, bytes]:
+    """An index and its three shards, by name."""
+    with TemporaryDirectory() as folder:
+        word_vectors().save(Path(folder) / INDEX, shard_bytes=140)
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
 @cache
 def projector_words() -> bytes:
     """The second file of the Embedding Projector's two."""

@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import fuzz_checkpoints as checkpoints
@@ -25,6 +26,7 @@ import fuzz_seeds as seeds
 import numpy as np
 import zstandard
 
+from wordgrad.container import checksum
 from wordgrad.corpus.corpus import EncodedCorpus, encode_corpus, encode_validation
 from wordgrad.errors import FormatWarning, UnknownWordError
 from wordgrad.evaluation import read_pairs, read_questions
@@ -112,6 +114,27 @@ def _open_large(path: Path, rng: random.Random) -> None:
 def _open_beside_words(path: Path, rng: random.Random) -> None:
     companion(path).write_bytes(seeds.projector_words())
     _open(path, rng, "tsv")
+
+
+def _open_sharded(path: Path, rng: random.Random, *, name: str) -> None:
+    """Put the damaged file in its place among whole ones."""
+    with TemporaryDirectory(dir=".", prefix="folder") as folder:
+        for other, data in seeds.shards().items():
+            Path(folder, other).write_bytes(path.read_bytes() if other == name else data)
+        _open(Path(folder, seeds.INDEX), rng, rng.choice((None, "safetensors-shards")))
+
+
+def _index(rng: random.Random, data: bytes) -> bytes:
+    """The JSON changed, and mostly its checksum mended."""
+    if rng.random() < 0.3:
+        return change.blind(rng, data)
+    record = change.json_value(rng, json.loads(data))
+    with suppress(KeyError, TypeError, AttributeError):
+        known = {name: one for name, one in record["metadata"].items() if name != "crc32"}
+        if rng.random() < 0.8:
+            text = json.dumps([known, record["weight_map"]], sort_keys=True)
+            record["metadata"]["crc32"] = f"{checksum(text.encode()):08x}"
+    return json.dumps(record).encode()
 
 
 def _open_words(path: Path, rng: random.Random) -> None:
@@ -330,6 +353,10 @@ def _corpus(
 
 TARGETS = (
     _vectors("safetensors", "v.safetensors", change.safetensors),
+    Target("safetensors-shards", "vectors", "index.json", lambda: [seeds.shards()[seeds.INDEX]],
+           partial(_open_sharded, name=seeds.INDEX), _index),
+    Target("shard", "vectors", "shard.safetensors", lambda: [seeds.shards()[seeds.SHARD]],
+           partial(_open_sharded, name=seeds.SHARD), change.safetensors),
     _vectors("word2vec-text", "v.vec", change.first_line),
     _vectors("word2vec-binary", "v.bin", change.first_line),
     _vectors("glove", "v.glove", change.blind),

@@ -46,7 +46,7 @@ def test_each_format_comes_back(there, known) -> None:
     with pytest.raises(OutputError, match="exists already"):
         vectors.save(path)
     vectors.save(path, overwrite=True)
-    assert len(names_in(path_of(there))) == 1 + known.paired
+    assert len(names_in(path_of(there))) == 1 + known.paired + known.sharded
 
 
 def test_a_model_of_fasttext_is_asked_when_its_copy_has_no_name_any_more(there) -> None:

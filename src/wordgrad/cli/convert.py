@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from wordgrad.cli.console import format_size, say
 from wordgrad.cli.options import OVERWRITE, path_given
 
-FORMATS = "safetensors, word2vec-text, word2vec-binary, glove, npz, tsv, parquet or fasttext"
+FORMATS = (
+    "safetensors, safetensors-shards, word2vec-text, word2vec-binary, glove, npz, tsv, parquet or "
+    "fasttext"
+)
 
 
 def convert(
@@ -22,8 +25,8 @@ def convert(
         Path,
         typer.Argument(
             metavar="TO",
-            help="The file to write; its ending says the format: .safetensors, .txt, .vec, .bin, "
-            ".glove, .npz, .tsv or .parquet.",
+            help="The file to write; its ending says the format: .safetensors, "
+            ".safetensors.index.json (shards), .txt, .vec, .bin, .glove, .npz, .tsv or .parquet.",
             parser=path_given,
         ),
     ],
@@ -73,22 +76,31 @@ def convert(
     is an error.
     """
     from wordgrad.files import check_output
-    from wordgrad.io.formats import NGRAMS, format_of_file, format_of_name, named
+    from wordgrad.io.formats import (
+        NGRAMS,
+        SHARDED,
+        format_of_file,
+        format_of_name,
+        named,
+        size_of,
+    )
     from wordgrad.storage import local
     from wordgrad.word_vectors import load
 
     to = format_of_name(target) if write_as is None else named(write_as)
     check_output(target, overwrite=overwrite)
-    with local(source) as file:
-        vectors = load(
-            file, format=read_as, allow_nonfinite=allow_nonfinite, errors=errors, limit=limit
-        )
-        was = format_of_file(file) if read_as is None else named(read_as)
+    options: dict[str, Any] = {"allow_nonfinite": allow_nonfinite, "errors": errors, "limit": limit}
+    if source.name.lower().endswith(SHARDED.endings):  # its shards are where it is
+        vectors, was = load(source, format=read_as, **options), SHARDED
+    else:
+        with local(source) as file:
+            vectors = load(file, format=read_as, **options)
+            was = format_of_file(file) if read_as is None else named(read_as)
     vectors.save(target, overwrite=overwrite, format=to.name, ngrams=not drop_ngrams)
     files = " and ".join(map(str, filter(None, (target, to.companion(target)))))
     say(
         f"Wrote {files}: {len(vectors):,} words, {vectors.vector_size} dimensions, from "
-        f"{was.title} to {to.title}, {format_size(target.stat().st_size)}."
+        f"{was.title} to {to.title}, {format_size(size_of(target))}."
     )
     held = {
         "counts": vectors.counts is not None,

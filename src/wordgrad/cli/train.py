@@ -70,12 +70,15 @@ def keep_partial(vectors: WordVectors | Doc2Vec, output: Path) -> Path:
 
     Those of a URL are written to the working folder: what it leads to may be what failed.
     """
+    from wordgrad.io.formats import without_ending
+
     number = 1
     if is_url(output):
         output = Path(output.name)
+    stem, kind = without_ending(output.name)
     while True:
         ending = "" if number == 1 else f"-{number}"
-        partial = output.with_name(f"{output.stem}.partial{ending}{output.suffix}")
+        partial = output.with_name(f"{stem}.partial{ending}{kind}")
         number += 1
         if partial.exists():
             continue
@@ -225,13 +228,15 @@ def _chose_rate(model: Word2Vec) -> bool:
 
 
 def _summarise(model: Word2Vec, output: Path) -> None:
+    from wordgrad.io.formats import size_of
+
     report, history = model.report_, model.history_
     vectors, what, words = model.vectors_, "words", len(model.vectors_ or ())
     if hasattr(model, "documents_"):
         vectors, what, words = model.documents_, "documents", len(model.vocabulary_)
     say(
         f"Wrote {output}: {len(vectors):,} {what}, {vectors.vector_size} dimensions, "
-        f"{format_size(output.stat().st_size)}."
+        f"{format_size(size_of(output))}."
     )
     seconds = sum(epoch["seconds"] for epoch in history)
     speed = sum(epoch["words"] for epoch in history) / max(seconds, 1e-9)
@@ -307,7 +312,8 @@ def train(
         typer.Option(
             "--output",
             "-o",
-            help="The file to write, or its URL: .safetensors or .parquet.",
+            help="The file to write, or its URL: .safetensors, .safetensors.index.json (shards) "
+            "or .parquet.",
             parser=path_given,
         ),
     ],

@@ -63,6 +63,8 @@ class Format:
         Whether the words are in a second file.
     streamed : bool
         Whether it is read from its beginning to its end, and so may be compressed.
+    sharded : bool
+        Whether the file names others, which its own code writes and reads, wherever they are.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Format:
     any_word: bool = False
     paired: bool = False
     streamed: bool = False
+    sharded: bool = False
 
     @property
     def complete(self) -> bool:
@@ -82,7 +85,7 @@ class Format:
 
     def read(self, path: Path, options: LoadOptions) -> VectorParts:
         """Read the file at ``path``."""
-        found = None if self.streamed else compression.compression_of_file(path)
+        found = None if self.streamed or self.sharded else compression.compression_of_file(path)
         if found is not None:
             raise FormatError(
                 f"{path} is {self.title} compressed with {found}, and that is read from any place "
@@ -94,6 +97,10 @@ class Format:
     def write(self, parts: VectorParts, path: Path) -> None:
         """Fill a new file at ``path``; putting it in place is the caller's business."""
         self._code().write(parts, path)
+
+    def write_shards(self, parts: VectorParts, path: Path, **options: Any) -> None:
+        """Write the files of ``parts``, and put them in place."""
+        self._code().write(parts, path, **options)
 
     def companion(self, path: Path) -> Path | None:
         """The second file that belongs to ``path``, if the format has one."""
@@ -116,6 +123,15 @@ FORMATS = (
         (".safetensors",),
         keeps=(*ALL, NGRAMS),
         any_word=True,
+    ),
+    Format(
+        "safetensors-shards",
+        "safetensors in shards",
+        "shards",
+        (".safetensors.index.json",),
+        keeps=ALL,
+        any_word=True,
+        sharded=True,
     ),
     Format(
         "word2vec-text",
@@ -149,6 +165,7 @@ FORMATS = (
     Format("parquet", "Parquet", "parquet", (".parquet",), keeps=ALL, any_word=True),
     Format("fasttext", "fastText binary", "fasttext", (), (".bin",), keeps=("counts", NGRAMS)),
 )
+SHARDED = next(known for known in FORMATS if known.sharded)
 NAMES = tuple(known.name for known in FORMATS)
 
 
@@ -317,6 +334,8 @@ def _by_magic(start: bytes) -> str | None:
     """Name of the format that has first bytes of its own."""
     if start[8:9] == b"{" and not any(start[6:8]):
         return "safetensors"
+    if re.match(rb'\{\s*"metadata"\s*:', start):
+        return SHARDED.name
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "npz"
     if start.startswith(b"PAR1") and start[4:5] not in (b" ", b"\t"):  # not a word of that name
@@ -386,6 +405,8 @@ def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None)
         check_int("limit", options.limit, minimum=1)
     file = path_of(path)
     if is_url(file):
+        if file.name.lower().endswith(SHARDED.endings):  # whose shards are there, too
+            return SHARDED.read(file, options)
         with local(file) as copy:
             return load(copy, options, format)
     if file.is_dir():
@@ -415,12 +436,32 @@ def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None)
         ) from error
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file of word vectors, together with its shards."""
+    if not path.name.lower().endswith(SHARDED.endings):
+        return path.stat().st_size
+    shards = import_module("wordgrad.io.shards").read_index(path)[0]
+    return path.stat().st_size + sum(path.with_name(one.name).stat().st_size for one in shards)
+
+
+def without_ending(name: str) -> tuple[str, str]:
+    """Split a file's name before the ending that chooses its format.
+
+    >>> without_ending("a.b.safetensors.index.json"), without_ending("wiki.safetensors")
+    (('a.b', '.safetensors.index.json'), ('wiki', '.safetensors'))
+    """
+    found = [one for one in SHARDED.endings if name.lower().endswith(one)]
+    ending = found[0] if found else Path(name).suffix
+    return name.removesuffix(name[len(name) - len(ending) :]), name[len(name) - len(ending) :]
+
+
 def save(
     parts: VectorParts,
     path: str | os.PathLike[str],
     *,
     overwrite: bool = False,
     format: str | None = None,
+    shard_bytes: int | None = None,
 ) -> None:
     """Write vectors to a file; see :meth:`wordgrad.WordVectors.save`.
 
@@ -433,7 +474,18 @@ def save(
         hold one of the words, or the file cannot be written.
     """
     chosen = format_of_name(path) if format is None else named(format)
+    sizes = {}
+    if shard_bytes is not None:
+        sizes = {"shard_bytes": check_int("shard_bytes", shard_bytes, minimum=1)}
+        if not chosen.sharded:
+            raise ParameterError(
+                f"shard_bytes is for names that end in {', '.join(SHARDED.endings)}, got "
+                f"{shard_bytes} for {path}; leave it out, or name the output so."
+            )
     check_output(path, overwrite=overwrite)
+    if chosen.sharded:
+        chosen.write_shards(parts, path_of(path), overwrite=overwrite, **sizes)
+        return
     with ExitStack() as files:
         beside = chosen.companion(path_of(path))
         if beside is not None:
