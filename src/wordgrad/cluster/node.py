@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -40,6 +40,7 @@ from wordgrad.training.engines.blocks import (
     Deal,
     Episode,
     cut,
+    hand_out,
 )
 from wordgrad.training.engines.softmax import available_memory, matrix_speed
 from wordgrad.training.parameters import Parameters, aligned_rows, row_floats
@@ -648,30 +649,14 @@ class Buckets(Share):
         self._exchange_rows(run, episode, self._engine.deal(*following), following, post)
         return Outcome(episode.losses, episode.n_pairs, self._sent)
 
-    def _work(self, pieces: Iterable[Callable[[BlockWorker], object]]) -> None:
-        """Do pieces of work on all threads, in their order."""
-        left, lock = iter(pieces), threading.Lock()
-
-        def work(worker: BlockWorker) -> None:
-            while True:
-                with lock:
-                    piece = next(left, None)
-                if piece is None:
-                    return
-                piece(worker)
-
-        if len(self._workers) == 1:
-            work(self._workers[0])
-        else:
-            list(self._pool.map(work, self._workers))
-
     def _exchange_pairs(self, run: str, episode: Episode, post: Post) -> None:
         """Draw the pairs of the text here; send and take, so that the owners' are here."""
         B, bounds, position = episode.n_buckets, self._bounds, (episode.epoch, episode.start)
-        self._work(
+        drawing = (
             partial(BlockWorker.draw, episode=episode, unit=unit)
             for unit in range(len(episode.spans))
         )
+        hand_out(drawing, self._workers, self._pool)
         starts = np.array([start for start, _ in episode.spans], np.int64)
         for node in range(len(bounds) - 1):
             first, last = bounds[node] * B, bounds[node + 1] * B
@@ -721,7 +706,8 @@ class Buckets(Share):
 
         for place in range(episode.n_buckets):
             episode.set_rate((place + 0.5) / episode.n_buckets)
-            self._work(partial(train, i=i, place=place) for i in range(m))
+            blocks = (partial(train, i=i, place=place) for i in range(m))
+            hand_out(blocks, self._workers, self._pool)
 
     def _exchange_rows(
         self, run: str, episode: Episode, deal: Deal, following: Position, post: Post

@@ -31,9 +31,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -43,7 +44,7 @@ from wordgrad.corpus.corpus import EncodedCorpus
 from wordgrad.errors import ParameterError
 from wordgrad.training.config import TrainingConfig
 from wordgrad.training.engine import Loss, ProgressCallback, Step
-from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine, WorkerPool
+from wordgrad.training.engines.negative_sampling import NegativeSamplingEngine
 from wordgrad.training.kernels.blocks import (
     MOST_ROWS,
     copy_rows,
@@ -241,41 +242,12 @@ class BlockEngine(NegativeSamplingEngine):
         parameters.check_rows(self.config.vector_size, self.n_inputs, self.n_outputs)
         n_threads = min(self.config.threads, max(buckets_of(self.config), UNITS))
         workers = [BlockWorker(self) for _ in range(n_threads)]
-        phases = self._phases(parameters, epoch, start, pause)
-        lock = threading.Lock()
-        pieces: Iterator[Piece] = iter(())
-        running = True
-
-        def next_phase() -> None:
-            """End a phase and choose the next, while no thread works."""
-            nonlocal pieces, running
-            phase = None if pool.stop.is_set() else next(phases, None)
-            while isinstance(phase, Step):
-                pool.put(phase)
-                phase = next(phases, None)
-            running = phase is not None
-            pieces = iter(phase or ())
-
-        barrier = threading.Barrier(n_threads, action=next_phase)
-
-        def work(k: int) -> None:
-            try:
-                while True:
-                    barrier.wait()
-                    if not running:
-                        return
-                    while not pool.stop.is_set():
-                        with lock:
-                            piece = next(pieces, None)
-                        if piece is None:
-                            break
-                        workers[k].do(piece)
-            except threading.BrokenBarrierError:
-                return  # another thread failed, and says why
-
-        pool = WorkerPool(n_threads, work, barrier.abort)
-        with pool as steps:
-            yield from steps
+        with ThreadPoolExecutor(n_threads, "wordgrad-blocks") as pool:
+            for phase in self._phases(parameters, epoch, start, pause):
+                if isinstance(phase, Step):
+                    yield phase
+                else:
+                    hand_out((partial(BlockWorker.do, piece=one) for one in phase), workers, pool)
 
     def _phases(
         self,
@@ -318,6 +290,39 @@ class BlockEngine(NegativeSamplingEngine):
 
 Piece = tuple[Any, ...]
 """A method of :class:`BlockWorker`, and what it is given."""
+
+
+def hand_out(
+    pieces: Iterable[Callable[[BlockWorker], object]],
+    workers: Sequence[BlockWorker],
+    pool: Executor,
+) -> None:
+    """Let workers do pieces of work, each the next that is left; return when all are done.
+
+    If one fails, or somebody interrupts, no other piece is begun.
+    """
+    left, lock, ended = iter(pieces), threading.Lock(), threading.Event()
+
+    def work(worker: BlockWorker) -> None:
+        try:
+            while not ended.is_set():
+                with lock:
+                    piece = next(left, None)
+                if piece is None:
+                    return
+                piece(worker)
+        except BaseException:
+            ended.set()
+            raise
+
+    if len(workers) == 1:
+        work(workers[0])
+        return
+    try:
+        for done in [pool.submit(work, worker) for worker in workers]:
+            done.result()
+    finally:
+        ended.set()
 
 
 class Episode:
