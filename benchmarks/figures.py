@@ -99,6 +99,7 @@ FIGURES: dict[str, Callable[[], str]] = {
         tables.house_speed,
         tables.cluster,
         tables.cluster_memory,
+        tables.cluster_link,
         tables.cluster_softmax,
         tables.cluster_episodes,
         tables.cluster_float16,

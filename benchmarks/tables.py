@@ -1394,6 +1394,25 @@ def cluster() -> str:
     return table(["`wiki8`, skip-gram", ""], rows)
 
 
+def cluster_link() -> str:
+    """What a training does when the network between its two nodes is cut."""
+    rows = []
+    for name, one in load("cluster-link.json")["cells"].items():
+        if name.startswith("cut"):
+            lost = one["lost_seconds_after"]
+            rows.append(
+                [
+                    name,
+                    "not lost" if lost is None else f"lost after {lost:.0f} s",
+                    f"{one['longest_pause']:.0f} s",
+                    str(one["nodes"][-1]),
+                    "the same" if one["same_bytes"] else "others",
+                ]
+            )
+    head = ["two nodes", "the node", "no episode for", "nodes at the end", "bytes"]
+    return table(head, rows)
+
+
 def cluster_memory() -> str:
     """What the process that asks for a training takes of memory, beyond what is imported."""
     one = load("cluster.json")["cells"]["memory"]
