@@ -67,12 +67,13 @@ from wordgrad.training.kernels.softmax import (
 from wordgrad.training.sampling import keep_probabilities, reach_of
 
 RANGE_WORDS = 512
-"""Words of a range, or more: of fewer the products take longer."""
+"""Words of a range, or more: of fewer, what is done once a range takes its time."""
 
 LEAST_RANGES = 16
 """If there are as many words."""
 
 BLOCKS_AN_EPISODE = 16
+"""After which their inputs take their steps, and the coordinator hears of it."""
 
 COUNTING_BYTES = BLOCK_BYTES // 2
 """Of blocks of counts that are being added to on a node; as much may be on its way."""
