@@ -127,7 +127,7 @@ def test_cuts_are_after_lines(lines, step, looked_at) -> None:
     found = resolve("memory://cut/a.txt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("wordgrad.storage._LINE", looked_at)
-        patch.setattr("wordgrad.storage._AT_ONCE", 3)
+        patch.setattr("wordgrad.storage.BLOCK", 3 * looked_at)
         parts = cut_file(found[0], step)
     edges = [part.start for part in parts] + [parts[-1].stop]
     assert edges[0] == 0

@@ -127,6 +127,19 @@ class TestDamage:
         with pytest.raises(FormatError, match="is a shard of other vectors"):
             load(index)
 
+    def test_outputs_that_a_shard_lacks(self, tmp_path) -> None:
+        path, words = tmp_path / INDEX, [f"word{i}" for i in range(20)]
+        matrix = np.ones((20, 3), np.float32)
+        WordVectors(words, matrix, outputs=matrix).save(path, shard_bytes=400)
+        record = json.loads(path.read_text())
+        first = tmp_path / next(iter(record["weight_map"].values()))
+        rows = len(load(first))
+        WordVectors(words[:rows], matrix[:rows]).save(first, overwrite=True)
+        record["metadata"]["checksums"][0] = shards._checksum_of(first)
+        self._write(path, record)
+        with pytest.raises(FormatError, match=r"shards before .* hold too few outputs"):
+            load(path)
+
     def test_a_flipped_bit_in_a_shard(self, index) -> None:
         path = index.parent / "v-00004-of-00005.safetensors"
         whole = path.read_bytes()
