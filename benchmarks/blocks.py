@@ -38,7 +38,10 @@ from wordgrad.training.parameters import Parameters
 from wordgrad.training.sampling import SamplingTables, with_threshold
 
 BLOCKS = (None, 8, 16, 32)
-LARGE_BLOCKS = (None, 16, 32, 64)  # a bucket may hold 65,536 words
+LARGE = {  # words, tokens, buckets; a bucket may hold 65,536 words
+    "a million words": (1_000_000, 48_000_000, (None, 16, 32, 64)),
+    "four million words": (4_000_000, 96_000_000, (None, 64, 128)),
+}
 ARCHITECTURES = ("skipgram", "cbow")
 THREADS = 2
 EPOCHS = 5
@@ -101,24 +104,30 @@ def overhead(corpus: EncodedCorpus, rounds: int, architecture: str) -> dict[str,
     return {"load_average_before": load, "threads": THREADS, "engines": engines}
 
 
-def large(n_words: int, n_tokens: int) -> dict[str, Any]:
-    """Processor seconds of an epoch on a made-up text of many words, with Zipf's frequencies."""
+def large(n_words: int, n_tokens: int, buckets: tuple[int | None, ...]) -> dict[str, Any]:
+    """Processor seconds of an episode of a made-up text of many words, with Zipf's frequencies.
+
+    A long text's has as many pairs as take the memory of both matrices, or about that.
+    """
     draw = np.random.default_rng(1)
     share = 1 / (np.arange(n_words) + 2.7)
     share /= share.sum()
-    ids = np.searchsorted(np.cumsum(share), draw.random(n_tokens)).clip(0, n_words - 1)
+    edges = np.cumsum(share)
+    ids = np.empty(n_tokens, np.int32)
+    for part in np.array_split(ids, -(-n_tokens // 4_000_000)):
+        part[:] = np.searchsorted(edges, draw.random(len(part))).clip(0, n_words - 1)
     counts = np.maximum(5, np.rint(share * n_tokens * 20)).astype(np.int64)
     text = SimpleNamespace(
-        ids=ids.astype(np.int32),
+        ids=ids,
         offsets=np.append(np.arange(0, n_tokens, 1000), n_tokens),
         vocabulary=SimpleNamespace(counts=counts),
     )
     seconds = {}
-    for blocks in LARGE_BLOCKS:
+    for blocks in buckets:
         config = TrainingConfig(workers=1, blocks=blocks, sample=1e-4)
         engine: Any = HogwildEngine(config, SamplingTables(text, config))  # type: ignore[arg-type]
         if blocks is not None:
-            engine = BlockEngine.from_corpus(text, config)  # type: ignore[arg-type]
+            engine = BlockEngine(config, SamplingTables(text, config), n_tokens)  # type: ignore[arg-type]
         parameters = Parameters.zeros(n_words, n_words, config.vector_size)
         parameters.W_in[:], parameters.W_out[:] = 0.01, 0.0  # all pages are there
         engine.prepare(parameters)
@@ -150,8 +159,9 @@ def main() -> None:
     head = {"question": "What do blocks cost, in time and in quality?", "text": text}
     cells = Cells("blocks.json", head, fresh=False)
     if given.only in (None, "large"):
-        size = {"words": 1_000_000, "tokens": 24_000_000}
-        cells.measure("a million words", size, partial(large, *size.values()))
+        for name, (words, tokens, buckets) in LARGE.items():
+            size = {"words": words, "tokens": tokens}
+            cells.measure(name, size, partial(large, words, tokens, buckets))
     if given.only in (None, "overhead"):
         with encode_corpus(given.text) as corpus:
             run = {"text": text["sha256"], "rounds": given.rounds, "pairs": verify(corpus)}

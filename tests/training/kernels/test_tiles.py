@@ -78,9 +78,10 @@ def score(X, Y, turns, real=None, rate=1.0, sums=None):
     aligned[0] = 1
     if sums is not None:
         aligned[:] = sums
-    real = [True] * size if real is None else real
+    real = np.ones((n_rows, size), bool) if real is None else real
     SCORERS[n_rows, size](
-        X_table.ctypes.data, O_table.ctypes.data, X.shape[1], bits_of(turns), bits_of(real), rate,
+        X_table.ctypes.data, O_table.ctypes.data, X.shape[1], bits_of(turns),
+        bits_of(real.flat), rate,
         G.ctypes.data, aligned.ctypes.data,
     )  # fmt: skip
     return SimpleNamespace(G=G[: n_rows * size].reshape(n_rows, size), sums=aligned)
@@ -94,17 +95,17 @@ def test_scores_steps_and_loss_of_a_tile(shape, n_floats):
     X, Y = rng.normal(size=(n_rows, n_floats)), rng.normal(size=(size, n_floats))
     X, Y = X.astype(np.float32) / 3, Y.astype(np.float32)
     turns = rng.integers(0, 2, size)
-    real = np.arange(size) < rng.integers(1, size + 1)
+    real = rng.integers(0, 2, (n_rows, size)) == 1
     found = score(X, Y, turns, real, 0.25)
     signs = 2.0 * turns - 1
     Z = signs * (X.astype(float) @ Y.T.astype(float))
     sigma = 1 / (1 + np.exp(-Z))
     d_Z = (n_floats + 8) * U * (np.abs(X) @ np.abs(Y).T)
     error = np.abs(found.G + 0.25 * signs * sigma)
-    assert (error <= 0.25 * (0.25 * d_Z + 8 * U * sigma))[:, real].all()
-    assert (found.G[:, ~real] == 0).all()
+    assert (error <= 0.25 * (0.25 * d_Z + 8 * U * sigma))[real].all()
+    assert (found.G[~real] == 0).all()
     loss = np.log(found.sums[0].astype(float)).sum() + found.sums[1].astype(float).sum()
-    exact = np.logaddexp(0, Z)[:, real].sum()
+    exact = np.logaddexp(0, Z)[real].sum()
     assert abs(loss - exact) <= d_Z.sum() + 20 * U * np.abs(Z).sum()
 
 

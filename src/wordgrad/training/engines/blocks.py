@@ -18,10 +18,15 @@ example: the mean of words of one bucket that were near the target, each once, i
 place.  The words of a window as drawn lie in as many buckets, and to add up their sums between
 machines would move a vector for each.
 
+Windows that follow one another are taken in *lots* of at most :data:`MOST_TOGETHER`, which have the
+same negatives.  None of these is a target of the lot, and the step of a lot is the sum of the
+exact steps of its windows, all at the same parameters.
+
 What is learned depends on B and the seed, and not on timing nor on the number of threads: the same
 bytes for any number.  Next to the default engine three things differ: negatives come from a bucket
-(and a word's share of the noise from its share of its bucket's), windows are made of pairs that
-were near one another in an episode and not in a sentence, and pairs are taken in another order.
+(and a word's share of the noise from its share of its bucket's) and serve a lot, windows are made
+of pairs that were near one another in an episode and not in a sentence, and pairs are taken in
+another order.
 
 Sources: the partition is that of Ordentlich et al. 2016 (by rows, not columns), Zhu et al. 2019
 (*GraphVite*) and Lerer et al. 2019 (*PyTorch-BigGraph*), who go through blocks in the same way.
@@ -55,7 +60,7 @@ from wordgrad.training.kernels.blocks import (
     write_pairs,
 )
 from wordgrad.training.kernels.draw import Reach
-from wordgrad.training.kernels.window import Workspace
+from wordgrad.training.kernels.window import MOST_TOGETHER, Workspace
 from wordgrad.training.parameters import Parameters, row_floats
 from wordgrad.training.sampling import (
     AliasTable,
@@ -78,9 +83,12 @@ UNITS, UNIT_TOKENS = 32, 1 << 20
 """Pieces of an episode that threads draw pairs from, and their most tokens: what a thread needs to
 draw grows with them."""
 
-CONTEXTS = {"skipgram": 6, "cbow": 3}
+CONTEXTS = {"skipgram": 6, "cbow": 4}
 """Most context words of a window.  For skip-gram the mean of the default engine's with window=5.
 The mean of words that were not next to one another says less, so that CBOW makes do with fewer."""
+
+CONTEXTS_OF_A_LOT = 12
+"""Most context words of windows that are trained together."""
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -422,7 +430,8 @@ class BlockWorker:
         self._most_contexts = CONTEXTS[config.architecture]
         unit_tokens = engine.unit_tokens
         self._workspace = Workspace(
-            window_rows=max(2 * engine.most_reach, self._most_contexts),
+            window_rows=max(2 * engine.most_reach, CONTEXTS_OF_A_LOT),
+            most_outputs=MOST_TOGETHER + config.negative,
             negative=config.negative,
             n_floats=row_floats(config.vector_size),
             span_tokens=unit_tokens,
@@ -433,6 +442,7 @@ class BlockWorker:
             2 * unit_tokens + 4 * engine.most_reach + 2 * self._most_contexts + 4, np.int64
         )
         rows = -(-engine.n_outputs // buckets_of(config))
+        self._together = self._workspace.together()
         self._at = np.empty(max(rows, buckets_of(config) ** 2) + 1, np.int64)
         self._contexts = np.empty(0, np.int32)
         self._windows = np.empty(0, np.int64)
@@ -489,28 +499,31 @@ class BlockWorker:
         workspace.set_learning_rate(episode.learning_rate)
         train_block(
             self._windows, self._n_windows, self._contexts, deal.sizes[target],
-            deal.noise[target].ctypes.data, episode.block_key(turn, owner), W_in.ctypes.data,
-            W_out.ctypes.data, W_in.shape[1], self._config.architecture == "skipgram",
-            workspace.addresses,
+            deal.noise[target].ctypes.data, episode.block_key(turn, owner), CONTEXTS_OF_A_LOT,
+            W_in.ctypes.data, W_out.ctypes.data, W_in.shape[1],
+            self._config.architecture == "skipgram", self._together, workspace.addresses,
         )  # fmt: skip
         episode.losses[slot], episode.n_windows[slot] = workspace.loss[0], self._n_windows
 
-    def windows(self, episode: Episode, turn: int, owner: int) -> Batch:
-        """The windows that :meth:`train` trains on, as arrays."""
+    def windows(self, episode: Episode, turn: int, owner: int) -> tuple[Batch, NDArray[np.int64]]:
+        """The windows that :meth:`train` trains on, and the first one of each lot."""
         slot, target = self._gather(episode, turn, owner)
         n, deal = self._n_windows, episode.deal
         inputs, offsets = np.empty(episode.sizes[slot], np.int32), np.empty(n + 1, np.int64)
         outputs = np.empty((n, 1 + self._config.negative), np.int32)
-        list_windows(
+        firsts = np.empty(n, np.int64)
+        n_lots = list_windows(
             self._windows, n, self._contexts, deal.sizes[target], deal.noise[target].ctypes.data,
-            episode.block_key(turn, owner), inputs, offsets, outputs,
+            episode.block_key(turn, owner), CONTEXTS_OF_A_LOT, inputs, offsets, outputs,
+            firsts,
         )  # fmt: skip
-        return Batch.from_windows(
+        batch = Batch.from_windows(
             deal.words[owner][inputs],
             offsets,
             deal.words[target][outputs],
             architecture=self._config.architecture,
         )
+        return batch, firsts[:n_lots]
 
     def _gather(self, episode: Episode, turn: int, owner: int) -> tuple[int, int]:
         """Make the windows of a block; return its slot and the bucket of its targets."""

@@ -124,8 +124,9 @@ def score_tile(
 
     rows, outputs : tables of R and S row addresses.
     n_floats : int64, padded row length, a multiple of 16.
-    turns, real : int64, a bit for each output row: whether its sign is +1 (a negative, turn 1),
-        and whether it counts at all, or fills the tile up.
+    turns : int64, a bit for each output row: whether its sign is +1 (a negative, turn 1).
+    real : int64, R times as many bits, row by row: whether an output counts at all for a read row.
+        One that does not fills the tile up, or is the target of another window.
     rate : float32, the learning rate.
     steps : where G goes, R * S floats row by row; up to ``LANES - 1`` floats after it are garbage.
     sums : two whole, aligned vectors: running product of factors 1 + e, running sum of max(z, 0).
@@ -151,13 +152,10 @@ def score_tile(
         dots = e.loop(
             "dots", ir.Constant(I64, 0), n_floats_, e.lanes, [zero] * (n_rows * n_outputs), body
         )
-        # The same outputs for every row.
-        turns_, real_ = (
-            functools.reduce(
-                builder.or_,
-                [builder.shl(bits, ir.Constant(I64, k * n_outputs)) for k in range(n_rows)],
-            )
-            for bits in (turns_, real_)
+        # The same signs for every row.
+        turns_ = functools.reduce(
+            builder.or_,
+            [builder.shl(turns_, ir.Constant(I64, k * n_outputs)) for k in range(n_rows)],
         )
         finish_scores(e, dots, turns_, real_, rate_, steps_, sums_)
         return context.get_dummy_value()

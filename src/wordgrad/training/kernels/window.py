@@ -55,6 +55,10 @@ from wordgrad.training.kernels.tiles import (
 )
 from wordgrad.training.parameters import aligned_rows
 
+MOST_TOGETHER = 3
+"""Windows that :func:`train_together` takes.  With the usual five negatives their outputs are
+eight, a tile."""
+
 TILE_SIZES = (4, 6, 8) if LANES == 16 else (4, 6)
 """Output rows of a tile.  Six by two rows are 12 sums, as many as 16 registers hold beside their
 factors; where there are 32 registers of 16 lanes, eight by two fill a vector with scores."""
@@ -125,6 +129,16 @@ class Addresses(NamedTuple):
     input_base: int  # int64 (1,): where W_in is
     slowed: int  # int64 (2 m,): the rows that copies of such rows stand for
     slowed_copies: int  # rows, two for each: working copy and original
+
+
+class Together(NamedTuple):
+    """What :func:`train_together` needs beside a workspace, as addresses."""
+
+    own: int  # int64 (DEPTH, window_rows): of each context row of a lot, see _score_together
+    bits: int  # int64 (MOST_TOGETHER,): 1, 2, 4 and so on
+    tiles: int  # int64 (MOST_TOGETHER, n): the tiles of one window, of two and so on
+    tiles_bytes: int  # of one of them
+    hidden: int  # int64 (3, MOST_TOGETHER): rows for h, zeros and changes of h
 
 
 class Workspace:
@@ -225,6 +239,24 @@ class Workspace:
             input_base=self._table(self._input_base),
             slowed=self._table(np.zeros(n_slowed, np.int64)),
             slowed_copies=int(scratch.ctypes.data) + 4 * n_floats * first_slowed,
+        )
+
+    def together(self) -> Together:
+        """Return memory for windows with the same negatives, of which it has space for all."""
+        ws = self.addresses
+        cuts = [tiles_with([0] * n + [1] * (ws.n_outputs - 1)) for n in range(1, MOST_TOGETHER + 1)]
+        tiles = np.zeros((MOST_TOGETHER, max(len(cut) for cut in cuts)), np.int64)
+        for row, cut in zip(tiles, cuts, strict=True):
+            row[: len(cut)] = cut
+        hidden = aligned_rows(3 * MOST_TOGETHER, self._spare.size)
+        rows = hidden.ctypes.data + hidden.strides[0] * np.arange(len(hidden), dtype=np.int64)
+        self._kept.append(hidden)
+        return Together(
+            own=self._table(np.zeros(DEPTH * ws.window_rows, np.int64)),
+            bits=self._table(1 << np.arange(MOST_TOGETHER, dtype=np.int64)),
+            tiles=self._table(tiles),
+            tiles_bytes=tiles.strides[0],
+            hidden=self._table(rows),
         )
 
     def _table(self, array: NDArray[Any]) -> int:
@@ -349,7 +381,7 @@ def _score_tiles(
         turns, real = _of_tile(tiles, tile, TURNS), _of_tile(tiles, tile, REAL)
         place, row = steps, rows
         for _ in range(n_rows // 2):
-            _score_rows(2, row, size, outputs, n_floats, turns, real, place, ws)
+            _score_rows(2, row, size, outputs, n_floats, turns, real | real << size, place, ws)
             row += 2 * ADDRESS
             place += 2 * size * FLOAT
         if n_rows % 2:
@@ -670,3 +702,83 @@ def train_outputs(
     """Take one window's gradient step: both halves of it."""
     n_copies = score_outputs(rows, n_rows, outputs, tiles, n_floats, skipgram, ws)
     update_outputs(rows, n_rows, outputs, tiles, n_floats, skipgram, soon, n_copies, ws)
+
+
+@inline_jit
+def _score_together(
+    rows: Any, own: Any, n_rows: Any, outputs: Any, tiles: Any, n_targets: Any, n_floats: Any,
+    ws: Any,
+) -> None:  # fmt: skip
+    """Score rows as :func:`_score_tiles` does, each against one of the targets alone.
+
+    own : table of int64: bit k of a row's is set if its target is output k, of ``n_targets``.
+    """
+    steps = ws.steps
+    for tile in range(load_int64(tiles, N_TILES)):
+        size = _of_tile(tiles, tile, SIZE)
+        turns, real = _of_tile(tiles, tile, TURNS), _of_tile(tiles, tile, REAL)
+        mask = 0
+        if tile == 0:  # where all targets are
+            mask = -1
+            real &= -1 << n_targets
+        place, row, mine = steps, rows, own
+        for _ in range(n_rows // 2):
+            first = real | (load_int64(mine, 0) & mask)
+            second = real | (load_int64(mine, 1) & mask)
+            _score_rows(2, row, size, outputs, n_floats, turns, first | second << size, place, ws)
+            row += 2 * ADDRESS
+            mine += 2 * ADDRESS
+            place += 2 * size * FLOAT
+        if n_rows % 2:
+            first = real | (load_int64(mine, 0) & mask)
+            _score_rows(1, row, size, outputs, n_floats, turns, first, place, ws)
+        steps += FLOAT * (n_rows * size + LANES)
+        outputs += ADDRESS * size
+
+
+@inline_jit
+def train_together(
+    rows: Any, n_rows: Any, sizes: Any, own: Any, n_windows: Any, outputs: Any, n_floats: Any,
+    skipgram: Any, soon: Any, together: Any, ws: Any,
+) -> None:  # fmt: skip
+    """Take the step of a lot of windows at once: the sum of theirs, all at the parameters before.
+
+    Their targets are the first outputs, and no negative; the negatives are those of them all.
+
+    rows : table of the context rows of all, one window after another.
+    sizes : 8 bits each, how many of them are a window's, the first in the lowest.
+    own : table, for each row the bit of its window's place in the lot.
+    together : :class:`Together`.
+    """
+    tiles = together.tiles + (n_windows - 1) * together.tiles_bytes
+    n_copies = _copy_repeats(outputs, load_int64(tiles, N_OUTPUTS), 0, n_floats, ws)
+    if skipgram:
+        n_copies = _copy_repeats(rows, n_rows, n_copies, n_floats, ws)
+        _score_together(rows, own, n_rows, outputs, tiles, n_windows, n_floats, ws)
+        _skipgram_update(rows, n_rows, outputs, tiles, n_floats, soon, ws)
+    else:
+        hidden = together.hidden
+        source = hidden + ADDRESS * MOST_TOGETHER
+        change = source + ADDRESS * MOST_TOGETHER
+        row = rows
+        for k in range(n_windows):
+            size = sizes >> 8 * k & 255
+            scale = np.float32(load_float32(ws.scales, size))
+            combine_rows(row, size, load_int64(hidden, k), n_floats, scale)
+            row += ADDRESS * size
+        _score_together(hidden, together.bits, n_windows, outputs, tiles, n_windows, n_floats, ws)
+        steps = ws.steps
+        for tile in range(load_int64(tiles, N_TILES)):
+            size = _of_tile(tiles, tile, SIZE)
+            _update_tile(size, hidden, source, change, n_windows, outputs, n_floats, steps, soon)
+            steps += FLOAT * (n_windows * size + LANES)
+            outputs += ADDRESS * size
+            soon += ADDRESS * size
+            source = change
+        row = rows
+        for k in range(n_windows):
+            size = sizes >> 8 * k & 255
+            share = np.float32(load_float32(ws.shares, size))
+            add_to_rows(row, size, load_int64(change, k), n_floats, share)
+            row += ADDRESS * size
+    _merge_copies(n_copies, n_floats, ws)
