@@ -70,6 +70,12 @@ def path_of(path: AnyPath) -> Path:
         return cast("Path", UPath(path))
 
 
+def check_driver(url: AnyPath) -> None:
+    """Raise :class:`InputError` unless what opens such URLs is installed."""
+    with reading(url):
+        _system(path_of(url))
+
+
 def why(error: Exception) -> str:
     """What an error of a driver says, on one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

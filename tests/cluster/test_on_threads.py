@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -76,6 +77,9 @@ def test_text_on_other_storage_gives_the_same_bytes(path, monkeypatch):
     def refused(path):
         raise PermissionError("Forbidden")
 
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(InputError, match=r"gs://bucket/a\.txt cannot be read .*gcsfs"):
+        model.fit("gs://bucket/a.txt")
     monkeypatch.setattr("wordgrad.cluster.node.opened", refused)
     with pytest.raises(InputError, match=r"Node 1 of 2 does not see .*a\.txt \(Forbidden\)"):
         model.fit("memory://bucket/cluster/*")

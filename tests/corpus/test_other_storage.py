@@ -18,6 +18,7 @@ from wordgrad.corpus.sources import TextFile, are_paths, cut_file, find_parts, r
 from wordgrad.errors import InputError
 from wordgrad.storage import files_at, is_url, path_of
 
+pytest.importorskip("upath")
 fsspec = pytest.importorskip("fsspec")
 LINES = [f"the {i % 7} cat sat on mat {i % 31} naïve" for i in range(3000)]
 TEXT = "\n".join(LINES).encode()

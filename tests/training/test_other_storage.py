@@ -14,6 +14,7 @@ from wordgrad.errors import DamagedCheckpointWarning, FormatError, InputError, O
 from wordgrad.storage import names_in, path_of
 from wordgrad.training.checkpoint import CheckpointFolder, check_holds_checkpoint
 
+pytest.importorskip("upath")
 fsspec = pytest.importorskip("fsspec")
 LINES = [f"the {i % 7} cat sat on new york mat {i % 31}" for i in range(300)]
 SETTINGS = {"vector_size": 8, "min_count": 1, "sample": 0, "workers": 1, "checkpoint_every": 1e-6}

@@ -14,6 +14,7 @@ from wordgrad.files import atomic_write, check_output
 from wordgrad.io.formats import FORMATS
 from wordgrad.storage import names_in, path_of
 
+pytest.importorskip("upath")
 fsspec = pytest.importorskip("fsspec")
 MODELS = Path(__file__).parents[1] / "fasttext_models"
 

@@ -51,7 +51,7 @@ from wordgrad.corpus.corpus import (
     ValidationCorpus,
 )
 from wordgrad.corpus.encode import ReadingProgress
-from wordgrad.corpus.sources import TextFile, are_paths, texts_of
+from wordgrad.corpus.sources import TextFile, are_paths, check_drivers, texts_of
 from wordgrad.errors import (
     ClusterError,
     InputError,
@@ -356,10 +356,10 @@ class Coordinator:
             if not rows:
                 raise InputError("There are no sentences in what was given; give some.")
             return list(rows)
-        try:
-            (pieces,) = machines.answers([machines.ask(0, "find", source, n)])
-        except InputError as error:
-            raise InputError(f"On node 1 of {n}: {error}") from error
+        check_drivers(source)
+        for k in range(n):
+            self._named_answer(k, "check_drivers", source)
+        pieces = self._named_answer(0, "find", source, n)
         missing = machines.answers([machines.ask(k, "unseen", pieces) for k in range(n)])
         for k, path in enumerate(missing):
             if path is not None:
@@ -373,6 +373,14 @@ class Coordinator:
                 f"memory, got {column!r} for text without columns; leave it out."
             )
         return list(pieces)
+
+    def _named_answer(self, node: int, method: str, *args: Any) -> Any:
+        """Ask a node, which is named where it refuses."""
+        try:
+            (answer,) = self.machines.answers([self.machines.ask(node, method, *args)])
+        except InputError as error:
+            raise InputError(f"On node {node + 1} of {len(self.machines)}: {error}") from error
+        return answer
 
     def _of(self, node: int) -> list[Piece]:
         return [

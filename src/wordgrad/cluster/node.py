@@ -27,7 +27,7 @@ from wordgrad.corpus.corpus import (
     provisional_text,
 )
 from wordgrad.corpus.encode import ReadingProgress, join_words
-from wordgrad.corpus.sources import TextFile, find_parts, texts_of
+from wordgrad.corpus.sources import TextFile, check_drivers, find_parts, texts_of
 from wordgrad.errors import ClusterError, OutputError
 from wordgrad.storage import is_url, opened, why
 from wordgrad.training.checkpoint import FolderLock
@@ -274,6 +274,8 @@ class Node:
         """Find the files of a source, and cut them for so many nodes."""
         n_parts = n_nodes * EPISODES_AN_EPOCH * PIECES_AN_EPISODE
         return find_parts(source, n_parts, LARGEST_PIECE)
+
+    check_drivers = staticmethod(check_drivers)
 
     @staticmethod
     def unseen(pieces: Sequence[TextFile]) -> str | None:

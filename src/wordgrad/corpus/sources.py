@@ -440,6 +440,13 @@ def are_paths(source: Any) -> bool:
     return isinstance(source, (str, bytes)) or _is_path(source)
 
 
+def check_drivers(source: Any) -> None:
+    """Raise :class:`InputError` unless what opens the URLs of a source is installed here."""
+    for item in source if isinstance(source, (list, tuple)) else [source]:
+        if storage.is_url(item):
+            storage.check_driver(item)
+
+
 def paths_of(source: Any) -> list[Path]:
     """Where the files of a source are, to be read again; none if part of it cannot be."""
     found = resolve(source) if are_paths(source) else Sentences(source)
