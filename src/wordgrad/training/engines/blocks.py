@@ -83,7 +83,7 @@ UNITS, UNIT_TOKENS = 32, 1 << 20
 """Pieces of an episode that threads draw pairs from, and their most tokens: what a thread needs to
 draw grows with them."""
 
-CONTEXTS = {"skipgram": 6, "cbow": 4}
+CONTEXTS = {"skipgram": 6, "cbow": 3}
 """Most context words of a window.  For skip-gram the mean of the default engine's with window=5.
 The mean of words that were not next to one another says less, so that CBOW makes do with fewer."""
 
