@@ -43,8 +43,7 @@ def path(tmp_path_factory):
 def cluster(request):
     """Two nodes of Ray of one processor each, with small stores.
 
-    They are started once for all tests that are marked to run in one process.  If there is an
-    object store, their processes find it by their environment.
+    If there is an object store, their processes find it by their environment.
     """
     pytest.importorskip("ray")
     with suppress(pytest.skip.Exception):

@@ -25,7 +25,6 @@ SETTINGS = {"vector_size": 8, "min_count": 2, "sample": 0.01, "epochs": 2, "bloc
 ON_RAY = {"cluster": "auto", "nodes": 2, "threads_per_node": 1}
 
 pytestmark = [
-    pytest.mark.xdist_group("ray"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
