@@ -61,3 +61,20 @@ def test_a_lost_node_changes_no_byte(path, node, method, times, spares, seconds,
     assert (found.W_in_rows == wanted.W_in_rows).all()
     assert (found.W_out_rows == wanted.W_out_rows).all()
     assert len(machines) == 2 + spares
+
+
+def test_a_letter_that_comes_twice_changes_no_byte(path):
+    """As when a network fails for a while, and it is not known whether one has arrived."""
+    machines = Threads(3)
+    post = machines._post
+
+    def twice(*letter):
+        post(*letter)
+        post(*letter)
+
+    machines._post = twice
+    wanted, steps = local(path, 8)
+    found, again = spread(machines, path, 8)
+    assert again == steps
+    assert (found.W_in_rows == wanted.W_in_rows).all()
+    assert (found.W_out_rows == wanted.W_out_rows).all()
