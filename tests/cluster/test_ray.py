@@ -47,10 +47,18 @@ def same(found, wanted):
 
 
 def actors():
-    """Processes of nodes that run."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
-    lines = (line.split(None, 1) for line in listed.stdout.splitlines())
-    return [int(pid) for pid, command in lines if command.startswith("ray::Actor")]
+    """Processes of nodes that run, of the cluster that this process has started."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True)
+    lines = [line.split(None, 2) for line in listed.stdout.splitlines()[1:]]
+    parent_of = {int(pid): int(parent) for pid, parent, *_ in lines}
+    found = []
+    for pid, _, *command in lines:
+        above = int(pid)
+        while above in parent_of and above != os.getpid():
+            above = parent_of[above]
+        if above == os.getpid() and command and command[0].startswith("ray::Actor"):
+            found.append(int(pid))
+    return found
 
 
 def assert_ended(others):
