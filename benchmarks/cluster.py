@@ -47,7 +47,8 @@ from quality import in_points
 
 from wordgrad import Word2Vec, encode_corpus
 from wordgrad.cluster import MOST_BLOCKS, nodes_on_this_machine
-from wordgrad.cluster.coordinator import BUCKETS_A_THREAD, SECONDS_BETWEEN_STATES
+from wordgrad.cluster.coordinator import BUCKETS_A_THREAD
+from wordgrad.cluster.engine import SECONDS_BETWEEN_STATES
 from wordgrad.cluster.node import LARGEST_PIECE
 from wordgrad.cluster.softmax import branches_of, ranges_of
 from wordgrad.training.config import TrainingConfig

@@ -10,7 +10,7 @@ import house
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "wordgrad"
-MOST_FILES = 152
+MOST_FILES = 154
 # Circles that are still there.  The list may only shrink: whoever opens one takes it out here.
 KNOWN_CIRCLES: list[list[str]] = []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from thread_machines import Threads, local, spread
 
-from wordgrad.cluster import coordinator
+from wordgrad.cluster import engine
 from wordgrad.errors import ClusterError
 
 
@@ -52,7 +52,7 @@ def test_nodes_that_are_lost_again_and_again_end_the_reading(path):
 )  # fmt: skip
 def test_a_lost_node_changes_no_byte(path, node, method, times, spares, seconds, monkeypatch):
     """Whether states are copied after every episode, or never."""
-    monkeypatch.setattr(coordinator, "SECONDS_BETWEEN_STATES", seconds)
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_STATES", seconds)
     wanted, steps = local(path, 8)
     machines = Threads(3, spares=spares)
     machines.before = Killer(machines, node, method, times)

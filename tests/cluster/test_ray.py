@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from wordgrad import Word2Vec, load
-from wordgrad.cluster import coordinator, ray_machines
+from wordgrad.cluster import engine, ray_machines
 from wordgrad.errors import ClusterError, InputError, ParameterError
 from wordgrad.search import exact
 from wordgrad.training import parameters
@@ -231,7 +231,7 @@ def test_the_program_never_holds_a_matrix(cluster, path, tmp_path, monkeypatch):
     first = given | ON_RAY | {"vector_size": 8, "validation": ["1 2 3"]}
     Word2Vec(**first, checkpoint=tmp_path / "first").fit(path)  # what is imported is no vector
     given["validation"] = ["1 101 201"]
-    monkeypatch.setattr(coordinator, "SLICE_BYTES", 1 << 18)
+    monkeypatch.setattr(engine, "SLICE_BYTES", 1 << 18)
     monkeypatch.setattr(parameters, "SLICE_BYTES", 1 << 18)
     monkeypatch.setattr(exact, "ROWS_AT_ONCE", 256)
     tracemalloc.start()

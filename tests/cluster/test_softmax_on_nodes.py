@@ -13,7 +13,8 @@ from test_losses import Killer
 from thread_machines import OPTIONS, Threads, config_of, local, run, spread
 
 from wordgrad import Word2Vec, cluster
-from wordgrad.cluster import Coordinator, coordinator
+from wordgrad.cluster import Coordinator
+from wordgrad.cluster import engine as module
 from wordgrad.cluster import softmax as columns
 from wordgrad.corpus.corpus import encode_corpus
 from wordgrad.errors import ClusterError, InputError, ParameterError
@@ -67,7 +68,7 @@ def test_a_lost_node_changes_no_byte(
     path, alone, node, method, times, spares, seconds, monkeypatch
 ):
     """While it counts, in the middle of a pass, or between two; whether states are kept or not."""
-    monkeypatch.setattr(coordinator, "SECONDS_BETWEEN_STATES", seconds)
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_STATES", seconds)
     machines = Threads(3, spares=spares)
     machines.before = Killer(machines, node, method, times)
     found, steps = spread(machines, path, None, loss="softmax")

@@ -2,7 +2,9 @@
 
 ``node.py``          what one machine holds and does: parts of the text, buckets of the model
 ``softmax.py``       what it holds and does with the exact softmax: columns, which it describes
-``coordinator.py``   reads and trains with all nodes, and goes on when one is lost
+``coordinator.py``   reads a text with all nodes, and replaces those that are lost
+``engine.py``        asks them for one episode after another, and goes on when one is lost
+``machines.py``      what is asked of the machines, whatever they are
 ``ray_machines.py``  nodes as actors of Ray; nothing else knows what carries a call to a node
 
 Nothing here is imported unless a cluster is asked for, and Ray not before it is connected to.
@@ -45,7 +47,8 @@ What is learned stays on the nodes.  The trainer's parameters are written when s
 them: a checkpoint, held-out text, a hook, the end.
 """
 
-from wordgrad.cluster.coordinator import MOST_BLOCKS, Coordinator, LostError
+from wordgrad.cluster.coordinator import MOST_BLOCKS, Coordinator
+from wordgrad.cluster.machines import LostError
 from wordgrad.cluster.node import AbandonedError, Node
 from wordgrad.cluster.ray_machines import RayMachines, nodes_on_this_machine
 

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
-from wordgrad.cluster.coordinator import LostError
+from wordgrad.cluster.machines import LostError
 from wordgrad.cluster.node import POSTING, AbandonedError, Node, Rows
 from wordgrad.errors import (
     ClusterError,
