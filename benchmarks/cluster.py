@@ -247,10 +247,11 @@ class Float16(BlockEngine):
                 old = old - (self.first_turn(epoch, phase.start) + B - 1)
                 moved = node_of[old % B] != node_of[(new - self.first_turn(*end)) % B]
                 parameters.W_out_rows[moved] = self._rounded(parameters.W_out_rows[moved])
-            elif phase[0][0] == "train" and phase[0][2] != phase[0][1].turns[-1]:
-                for _, _, _, owner, _, bucket in phase:
-                    if owner in firsts:
-                        bucket[:] = self._rounded(bucket)
+                continue
+            for piece in phase:
+                block = piece.keywords
+                if block.get("owner") in firsts and block["turn"] != block["episode"].turns[-1]:
+                    block["W_out"][:] = self._rounded(block["W_out"])
 
     def _rounded(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.stochastic:  # up as often as the part that is cut off is large

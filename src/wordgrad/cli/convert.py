@@ -82,6 +82,7 @@ def convert(
         format_of_file,
         format_of_name,
         named,
+        names_shards,
         size_of,
     )
     from wordgrad.storage import local
@@ -90,7 +91,7 @@ def convert(
     to = format_of_name(target) if write_as is None else named(write_as)
     check_output(target, overwrite=overwrite)
     options: dict[str, Any] = {"allow_nonfinite": allow_nonfinite, "errors": errors, "limit": limit}
-    if source.name.lower().endswith(SHARDED.endings):  # its shards are where it is
+    if names_shards(source):  # which are where it is
         vectors, was = load(source, format=read_as, **options), SHARDED
     else:
         with local(source) as file:

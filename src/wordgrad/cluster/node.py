@@ -43,7 +43,7 @@ from wordgrad.training.engines.blocks import (
     hand_out,
 )
 from wordgrad.training.engines.softmax import available_memory, matrix_speed
-from wordgrad.training.parameters import Parameters, aligned_rows, row_floats
+from wordgrad.training.parameters import Parameters, aligned_rows, all_finite, row_floats
 from wordgrad.training.sampling import SamplingTables
 from wordgrad.vocabulary import Vocabulary
 
@@ -633,11 +633,7 @@ class Buckets(Share):
 
     def are_finite(self) -> bool:
         """Whether every number of the buckets here is finite."""
-        return Parameters(
-            self._W_in.reshape(-1, self._W_in.shape[2]),
-            self._W_out.reshape(-1, self._W_out.shape[2]),
-            self._config.vector_size,
-        ).are_finite()
+        return all_finite(self._W_in, self._W_out)
 
     def _train_episode(
         self, run: str, position: Position, stop: int, following: Position, post: Post
@@ -654,11 +650,7 @@ class Buckets(Share):
     def _exchange_pairs(self, run: str, episode: Episode, post: Post) -> None:
         """Draw the pairs of the text here; send and take, so that the owners' are here."""
         B, bounds, position = episode.n_buckets, self._bounds, (episode.epoch, episode.start)
-        drawing = (
-            partial(BlockWorker.draw, episode=episode, unit=unit)
-            for unit in range(len(episode.spans))
-        )
-        hand_out(drawing, self._workers, self._pool)
+        hand_out(episode.drawing(), self._workers, self._pool)
         starts = np.array([start for start, _ in episode.spans], np.int64)
         for node in range(len(bounds) - 1):
             first, last = bounds[node] * B, bounds[node + 1] * B

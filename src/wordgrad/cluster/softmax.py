@@ -27,7 +27,6 @@ The order of sums
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -64,6 +63,7 @@ from wordgrad.training.kernels.softmax import (
     errors_of_range,
     exponentials_in_place,
 )
+from wordgrad.training.parameters import all_finite
 from wordgrad.training.sampling import keep_probabilities, reach_of
 
 RANGE_WORDS = 512
@@ -332,10 +332,7 @@ class Columns(Share):
 
     def are_finite(self) -> bool:
         """Whether every number here is finite."""
-        return all(
-            math.isfinite(rows.min()) and math.isfinite(rows.max())
-            for rows in (self._W_in, self._W_out)
-        )
+        return all_finite(self._W_in, self._W_out)
 
     # ---------------------------------------------------------------- counts
 

@@ -405,7 +405,7 @@ def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None)
         check_int("limit", options.limit, minimum=1)
     file = path_of(path)
     if is_url(file):
-        if file.name.lower().endswith(SHARDED.endings):  # whose shards are there, too
+        if names_shards(file):  # which are there, too
             return SHARDED.read(file, options)
         with local(file) as copy:
             return load(copy, options, format)
@@ -436,9 +436,14 @@ def load(path: str | os.PathLike[str], options: LoadOptions, format: str | None)
         ) from error
 
 
+def names_shards(path: Path) -> bool:
+    """Whether a file, by its name, is the index of shards, which lie beside it."""
+    return path.name.lower().endswith(SHARDED.endings)
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file of word vectors, together with its shards."""
-    if not path.name.lower().endswith(SHARDED.endings):
+    if not names_shards(path):
         return path.stat().st_size
     shards = import_module("wordgrad.io.shards").read_index(path)[0]
     return path.stat().st_size + sum(path.with_name(one.name).stat().st_size for one in shards)

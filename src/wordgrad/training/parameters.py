@@ -58,6 +58,12 @@ def mapped_rows(n_rows: int, n_floats: int) -> NDArray[np.float32]:
         return np.memmap(file, np.float32, "r+", shape=(n_rows, n_floats))
 
 
+def all_finite(*matrices: NDArray[np.float32]) -> bool:
+    """Whether every number is finite."""
+    # Least and greatest, which NaN passes through: no array of the matrix's size.
+    return all(math.isfinite(rows.min()) and math.isfinite(rows.max()) for rows in matrices)
+
+
 SLICE_BYTES = 1 << 24
 """Of a matrix, that are in memory at a time where it lies in a file."""
 
@@ -210,11 +216,7 @@ class Parameters:
 
     def are_finite(self) -> bool:
         """Whether every number is finite."""
-        # Least and greatest, which NaN passes through: no array of the matrix's size.
-        return all(
-            math.isfinite(rows.min()) and math.isfinite(rows.max())
-            for rows in (self.W_in_rows, self.W_out_rows)
-        )
+        return all_finite(self.W_in_rows, self.W_out_rows)
 
     def copy(self) -> Parameters:
         """Return parameters of the same numbers: in memory, or in files if these are."""

@@ -248,7 +248,7 @@ def test_threads_and_pauses_change_no_byte(corpus, blocks, architecture, monkeyp
 
 
 def test_a_failure_of_a_thread_ends_the_epoch(corpus, monkeypatch):
-    def fail(self, *piece):
+    def fail(self, **piece):
         raise ArithmeticError("no")
 
     monkeypatch.setattr(BlockWorker, "train", fail)

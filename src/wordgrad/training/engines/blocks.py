@@ -1,8 +1,8 @@
 """Blocks of the two matrices, no two of which that are trained at once share a row.
 
-Words are dealt to B buckets, and the parameters with them. In an *episode* (a quarter of an epoch,
+Words are dealt to B buckets, and the parameters with them.  In an *episode* (a quarter of an epoch,
 or as much as :data:`MOST_PAIRS` says) the windows of a piece of text are drawn and their pairs
-sorted by the bucket of the context word, the *owner*, and by that of the target. Then the buckets
+sorted by the bucket of the context word, the *owner*, and by that of the target.  Then the buckets
 of ``W_out`` go round: in turn t owner a trains the pairs whose target is in bucket a + t (mod B),
 with negatives from that bucket.
 All owners of a turn may work at once, on as many threads, or machines, as there are, and nothing is
@@ -236,7 +236,7 @@ class BlockEngine(NegativeSamplingEngine):
         worker = BlockWorker(self)
         for phase in self._phases(spare, 0, 0, threading.Event(), stop=1):
             for piece in () if isinstance(phase, Step) else phase:
-                worker.do(piece)
+                piece(worker)
 
     def epoch(
         self, parameters: Parameters, epoch: int, start: int, pause: threading.Event
@@ -255,7 +255,7 @@ class BlockEngine(NegativeSamplingEngine):
                 if isinstance(phase, Step):
                     yield phase
                 else:
-                    hand_out((partial(BlockWorker.do, piece=one) for one in phase), workers, pool)
+                    hand_out(phase, workers, pool)
 
     def _phases(
         self,
@@ -264,7 +264,7 @@ class BlockEngine(NegativeSamplingEngine):
         start: int,
         pause: threading.Event,
         stop: int | None = None,
-    ) -> Iterator[list[Piece] | Step]:
+    ) -> Iterator[list[partial[Any]] | Step]:
         """Pieces of work that threads may do at once; after an episode its step."""
         n_buckets, stop = buckets_of(self.config), self.length if stop is None else stop
         owners, rows = range(n_buckets), -(-self.n_outputs // n_buckets)
@@ -275,29 +275,36 @@ class BlockEngine(NegativeSamplingEngine):
             if pause.is_set():
                 return
             episode = Episode(self, epoch, begin, min(begin + self.episode_tokens, stop))
-            move: list[Piece] = [
-                ("copy", episode.words(bucket), matrix, buckets[bucket])
+            move = [
+                partial(
+                    BlockWorker.copy,
+                    words=episode.words(bucket),
+                    matrix=matrix,
+                    bucket=buckets[bucket],
+                )
                 for matrix, buckets in (
                     (parameters.W_in_rows, W_in),
                     (parameters.W_out_rows, W_out),
                 )
                 for bucket in owners
             ]
-            drawing: list[Piece] = [("draw", episode, unit) for unit in range(len(episode.spans))]
-            yield drawing + move
+            yield [*episode.drawing(), *move]
             episode.end_drawing()
             for place, turn in enumerate(episode.turns):
                 episode.set_rate((place + 0.5) / n_buckets)
                 yield [
-                    ("train", episode, turn, owner, W_in[owner], W_out[(owner + turn) % n_buckets])
+                    partial(
+                        BlockWorker.train,
+                        episode=episode,
+                        turn=turn,
+                        owner=owner,
+                        W_in=W_in[owner],
+                        W_out=W_out[(owner + turn) % n_buckets],
+                    )
                     for owner in owners
                 ]
-            yield [(*piece, True) for piece in move]
+            yield [partial(piece, back=True) for piece in move]
             yield episode.step()
-
-
-Piece = tuple[Any, ...]
-"""A method of :class:`BlockWorker`, and what it is given."""
 
 
 def hand_out(
@@ -376,8 +383,7 @@ class Episode:
         self.deal = engine.deal(epoch, start) if deal is None else deal
         first = engine.first_turn(epoch, start)
         self.turns = [(first + place) % self.n_buckets for place in range(self.n_buckets)]
-        unit = min(-(-(stop - start) // UNITS), UNIT_TOKENS)
-        self.spans = cut(start, stop, unit) if spans is None else spans
+        self.spans = cut(start, stop, engine.unit_tokens) if spans is None else spans
         self.owners = range(self.n_buckets)
         self.pairs: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(self.spans)
         self.edges = np.zeros((len(self.spans), self.n_buckets**2 + 1), np.int64)
@@ -391,6 +397,11 @@ class Episode:
     def words(self, bucket: int) -> NDArray[np.int32]:
         """Return the words of a bucket, in the order of its rows."""
         return self.deal.words[bucket, : self.deal.sizes[bucket]]
+
+    def drawing(self) -> list[partial[Any]]:
+        """The drawing of all units."""
+        units = range(len(self.spans))
+        return [partial(BlockWorker.draw, episode=self, unit=unit) for unit in units]
 
     def end_drawing(self) -> None:
         """Count the pairs of every slot."""
@@ -446,11 +457,6 @@ class BlockWorker:
         self._at = np.empty(max(rows, buckets_of(config) ** 2) + 1, np.int64)
         self._contexts = np.empty(0, np.int32)
         self._windows = np.empty(0, np.int64)
-
-    def do(self, piece: Piece) -> None:
-        """Do a piece of work."""
-        method, *arguments = piece
-        getattr(self, method)(*arguments)
 
     def copy(
         self,
